@@ -1,0 +1,71 @@
+/**
+ * The one door to time, chance and the outside. Framework code reaches none of these otherwise, and a check enforces it:
+ * whoever hands in another platform (the simulator does) decides what time it is and what happens next.
+ *
+ * Terms. *Wall time* is what a calendar shows and may jump; it is for people and for expiry dates. *Monotonic time* never
+ * jumps and is for every duration.
+ */
+export interface Platform {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly crypto: Crypto;
+  readonly http: HttpClient;
+  /**
+   * A named place in the framework where a process may be stopped, delayed or looked at. In production it returns
+   * undefined at once; await the answer only where there is one, so that the hot path pays nothing.
+   */
+  point(site: string): Promise<void> | undefined;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970; may jump in both directions. */
+  wallNow(): number;
+  /** Milliseconds since an arbitrary moment; never goes backwards. */
+  monoNow(): number;
+}
+
+export interface Timer {
+  /** Forgets the timer; harmless when it has fired. */
+  cancel(): void;
+}
+
+export interface Timers {
+  /** Calls `fire` once after `delayMs`. Delays of any length are kept, also those beyond the 2^31-1 ms of `setTimeout`. */
+  set(delayMs: number, fire: () => void): Timer;
+  /** Resolves after `delayMs`, or rejects with the signal's reason when it aborts first. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves in a later turn of the event loop, when I/O has had its chance. */
+  yield(): Promise<void>;
+}
+
+export interface Random {
+  /** Uniform in [0, 1). For jitter and samples, never for secrets. */
+  next(): number;
+  /** Unpredictable bytes, good for keys and tokens. */
+  bytes(count: number): Uint8Array;
+}
+
+export interface Crypto {
+  /** SHA-256 of UTF-8 text, as lower-case hex. */
+  sha256(text: string): string;
+  /** Slow, salted hash of a password (scrypt), as one self-describing string. */
+  hashPassword(password: string): Promise<string>;
+  /** Whether `password` is the one `hash` was made from; takes the same time when it is not. */
+  verifyPassword(password: string, hash: string): Promise<boolean>;
+  /** Compares two secrets in a time that does not depend on where they differ. */
+  equal(a: string, b: string): boolean;
+}
+
+export interface HttpRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpClient {
+  /** Sends one request over a pooled connection. Never follows a redirect and never repeats a request by itself. */
+  fetch(url: string, request?: HttpRequest): Promise<Response>;
+  close(): Promise<void>;
+}
