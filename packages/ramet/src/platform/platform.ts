@@ -11,6 +11,7 @@ export interface Platform {
   readonly random: Random;
   readonly crypto: Crypto;
   readonly http: HttpClient;
+  readonly files: Files;
   /**
    * A named place in the framework where a process may be stopped, delayed or looked at. In production it returns
    * undefined at once; await the answer only where there is one, so that the hot path pays nothing.
@@ -68,4 +69,9 @@ export interface HttpClient {
   /** Sends one request over a pooled connection. Never follows a redirect and never repeats a request by itself. */
   fetch(url: string, request?: HttpRequest): Promise<Response>;
   close(): Promise<void>;
+}
+
+export interface Files {
+  /** The text files of a folder whose names end in `suffix`, by name. Empty when there are none; throws when there is no folder. */
+  readFolder(folder: URL, suffix: string): readonly { readonly name: string; readonly text: string }[];
 }

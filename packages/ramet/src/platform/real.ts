@@ -1,4 +1,5 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Crypto, HttpClient, Platform, Timer } from './platform.ts';
 
@@ -17,6 +18,12 @@ export function realPlatform(options: RealPlatformOptions = {}): Platform {
     random: { next: () => Math.random(), bytes: pooledBytes() },
     crypto: realCrypto,
     http: realHttp(),
+    files: {
+      readFolder: (folder, suffix) => {
+        const names = readdirSync(folder).filter((name) => name.endsWith(suffix));
+        return names.sort().map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }));
+      },
+    },
     point: options.onPoint ?? (() => undefined),
   };
 }

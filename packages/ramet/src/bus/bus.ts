@@ -1,0 +1,59 @@
+import type { Envelope } from './envelope.ts';
+import type { Outbox } from './outbox.ts';
+
+/**
+ * Carries events from the outboxes of services to the groups that consume them.
+ *
+ * Delivery is at least once. Within one partition of one source, a group is given events in order, and the next batch only
+ * when the one before has been taken. A group that was away goes on where it was; a new group begins at the beginning.
+ * The order of calls of `attach` and `consume` does not matter. An adapter never looks into `data`.
+ */
+export interface Bus {
+  readonly capabilities: BusCapabilities;
+  /** Makes the events of a service available, those that wait in its outbox included. */
+  attach(outbox: Outbox): void;
+  /** Gives `sink` every event of `topics` until stopped. `stop` resolves when no delivery is under way. */
+  consume(subscription: Subscription): { stop(): Promise<void> };
+  close(): Promise<void>;
+}
+
+export interface Subscription {
+  /** The name under which progress is kept; members of one group share the events. */
+  readonly group: string;
+  readonly topics: ReadonlySet<string>;
+  readonly sink: Sink;
+}
+
+export interface Sink {
+  /** The last position of this partition that the group has settled. Adapters whose broker keeps offsets need not ask. */
+  checkpoint(source: string, p: number): Promise<number>;
+  /**
+   * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the
+   * group's own store; only then may the adapter acknowledge. Rejects when the store is away: deliver the same again later.
+   * `through` is the last position read, which may lie behind the last event where topics of no interest were left out.
+   */
+  deliver(batch: Batch): Promise<void>;
+}
+
+export interface Batch {
+  readonly source: string;
+  readonly p: number;
+  readonly through: number;
+  readonly deliveries: readonly Delivery[];
+}
+
+export interface Delivery {
+  readonly pos: number;
+  readonly envelope: Envelope;
+}
+
+export interface BusCapabilities {
+  readonly name: string;
+  readonly order: 'key';
+  /** Whether an acknowledged event survives the loss of power. */
+  readonly durable: boolean;
+  /** Whether groups in other processes are reached. */
+  readonly remote: boolean;
+  /** Whether a new group gets events from before it existed. */
+  readonly replay: boolean;
+}

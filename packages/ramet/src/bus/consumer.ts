@@ -1,0 +1,215 @@
+import { PermanentError, RametError } from '../errors/index.ts';
+import { type Platform, steadyBackoffMs } from '../platform/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import type { Batch, Delivery, Sink } from './bus.ts';
+import type { Envelope } from './envelope.ts';
+import { KeyLanes } from './lanes.ts';
+import { deadLetter, type Failure, failureOf, isBlocked, park, startRetrying, takeOver } from './parking.ts';
+import { RetryWorker } from './retry-worker.ts';
+
+/** Handles one event inside the subscriber's own transaction. What it throws rolls back what it wrote. */
+export type EventHandler = (envelope: Envelope, tx: Tx) => Promise<void>;
+
+export interface ConsumerOptions {
+  readonly platform: Platform;
+  /** The subscriber's own store: effect, deduplication and progress commit together in it. */
+  readonly store: Store;
+  /** The name under which the inbox remembers what was handled. */
+  readonly subscriber: string;
+  readonly handlers: ReadonlyMap<string, EventHandler>;
+  readonly retry?: RetryPolicy;
+  readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure) => void;
+}
+
+export interface RetryPolicy {
+  /** How often a handler is started for one event before the event becomes a dead letter. */
+  readonly maxAttempts: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+export type EventOutcome = 'handled' | 'duplicate' | 'parked' | 'retrying' | 'dead';
+
+/** Eight starts over about 13 seconds: long enough for a restart of what the handler needs, short enough to be told. */
+export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 8, baseMs: 100, capMs: 10_000 };
+
+/** How many keys of one group are handled at once. */
+const LANES = 64;
+
+/**
+ * A group's side of event delivery. Each event takes effect once: its row in the inbox is written in the transaction of
+ * its effect. An event that fails leaves its lane at once (policy `park-key`): it is retried from a table with backoff,
+ * later events of its key wait behind it in their order, and other keys go on. Starts are counted before the handler runs,
+ * so that an event that kills the process becomes a dead letter too.
+ */
+export class Consumer implements Sink {
+  readonly #options: ConsumerOptions;
+  readonly #policy: RetryPolicy;
+  readonly #claims = new Map<string, Claim>();
+  readonly retries: RetryWorker;
+
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+    this.#policy = options.retry ?? DEFAULT_RETRY;
+    this.retries = new RetryWorker(options, this.#policy);
+  }
+
+  async checkpoint(source: string, p: number): Promise<number> {
+    return (await this.#claim(source, p)).checkpoint;
+  }
+
+  async deliver(batch: Batch): Promise<void> {
+    const claim = await this.#claim(batch.source, batch.p);
+    const known: Delivery[] = batch.deliveries.filter((delivery) => this.#options.handlers.has(delivery.envelope.type));
+    const suspects = known.filter((delivery) => delivery.pos <= claim.suspectTo);
+    // After a crash, what was under way then is taken one by one: the one that kills the process must not take others with it.
+    for (const delivery of suspects) {
+      await this.#writeClaim(batch, claim, delivery.pos - 1, delivery.pos, claim.attempts + 1);
+      if (claim.attempts > this.#policy.maxAttempts) await this.#buryUnrun(delivery.envelope, claim.attempts);
+      else await this.#handle(delivery.envelope, claim.attempts);
+      claim.attempts = 1;
+    }
+    const rest = known.filter((delivery) => delivery.pos > claim.suspectTo);
+    if (rest.length > 0) {
+      await this.#writeClaim(batch, claim, (rest[0] as Delivery).pos - 1, batch.through, 0);
+      const lanes = new KeyLanes(LANES);
+      await lanes.run(
+        rest,
+        (delivery) => delivery.envelope.key,
+        (delivery) => this.#handle(delivery.envelope, 1),
+      );
+    }
+    claim.checkpoint = batch.through;
+    claim.dirty = true;
+  }
+
+  /** Writes down how far the group has come, so that a restart need not look at it again. */
+  async flush(): Promise<void> {
+    for (const claim of this.#claims.values()) {
+      if (!claim.dirty) continue;
+      claim.dirty = false;
+      await this.#options.store.write(
+        async (tx) => {
+          await tx.run(
+            'update ramet_claims set checkpoint = ?, claimed_to = ?, attempts = 0 where subscriber = ? and source = ? and p = ? and checkpoint < ?',
+            claim.checkpoint,
+            claim.checkpoint,
+            this.#options.subscriber,
+            claim.source,
+            claim.p,
+            claim.checkpoint,
+          );
+        },
+        { name: `${this.#options.subscriber} checkpoint` },
+      );
+    }
+  }
+
+  async #claim(source: string, p: number): Promise<Claim> {
+    const id = `${source}/${p}`;
+    const known = this.#claims.get(id);
+    if (known) return known;
+    const row = await this.#options.store.reader.get<{ checkpoint: number; claimed_to: number; attempts: number }>(
+      'select checkpoint, claimed_to, attempts from ramet_claims where subscriber = ? and source = ? and p = ?',
+      this.#options.subscriber,
+      source,
+      p,
+    );
+    const claim: Claim = {
+      source,
+      p,
+      checkpoint: Number(row?.checkpoint ?? 0),
+      suspectTo: Number(row?.claimed_to ?? 0),
+      attempts: Math.max(1, Number(row?.attempts ?? 0)),
+      dirty: false,
+    };
+    this.#claims.set(id, claim);
+    return claim;
+  }
+
+  async #writeClaim(batch: Batch, claim: Claim, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
+    await this.#options.store.write(
+      async (tx) => {
+        await tx.run(
+          `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts) values (?, ?, ?, ?, ?, ?)
+           on conflict (subscriber, source, p) do update set checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts`,
+          this.#options.subscriber,
+          batch.source,
+          batch.p,
+          checkpoint,
+          claimedTo,
+          attempts,
+        );
+      },
+      { name: `${this.#options.subscriber} claim` },
+    );
+    claim.attempts = attempts;
+    const stop = this.#options.platform.point('consumer.claimed');
+    if (stop) await stop;
+  }
+
+  async #handle(envelope: Envelope, attempts: number): Promise<void> {
+    const { store, subscriber, handlers, platform, onOutcome } = this.#options;
+    const handler = handlers.get(envelope.type) as EventHandler;
+    try {
+      const outcome = await store.write(
+        async (tx): Promise<EventOutcome> => {
+          if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
+          if (await isBlocked(tx, subscriber, envelope.key)) {
+            await park(tx, subscriber, envelope);
+            return 'parked';
+          }
+          await handler(envelope, tx);
+          return 'handled';
+        },
+        { name: `${subscriber} on ${envelope.type}` },
+      );
+      const stop = platform.point('consumer.handled');
+      if (stop) await stop;
+      onOutcome?.(outcome, envelope);
+    } catch (error) {
+      if (error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'ShuttingDown')) throw error;
+      await this.#fail(envelope, attempts, error);
+    }
+  }
+
+  async #fail(envelope: Envelope, attempts: number, error: unknown): Promise<void> {
+    const { store, subscriber, platform, onOutcome } = this.#options;
+    const failure = failureOf(error, platform);
+    const final = failure.permanent || attempts >= this.#policy.maxAttempts;
+    await store.write(
+      async (tx) => {
+        if (!(await takeOver(tx, subscriber, envelope))) return;
+        if (final) await deadLetter(tx, platform, subscriber, envelope, failure, attempts);
+        else await startRetrying(tx, subscriber, envelope, failure, attempts, steadyBackoffMs(platform, this.#policy, attempts));
+      },
+      { name: `${subscriber} sets ${envelope.type} aside` },
+    );
+    onOutcome?.(final ? 'dead' : 'retrying', envelope, failure);
+    if (!final) this.retries.wake();
+  }
+
+  async #buryUnrun(envelope: Envelope, attempts: number): Promise<void> {
+    const { store, subscriber, platform, onOutcome } = this.#options;
+    const failure = failureOf(new PermanentError(`the process ended ${attempts - 1} times while it handled this event`), platform);
+    const buried = await store.write(
+      async (tx) => {
+        if (!(await takeOver(tx, subscriber, envelope))) return false;
+        await deadLetter(tx, platform, subscriber, envelope, failure, attempts - 1);
+        return true;
+      },
+      { name: `${subscriber} buries ${envelope.type}` },
+    );
+    if (buried) onOutcome?.('dead', envelope, failure);
+  }
+}
+
+interface Claim {
+  readonly source: string;
+  readonly p: number;
+  checkpoint: number;
+  /** Positions up to here were being handled when the process last ended. */
+  readonly suspectTo: number;
+  attempts: number;
+  dirty: boolean;
+}

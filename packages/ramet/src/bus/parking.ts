@@ -1,0 +1,131 @@
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import type { Tx } from '../store/index.ts';
+import type { Envelope } from './envelope.ts';
+
+/*
+ * A key of a subscriber is open, or blocked by a row in `ramet_retries`:
+ *   (open) --failure--> RETRYING --success--> DRAINING --nothing parked--> (open)
+ *                       RETRYING --too many or permanent--> QUARANTINED --replay--> RETRYING
+ *                       DRAINING --next parked event--> RETRYING
+ * While it is blocked, later events of the key are parked in the order in which they came. The row in the inbox means that
+ * the subscriber has taken the event over, wherever it is now; so it can be redelivered at will.
+ */
+
+export interface Failure {
+  readonly message: string;
+  readonly stackHash: string;
+  readonly permanent: boolean;
+  readonly code: string;
+}
+
+/** Errors after which another attempt cannot end otherwise. */
+const PERMANENT = new Set(['PermanentFailure', 'UnknownEvent', 'BadRequest']);
+
+/** What is kept of an error: enough to recognise and to group it, and no more than 2,000 characters. */
+export function failureOf(error: unknown, platform: Platform): Failure {
+  const known = error instanceof Error ? error : new Error(String(error));
+  const code = error instanceof RametError ? error.code : known.name;
+  const where = (known.stack ?? '').split('\n').slice(1, 4).join('\n');
+  return {
+    message: `${known.name}: ${known.message}`.slice(0, 2_000),
+    stackHash: platform.crypto.sha256(`${known.name}\n${where}`).slice(0, 16),
+    permanent: PERMANENT.has(code),
+    code,
+  };
+}
+
+/** Whether this subscriber sees the event for the first time; from now on it has. */
+export async function takeOver(tx: Tx, subscriber: string, envelope: Envelope): Promise<boolean> {
+  return (
+    (await tx.run(
+      'insert into ramet_inbox (subscriber, event_id, at) values (?, ?, ramet_now()) on conflict do nothing',
+      subscriber,
+      envelope.id,
+    )) > 0
+  );
+}
+
+export async function isBlocked(tx: Tx, subscriber: string, key: string): Promise<boolean> {
+  return (await tx.get('select 1 from ramet_retries where subscriber = ? and key = ?', subscriber, key)) !== undefined;
+}
+
+/** Puts an event behind the ones of its key that wait already. */
+export async function park(tx: Tx, subscriber: string, envelope: Envelope): Promise<void> {
+  await tx.run(
+    `insert into ramet_parked (subscriber, key, seq, event_id, envelope)
+     select ?, ?, coalesce(max(seq), 0) + 1, ?, ? from ramet_parked where subscriber = ? and key = ?`,
+    subscriber,
+    envelope.key,
+    envelope.id,
+    JSON.stringify(envelope),
+    subscriber,
+    envelope.key,
+  );
+}
+
+/** Blocks the event's key and plans another attempt in `delayMs`; when the key is blocked already, the event waits its turn. */
+export async function startRetrying(
+  tx: Tx,
+  subscriber: string,
+  envelope: Envelope,
+  failure: Failure,
+  attempts: number,
+  delayMs: number,
+): Promise<void> {
+  const inserted = await tx.run(
+    `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, error, envelope)
+     values (?, ?, ?, 'RETRYING', ?, ramet_now() + ?, ramet_now(), ?, ?) on conflict do nothing`,
+    subscriber,
+    envelope.key,
+    envelope.id,
+    attempts,
+    Math.round(delayMs),
+    failure.message,
+    JSON.stringify(envelope),
+  );
+  if (inserted === 0) await park(tx, subscriber, envelope);
+}
+
+/** Makes the event a dead letter and puts its key into quarantine until the letter is replayed or discarded. */
+export async function deadLetter(
+  tx: Tx,
+  platform: Platform,
+  subscriber: string,
+  envelope: Envelope,
+  failure: Failure,
+  attempts: number,
+): Promise<void> {
+  const row = await tx.get<{ first_failed_at: number }>(
+    'select first_failed_at from ramet_retries where subscriber = ? and event_id = ?',
+    subscriber,
+    envelope.id,
+  );
+  await tx.run(
+    `insert into ramet_dead_letters
+       (id, subscriber, event_id, event, key, envelope, reason, error, stack_hash, attempts, first_failed_at, last_failed_at)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, ramet_now()), ramet_now())`,
+    `dl_${platform.crypto.sha256(`${subscriber}/${envelope.id}`).slice(0, 24)}`,
+    subscriber,
+    envelope.id,
+    envelope.type,
+    envelope.key,
+    JSON.stringify(envelope),
+    failure.code,
+    failure.message,
+    failure.stackHash,
+    attempts,
+    row?.first_failed_at ?? null,
+  );
+  await tx.run(
+    `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, error, envelope)
+     values (?, ?, ?, 'QUARANTINED', ?, 0, ramet_now(), ?, ?)
+     on conflict (subscriber, key) do update set state = 'QUARANTINED', attempts = excluded.attempts, error = excluded.error`,
+    subscriber,
+    envelope.key,
+    envelope.id,
+    attempts,
+    failure.message,
+    JSON.stringify(envelope),
+  );
+}

@@ -1,0 +1,94 @@
+import type { AnyContract, EventRef, Operation } from './contract.ts';
+import { type Codec, compileSchema, NOTHING } from './schema.ts';
+
+/** An operation with its codecs, ready to be called. */
+export interface CompiledOperation {
+  readonly operation: Operation;
+  /** `orders.place` */
+  readonly fullName: string;
+  readonly input: Codec;
+  readonly output: Codec;
+  readonly errors: ReadonlyMap<string, { readonly status: number; readonly data: Codec }>;
+  readonly http: HttpBinding | undefined;
+}
+
+export interface HttpBinding {
+  readonly method: string;
+  /** `/orders/{orderId}` */
+  readonly path: string;
+  readonly params: readonly string[];
+  readonly status: number;
+}
+
+export interface CompiledEvent {
+  readonly event: EventRef;
+  readonly codec: Codec;
+}
+
+export interface CompiledContract {
+  readonly contract: AnyContract;
+  readonly operations: ReadonlyMap<string, CompiledOperation>;
+  readonly events: ReadonlyMap<string, CompiledEvent>;
+}
+
+const NAME = /^[a-z][a-zA-Z0-9]*$/;
+const SERVICE = /^[a-z][a-z0-9-]*$/;
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Makes a contract ready: compiles every schema and route. Says everything that is wrong with it in `problems`, each with where and what to do. */
+export function compileContract(contract: AnyContract): { compiled: CompiledContract; problems: string[] } {
+  const problems: string[] = [];
+  const at = (where: string) => (problem: string) => problems.push(`contract '${contract.name}', ${where}: ${problem}`);
+  if (!SERVICE.test(contract.name)) at('name')('use lower-case letters, digits and hyphens');
+  const operations = new Map<string, CompiledOperation>();
+  for (const operation of [...Object.values(contract.commands), ...Object.values(contract.queries)] as Operation[]) {
+    const report = at(`${operation.kind} '${operation.name}'`);
+    if (!NAME.test(operation.name)) report('name it in camelCase, with letters and digits only');
+    if (operations.has(operation.name)) report('a command and a query share this name; rename one');
+    operations.set(operation.name, compileOperation(operation, report));
+  }
+  const events = new Map<string, CompiledEvent>();
+  for (const event of Object.values(contract.events) as EventRef[]) {
+    const report = at(`event '${event.name}'`);
+    const { codec, problems: wrong } = compileSchema(event.schema);
+    wrong.forEach(report);
+    const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
+    if (wrong.length === 0 && properties && !(event.key in properties)) report(`its key '${event.key}' is not a field of its schema`);
+    events.set(event.name, { event, codec });
+  }
+  return { compiled: { contract, operations, events }, problems };
+}
+
+function compileOperation(operation: Operation, report: (problem: string) => void): CompiledOperation {
+  const compile = (schema: Operation['input'] | undefined, what: string): Codec => {
+    if (!schema) return NOTHING;
+    const { codec, problems } = compileSchema(schema);
+    for (const problem of problems) report(`${what}: ${problem}`);
+    return codec;
+  };
+  const input = compile(operation.input, 'input');
+  const output = compile(operation.output, 'output');
+  const errors = new Map(
+    Object.entries(operation.errors).map(([name, failure]) => {
+      if (!Number.isInteger(failure.status) || failure.status < 400 || failure.status > 499) {
+        report(`failure '${name}' has status ${failure.status}: a declared failure is a 4xx (a 5xx is a fault, not an answer)`);
+      }
+      return [name, { status: failure.status, data: compile(failure.data, `failure '${name}'`) }];
+    }),
+  );
+  return { operation, fullName: `${operation.service}.${operation.name}`, input, output, errors, http: bindHttp(operation, input, report) };
+}
+
+function bindHttp(operation: Operation, input: Codec, report: (problem: string) => void): HttpBinding | undefined {
+  if (operation.http === undefined) return undefined;
+  const { route, status } = typeof operation.http === 'string' ? { route: operation.http, status: undefined } : operation.http;
+  const [method = '', path = '', ...rest] = route.split(' ');
+  if (!METHODS.includes(method) || !path.startsWith('/') || rest.length > 0) {
+    report(`http '${route}' is no route: write a method and a path, as 'GET /orders/{orderId}'`);
+    return undefined;
+  }
+  const params = [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
+  const properties = (input.jsonSchema['properties'] ?? {}) as Record<string, unknown>;
+  for (const param of params) if (!(param in properties)) report(`http '${route}' names {${param}}, which is not a field of the input`);
+  return { method, path, params, status: status ?? (operation.output ? 200 : 204) };
+}

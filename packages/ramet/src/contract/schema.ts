@@ -1,0 +1,129 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { z } from 'zod';
+import type { Issue } from '../errors/index.ts';
+
+/** Any Standard Schema: zod, valibot, arktype and others give one. */
+export type Schema<I = any, O = any> = StandardSchemaV1<I, O>;
+/** What goes into a schema. */
+export type In<T> = T extends Schema<infer I, any> ? I : void;
+/** What comes out of a schema. */
+export type Out<T> = T extends Schema<any, infer O> ? O : void;
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] };
+
+/** A schema made ready for the hot path: validates and copies in one call. */
+export interface Codec {
+  /** Validates `value` and gives a copy that shares nothing with it, as if it had travelled as JSON. */
+  decode(value: unknown): Decoded;
+  readonly jsonSchema: JsonSchema;
+  /** Paths of the fields marked with {@link secret}, as `card.number`; `*` stands for every element of an array. */
+  readonly secrets: readonly string[];
+}
+
+/** Marks a field whose value never appears in a journal, a log, a trace or the console. */
+export function secret<T extends z.ZodType>(schema: T): T {
+  return schema.meta({ secret: true }) as T;
+}
+
+/** The codec of an operation without input or output. */
+export const NOTHING: Codec = { decode: () => ({ ok: true, value: undefined }), jsonSchema: { type: 'null' }, secrets: [] };
+
+/**
+ * Compiles a boundary schema. It must be synchronous, JSON on both sides and idempotent, because a value crosses more than
+ * one boundary and each validates it.
+ * @returns the codec, and what is wrong with the schema; an empty list when nothing is
+ */
+export function compileSchema(schema: Schema): { codec: Codec; problems: string[] } {
+  const problems: string[] = [];
+  const jsonSchema = toJsonSchema(schema, problems);
+  const validate = schema['~standard'].validate;
+  const opaque = schema['~standard'].vendor !== 'zod' || allowsAnything(jsonSchema);
+  const decode = (value: unknown): Decoded => {
+    const result = validate(opaque ? viaJson(value) : value);
+    if (result instanceof Promise)
+      return { ok: false, issues: [{ path: '', message: 'the schema is asynchronous; a boundary schema must not be' }] };
+    if (result.issues) return { ok: false, issues: result.issues.map(issueOf) };
+    return { ok: true, value: result.value };
+  };
+  return { codec: { decode, jsonSchema, secrets: secretPaths(jsonSchema) }, problems };
+}
+
+function toJsonSchema(schema: Schema, problems: string[]): JsonSchema {
+  const std = schema['~standard'] as { jsonSchema?: { input(o: object): JsonSchema; output(o: object): JsonSchema } };
+  try {
+    if (schema instanceof z.ZodType) {
+      z.toJSONSchema(schema, { io: 'output' });
+      return z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
+    }
+    if (std.jsonSchema) {
+      std.jsonSchema.output({ target: 'draft-2020-12' });
+      return std.jsonSchema.input({ target: 'draft-2020-12' });
+    }
+    return {};
+  } catch (error) {
+    problems.push(
+      `${(error as Error).message}; a boundary schema is JSON on both sides: use text, numbers, booleans, arrays and objects (a date is z.iso.datetime())`,
+    );
+    return {};
+  }
+}
+
+/** Whether some part of the schema lets any value through: then the validator does not copy it, and a JSON round trip must. */
+function allowsAnything(schema: unknown): boolean {
+  if (schema === true) return true;
+  if (typeof schema !== 'object' || schema === null) return false;
+  if (Array.isArray(schema)) return schema.some(allowsAnything);
+  const node = schema as Record<string, unknown>;
+  const says = Object.keys(node).filter((key) => !['$schema', 'description', 'title', 'secret', 'default', 'examples'].includes(key));
+  if (says.length === 0) return true;
+  for (const key of ['items', 'anyOf', 'oneOf', 'allOf', 'prefixItems']) if (key in node && allowsAnything(node[key])) return true;
+  if (node['additionalProperties'] !== undefined && node['additionalProperties'] !== false && allowsAnything(node['additionalProperties']))
+    return true;
+  for (const key of ['properties', '$defs']) {
+    const children = node[key];
+    if (typeof children === 'object' && children !== null && Object.values(children).some(allowsAnything)) return true;
+  }
+  return false;
+}
+
+function viaJson(value: unknown): unknown {
+  const text = JSON.stringify(value);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+function issueOf(issue: StandardSchemaV1.Issue): Issue {
+  const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+  return { path, message: issue.message };
+}
+
+function secretPaths(schema: unknown, at = ''): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const node = schema as Record<string, unknown>;
+  if (node['secret'] === true) return [at];
+  const below = (child: unknown, name: string) => secretPaths(child, at === '' ? name : `${at}.${name}`);
+  const paths: string[] = [];
+  const properties = node['properties'];
+  if (typeof properties === 'object' && properties !== null)
+    for (const [name, child] of Object.entries(properties)) paths.push(...below(child, name));
+  if (node['items']) paths.push(...below(node['items'], '*'));
+  for (const key of ['anyOf', 'oneOf', 'allOf'])
+    if (Array.isArray(node[key])) for (const child of node[key]) paths.push(...secretPaths(child, at));
+  return paths;
+}
+
+/** A copy of `value` in which every secret reads `•••`. */
+export function mask(value: unknown, secrets: readonly string[]): unknown {
+  if (secrets.length === 0) return value;
+  return secrets.reduce((masked, path) => maskAt(masked, path === '' ? [] : path.split('.')), value);
+}
+
+function maskAt(value: unknown, path: readonly string[]): unknown {
+  const [head, ...rest] = path;
+  if (head === undefined) return value === undefined ? undefined : '•••';
+  if (typeof value !== 'object' || value === null) return value;
+  if (head === '*') return Array.isArray(value) ? value.map((element) => maskAt(element, rest)) : value;
+  if (!(head in value)) return value;
+  return { ...value, [head]: maskAt((value as Record<string, unknown>)[head], rest) };
+}

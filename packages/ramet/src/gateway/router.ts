@@ -1,0 +1,163 @@
+import { isReservedKey } from './json-body.ts';
+
+export interface Matched<R> {
+  readonly route: R;
+  /** The decoded segments at the places of the parameters. Without a prototype. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** The path is known, the method is not: for the `allow` header of a 405, sorted. */
+export interface WrongMethod {
+  readonly allowed: readonly string[];
+}
+
+export interface Router<R> {
+  /**
+   * Adds a route.
+   * @param method upper-case; a route for `GET` answers `HEAD` too, unless the same pattern has its own
+   * @param pattern such as `/orders/{orderId}/events`: a parameter is a whole segment
+   * @throws RangeError when the pattern is none, or the same method already has a route of this shape
+   */
+  add(method: string, pattern: string, route: R): void;
+  /**
+   * Finds the route of a request, reading each segment once. A literal beats a parameter, from the left; a route that has
+   * the literal but not the method hides none that has both. A parameter never takes an empty segment.
+   * @param segments decoded, as the canonical path has them
+   */
+  match(method: string, segments: readonly string[]): Matched<R> | WrongMethod | undefined;
+}
+
+interface Entry<R> {
+  readonly pattern: string;
+  readonly route: R;
+  readonly params: readonly Param[];
+}
+
+interface Param {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** What was added: one node per prefix of a pattern. */
+interface Node<R> {
+  readonly literals: Map<string, Node<R>>;
+  parameter: Node<R> | undefined;
+  readonly entries: Map<string, Entry<R>>;
+}
+
+/** What is matched on: several nodes that a path may have reached, merged, so that matching never goes back. */
+interface State<R> {
+  readonly literals: ReadonlyMap<string, State<R>>;
+  readonly other: State<R> | undefined;
+  readonly entries: ReadonlyMap<string, Entry<R>>;
+  readonly allowed: readonly string[];
+}
+
+/** Overlapping patterns multiply states: beyond this, something generated them, and boot should say so. */
+const MAX_STATES = 100_000;
+
+/**
+ * Makes a router over whole segments. Patterns hold no regular expressions, because those of strangers' paths run for
+ * hundreds of milliseconds (CVE-2024-45296). The trie of patterns is merged into a deterministic automaton (the subset
+ * construction) at the first match after an `add`, so a match costs one map look-up per segment, however routes overlap.
+ */
+export function createRouter<R>(): Router<R> {
+  const root: Node<R> = emptyNode();
+  let start: State<R> | undefined;
+
+  return {
+    add(method, pattern, route) {
+      if (!/^[A-Z]+(?:-[A-Z]+)*$/.test(method)) throw new RangeError(`'${method}' is no method: write it in upper case, as GET`);
+      let node = root;
+      const params: Param[] = [];
+      for (const [index, segment] of segmentsOf(pattern).entries()) {
+        if (segment.startsWith('{')) {
+          params.push({ name: paramName(segment, pattern, params), index });
+          node.parameter ??= emptyNode();
+          node = node.parameter;
+        } else {
+          const next = node.literals.get(segment) ?? emptyNode();
+          node.literals.set(segment, next);
+          node = next;
+        }
+      }
+      const other = node.entries.get(method);
+      if (other) throw new RangeError(`${method} ${pattern} and ${method} ${other.pattern} match the same paths: keep one of them`);
+      node.entries.set(method, { pattern, route, params });
+      start = undefined;
+    },
+
+    match(method, segments) {
+      start ??= merge([root], { states: 0 });
+      let state: State<R> | undefined = start;
+      for (const segment of segments) {
+        state = state.literals.get(segment) ?? (segment === '' ? undefined : state.other);
+        if (state === undefined) return undefined;
+      }
+      const entry = state.entries.get(method);
+      if (entry === undefined) return state.allowed.length > 0 ? { allowed: state.allowed } : undefined;
+      const params: Record<string, string> = Object.create(null);
+      for (const { name, index } of entry.params) params[name] = segments[index] as string;
+      return { route: entry.route, params };
+    },
+  };
+}
+
+function emptyNode<R>(): Node<R> {
+  return { literals: new Map(), parameter: undefined, entries: new Map() };
+}
+
+/**
+ * @param nodes that the segments so far reach, the one with the leftmost literals first
+ * @throws RangeError when patterns overlap so much that the automaton would fill the memory
+ */
+function merge<R>(nodes: readonly Node<R>[], count: { states: number }): State<R> {
+  count.states += 1;
+  if (count.states > MAX_STATES) throw new RangeError(`The patterns of the routes overlap in more than ${MAX_STATES} ways`);
+  const entries = new Map<string, Entry<R>>();
+  for (const node of nodes) {
+    for (const [method, entry] of node.entries) if (!entries.has(method)) entries.set(method, entry);
+    const get = node.entries.get('GET');
+    if (get && !entries.has('HEAD')) entries.set('HEAD', get);
+  }
+  const parameters = nodes.flatMap((node) => node.parameter ?? []);
+  const literals = new Map<string, State<R>>();
+  for (const literal of new Set(nodes.flatMap((node) => [...node.literals.keys()]))) {
+    literals.set(literal, merge(reachedBy(nodes, literal), count));
+  }
+  return {
+    literals,
+    other: parameters.length > 0 ? merge(parameters, count) : undefined,
+    entries,
+    allowed: [...entries.keys()].sort(),
+  };
+}
+
+function reachedBy<R>(nodes: readonly Node<R>[], literal: string): Node<R>[] {
+  return nodes.flatMap((node) => [node.literals.get(literal) ?? [], node.parameter ?? []].flat());
+}
+
+const LITERAL = /^[A-Za-z0-9\-._~!$&'()*+,=:@]+$/;
+
+function segmentsOf(pattern: string): string[] {
+  if (pattern === '/') return [];
+  if (!pattern.startsWith('/') || pattern.endsWith('/')) {
+    throw new RangeError(`'${pattern}' is no pattern: it begins with a slash and does not end in one`);
+  }
+  const segments = pattern.slice(1).split('/');
+  for (const segment of segments) {
+    if (segment === '.' || segment === '..' || !(LITERAL.test(segment) || /^\{.*\}$/.test(segment))) {
+      throw new RangeError(`'${segment}' in '${pattern}' is no segment: write plain ASCII letters, or one {parameter}`);
+    }
+  }
+  return segments;
+}
+
+function paramName(segment: string, pattern: string, before: readonly Param[]): string {
+  const name = segment.slice(1, -1);
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || isReservedKey(name)) {
+    throw new RangeError(`'${segment}' in '${pattern}' is no parameter: write one name in braces, as {orderId}`);
+  }
+  if (before.some((param) => param.name === name)) throw new RangeError(`'${pattern}' has the parameter {${name}} twice`);
+  return name;
+}

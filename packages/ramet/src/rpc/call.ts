@@ -1,0 +1,115 @@
+import { type DeclaredError, type ErrorCode, type Issue, RametError } from '../errors/index.ts';
+import type { Caller } from '../security/index.ts';
+import type { Trace } from '../telemetry/index.ts';
+
+/** What travels beside the input of a call. */
+export interface CallMeta {
+  readonly caller: Caller;
+  readonly trace: Trace;
+  /** The time that remains, in milliseconds: never a moment, because clocks of two machines differ. */
+  readonly timeoutMs: number;
+  /** How many calls led here. */
+  readonly depth: number;
+  /** The idempotency key of a client's request. */
+  readonly key?: string;
+  /** Set by the saga engine only. */
+  readonly step?: StepMeta;
+}
+
+/** Marks a call as a step of a saga, or as its undo: the participant keeps a fence under `key`. */
+export interface StepMeta {
+  readonly key: string;
+  /** The epoch of the saga's owner: a participant refuses one that is older than it has seen. */
+  readonly epoch: number;
+  readonly undo: boolean;
+  /** Why it is undone. */
+  readonly reason?: string;
+  /** What an operator found out about an effect in doubt. */
+  readonly resolution?: 'applied' | 'absent';
+  /** How long the step as a whole may still take, all attempts together; an effect stops trying then. */
+  readonly remainingMs?: number;
+}
+
+export interface Target {
+  readonly service: string;
+  readonly operation: string;
+}
+
+export interface Fault {
+  readonly ok: false;
+  readonly kind: 'fault';
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly issues: readonly Issue[];
+  /** 'no' when the handler certainly had no effect. */
+  readonly executed: 'no' | 'unknown';
+  readonly retryAfterMs?: number;
+}
+
+export interface Declared {
+  readonly ok: false;
+  readonly kind: 'declared';
+  readonly error: string;
+  readonly status: number;
+  readonly data: unknown;
+}
+
+export type Reply = { readonly ok: true; readonly value: unknown } | Declared | Fault;
+
+/** What hosts a service: runs operations by name. Never rejects; whatever happens is a reply. */
+export interface Dispatcher {
+  call(operation: string, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;
+  /** The answers of a stream, each encoded; ends with a fault or a declared failure when there is one. */
+  stream(operation: string, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply>;
+}
+
+/**
+ * Carries calls to services. The rules are those of the slowest wire, in one process too: values are copied, the deadline
+ * is a remaining time, errors are data, and a caller that goes away cancels.
+ */
+export interface Transport extends TransportRoutes {
+  readonly capabilities: TransportCapabilities;
+}
+
+export interface TransportRoutes {
+  /** Calls one operation. Never rejects: an unreachable service is a reply as well. */
+  call(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;
+  stream(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply>;
+}
+
+export interface TransportCapabilities {
+  readonly name: string;
+  readonly remote: boolean;
+  readonly streams: boolean;
+}
+
+/** A signal that is made only when somebody looks at it: most calls end before anybody does. */
+export interface Cancellation {
+  readonly signal: AbortSignal;
+}
+
+export const fault = (error: RametError): Fault => ({
+  ok: false,
+  kind: 'fault',
+  code: error.code,
+  detail: error.message,
+  issues: error.issues,
+  executed: error.executed,
+  ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+});
+
+export const declared = (error: DeclaredError): Declared => ({
+  ok: false,
+  kind: 'declared',
+  error: error.error,
+  status: error.status,
+  data: error.data,
+});
+
+/** The error that a fault stands for. */
+export const errorOf = (reply: Fault): RametError =>
+  new RametError(reply.code, reply.detail, {
+    issues: reply.issues,
+    executed: reply.executed,
+    ...(reply.retryAfterMs === undefined ? {} : { retryAfterMs: reply.retryAfterMs }),
+  });

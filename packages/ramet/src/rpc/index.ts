@@ -1,0 +1,31 @@
+export {
+  type CallMeta,
+  type Cancellation,
+  type Dispatcher,
+  declared,
+  errorOf,
+  type Fault,
+  fault,
+  type Reply,
+  type StepMeta,
+  type Target,
+  type Transport,
+  type TransportCapabilities,
+  type TransportRoutes,
+} from './call.ts';
+export { Canceller, NEVER } from './cancellation.ts';
+export { type CallOptions, type CallOrigin, Edge, type EdgeOptions, valueOf } from './client.ts';
+export { type ClientFactory, type CompiledUses, clientFor, compileUses } from './clients.ts';
+export { type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';
+export {
+  type Call,
+  type ClientOf,
+  type Dependency,
+  type External,
+  type ExternalClient,
+  type Externals,
+  external,
+  type Queries,
+  type Uses,
+  use,
+} from './use.ts';

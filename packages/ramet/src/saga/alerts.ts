@@ -1,0 +1,53 @@
+import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
+import { schedule, type Tx } from '../store/index.ts';
+import type { Log, Trace } from '../telemetry/index.ts';
+
+/** The name of the event that every service with sagas publishes when one of them needs a person. */
+export const ATTENTION_EVENT = 'SagaNeedsAttention';
+/** The kind of due work that posts an alert to the webhook. */
+export const ALERT_WORK = 'alert';
+
+export interface Alert {
+  /** One alert per id, whatever happens. */
+  readonly id: string;
+  readonly service: string;
+  readonly sagaId: string;
+  readonly saga: string;
+  readonly key: string;
+  readonly step?: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+export interface AlertSink {
+  readonly outbox: OutboxWriter;
+  readonly log: Log;
+  /** Whether alerts go to a webhook as well. */
+  readonly webhook: boolean;
+}
+
+/** Raises an alert in the transaction that makes it true: as an event, as a call of the webhook, and in the log once it is committed. */
+export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: Trace): Promise<void> {
+  const known = await tx.get('select 1 from ramet_outbox where event_id = ?', alert.id);
+  if (known) return;
+  const now = await tx.get<{ now: number }>('select ramet_now() as now');
+  const envelope: Envelope = {
+    id: alert.id,
+    type: topicOf(alert.service, ATTENTION_EVENT),
+    version: 1,
+    source: alert.service,
+    key: alert.sagaId,
+    timestamp: new Date(Number(now?.now)).toISOString(),
+    correlationId: trace.correlationId,
+    traceparent: trace.traceparent,
+    data: alert,
+  };
+  await sink.outbox.append(tx, [envelope]);
+  if (sink.webhook) await schedule(tx, { id: alert.id, kind: ALERT_WORK, afterMs: 0, payload: alert });
+  tx.afterCommit(() =>
+    sink.log.error(
+      { alert: alert.id, saga: alert.saga, sagaId: alert.sagaId, step: alert.step, state: alert.state, correlationId: trace.correlationId },
+      alert.reason,
+    ),
+  );
+}

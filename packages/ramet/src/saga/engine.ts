@@ -1,0 +1,341 @@
+import { type CompiledContract, compileContract, type Operation } from '../contract/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import { Periodic, type Platform } from '../platform/index.ts';
+import { Canceller, compilePolicy, DEFAULT_POLICY, Edge, type Reply, type TransportRoutes } from '../rpc/index.ts';
+import { serviceCaller } from '../security/index.ts';
+import type { Store } from '../store/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import type { AlertSink } from './alerts.ts';
+import { compensate } from './compensation.ts';
+import { loadSteps, type SagaState, sagaOf } from './journal.ts';
+import { programContext, type Suspension } from './program.ts';
+import { asStop, LEASE_MS, RENEW_MS, Run, type RunEnvironment } from './run.ts';
+import type { Invocation, Saga } from './saga.ts';
+
+export interface SagaEngineOptions {
+  readonly platform: Platform;
+  readonly store: Store;
+  readonly service: string;
+  readonly sagas: readonly Saga[];
+  readonly transport: TransportRoutes;
+  readonly alerts: AlertSink;
+  readonly log: Log;
+  /** Unique to this start of the process: who owns a saga. */
+  readonly owner: string;
+  readonly onFinished?: (saga: string, state: SagaState, ms: number) => void;
+  readonly onStep?: RunEnvironment['onStep'];
+}
+
+/** Sagas of one service that run at once; further ones wait. */
+const RUNS_MAX = 256;
+/** How many sagas that lost their owner are taken on at once: after a downtime there may be thousands. */
+const CLAIM_MAX = 32;
+const SCAN_MS = 1_000;
+
+/**
+ * Runs the sagas of one service. Those that its own commands start run at once, owned from the start; those whose owner is
+ * gone are found by their leases. The engine holds no truth in memory: it may be killed anywhere.
+ */
+export class SagaEngine {
+  readonly #options: SagaEngineOptions;
+  readonly #programs = new Map<string, Saga>();
+  readonly #edges = new Map<string, Edge>();
+  readonly #runs = new Map<string, Run>();
+  readonly #finished = new Set<Promise<void>>();
+  readonly #environment: RunEnvironment;
+  readonly #claiming: Periodic;
+  readonly #renewing: Periodic;
+  readonly #invocations = new Map<Saga, ReturnType<RunEnvironment['invocations']>>();
+  #stopping = false;
+  /** A store of one process has no other owners: what is open at start was left by the process before. */
+  #adoptAll: boolean;
+
+  constructor(options: SagaEngineOptions) {
+    this.#options = options;
+    for (const current of options.sagas)
+      for (const saga of [current, ...current.previous]) this.#programs.set(programId(saga.name, saga.version), saga);
+    this.#adoptAll = !options.store.capabilities.shared;
+    this.#environment = {
+      platform: options.platform,
+      store: options.store,
+      service: options.service,
+      alerts: options.alerts,
+      log: options.log,
+      call: (invocation, from, call) => this.#call(invocation, from, call),
+      program: (type, version) => this.#programs.get(programId(type, version)),
+      invocations: (saga) => this.#invocationsOf(saga),
+      ...(options.onStep ? { onStep: options.onStep } : {}),
+    };
+    const onError = (error: unknown) =>
+      options.log.warn({ err: error, service: options.service }, 'the saga engine could not look for work; it tries again');
+    this.#claiming = new Periodic(options.platform, () => this.#claim(), onError);
+    this.#renewing = new Periodic(options.platform, () => this.#renew(), onError);
+  }
+
+  get owner(): string {
+    return this.#options.owner;
+  }
+
+  get running(): number {
+    return this.#runs.size;
+  }
+
+  start(): void {
+    this.#claiming.start();
+    this.#renewing.start();
+  }
+
+  /** A command of this process has committed the start of a saga. */
+  started(id: string): void {
+    if (this.#stopping || this.#runs.size >= RUNS_MAX) return this.#claiming.wake();
+    this.#begin(id).catch((error: unknown) =>
+      this.#options.log.warn({ err: error, sagaId: id }, 'a saga could not begin; it is found again by its lease'),
+    );
+  }
+
+  /** Something about this saga changed (an operator, a cancellation): look at it now. */
+  poke(): void {
+    this.#claiming.wake();
+  }
+
+  /** Stops taking sagas, lets those under way come to a step's end, and gives their leases back. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#claiming.stop();
+    for (const run of this.#runs.values()) run.stop(new RametError('ShuttingDown'));
+    await Promise.all(this.#finished);
+    await this.#renewing.stop();
+    await this.#options.store
+      .write((tx) =>
+        tx.run("update ramet_sagas set lease_until = 0 where owner = ? and state in ('RUNNING', 'COMPENSATING')", this.#options.owner),
+      )
+      .catch(() => {});
+  }
+
+  async #begin(id: string): Promise<void> {
+    const row = await this.#options.store.reader.get<Record<string, string | number | null>>(
+      'select * from ramet_sagas where id = ? and owner = ?',
+      id,
+      this.#options.owner,
+    );
+    if (row) this.#launch(sagaOf(row), true);
+  }
+
+  /** Takes over sagas that nobody holds. @returns in how many milliseconds to look again */
+  async #claim(): Promise<number> {
+    const free = RUNS_MAX - this.#runs.size;
+    if (free <= 0) return SCAN_MS;
+    const { store, owner } = this.#options;
+    // Sagas that are ours but not in hand were dropped when the store was away, or wait for their turn.
+    const open = await store.reader.all<{ id: string }>(
+      `select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') ${this.#adoptAll ? '' : 'and (lease_until <= ramet_now() or owner = ?)'}
+       order by lease_until limit ?`,
+      ...(this.#adoptAll ? [] : [owner]),
+      this.#runs.size + Math.min(free, CLAIM_MAX),
+    );
+    const fresh = open.filter((row) => !this.#runs.has(row.id)).slice(0, CLAIM_MAX);
+    if (fresh.length === 0) {
+      this.#adoptAll = false;
+      return SCAN_MS;
+    }
+    for (const { id } of fresh) {
+      const row = await store.write((tx) =>
+        tx.get<Record<string, string | number | null>>(
+          `update ramet_sagas set owner = ?, epoch = epoch + 1, version = version + 1, lease_until = ramet_now() + ?
+           where id = ? and state in ('RUNNING', 'COMPENSATING') and (lease_until <= ramet_now() or owner = ? or ? = 1) returning *`,
+          owner,
+          LEASE_MS,
+          id,
+          owner,
+          this.#adoptAll ? 1 : 0,
+        ),
+      );
+      if (row && !this.#runs.has(id)) this.#launch(sagaOf(row), false);
+    }
+    return 0;
+  }
+
+  /** Confirms the leases of all runs in hand; a run whose lease is gone is dropped. */
+  async #renew(): Promise<number> {
+    if (this.#runs.size === 0) return RENEW_MS;
+    for (const [id, run] of [...this.#runs]) {
+      const mine = await this.#options.store.write((tx) =>
+        tx.run('update ramet_sagas set lease_until = ramet_now() + ? where id = ? and epoch = ?', LEASE_MS, id, run.saga.epoch),
+      );
+      if (mine === 1) run.confirmed();
+      else run.stop(new RametError('StaleOwner'));
+    }
+    return RENEW_MS;
+  }
+
+  #launch(saga: ReturnType<typeof sagaOf>, fresh: boolean): void {
+    if (this.#runs.has(saga.id)) return;
+    const run = new Run(this.#environment, saga, []);
+    this.#runs.set(saga.id, run);
+    const startedMono = this.#options.platform.clock.monoNow();
+    const finished = this.#drive(run, fresh)
+      .catch((error: unknown) => this.#dropped(run, error))
+      .finally(() => {
+        this.#runs.delete(saga.id);
+        this.#finished.delete(finished);
+        if (run.saga.state !== 'RUNNING' && run.saga.state !== 'COMPENSATING') {
+          this.#options.onFinished?.(run.saga.type, run.saga.state, this.#options.platform.clock.monoNow() - startedMono);
+        }
+      });
+    this.#finished.add(finished);
+  }
+
+  #dropped(run: Run, error: unknown): void {
+    const stop = asStop(error);
+    const fields = { saga: run.saga.type, sagaId: run.saga.id, code: stop.code, correlationId: run.saga.trace.correlationId };
+    if (stop.code === 'StaleOwner' || stop.code === 'ShuttingDown') this.#options.log.info(fields, 'the saga goes on elsewhere or later');
+    else this.#options.log.warn({ ...fields, err: error }, 'the saga was put down; it is taken up again');
+  }
+
+  async #drive(run: Run, fresh: boolean): Promise<void> {
+    if (!fresh) run.steps.push(...(await loadSteps(this.#options.store, run.saga.id)));
+    if (run.saga.state === 'RUNNING') await this.#forward(run);
+    if (run.saga.state === 'COMPENSATING') await compensate(run);
+  }
+
+  async #forward(run: Run): Promise<void> {
+    const { saga } = run;
+    const program = this.#programs.get(programId(saga.type, saga.programVersion));
+    if (!program)
+      return this.#diverge(run, `version ${saga.programVersion} of its program is not part of this deployment; list it in 'previous'`);
+    const suspended = new Promise<Suspension>((resolve) => {
+      const context = programContext(run, this.#invocationsOf(program) as never, resolve);
+      const finished = (result: Returned | Threw) => resolve(result as never);
+      try {
+        program.run(saga.input, context).then(
+          (value) => finished({ kind: 'returned', value }),
+          (error: unknown) => finished({ kind: 'threw', error }),
+        );
+      } catch (error) {
+        finished({ kind: 'threw', error });
+      }
+    });
+    const end = (await suspended) as Suspension | Returned | Threw;
+    switch (end.kind) {
+      case 'returned':
+        return run.save(
+          { state: 'COMPLETED', result: end.value, attention: undefined },
+          { entries: [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }] },
+        );
+      case 'threw':
+        if (saga.pivoted) return this.#diverge(run, `its program failed after the pivot: ${describe(end.error)}`);
+        return this.#compensating(run, describe(end.error));
+      case 'compensate':
+        return this.#compensating(run, end.reason);
+      case 'diverged':
+        return this.#diverge(run, end.reason);
+      case 'stopped':
+        throw end.error;
+    }
+  }
+
+  #compensating(run: Run, failure: string): Promise<void> {
+    return run.save(
+      { state: 'COMPENSATING', failure },
+      { entries: [{ actor: 'engine', was: 'RUNNING', became: 'COMPENSATING', detail: failure }] },
+    );
+  }
+
+  #diverge(run: Run, reason: string): Promise<void> {
+    const { saga } = run;
+    return run.save(
+      { state: 'DIVERGED', attention: reason },
+      {
+        entries: [{ actor: 'engine', was: 'RUNNING', became: 'DIVERGED', detail: reason }],
+        alert: {
+          id: `${saga.id}:diverged:${saga.epoch}`,
+          service: this.#options.service,
+          sagaId: saga.id,
+          saga: saga.type,
+          key: saga.key,
+          state: 'DIVERGED',
+          reason: `saga '${saga.type}' (${saga.key}) waits: ${reason}`,
+        },
+      },
+    );
+  }
+
+  #call(
+    invocation: Invocation,
+    from: Parameters<RunEnvironment['call']>[1],
+    options: Parameters<RunEnvironment['call']>[2],
+  ): Promise<Reply> {
+    const canceller = new Canceller();
+    const origin = {
+      meta: {
+        caller: serviceCaller(this.#options.service, from.initiator),
+        trace: { ...from.trace, ...(options.step ? { causationId: options.step.key } : {}) },
+        depth: 0,
+      },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+      signal: canceller.signal,
+    };
+    const operation = { kind: invocation.kind as Operation['kind'], service: invocation.service, name: invocation.operation };
+    return this.#edge(invocation.service).call(operation, invocation.input, origin, options);
+  }
+
+  /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
+  #edge(service: string): Edge {
+    let edge = this.#edges.get(service);
+    if (!edge) {
+      const declared = [...this.#programs.values()]
+        .flatMap((saga) => Object.values(saga.uses))
+        .find((use) => 'contract' in use && use.contract.name === service);
+      edge = new Edge(
+        this.#options.platform,
+        this.#options.transport,
+        service,
+        declared ? compilePolicy('contract' in declared ? declared.policy : {}).policy : DEFAULT_POLICY,
+      );
+      this.#edges.set(service, edge);
+    }
+    return edge;
+  }
+
+  #invocationsOf(saga: Saga): ReturnType<RunEnvironment['invocations']> {
+    let made = this.#invocations.get(saga);
+    if (!made) {
+      made = Object.fromEntries(
+        Object.entries(saga.uses).flatMap(([name, declared]) =>
+          'contract' in declared ? [[name, builders(compileContract(declared.contract).compiled)]] : [],
+        ),
+      );
+      this.#invocations.set(saga, made);
+    }
+    return made;
+  }
+}
+
+interface Returned {
+  readonly kind: 'returned';
+  readonly value: unknown;
+}
+interface Threw {
+  readonly kind: 'threw';
+  readonly error: unknown;
+}
+
+const programId = (type: string, version: number): string => `${type}@${version}`;
+
+const describe = (error: unknown): string =>
+  error instanceof DeclaredError ? error.error : error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+
+/** Functions that make invocations; an input that does not fit the contract is refused where the program says it, not by the participant. */
+function builders({ operations }: CompiledContract): Record<string, (input: unknown) => Invocation> {
+  return Object.fromEntries(
+    [...operations.values()].map(({ operation, fullName, input: codec }) => [
+      operation.name,
+      (input: unknown): Invocation => {
+        const decoded = codec.decode(input);
+        if (!decoded.ok)
+          throw new RametError('BadRequest', `the input of ${fullName} does not fit its contract`, { issues: decoded.issues });
+        return { kind: operation.kind, service: operation.service, operation: operation.name, input: decoded.value ?? null };
+      },
+    ]),
+  );
+}

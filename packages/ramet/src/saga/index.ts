@@ -1,0 +1,8 @@
+export { ALERT_WORK, type Alert, type AlertSink, ATTENTION_EVENT } from './alerts.ts';
+export { SagaEngine, type SagaEngineOptions } from './engine.ts';
+export type { SagaState } from './journal.ts';
+export { type OperatorAction, operate } from './operator.ts';
+export { listSagas, type Masker, type SagaDetail, type SagaRecord, type StepView, showSaga } from './record.ts';
+export { LEASE_MS } from './run.ts';
+export { type Invocation, type Saga, type SagaContext, type StepOptions, saga } from './saga.ts';
+export { insertSaga, requestCancel, type SagaStart } from './start.ts';

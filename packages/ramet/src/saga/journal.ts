@@ -1,0 +1,206 @@
+import { RametError } from '../errors/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import type { Trace } from '../telemetry/index.ts';
+import type { Invocation } from './saga.ts';
+
+/*
+ * The states of a saga:
+ *   RUNNING ----program returned----> COMPLETED
+ *   RUNNING ----failed or cancelled, before the pivot----> COMPENSATING
+ *   RUNNING ----program does not fit the journal, or failed after the pivot----> DIVERGED (waits for an operator)
+ *   COMPENSATING ----all undone----> COMPENSATED
+ *   COMPENSATING ----some undo failed three times----> COMPENSATION_FAILED (waits for an operator)
+ *   COMPENSATING ----some effect cannot be found out----> IN_DOUBT (waits for an operator)
+ * An operator takes a saga from the last three back to RUNNING or COMPENSATING.
+ *
+ * The states of a step: STARTED (intent stored) -> OK | REJECTED | UNKNOWN; then, when undone:
+ *   STARTED (attempt) -> COMPENSATED | COMP_FAILED | IN_DOUBT; an operator may also mark it SKIPPED.
+ */
+export type SagaState = 'RUNNING' | 'COMPENSATING' | 'COMPLETED' | 'COMPENSATED' | 'COMPENSATION_FAILED' | 'IN_DOUBT' | 'DIVERGED';
+export type StepKind = 'step' | 'pivot' | 'ask' | 'value';
+export type StepState = 'STARTED' | 'OK' | 'REJECTED' | 'UNKNOWN';
+export type CompState = 'STARTED' | 'COMPENSATED' | 'COMP_FAILED' | 'IN_DOUBT' | 'SKIPPED';
+
+export interface SagaRow {
+  readonly id: string;
+  readonly type: string;
+  readonly programVersion: number;
+  readonly key: string;
+  readonly input: unknown;
+  readonly initiator: string;
+  readonly trace: Trace;
+  readonly createdAt: number;
+  state: SagaState;
+  version: number;
+  epoch: number;
+  failure: string | undefined;
+  result: unknown;
+  cancelReason: string | undefined;
+  pivoted: boolean;
+  attention: string | undefined;
+  updatedAt: number;
+}
+
+export interface StepRow {
+  readonly idx: number;
+  readonly name: string;
+  readonly kind: StepKind;
+  readonly invocation: Invocation;
+  readonly undo: Invocation | undefined;
+  readonly stepKey: string;
+  readonly intentAt: number;
+  /** How long all attempts together may take, from the intent on; undefined without limit. */
+  readonly deadlineMs: number | undefined;
+  /** What was left of it when the step was loaded. */
+  readonly remainingMs: number | undefined;
+  state: StepState;
+  result: unknown;
+  error: StepError | undefined;
+  compState: CompState | undefined;
+  compAttempt: number;
+  compError: string | undefined;
+}
+
+/** Why a step did not happen, as the program gets it again after a restart. */
+export type StepError =
+  | { readonly kind: 'declared'; readonly error: string; readonly status: number; readonly data: unknown }
+  | { readonly kind: 'fault'; readonly code: string; readonly detail: string };
+
+export interface LogEntry {
+  readonly actor: string;
+  readonly step?: string;
+  readonly was?: string;
+  readonly became: string;
+  readonly detail?: string;
+}
+
+type Raw = Record<string, string | number | null>;
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+const parsed = (text: string | number | null | undefined): any => (text == null ? undefined : JSON.parse(String(text)));
+
+export function sagaOf(row: Raw): SagaRow {
+  return {
+    id: row['id'] as string,
+    type: row['type'] as string,
+    programVersion: Number(row['program_version']),
+    key: row['business_key'] as string,
+    input: parsed(row['input']),
+    initiator: row['initiator'] as string,
+    trace: parsed(row['trace']),
+    createdAt: Number(row['created_at']),
+    state: row['state'] as SagaState,
+    version: Number(row['version']),
+    epoch: Number(row['epoch']),
+    failure: (row['failure'] as string | null) ?? undefined,
+    result: parsed(row['result']),
+    cancelReason: (row['cancel_reason'] as string | null) ?? undefined,
+    pivoted: Number(row['pivoted']) === 1,
+    attention: (row['attention'] as string | null) ?? undefined,
+    updatedAt: Number(row['updated_at']),
+  };
+}
+
+export function stepOf(row: Raw): StepRow {
+  return {
+    idx: Number(row['idx']),
+    name: row['name'] as string,
+    kind: row['kind'] as StepKind,
+    invocation: parsed(row['invocation']),
+    undo: parsed(row['undo']),
+    stepKey: row['step_key'] as string,
+    intentAt: Number(row['intent_at']),
+    deadlineMs: row['deadline_at'] == null ? undefined : Number(row['deadline_at']) - Number(row['intent_at']),
+    remainingMs: row['remaining_ms'] == null ? undefined : Number(row['remaining_ms']),
+    state: row['state'] as StepState,
+    result: parsed(row['result']),
+    error: parsed(row['error']),
+    compState: (row['comp_state'] as CompState | null) ?? undefined,
+    compAttempt: Number(row['comp_attempt']),
+    compError: (row['comp_error'] as string | null) ?? undefined,
+  };
+}
+
+export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]> {
+  const rows = await store.reader.all<Raw>(
+    'select *, deadline_at - ramet_now() as remaining_ms from ramet_saga_steps where saga_id = ? order by idx',
+    sagaId,
+  );
+  return rows.map(stepOf);
+}
+
+export async function insertStep(tx: Tx, sagaId: string, step: StepRow): Promise<void> {
+  await tx.run(
+    `insert into ramet_saga_steps
+       (saga_id, idx, name, kind, invocation, undo, state, attempt, step_key, intent_at, deadline_at, result, updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, 1, ?, ramet_now(), ramet_now() + ?, ?, ramet_now())`,
+    sagaId,
+    step.idx,
+    step.name,
+    step.kind,
+    JSON.stringify(step.invocation),
+    json(step.undo),
+    step.state,
+    step.stepKey,
+    step.deadlineMs === undefined ? null : Math.round(step.deadlineMs),
+    json(step.result),
+  );
+}
+
+export async function updateStep(tx: Tx, sagaId: string, step: StepRow): Promise<void> {
+  await tx.run(
+    `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, updated_at = ramet_now()
+     where saga_id = ? and idx = ?`,
+    step.state,
+    json(step.result),
+    json(step.error),
+    step.compState ?? null,
+    step.compAttempt,
+    step.compError ?? null,
+    sagaId,
+    step.idx,
+  );
+}
+
+export async function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): Promise<void> {
+  for (const entry of entries) {
+    await tx.run(
+      `insert into ramet_saga_log (saga_id, seq, at, actor, step, was, became, detail)
+       select ?, coalesce(max(seq), 0) + 1, ramet_now(), ?, ?, ?, ?, ? from ramet_saga_log where saga_id = ?`,
+      sagaId,
+      entry.actor,
+      entry.step ?? null,
+      entry.was ?? null,
+      entry.became,
+      entry.detail ?? null,
+      sagaId,
+    );
+  }
+}
+
+/**
+ * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through.
+ * @returns the reason of a cancellation that was asked for meanwhile
+ * @throws RametError StaleOwner when somebody else owns or has changed it
+ */
+export async function saveSaga(tx: Tx, saga: SagaRow, leaseMs: number): Promise<string | undefined> {
+  const row = await tx.get<{ cancel_reason: string | null }>(
+    `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, version = version + 1,
+       lease_until = ramet_now() + ?, updated_at = ramet_now()
+     where id = ? and epoch = ? and version = ? returning cancel_reason`,
+    saga.state,
+    saga.failure ?? null,
+    json(saga.result),
+    saga.pivoted ? 1 : 0,
+    saga.attention ?? null,
+    leaseMs,
+    saga.id,
+    saga.epoch,
+    saga.version,
+  );
+  if (!row)
+    throw new RametError(
+      'StaleOwner',
+      `saga '${saga.id}' is owned by somebody else now (epoch ${saga.epoch}, version ${saga.version} are past)`,
+    );
+  return row.cancel_reason ?? undefined;
+}

@@ -1,0 +1,150 @@
+import { RametError } from '../errors/index.ts';
+import type { Store } from '../store/index.ts';
+import { loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
+
+/** A saga as people read it (the record of the guides, and the exact state beside it). */
+export interface SagaRecord {
+  readonly sagaId: string;
+  readonly saga: string;
+  readonly service: string;
+  readonly key: string;
+  readonly status: 'running' | 'compensating' | 'completed' | 'failed';
+  readonly state: SagaState;
+  readonly currentStepIndex: number;
+  readonly completedSteps: readonly string[];
+  readonly compensatedSteps: readonly string[];
+  readonly context: { readonly input: unknown; readonly results: Readonly<Record<string, unknown>> };
+  readonly startedAt: string;
+  readonly updatedAt: string;
+  readonly failureReason?: string;
+  /** Why a person is needed; absent when none is. */
+  readonly attention?: string;
+}
+
+export interface SagaDetail extends SagaRecord {
+  readonly initiator: string;
+  readonly correlationId: string;
+  readonly programVersion: number;
+  readonly epoch: number;
+  readonly steps: readonly StepView[];
+  readonly log: readonly {
+    readonly at: string;
+    readonly actor: string;
+    readonly step?: string;
+    readonly was?: string;
+    readonly became: string;
+    readonly detail?: string;
+  }[];
+}
+
+export interface StepView {
+  readonly name: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly call: string;
+  readonly undo?: string;
+  readonly input: unknown;
+  readonly result?: unknown;
+  readonly error?: unknown;
+  readonly compensation?: { readonly state: string; readonly attempts: number; readonly error?: string };
+}
+
+/** Hides what is secret in the input of an operation, or of a saga. */
+export type Masker = (what: { service: string; operation: string } | { saga: string }, value: unknown) => unknown;
+
+const STATUS: Readonly<Record<SagaState, SagaRecord['status'] | undefined>> = {
+  RUNNING: 'running',
+  COMPENSATING: 'compensating',
+  COMPLETED: 'completed',
+  COMPENSATED: 'failed',
+  COMPENSATION_FAILED: 'compensating',
+  IN_DOUBT: 'compensating',
+  DIVERGED: undefined,
+};
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** Sagas of a store, newest first. */
+export async function listSagas(
+  store: Store,
+  masker: Masker,
+  filter: { state?: SagaState; attention?: boolean; limit?: number },
+): Promise<SagaRecord[]> {
+  const where = [filter.state ? 'state = ?' : '1 = 1', filter.attention ? 'attention is not null' : '1 = 1'].join(' and ');
+  const rows = await store.reader.all<Record<string, string | number | null>>(
+    `select * from ramet_sagas where ${where} order by created_at desc, id desc limit ?`,
+    ...(filter.state ? [filter.state] : []),
+    Math.min(filter.limit ?? 50, 1_000),
+  );
+  return Promise.all(rows.map(async (row) => recordOf(store.service, sagaOf(row), await loadSteps(store, row['id'] as string), masker)));
+}
+
+/** One saga with its steps and its log. @throws RametError UnknownSaga */
+export async function showSaga(store: Store, masker: Masker, id: string): Promise<SagaDetail> {
+  const row = await store.reader.get<Record<string, string | number | null>>('select * from ramet_sagas where id = ?', id);
+  if (!row) throw new RametError('UnknownSaga', `there is no saga '${id}' in '${store.service}'`);
+  const saga = sagaOf(row);
+  const steps = await loadSteps(store, id);
+  const log = await store.reader.all<Record<string, string | number | null>>(
+    'select * from ramet_saga_log where saga_id = ? order by seq',
+    id,
+  );
+  return {
+    ...recordOf(store.service, saga, steps, masker),
+    initiator: saga.initiator,
+    correlationId: saga.trace.correlationId,
+    programVersion: saga.programVersion,
+    epoch: saga.epoch,
+    steps: steps.filter((step) => step.kind !== 'value').map((step) => viewOf(step, masker)),
+    log: log.map((entry) => ({
+      at: iso(Number(entry['at'])),
+      actor: entry['actor'] as string,
+      ...(entry['step'] ? { step: entry['step'] as string } : {}),
+      ...(entry['was'] ? { was: entry['was'] as string } : {}),
+      became: entry['became'] as string,
+      ...(entry['detail'] ? { detail: entry['detail'] as string } : {}),
+    })),
+  };
+}
+
+function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], masker: Masker): SagaRecord {
+  const own = steps.filter((step) => step.kind !== 'value');
+  const undone = own.some((step) => step.compState !== undefined) || saga.failure !== undefined;
+  // An operator who skipped an undo has ended the saga: it failed, and nobody is needed any more.
+  const skipped = saga.state === 'COMPENSATION_FAILED' && saga.attention === undefined;
+  return {
+    sagaId: saga.id,
+    saga: saga.type,
+    service,
+    key: saga.key,
+    status: skipped ? 'failed' : (STATUS[saga.state] ?? (undone ? 'compensating' : 'running')),
+    state: saga.state,
+    currentStepIndex: Math.max(0, own.length - (own.at(-1)?.state === 'STARTED' ? 1 : 0)),
+    completedSteps: own.filter((step) => step.state === 'OK').map((step) => step.name),
+    compensatedSteps: own.filter((step) => step.compState === 'COMPENSATED').map((step) => step.name),
+    context: {
+      input: masker({ saga: saga.type }, saga.input),
+      results: Object.fromEntries(own.filter((step) => step.result !== undefined).map((step) => [step.name, step.result])),
+    },
+    startedAt: iso(saga.createdAt),
+    updatedAt: iso(saga.updatedAt),
+    ...(saga.failure === undefined ? {} : { failureReason: saga.failure }),
+    ...(saga.attention === undefined ? {} : { attention: saga.attention }),
+  };
+}
+
+function viewOf(step: StepRow, masker: Masker): StepView {
+  return {
+    name: step.name,
+    kind: step.kind,
+    state: step.state,
+    call: `${step.invocation.service}.${step.invocation.operation}`,
+    input: masker(step.invocation, step.invocation.input),
+    ...(step.undo ? { undo: `${step.undo.service}.${step.undo.operation}` } : {}),
+    ...(step.result === undefined ? {} : { result: step.result }),
+    ...(step.error === undefined ? {} : { error: step.error }),
+    ...(step.compState === undefined
+      ? {}
+      : { compensation: { state: step.compState, attempts: step.compAttempt, ...(step.compError ? { error: step.compError } : {}) } }),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Contract, In, Out, Schema } from '../contract/index.ts';
+import type { Duration } from '../platform/index.ts';
+import type { Dependency, Uses } from '../rpc/index.ts';
+
+/**
+ * A call as data: what a step does, and what undoes it. Both are in the journal before the call is made, so that undoing
+ * needs no user code: it survives a deploy, a renamed variable, and a program that no longer exists.
+ */
+export interface Invocation<Kind extends string = string, Service extends string = string, R = unknown> {
+  readonly kind: Kind;
+  readonly service: Service;
+  readonly operation: string;
+  readonly input: unknown;
+  readonly _?: R;
+}
+
+type OutputOf<O> = O extends { output: infer R } ? Out<R> : void;
+type InvocationsOf<D> =
+  D extends Dependency<Contract<infer N, infer K, infer Q, any>>
+    ? { readonly [P in keyof K]: (input: In<K[P]['input']>) => Invocation<'command', N, OutputOf<K[P]>> } & {
+        readonly [P in keyof Q]: (input: In<Q[P]['input']>) => Invocation<Q[P]['kind'], N, OutputOf<Q[P]>>;
+      }
+    : never;
+
+export interface StepOptions<N extends string> {
+  /** The command that undoes the step, of the same service and without an answer; it may run although the step never did. */
+  readonly undo: Invocation<'command', NoInfer<N>, void> | 'nothing';
+  /** How long one attempt may take (default 5s). */
+  readonly timeout?: Duration;
+  /** How long all attempts together may take (default 30s); then the saga compensates, this step included. */
+  readonly deadline?: Duration;
+}
+
+/** What a saga program is given. Between its calls the program must be deterministic: it runs again from the start after a restart. */
+export interface SagaContext<U extends Uses> {
+  readonly sagaId: string;
+  readonly use: { readonly [K in keyof U]: InvocationsOf<U[K]> };
+  /**
+   * Runs a command of another service once, and says how to undo it. `name` is unique within the saga.
+   * A declared failure is thrown and may be caught; an outcome that stays unknown ends the program and compensates.
+   */
+  step<N extends string, R>(name: string, call: Invocation<'command', N, R>, o: StepOptions<N>): Promise<R>;
+  /** The point of no return: never undone, and retried until it is done. A customer can cancel until its intent is stored. */
+  pivot<R>(name: string, call: Invocation<'command', string, R>): Promise<R>;
+  /** Asks a query; the answer is kept, and given again after a restart. */
+  ask<R>(name: string, call: Invocation<'query', string, R>): Promise<R>;
+  /** The present, kept in the journal. */
+  now(): Date;
+  /** A new id, kept in the journal. */
+  id(prefix: string): string;
+  /** A number in [0, 1), kept in the journal. */
+  random(): number;
+}
+
+export interface Saga<I = any, O = any> {
+  readonly name: string;
+  readonly input: Schema<any, I>;
+  readonly key: string;
+  readonly version: number;
+  readonly previous: readonly Saga[];
+  readonly uses: Uses;
+  readonly run: (input: I, saga: SagaContext<any>) => Promise<O>;
+}
+
+/**
+ * Declares a saga: a durable process over several services that either completes or is undone.
+ * It starts once per value of `key`. Raise `version` when the program changes in a way that running sagas cannot follow, and
+ * keep the program they began with in `previous` until none is left.
+ */
+export const saga = <I extends Schema, O, const U extends Uses>(
+  name: string,
+  d: {
+    input: I;
+    key: keyof Out<I> & string;
+    version?: number;
+    previous?: readonly Saga<any, any>[];
+    uses: U;
+    run: (input: Out<I>, saga: SagaContext<U>) => Promise<O>;
+  },
+): Saga<Out<I>, O> => ({ version: 1, previous: [], ...d, name }) as unknown as Saga<Out<I>, O>;

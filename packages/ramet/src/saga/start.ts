@@ -1,0 +1,72 @@
+import { newId, type Platform } from '../platform/index.ts';
+import type { Tx } from '../store/index.ts';
+import type { Trace } from '../telemetry/index.ts';
+import { appendLog } from './journal.ts';
+import type { Saga } from './saga.ts';
+
+export interface SagaStart {
+  readonly saga: Saga;
+  /** Validated input. */
+  readonly input: Record<string, unknown>;
+  readonly initiator: string;
+  readonly trace: Trace;
+}
+
+/**
+ * Writes a saga's beginning into the transaction of the command that starts it, owned by this process from the start.
+ * A saga of the same name and key that exists already is left alone.
+ * @returns its id, or undefined when there was one
+ */
+export async function insertSaga(
+  tx: Tx,
+  platform: Platform,
+  owner: string,
+  leaseMs: number,
+  start: SagaStart,
+): Promise<string | undefined> {
+  const id = newId(platform, 'saga');
+  const key = String(start.input[start.saga.key]);
+  const inserted = await tx.run(
+    `insert into ramet_sagas
+       (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, created_at, updated_at)
+     values (?, ?, ?, ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?, ramet_now(), ramet_now()) on conflict do nothing`,
+    id,
+    start.saga.name,
+    start.saga.version,
+    key,
+    owner,
+    leaseMs,
+    JSON.stringify(start.input),
+    start.initiator,
+    JSON.stringify(start.trace),
+  );
+  if (inserted === 0) return undefined;
+  await appendLog(tx, id, [{ actor: 'engine', became: 'RUNNING', detail: `version ${start.saga.version}` }]);
+  return id;
+}
+
+/**
+ * Asks a saga to stop and undo itself. Taken at its next step; refused once the intent of its pivot is stored. Both look at
+ * one row in one transaction, so there is never a doubt which came first.
+ * @returns 'accepted' also when it is being undone, or was, already
+ */
+export async function requestCancel(
+  tx: Tx,
+  saga: { name: string },
+  key: string,
+  reason: string,
+): Promise<{ answer: 'accepted' | 'refused'; sagaId?: string }> {
+  const row = await tx.get<{ id: string; state: string; pivoted: number; cancel_reason: string | null }>(
+    'select id, state, pivoted, cancel_reason from ramet_sagas where type = ? and business_key = ?',
+    saga.name,
+    key,
+  );
+  if (!row) return { answer: 'refused' };
+  if (row.state === 'COMPENSATING' || row.state === 'COMPENSATED') return { answer: 'accepted', sagaId: row.id };
+  if (row.state !== 'RUNNING' || Number(row.pivoted) === 1) return { answer: 'refused' };
+  if (row.cancel_reason === null) {
+    await tx.run('update ramet_sagas set cancel_reason = ? where id = ?', reason, row.id);
+    await appendLog(tx, row.id, [{ actor: 'command', became: 'CANCEL_REQUESTED', detail: reason }]);
+  }
+  return { answer: 'accepted', sagaId: row.id };
+}

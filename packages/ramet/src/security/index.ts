@@ -1,0 +1,1 @@
+export { ANONYMOUS, type Caller, initiatorOf, serviceCaller } from './caller.ts';

@@ -1,0 +1,54 @@
+import type { Platform } from '../platform/index.ts';
+import type { Changes } from './types.ts';
+
+/** The net under a hint that was lost, because another process committed. */
+const NET_MS = 1_000;
+
+/** Tells waiting queries and streams of commits, by the key of their events. */
+export class ChangeHub {
+  readonly #platform: Platform;
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  tell(keys: readonly string[]): void {
+    for (const key of keys) for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();
+  }
+
+  /** Follows one key until `signal` aborts. */
+  follow(key: string, signal: () => AbortSignal): Changes {
+    let changed = false;
+    let wake: (() => void) | undefined;
+    const told = () => {
+      changed = true;
+      wake?.();
+    };
+    const waiters = this.#waiting.get(key) ?? new Set();
+    this.#waiting.set(key, waiters.add(told));
+    const leave = () => {
+      waiters.delete(told);
+      if (waiters.size === 0 && this.#waiting.get(key) === waiters) this.#waiting.delete(key);
+      wake?.();
+    };
+    const end = signal();
+    if (end.aborted) leave();
+    else end.addEventListener('abort', leave, { once: true });
+    return {
+      next: async () => {
+        if (!changed && !end.aborted) {
+          await new Promise<void>((resolve) => {
+            const timer = this.#platform.timers.set(NET_MS, resolve);
+            wake = () => {
+              timer.cancel();
+              resolve();
+            };
+          });
+          wake = undefined;
+        }
+        changed = false;
+      },
+    };
+  }
+}

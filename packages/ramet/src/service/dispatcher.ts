@@ -1,0 +1,259 @@
+import type { CompiledContract, CompiledOperation } from '../contract/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import {
+  type CallMeta,
+  type CallOrigin,
+  type Cancellation,
+  type ClientFactory,
+  type Dispatcher,
+  declared,
+  fault,
+  type Reply,
+} from '../rpc/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import type { ChangeHub } from './changes.ts';
+import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
+import { Participant, type StepCall } from './participant.ts';
+import { answerOf, claimRequest, earlierAnswer, requestId, storeAnswer } from './requests.ts';
+import type { Prepared, ServiceDefinition } from './types.ts';
+import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
+
+export interface DispatchEnvironment {
+  readonly platform: Platform;
+  readonly definition: ServiceDefinition;
+  readonly contract: CompiledContract;
+  readonly store: Store;
+  readonly log: Log;
+  readonly clients: ClientFactory;
+  readonly changes: ChangeHub;
+  readonly effects: ReadonlyMap<string, CompiledEffect>;
+  readonly runner: EffectRunner;
+  readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
+  readonly onCall?: (operation: string, outcome: string, ms: number) => void;
+}
+
+/** How long an effect asked for by a client goes on being tried; one that a saga asked for has the step's deadline. */
+const EFFECT_DEADLINE_MS = 60_000;
+
+/** Runs the operations of one service: validates, runs the handler in its place, validates the answer. Never rejects. */
+export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
+  const { platform, contract, store } = environment;
+  const participant = new Participant(platform, store, environment.runner);
+
+  const command = async (compiled: CompiledOperation, input: unknown, meta: CallMeta, cancellation: Cancellation): Promise<Reply> => {
+    const call = stepCall(environment, compiled, input, meta, cancellation);
+    if (meta.step) return meta.step.undo ? participant.undo(call as StepCall) : participant.forward(call as StepCall);
+    if (call.effect) return effectRequest(environment, call, call.effect);
+    if (meta.key === undefined) {
+      const prepared = await call.prepare();
+      return store.write((tx) => call.run(tx, input, meta, prepared), { name: compiled.fullName });
+    }
+    return keyedRequest(environment, call, meta.key);
+  };
+
+  const run = (compiled: CompiledOperation, input: unknown, meta: CallMeta, cancellation: Cancellation): Promise<Reply> => {
+    if (compiled.operation.kind === 'command') return command(compiled, input, meta, cancellation);
+    return query(environment, compiled, input, meta, cancellation);
+  };
+
+  return {
+    async call(operation, raw, meta, cancellation) {
+      const startedMono = platform.clock.monoNow();
+      const compiled = contract.operations.get(operation);
+      let reply: Reply;
+      try {
+        const input = admit(contract, compiled, operation, raw, meta);
+        reply = await run(compiled as CompiledOperation, input, meta, cancellation);
+      } catch (error) {
+        reply = replyOfError(environment, operation, meta, error);
+      }
+      environment.onCall?.(
+        operation,
+        reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code,
+        platform.clock.monoNow() - startedMono,
+      );
+      return reply;
+    },
+    async *stream(operation, raw, meta, cancellation) {
+      try {
+        const compiled = contract.operations.get(operation);
+        const input = admit(contract, compiled, operation, raw, meta);
+        const handler = environment.definition.queries[operation] as (input: unknown, context: unknown) => AsyncIterable<unknown>;
+        for await (const answer of handler(input, readContext(environment, compiled as CompiledOperation, meta, cancellation)))
+          yield encoded(compiled as CompiledOperation, answer);
+      } catch (error) {
+        yield replyOfError(environment, operation, meta, error);
+      }
+    },
+  };
+}
+
+function admit(
+  contract: CompiledContract,
+  compiled: CompiledOperation | undefined,
+  operation: string,
+  raw: unknown,
+  meta: CallMeta,
+): unknown {
+  if (!compiled) throw new RametError('UnknownOperation', `'${contract.contract.name}' has no operation '${operation}'`);
+  const decoded = compiled.input.decode(raw);
+  if (!decoded.ok)
+    throw new RametError('BadRequest', `the input of ${compiled.fullName} does not fit its contract`, { issues: decoded.issues });
+  if (compiled.operation.key === 'required' && meta.key === undefined && meta.step === undefined)
+    throw new RametError('MissingIdempotencyKey');
+  return decoded.value;
+}
+
+function encoded(compiled: CompiledOperation, answer: unknown): Reply {
+  const decoded = compiled.output.decode(answer);
+  if (!decoded.ok)
+    throw new RametError('InvalidOutput', `the answer of ${compiled.fullName} does not fit its contract`, { issues: decoded.issues });
+  return { ok: true, value: decoded.value };
+}
+
+async function query(
+  environment: DispatchEnvironment,
+  compiled: CompiledOperation,
+  input: unknown,
+  meta: CallMeta,
+  cancellation: Cancellation,
+): Promise<Reply> {
+  const handler = environment.definition.queries[compiled.operation.name] as (input: unknown, context: unknown) => unknown;
+  return encoded(compiled, await handler(input, readContext(environment, compiled, meta, cancellation)));
+}
+
+function readContext(environment: DispatchEnvironment, compiled: CompiledOperation, meta: CallMeta, cancellation: Cancellation): object {
+  const { platform, store, clients, changes, log } = environment;
+  const arrivedMono = platform.clock.monoNow();
+  const origin: CallOrigin = {
+    meta: { caller: meta.caller, trace: meta.trace, depth: meta.depth },
+    remainingMs: () => meta.timeoutMs - (platform.clock.monoNow() - arrivedMono),
+    get signal() {
+      return cancellation.signal;
+    },
+  };
+  return {
+    db: store.reader.db,
+    caller: meta.caller,
+    get log() {
+      return boundLog(log, meta.trace);
+    },
+    now: () => new Date(platform.clock.wallNow()),
+    get use() {
+      return clients(origin);
+    },
+    get fail() {
+      return failures(compiled);
+    },
+    get signal() {
+      return cancellation.signal;
+    },
+    changes: (key: string) => changes.follow(key, () => cancellation.signal),
+  };
+}
+
+/** A command bound to one call: what to prepare, and what to run in the transaction. */
+function stepCall(
+  environment: DispatchEnvironment,
+  compiled: CompiledOperation,
+  input: unknown,
+  meta: CallMeta,
+  cancellation: Cancellation,
+): Omit<StepCall, 'meta'> & { meta: CallMeta } {
+  const handler = environment.definition.commands[compiled.operation.name];
+  const twoParts =
+    typeof handler === 'object' && 'prepare' in handler ? (handler as Prepared<unknown, unknown, unknown, unknown, unknown>) : undefined;
+  const body = twoParts?.run ?? (handler as (input: unknown, context: unknown) => unknown);
+  return {
+    compiled,
+    input,
+    meta,
+    effect: environment.effects.get(compiled.operation.name),
+    prepare: async () => twoParts?.prepare(input, readContext(environment, compiled, meta, cancellation)),
+    async run(tx, given, origin, preparation, undoing) {
+      const work = environment.unitOfWork(tx, {
+        caller: origin.caller,
+        trace: origin.trace,
+        cancellation,
+        ...(undoing ? { undoing } : {}),
+      });
+      const answer = encoded(compiled, await body(given, work.context(compiled), preparation));
+      await work.flush();
+      return answer;
+    },
+  };
+}
+
+/** A request under an idempotency key: the key is looked up first, then prepared for, then claimed in the transaction of the effect. */
+async function keyedRequest(
+  { platform, store }: DispatchEnvironment,
+  call: Omit<StepCall, 'meta'> & { meta: CallMeta },
+  key: string,
+): Promise<Reply> {
+  const id = requestId(platform, call.compiled, call.meta.caller, key, call.input);
+  const earlier = await earlierAnswer(store.reader, id);
+  if (earlier?.answer) return earlier.answer;
+  let preparation: unknown;
+  let refusal: Reply | undefined;
+  try {
+    preparation = await call.prepare();
+  } catch (error) {
+    if (!(error instanceof DeclaredError)) throw error;
+    refusal = declared(error);
+  }
+  return store.write(
+    async (tx) => {
+      if (!(await claimRequest(tx, id))) {
+        const other = await earlierAnswer(tx, id);
+        if (other?.answer) return other.answer;
+        throw new RametError('ConcurrencyConflict', 'the same request is under way');
+      }
+      const answer = refusal ?? (await answerOf(tx, () => call.run(tx, call.input, call.meta, preparation)));
+      await storeAnswer(tx, id, answer);
+      return answer;
+    },
+    { name: call.compiled.fullName },
+  );
+}
+
+/** An effect asked for by a client: its request's key is the effect's key, so that a repeat joins the one that runs. */
+async function effectRequest(
+  { platform, store, runner }: DispatchEnvironment,
+  call: Omit<StepCall, 'meta'> & { meta: CallMeta },
+  effect: CompiledEffect,
+): Promise<Reply> {
+  const { key: clientKey, caller, trace } = call.meta;
+  const id = clientKey === undefined ? undefined : requestId(platform, call.compiled, caller, clientKey, call.input);
+  const key = id ? `req:${id.operation}:${id.principal}:${id.key}` : `req:${Buffer.from(platform.random.bytes(16)).toString('hex')}`;
+  if (id) await earlierAnswer(store.reader, id);
+  const durable = clientKey?.startsWith('cmd_') && caller.kind === 'service';
+  const refused = await runner.begin(
+    key,
+    effect,
+    call.input,
+    { caller, trace },
+    {
+      epoch: 0,
+      notAfterMs: durable ? undefined : EFFECT_DEADLINE_MS,
+      within: async (tx) => {
+        if (id && !(await claimRequest(tx, id))) await earlierAnswer(tx, id);
+        return undefined;
+      },
+    },
+  );
+  return refused ?? (await runner.answered(key)) ?? (await runner.drive(key).done);
+}
+
+function replyOfError({ contract, log }: DispatchEnvironment, operation: string, meta: CallMeta, error: unknown): Reply {
+  if (error instanceof DeclaredError) return declared(error);
+  if (error instanceof RametError) {
+    if (error.status >= 500 && error.code !== 'ShuttingDown' && error.code !== 'StoreUnavailable') {
+      boundLog(log, meta.trace).error({ err: error, operation: `${contract.contract.name}.${operation}` }, 'an operation failed');
+    }
+    return fault(error);
+  }
+  boundLog(log, meta.trace).error({ err: error, operation: `${contract.contract.name}.${operation}` }, 'a handler threw');
+  return fault(new RametError('Internal', `${contract.contract.name}.${operation} failed`, { cause: error }));
+}

@@ -1,0 +1,129 @@
+import { RametError } from '../errors/index.ts';
+import type { Reply } from '../rpc/index.ts';
+import type { Caller } from '../security/index.ts';
+import type { Reader, Tx } from '../store/index.ts';
+import type { Trace } from '../telemetry/index.ts';
+import type { FenceState } from './fences.ts';
+
+/** How long an effect under way belongs to the process that last gave a sign of it. */
+export const EFFECT_LEASE_MS = 15_000;
+
+/** For whom an effect is done; kept, because another process may go on with it. */
+export interface EffectOrigin {
+  readonly caller: Caller;
+  readonly trace: Trace;
+  /** The key of the step that this effect undoes, why, and what the step had answered. */
+  readonly undoes?: { readonly key: string; readonly reason: string; readonly result: unknown };
+}
+
+/** An effect between its two transactions. */
+export interface EffectRow {
+  readonly key: string;
+  readonly state: FenceState;
+  readonly operation: string;
+  readonly origin: EffectOrigin;
+  readonly request: unknown;
+  readonly result: Reply | undefined;
+  readonly attempt: number;
+  /** Milliseconds of database time since the last attempt began. */
+  readonly sinceAttemptMs: number;
+  /** Milliseconds until no further attempt may begin; undefined when it goes on until it is known. */
+  readonly remainingMs: number | undefined;
+  readonly sagaEpoch: number;
+}
+
+type Raw = Record<string, string | number | null>;
+
+export async function effectRow(reader: Reader | Tx, key: string): Promise<EffectRow | undefined> {
+  const row = await reader.get<Raw>(
+    'select *, ramet_now() - last_attempt_at as since_attempt, not_after - ramet_now() as remaining from ramet_fences where step_key = ?',
+    key,
+  );
+  if (!row) return undefined;
+  const parsed = (text: string | number | null | undefined) => (text == null ? undefined : JSON.parse(String(text)));
+  return {
+    key,
+    state: row['state'] as FenceState,
+    operation: row['operation'] as string,
+    origin: parsed(row['context']),
+    request: parsed(row['request']),
+    result: parsed(row['result']),
+    attempt: Number(row['attempt']),
+    sinceAttemptMs: Number(row['since_attempt'] ?? 0),
+    remainingMs: row['remaining'] == null ? undefined : Number(row['remaining']),
+    sagaEpoch: Number(row['saga_epoch']),
+  };
+}
+
+/** Writes the intent, counted as the first attempt. @returns false when the key is known */
+export async function insertEffect(
+  tx: Tx,
+  effect: { key: string; operation: string; input: unknown; origin: EffectOrigin; epoch: number; notAfterMs: number | undefined },
+): Promise<boolean> {
+  const inserted = await tx.run(
+    `insert into ramet_fences
+       (step_key, state, operation, saga_epoch, updated_at, input, context, attempt, last_attempt_at, next_at, not_after)
+     values (?, 'STARTED', ?, ?, ramet_now(), ?, ?, 1, ramet_now(), ramet_now() + ?, ramet_now() + ?) on conflict do nothing`,
+    effect.key,
+    effect.operation,
+    effect.epoch,
+    JSON.stringify(effect.input ?? null),
+    JSON.stringify(effect.origin),
+    EFFECT_LEASE_MS,
+    effect.notAfterMs === undefined ? null : Math.round(effect.notAfterMs),
+  );
+  return inserted > 0;
+}
+
+export async function setRequest(tx: Tx, key: string, request: unknown): Promise<void> {
+  await tx.run('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
+}
+
+/** Counts an attempt before it begins. @returns false when somebody else has moved the effect meanwhile */
+export async function countAttempt(tx: Tx, row: EffectRow): Promise<boolean> {
+  const mine = await tx.run(
+    `update ramet_fences set attempt = attempt + 1, last_attempt_at = ramet_now(), next_at = ramet_now() + ?, updated_at = ramet_now()
+     where step_key = ? and state = 'STARTED' and attempt = ?`,
+    EFFECT_LEASE_MS,
+    row.key,
+    row.attempt,
+  );
+  return mine > 0;
+}
+
+/** Keeps the effect in this process's hands while it waits. */
+export async function keepEffect(tx: Tx, key: string): Promise<void> {
+  await tx.run('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
+}
+
+/**
+ * Moves an effect on, if it still is where it was.
+ * @throws RametError ConcurrencyConflict when it is not
+ */
+export async function moveEffect(
+  tx: Tx,
+  key: string,
+  from: readonly FenceState[],
+  to: FenceState,
+  more: { result?: Reply; outcome?: unknown } = {},
+): Promise<void> {
+  const mine = await tx.run(
+    `update ramet_fences set state = ?, result = coalesce(?, result), outcome = coalesce(?, outcome), updated_at = ramet_now()
+     where step_key = ? and state in (${from.map(() => '?').join(', ')})`,
+    to,
+    more.result === undefined ? null : JSON.stringify(more.result),
+    more.outcome === undefined ? null : JSON.stringify(more.outcome),
+    key,
+    ...from,
+  );
+  if (mine === 0) throw new RametError('ConcurrencyConflict', `effect '${key}' has been moved on by somebody else`);
+}
+
+/** Effects under way whose owner gave no sign for a while, or, of a store that has one process only, all of them. */
+export async function abandonedEffects(reader: Reader, all: boolean, limit: number): Promise<string[]> {
+  const rows = await reader.all<{ step_key: string }>(
+    `select step_key from ramet_fences where state in ('STARTED', 'CANCELLING') and next_at is not null ${all ? '' : 'and next_at <= ramet_now()'} order by next_at limit ?`,
+    limit,
+  );
+  return rows.map((row) => row.step_key);
+}

@@ -1,0 +1,331 @@
+import type { Codec, CompiledOperation } from '../contract/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import { Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
+import { Canceller, type ClientFactory, declared, fault, NEVER, type Reply } from '../rpc/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import {
+  abandonedEffects,
+  countAttempt,
+  type EffectOrigin,
+  type EffectRow,
+  effectRow,
+  insertEffect,
+  keepEffect,
+  moveEffect,
+  setRequest,
+} from './effect-rows.ts';
+import { fenceOf, replyOf } from './fences.ts';
+import { answerOf } from './requests.ts';
+import type { Effect } from './types.ts';
+import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
+
+export interface CompiledEffect {
+  readonly compiled: CompiledOperation;
+  readonly effect: Effect<any, any, any, any, any, any>;
+  readonly request: Codec;
+  readonly outcome: Codec;
+  readonly quietMs: number;
+}
+
+export interface EffectEnvironment {
+  readonly platform: Platform;
+  readonly store: Store;
+  readonly log: Log;
+  readonly effects: ReadonlyMap<string, CompiledEffect>;
+  readonly externals: ClientFactory;
+  readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
+}
+
+/** A perform that takes longer counts as unknown. */
+const PERFORM_TIMEOUT_MS = 15 * SECOND;
+const BACKOFF = { baseMs: 200, capMs: 10 * SECOND };
+/** Look-ups that fail one after another until the outcome counts as in doubt: about a minute. */
+const LOOKUPS_MAX = 10;
+const SCAN_MS = 1_000;
+const ADOPT_MAX = 64;
+
+interface Drive {
+  readonly done: Promise<Reply>;
+  /** Told of every attempt that fails. */
+  readonly failed: Set<(error: unknown) => void>;
+}
+
+/**
+ * Carries effects from their first transaction to their second: performs them, always under the same key, until the outcome
+ * is known; finds it out where it is not; and goes on with what another process left behind. Whoever asked may go away.
+ */
+export class EffectRunner {
+  readonly #environment: EffectEnvironment;
+  readonly #drives = new Map<string, Drive>();
+  readonly #scan: Periodic;
+  readonly #stop = new AbortController();
+  #adoptAll: boolean;
+
+  constructor(environment: EffectEnvironment) {
+    this.#environment = environment;
+    this.#adoptAll = !environment.store.capabilities.shared;
+    this.#scan = new Periodic(
+      environment.platform,
+      () => this.#adopt(),
+      (error) => environment.log.warn({ err: error }, 'effects could not be looked for; it is tried again'),
+    );
+  }
+
+  start(): void {
+    this.#scan.start();
+  }
+
+  /** Lets the attempts under way end; what is not known then is found out by the next process. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new RametError('ShuttingDown'));
+    await this.#scan.stop();
+    await Promise.allSettled([...this.#drives.values()].map((drive) => drive.done));
+  }
+
+  /**
+   * Begins an effect: its intent in one transaction with its fence.
+   * @param within further statements of that transaction, before the intent; false means that there is nothing to begin
+   * @returns the answer when there is one already (a refusal), undefined when it is under way
+   */
+  async begin(
+    key: string,
+    { compiled, effect, request: codec }: CompiledEffect,
+    input: unknown,
+    origin: EffectOrigin,
+    options: { epoch: number; notAfterMs: number | undefined; within?: (tx: Tx) => Promise<Reply | undefined> },
+  ): Promise<Reply | undefined> {
+    const begun = await this.#environment.store.write(
+      async (tx) => {
+        const other = await options.within?.(tx);
+        if (other) return { reply: other, fresh: false };
+        if (!(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, ...options })))
+          return { reply: undefined, fresh: false };
+        const answer = await answerOf(tx, async () => {
+          const work = this.#work(tx, origin);
+          const request = codec.decode(await effect.intend(input, work.context(compiled)));
+          if (!request.ok)
+            throw new RametError('InvalidOutput', `the request that ${compiled.fullName} intends does not fit its schema`, {
+              issues: request.issues,
+            });
+          await setRequest(tx, key, request.value);
+          await work.flush();
+          return { ok: true, value: undefined };
+        });
+        if (answer.ok) return { reply: undefined, fresh: true };
+        await moveEffect(tx, key, ['STARTED'], 'REJECTED', { result: answer });
+        return { reply: answer, fresh: false };
+      },
+      { name: `${compiled.fullName} intends` },
+    );
+    if (begun.reply === undefined) this.drive(key, begun.fresh);
+    return begun.reply;
+  }
+
+  /** Works on an effect until its outcome is known; joins whoever does already. */
+  drive(key: string, fresh = false): Drive {
+    const known = this.#drives.get(key);
+    if (known) return known;
+    const failed = new Set<(error: unknown) => void>();
+    const done = this.#carry(key, fresh, failed).catch((error: unknown) =>
+      fault(error instanceof RametError ? error : new RametError('Internal', String(error), { cause: error })),
+    );
+    const drive = { done, failed };
+    this.#drives.set(key, drive);
+    void done.finally(() => this.#drives.delete(key));
+    return drive;
+  }
+
+  async #adopt(): Promise<number> {
+    const keys = (await abandonedEffects(this.#environment.store.reader, this.#adoptAll, ADOPT_MAX + this.#drives.size)).filter(
+      (key) => !this.#drives.has(key),
+    );
+    if (keys.length === 0) this.#adoptAll = false;
+    for (const key of keys) this.drive(key);
+    return SCAN_MS;
+  }
+
+  async #carry(key: string, fresh: boolean, failed: Drive['failed']): Promise<Reply> {
+    for (let round = 1; ; round++) {
+      const row = await effectRow(this.#environment.store.reader, key);
+      if (!row) throw new RametError('Internal', `effect '${key}' is gone`);
+      if (row.state !== 'STARTED' && row.state !== 'CANCELLING') return replyOf({ ...row, sagaEpoch: row.sagaEpoch }) as Reply;
+      if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+      const compiled = this.#environment.effects.get(row.operation);
+      if (!compiled)
+        throw new RametError(
+          'UnknownOperation',
+          `effect '${key}' waits for the operation '${row.operation}', which this deployment does not have`,
+        );
+      if (row.state === 'CANCELLING' || (row.remainingMs !== undefined && row.remainingMs <= 0)) await this.#settle(row, compiled);
+      else await this.#attempt(row, compiled, fresh && round === 1, failed);
+    }
+  }
+
+  async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, failed: Drive['failed']): Promise<void> {
+    const { platform, store, log } = this.#environment;
+    if (!counted && !(await store.write((tx) => countAttempt(tx, row), { name: `${compiled.compiled.fullName} attempt` }))) return;
+    await this.#point('effect.perform');
+    try {
+      const outcome = await this.#outside(row, compiled, (request, context) => compiled.effect.perform(request, context));
+      await this.#point('effect.performed');
+      await this.#record(row, compiled, outcome);
+      await this.#point('effect.recorded');
+    } catch (error) {
+      if (error instanceof DeclaredError) return this.#reject(row, compiled, error);
+      if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
+      for (const listener of failed) listener(error);
+      boundLog(log, row.origin.trace).warn(
+        { err: error, effect: compiled.compiled.fullName, attempt: row.attempt },
+        'the outcome of an effect is not known; it is found out',
+      );
+      if (compiled.effect.lookup && (await this.#found(row, compiled))) return;
+      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, row.attempt), this.#stop.signal);
+    }
+  }
+
+  /** Asks the other system, and records what it knows. @returns whether it knew something */
+  async #found(row: EffectRow, compiled: CompiledEffect): Promise<boolean> {
+    try {
+      const outcome = await this.#lookUp(row, compiled);
+      if (outcome === undefined) return false;
+      await this.#record(row, compiled, outcome);
+      return true;
+    } catch (error) {
+      if (error instanceof DeclaredError) {
+        await this.#reject(row, compiled, error);
+        return true;
+      }
+      return false;
+    }
+  }
+
+  /** No further attempt may begin: finds out what became of those that did. Nothing found counts only after the quiet time, and only twice. */
+  async #settle(row: EffectRow, compiled: CompiledEffect): Promise<void> {
+    const { platform, store } = this.#environment;
+    const from = [row.state];
+    if (!compiled.effect.lookup) return store.write((tx) => moveEffect(tx, row.key, from, 'IN_DOUBT'));
+    const attemptMono = platform.clock.monoNow() - row.sinceAttemptMs;
+    let nothing = 0;
+    for (let failures = 0; failures < LOOKUPS_MAX; ) {
+      if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+      let waitMs: number;
+      try {
+        const outcome = await this.#lookUp(row, compiled);
+        if (outcome !== undefined) return await this.#record(row, compiled, outcome);
+        const quietInMs = attemptMono + compiled.quietMs - platform.clock.monoNow();
+        nothing++;
+        if (nothing > 1 && quietInMs <= 0) return await store.write((tx) => moveEffect(tx, row.key, from, 'CANCELLED'));
+        waitMs = Math.max(quietInMs, BACKOFF.baseMs);
+      } catch (error) {
+        if (error instanceof DeclaredError) return this.#reject(row, compiled, error);
+        if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
+        failures++;
+        waitMs = steadyBackoffMs(platform, BACKOFF, failures);
+      }
+      await platform.timers.sleep(waitMs, this.#stop.signal);
+      await store.write((tx) => keepEffect(tx, row.key));
+    }
+    await store.write((tx) => moveEffect(tx, row.key, from, 'IN_DOUBT'));
+  }
+
+  /**
+   * The second transaction. When the step was cancelled meanwhile, what happened is recorded all the same, and the fence
+   * says DONE: whoever cancels finds it and undoes it.
+   */
+  async #record(row: EffectRow, { compiled, effect, outcome: codec }: CompiledEffect, outcome: unknown): Promise<void> {
+    const decoded = codec.decode(outcome);
+    if (!decoded.ok)
+      throw new RametError('InvalidOutput', `the outcome of ${compiled.fullName} does not fit its schema`, { issues: decoded.issues });
+    await this.#environment.store.write(
+      async (tx) => {
+        const work = this.#work(tx, row.origin);
+        const answer = compiled.output.decode(await effect.record(decoded.value, work.context(compiled), row.request));
+        if (!answer.ok)
+          throw new RametError('InvalidOutput', `the answer of ${compiled.fullName} does not fit its contract`, { issues: answer.issues });
+        await moveEffect(tx, row.key, ['STARTED', 'CANCELLING'], 'DONE', {
+          result: { ok: true, value: answer.value },
+          outcome: decoded.value,
+        });
+        if (row.origin.undoes) await moveEffect(tx, row.origin.undoes.key, ['DONE', 'IN_DOUBT'], 'UNDONE');
+        await work.flush();
+      },
+      { name: `${compiled.fullName} records` },
+    );
+  }
+
+  async #reject(row: EffectRow, { compiled, effect }: CompiledEffect, error: DeclaredError): Promise<void> {
+    await this.#environment.store.write(
+      async (tx) => {
+        const work = this.#work(tx, row.origin);
+        await moveEffect(tx, row.key, ['STARTED', 'CANCELLING'], 'REJECTED', { result: declared(error) });
+        await effect.reject?.(error, work.context(compiled), row.request);
+        await work.flush();
+      },
+      { name: `${compiled.fullName} is rejected` },
+    );
+  }
+
+  #lookUp(row: EffectRow, compiled: CompiledEffect): Promise<unknown> {
+    return this.#outside(row, compiled, (request, context) => compiled.effect.lookup?.(request, context) ?? Promise.resolve(undefined));
+  }
+
+  /** Runs user code outside any transaction, under a time limit. */
+  async #outside(row: EffectRow, compiled: CompiledEffect, work: (request: unknown, context: any) => Promise<unknown>): Promise<unknown> {
+    const { platform, externals, log } = this.#environment;
+    const canceller = new Canceller();
+    const meta = { caller: row.origin.caller, trace: row.origin.trace, depth: 0 };
+    const context = {
+      key: row.key,
+      log: boundLog(log, row.origin.trace),
+      caller: row.origin.caller,
+      now: () => new Date(platform.clock.wallNow()),
+      fail: failures(compiled.compiled),
+      use: externals({
+        meta,
+        remainingMs: () => PERFORM_TIMEOUT_MS,
+        get signal() {
+          return canceller.signal;
+        },
+      }),
+      get signal() {
+        return canceller.signal;
+      },
+    };
+    return new Promise((resolve, reject) => {
+      const timer = platform.timers.set(PERFORM_TIMEOUT_MS, () => {
+        const late = new RametError(
+          'DeadlineExceeded',
+          `${compiled.compiled.fullName} did not come back in ${PERFORM_TIMEOUT_MS / SECOND} s`,
+        );
+        canceller.cancel(late);
+        reject(late);
+      });
+      Promise.resolve()
+        .then(() => work(row.request, context))
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
+  }
+
+  #work(tx: Tx, origin: EffectOrigin): UnitOfWork {
+    const undoing = origin.undoes && { reason: origin.undoes.reason, result: origin.undoes.result };
+    return this.#environment.unitOfWork(tx, {
+      caller: origin.caller,
+      trace: origin.trace,
+      cancellation: NEVER,
+      ...(undoing ? { undoing } : {}),
+    });
+  }
+
+  async #point(site: string): Promise<void> {
+    const stop = this.#environment.platform.point(site);
+    if (stop) await stop;
+  }
+
+  /** The answer that a key has now, without waiting. */
+  async answered(key: string): Promise<Reply | undefined> {
+    const fence = await fenceOf(this.#environment.store.reader, key);
+    return fence && replyOf(fence);
+  }
+}

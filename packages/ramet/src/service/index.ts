@@ -1,0 +1,14 @@
+export { checkService, type HostEnvironment, type HostedService, type HostObserver, hostService, newOwner } from './host.ts';
+export { service, sql } from './service.ts';
+export {
+  type Changes,
+  type Effect,
+  type EventInfo,
+  effect,
+  type Prepared,
+  prepared,
+  type ReadContext,
+  type ServiceDefinition,
+  type SqlStore,
+  type WriteContext,
+} from './types.ts';

@@ -1,0 +1,211 @@
+import type { CompiledOperation } from '../contract/index.ts';
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { type CallMeta, fault, type Reply, type StepMeta } from '../rpc/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import { moveEffect } from './effect-rows.ts';
+import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
+import { checkEpoch, type Fence, fenceOf, raiseEpoch, raiseFence, replyOf, setFence } from './fences.ts';
+import { answerOf } from './requests.ts';
+
+/** Runs a plain command's handler within `tx`, and answers encoded. `undoing` is set for an undo. */
+export type RunCommand = (
+  tx: Tx,
+  input: unknown,
+  meta: CallMeta,
+  prepared: unknown,
+  undoing?: { reason: string; result: unknown },
+) => Promise<Reply>;
+
+export interface StepCall {
+  readonly compiled: CompiledOperation;
+  readonly input: unknown;
+  readonly meta: CallMeta & { readonly step: StepMeta };
+  /** Set for effects. */
+  readonly effect: CompiledEffect | undefined;
+  readonly prepare: () => Promise<unknown>;
+  readonly run: RunCommand;
+}
+
+/** How long an undo waits for an effect to settle before it answers that it is under way. */
+const PENDING_MS = 3_000;
+
+/**
+ * A service's side of sagas: every step leaves a fence in the transaction of its effect, so that it takes effect once however
+ * often it is asked for, is undone once, and can never take effect after it was undone.
+ */
+export class Participant {
+  readonly #platform: Platform;
+  readonly #store: Store;
+  readonly #effects: EffectRunner;
+
+  constructor(platform: Platform, store: Store, effects: EffectRunner) {
+    this.#platform = platform;
+    this.#store = store;
+    this.#effects = effects;
+  }
+
+  async forward(call: StepCall): Promise<Reply> {
+    const { step } = call.meta;
+    const known = await fenceOf(this.#store.reader, step.key);
+    if (known) {
+      checkEpoch(known, step.epoch);
+      return replyOf(known) ?? (await this.#joined(step));
+    }
+    if (call.effect) {
+      const reply = await this.#effects.begin(step.key, call.effect, call.input, originOf(call.meta), {
+        epoch: step.epoch,
+        notAfterMs: step.remainingMs,
+      });
+      return reply ?? (await this.#effects.drive(step.key).done);
+    }
+    const prepared = await call.prepare();
+    return this.#store.write(
+      async (tx) => {
+        if (!(await raiseFence(tx, step.key, call.compiled.operation.name, 'DONE', step.epoch))) {
+          const fence = (await fenceOf(tx, step.key)) as Fence;
+          checkEpoch(fence, step.epoch);
+          return replyOf(fence) ?? pending();
+        }
+        const reply = await answerOf(tx, () => call.run(tx, call.input, call.meta, prepared));
+        if (!reply.ok) await setFence(tx, step.key, 'REJECTED', reply);
+        else if (reply.value !== undefined) await setFence(tx, step.key, 'DONE', reply);
+        return reply;
+      },
+      { name: call.compiled.fullName },
+    );
+  }
+
+  async undo(call: StepCall): Promise<Reply> {
+    const { step } = call.meta;
+    if (step.resolution) return this.#resolve(call, step.resolution);
+    for (;;) {
+      const next = await this.#store.write((tx) => this.#undoOnce(tx, call), { name: `${call.compiled.fullName} undoes` });
+      if (next.kind === 'answer') return next.reply;
+      const reply = next.kind === 'settling' ? await this.#settled(step.key) : await this.#undoByEffect(call, next.result);
+      if (reply) return reply;
+    }
+  }
+
+  async #undoOnce(
+    tx: Tx,
+    call: StepCall,
+  ): Promise<{ kind: 'answer'; reply: Reply } | { kind: 'settling' } | { kind: 'effect'; result: unknown }> {
+    const { step } = call.meta;
+    const answer = (reply: Reply) => ({ kind: 'answer', reply }) as const;
+    // Nothing happened, and now nothing can: the tombstone.
+    if (await raiseFence(tx, step.key, call.compiled.operation.name, 'CANCELLED', step.epoch)) return answer(OK);
+    const fence = (await fenceOf(tx, step.key)) as Fence;
+    checkEpoch(fence, step.epoch);
+    await raiseEpoch(tx, step.key, step.epoch);
+    switch (fence.state) {
+      case 'CANCELLED':
+      case 'UNDONE':
+      case 'REJECTED':
+        return answer(OK);
+      case 'STARTED':
+      case 'IN_DOUBT':
+        await moveEffect(tx, step.key, [fence.state], 'CANCELLING');
+        return { kind: 'settling' };
+      case 'CANCELLING':
+        return { kind: 'settling' };
+      case 'DONE': {
+        const result = fence.result?.ok ? fence.result.value : undefined;
+        if (call.effect) return { kind: 'effect', result };
+        const reply = await answerOf(tx, () => call.run(tx, call.input, call.meta, undefined, { reason: step.reason ?? 'undone', result }));
+        if (reply.ok) await setFence(tx, step.key, 'UNDONE');
+        return answer(reply);
+      }
+    }
+  }
+
+  /** Waits for the effect that is being cancelled. @returns undefined when it is settled and can be looked at again */
+  async #settled(key: string): Promise<Reply | undefined> {
+    const { done } = this.#effects.drive(key);
+    const settled = await this.#within(done);
+    if (settled === undefined) return pending();
+    if (!settled.ok && settled.kind === 'fault' && settled.code !== 'StepCancelled') return settled;
+    return undefined;
+  }
+
+  /** The undo acts outside as well: it has a row of its own, and the step's turns UNDONE with its second transaction. */
+  async #undoByEffect(call: StepCall, result: unknown): Promise<Reply> {
+    const { step } = call.meta;
+    const key = undoKey(step.key);
+    const answered = await this.#effects.answered(key);
+    if (answered) return answered;
+    const origin = { ...originOf(call.meta), undoes: { key: step.key, reason: step.reason ?? 'undone', result } };
+    const begun = await this.#effects.begin(key, call.effect as CompiledEffect, call.input, origin, {
+      epoch: step.epoch,
+      notAfterMs: undefined,
+    });
+    if (begun) return begun;
+    const drive = this.#effects.drive(key);
+    let listener: ((error: unknown) => void) | undefined;
+    const failure = new Promise<Reply>((resolve) => {
+      listener = (error) =>
+        resolve(
+          fault(
+            new RametError(
+              'Internal',
+              `the undo failed and goes on being tried: ${error instanceof Error ? error.message : String(error)}`,
+            ),
+          ),
+        );
+      drive.failed.add(listener);
+    });
+    try {
+      return (await this.#within(Promise.race([drive.done, failure]))) ?? pending();
+    } finally {
+      if (listener) drive.failed.delete(listener);
+    }
+  }
+
+  /** An operator has found out what became of an effect. */
+  #resolve(call: StepCall, resolution: 'applied' | 'absent'): Promise<Reply> {
+    const { step } = call.meta;
+    return this.#store.write(async (tx): Promise<Reply> => {
+      const fence = await fenceOf(tx, step.key);
+      if (!fence) return OK;
+      checkEpoch(fence, step.epoch);
+      const undo = await fenceOf(tx, undoKey(step.key));
+      if (resolution === 'absent') {
+        if (fence.state === 'DONE') await setFence(tx, step.key, 'UNDONE');
+        else if (fence.state === 'IN_DOUBT' || fence.state === 'CANCELLING' || fence.state === 'STARTED')
+          await setFence(tx, step.key, 'CANCELLED');
+        if (undo && undo.state !== 'DONE') await setFence(tx, undoKey(step.key), 'CANCELLED');
+        return OK;
+      }
+      if (fence.state === 'IN_DOUBT') await setFence(tx, step.key, 'DONE');
+      // The undo is asked for again; what it did so far counts for nothing.
+      if (undo && undo.state !== 'DONE' && undo.state !== 'STARTED')
+        await tx.run('delete from ramet_fences where step_key = ?', undoKey(step.key));
+      return OK;
+    });
+  }
+
+  async #joined(step: StepMeta): Promise<Reply> {
+    return this.#effects.drive(step.key).done;
+  }
+
+  async #within(work: Promise<Reply>): Promise<Reply | undefined> {
+    let cancel = () => {};
+    const late = new Promise<undefined>((resolve) => {
+      const timer = this.#platform.timers.set(PENDING_MS, () => resolve(undefined));
+      cancel = () => timer.cancel();
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+const OK: Reply = { ok: true, value: undefined };
+const undoKey = (key: string): string => `${key}:undo`;
+const originOf = (meta: CallMeta) => ({ caller: meta.caller, trace: meta.trace });
+
+function pending(): Reply {
+  return fault(new RametError('StepPending', 'the effect is being settled', { retryAfterMs: 1_000 }));
+}

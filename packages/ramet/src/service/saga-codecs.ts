@@ -1,0 +1,40 @@
+import { type Codec, compileSchema } from '../contract/index.ts';
+import { RametError } from '../errors/index.ts';
+import type { Saga } from '../saga/index.ts';
+
+/** The compiled inputs of a service's sagas. */
+export class SagaCodecs {
+  readonly #codecs = new Map<string, Codec>();
+
+  /** @returns what is wrong with the sagas' inputs */
+  static compile(service: string, sagas: readonly Saga[]): { codecs: SagaCodecs; problems: string[] } {
+    const codecs = new SagaCodecs();
+    const problems: string[] = [];
+    const versions = new Set<string>();
+    for (const saga of sagas.flatMap((current) => [current, ...current.previous])) {
+      const where = `service '${service}', saga '${saga.name}'`;
+      if (versions.has(`${saga.name}@${saga.version}`))
+        problems.push(`${where}: version ${saga.version} is listed twice; give each program its own`);
+      versions.add(`${saga.name}@${saga.version}`);
+      const { codec, problems: wrong } = compileSchema(saga.input);
+      for (const problem of wrong) problems.push(`${where}, input: ${problem}`);
+      const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
+      if (wrong.length === 0 && !(saga.key in (properties ?? {})))
+        problems.push(`${where}: its key '${saga.key}' is not a field of its input`);
+      if (!codecs.#codecs.has(saga.name)) codecs.#codecs.set(saga.name, codec);
+    }
+    return { codecs, problems };
+  }
+
+  /** @throws RametError InvalidOutput when the input does not fit */
+  decode(saga: Saga, input: unknown): Record<string, unknown> {
+    const decoded = this.#codecs.get(saga.name)?.decode(input);
+    if (!decoded) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);
+    if (!decoded.ok) throw new RametError('InvalidOutput', `the input of saga '${saga.name}' does not fit`, { issues: decoded.issues });
+    return decoded.value as Record<string, unknown>;
+  }
+
+  secretsOf(saga: string): readonly string[] {
+    return this.#codecs.get(saga)?.secrets ?? [];
+  }
+}

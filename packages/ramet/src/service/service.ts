@@ -1,0 +1,39 @@
+import type { Contract, EventDeclaration, Operations } from '../contract/index.ts';
+import type { Uses } from '../rpc/index.ts';
+import type { Handlers, Reaction, ServiceDefinition, SqlStore } from './types.ts';
+
+/** Names the tables of a service (as Kysely types) and its migrations. */
+export const sql = <T>(d: { migrations: SqlStore<T>['migrations'] }): SqlStore<T> => d;
+
+/** Declares a service: its contract, its own store, and what it calls. `implement` says how it keeps its promises. */
+export function service<
+  N extends string,
+  K extends Operations,
+  Q extends Operations,
+  E extends Record<string, EventDeclaration>,
+  T = {},
+  const U extends Uses = {},
+>(
+  contract: Contract<N, K, Q, E>,
+  declared: { store?: SqlStore<T>; uses?: U } = {},
+): { implement(handlers: Handlers<Contract<N, K, Q, E>, K, Q, T, U>): ServiceDefinition } {
+  return {
+    implement(handlers) {
+      const given = handlers as {
+        commands?: object;
+        queries?: object;
+        reactions?: (on: unknown) => Reaction<any, any>[];
+        sagas?: ServiceDefinition['sagas'];
+      };
+      return {
+        contract,
+        store: declared.store,
+        uses: declared.uses ?? {},
+        commands: (given.commands ?? {}) as ServiceDefinition['commands'],
+        queries: (given.queries ?? {}) as ServiceDefinition['queries'],
+        reactions: given.reactions?.((event: Reaction<any, any>['event'], run: Reaction<any, any>['run']) => ({ event, run })) ?? [],
+        sagas: given.sagas ?? [],
+      };
+    },
+  };
+}

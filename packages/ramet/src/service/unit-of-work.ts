@@ -1,0 +1,174 @@
+import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
+import type { CompiledContract, CompiledOperation, Operation } from '../contract/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import { type Duration, durationMs, newId, type Platform } from '../platform/index.ts';
+import type { Cancellation } from '../rpc/index.ts';
+import { insertSaga, LEASE_MS, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
+import { type Caller, initiatorOf } from '../security/index.ts';
+import { schedule, type Tx } from '../store/index.ts';
+import type { Log, Trace } from '../telemetry/index.ts';
+import type { ChangeHub } from './changes.ts';
+import type { SagaCodecs } from './saga-codecs.ts';
+
+/** The kind of due work that is a command on its way. */
+export const SEND_WORK = 'send';
+
+export interface SentCommand {
+  readonly service: string;
+  readonly operation: string;
+  readonly input: unknown;
+  readonly initiator: string;
+  readonly trace: Trace;
+}
+
+export interface WorkEnvironment {
+  readonly platform: Platform;
+  readonly contract: CompiledContract;
+  readonly outbox: OutboxWriter;
+  readonly changes: ChangeHub;
+  readonly log: Log;
+  readonly sagaCodecs: SagaCodecs;
+  /** Set once the engine exists; a service without sagas has none. */
+  readonly engine: () => SagaEngine | undefined;
+  readonly wakeDue: () => void;
+}
+
+/** For whom and why work is done. */
+export interface WorkOrigin {
+  readonly caller: Caller;
+  readonly trace: Trace;
+  readonly cancellation: Cancellation;
+  readonly undoing?: { readonly reason: string; readonly result: unknown };
+}
+
+/**
+ * What one handler does beside its own tables: events, sagas and commands to send are gathered while it runs and written by
+ * {@link UnitOfWork.flush}, as the last statements of the transaction. Made anew for every run of a handler.
+ */
+export class UnitOfWork {
+  readonly #environment: WorkEnvironment;
+  readonly #origin: WorkOrigin;
+  readonly #tx: Tx;
+  readonly #events: Envelope[] = [];
+  readonly #starts: { saga: Saga; input: Record<string, unknown> }[] = [];
+  readonly #sends: { id: string; afterMs: number; command: SentCommand }[] = [];
+
+  constructor(environment: WorkEnvironment, origin: WorkOrigin, tx: Tx) {
+    this.#environment = environment;
+    this.#origin = origin;
+    this.#tx = tx;
+  }
+
+  /** The context of a handler that writes. `operation` types its failures; a reaction has none. */
+  context(operation: CompiledOperation | undefined): Record<string, unknown> {
+    const { platform, contract, log } = this.#environment;
+    const origin = this.#origin;
+    const emit = this.#emitters(contract);
+    return {
+      db: this.#tx.db,
+      log: boundLog(log, origin.trace),
+      caller: origin.caller,
+      now: () => new Date(platform.clock.wallNow()),
+      get signal() {
+        return origin.cancellation.signal;
+      },
+      id: (prefix: string) => newId(platform, prefix),
+      fail: failures(operation),
+      emit,
+      start: (saga: Saga, input: unknown) => void this.#starts.push({ saga, input: this.#environment.sagaCodecs.decode(saga, input) }),
+      cancel: (saga: Saga, key: string, reason: string) => this.#cancel(saga, key, reason),
+      send: (to: Operation, input: unknown, o?: { after?: Duration }) => this.#send(to, input, o),
+      ...(origin.undoing ? { undoing: origin.undoing } : {}),
+    };
+  }
+
+  /** Writes what was gathered: sagas, due work, and last the events, whose positions serialise with those of others. */
+  async flush(): Promise<void> {
+    const { platform, outbox, changes, engine, wakeDue } = this.#environment;
+    for (const { saga, input } of this.#starts) {
+      const running = engine();
+      if (!running) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);
+      const id = await insertSaga(this.#tx, platform, running.owner, LEASE_MS, {
+        saga,
+        input,
+        initiator: initiatorOf(this.#origin.caller),
+        trace: this.#origin.trace,
+      });
+      if (id !== undefined) this.#tx.afterCommit(() => running.started(id));
+    }
+    for (const { id, afterMs, command } of this.#sends) await schedule(this.#tx, { id, kind: SEND_WORK, afterMs, payload: command });
+    if (this.#sends.length > 0) this.#tx.afterCommit(wakeDue);
+    if (this.#events.length === 0) return;
+    await outbox.append(this.#tx, this.#events);
+    const keys = this.#events.map((event) => event.key);
+    this.#tx.afterCommit(() => changes.tell(keys));
+  }
+
+  #emitters(contract: CompiledContract): Record<string, (data: unknown) => void> {
+    const emitters: Record<string, (data: unknown) => void> = {};
+    for (const [name, { event, codec }] of contract.events) {
+      emitters[name] = (data) => {
+        const decoded = codec.decode(data);
+        if (!decoded.ok)
+          throw new RametError('InvalidOutput', `event '${topicOf(event.service, name)}' does not fit its contract`, {
+            issues: decoded.issues,
+          });
+        this.#events.push(
+          this.#envelope(event.service, name, event.version, String((decoded.value as Record<string, unknown>)[event.key]), decoded.value),
+        );
+      };
+    }
+    return emitters;
+  }
+
+  #envelope(service: string, name: string, version: number, key: string, data: unknown): Envelope {
+    const { platform } = this.#environment;
+    const { trace, caller } = this.#origin;
+    const initiator = initiatorOf(caller);
+    return {
+      id: newId(platform, 'evt'),
+      type: topicOf(service, name),
+      version,
+      source: service,
+      key,
+      timestamp: new Date(platform.clock.wallNow()).toISOString(),
+      correlationId: trace.correlationId,
+      ...(trace.causationId === undefined ? {} : { causationId: trace.causationId }),
+      traceparent: trace.traceparent,
+      ...(initiator === '' ? {} : { initiator }),
+      data,
+    };
+  }
+
+  async #cancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
+    const { answer } = await requestCancel(this.#tx, saga, key, reason);
+    if (answer === 'accepted') this.#tx.afterCommit(() => this.#environment.engine()?.poke());
+    return answer;
+  }
+
+  #send(to: Operation, input: unknown, o: { after?: Duration } | undefined): void {
+    this.#sends.push({
+      id: newId(this.#environment.platform, 'cmd'),
+      afterMs: o?.after === undefined ? 0 : durationMs(o.after),
+      command: { service: to.service, operation: to.name, input, initiator: initiatorOf(this.#origin.caller), trace: this.#origin.trace },
+    });
+  }
+}
+
+/** The failures an operation declares, as functions that make them. What they are given is checked: it goes to clients. */
+export function failures(operation: CompiledOperation | undefined): Record<string, (data: unknown) => Error> {
+  const made: Record<string, (data: unknown) => Error> = {};
+  for (const [name, { status, data: codec }] of operation?.errors ?? []) {
+    made[name] = (data) => {
+      const decoded = codec.decode(data);
+      if (!decoded.ok)
+        return new RametError('InvalidOutput', `failure '${name}' of ${operation?.fullName} does not fit its contract`, {
+          issues: decoded.issues,
+        });
+      return new DeclaredError(name, status, decoded.value);
+    };
+  }
+  return made;
+}
+
+export const boundLog = (log: Log, trace: Trace): Log => log.child({ correlationId: trace.correlationId });

@@ -1,0 +1,110 @@
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { FRAMEWORK_MIGRATIONS } from './schema.ts';
+import type { Store, Tx } from './store.ts';
+
+/** A step in the life of a schema. Names begin with a number and are never edited once they ran. */
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Where a service keeps its migrations: a folder of `0001_name.sql`, or the same as a record of name and SQL. */
+export type Migrations = URL | Readonly<Record<string, string>>;
+
+const NAME = /^\d{4}_[a-z0-9_-]+$/;
+
+/**
+ * Reads a service's migrations, in order.
+ * @returns the migrations, and every problem with them
+ */
+export function readMigrations(platform: Platform, migrations: Migrations | undefined): { migrations: Migration[]; problems: string[] } {
+  const problems: string[] = [];
+  const found: Migration[] = [];
+  if (migrations instanceof URL) {
+    if (!migrations.href.endsWith('/'))
+      problems.push(`migrations folder '${migrations.href}' must end with a slash: new URL('./migrations/', import.meta.url)`);
+    else {
+      try {
+        for (const { name, text } of platform.files.readFolder(migrations, '.sql')) found.push({ name: name.slice(0, -4), sql: text });
+      } catch (error) {
+        problems.push(`migrations folder '${migrations.href}' cannot be read: ${(error as Error).message}`);
+      }
+    }
+  } else {
+    for (const name of Object.keys(migrations ?? {}).sort())
+      found.push({ name, sql: (migrations as Record<string, string>)[name] as string });
+  }
+  const numbers = new Map<string, string>();
+  for (const { name } of found) {
+    if (!NAME.test(name)) problems.push(`migration '${name}': name it with four digits and what it does, as '0001_create_orders'`);
+    const number = name.slice(0, 4);
+    const other = numbers.get(number);
+    if (other) problems.push(`migrations '${other}' and '${name}' have the same number`);
+    numbers.set(number, name);
+  }
+  return { migrations: found, problems };
+}
+
+/**
+ * Brings a store to the newest schema: the framework's tables first, then the service's. All of one service's migrations
+ * run in one transaction; whoever starts at the same time waits for the lock that the adapter's transaction takes.
+ * @throws RametError MigrationEdited when one that ran has another text now, MigrationFailed with its name and cause
+ */
+export async function migrate(store: Store, platform: Platform, own: readonly Migration[]): Promise<void> {
+  await store.write(
+    async (tx) => {
+      await tx.run('create table if not exists ramet_migrations (name text primary key, hash text not null, applied_at bigint not null)');
+      const rows = await tx.all<{ name: string; hash: string }>('select name, hash from ramet_migrations');
+      const applied = new Map(rows.map((row) => [row.name, row.hash]));
+      for (const { name, sql } of [...FRAMEWORK_MIGRATIONS, ...own]) await apply(tx, platform, store.service, applied, name, sql);
+      const known = new Set([...FRAMEWORK_MIGRATIONS, ...own].map((migration) => migration.name));
+      for (const name of applied.keys()) {
+        if (!known.has(name))
+          throw new RametError(
+            'MigrationEdited',
+            `service '${store.service}': migration '${name}' ran here but is gone from the code; restore it`,
+          );
+      }
+    },
+    { name: `${store.service} migrations` },
+  );
+}
+
+async function apply(tx: Tx, platform: Platform, service: string, applied: Map<string, string>, name: string, sql: string): Promise<void> {
+  const hash = platform.crypto.sha256(sql.replaceAll('\r\n', '\n').trim());
+  const before = applied.get(name);
+  if (before === hash) return;
+  if (before !== undefined)
+    throw new RametError(
+      'MigrationEdited',
+      `service '${service}': migration '${name}' was changed after it ran; restore it and write a new one`,
+    );
+  try {
+    for (const statement of statementsOf(sql)) await tx.run(statement);
+    await tx.run('insert into ramet_migrations (name, hash, applied_at) values (?, ?, ramet_now())', name, hash);
+  } catch (error) {
+    throw new RametError('MigrationFailed', `service '${service}', migration '${name}': ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Splits SQL at its semicolons, except those inside quotes, comments and `begin … end` of triggers. */
+export function statementsOf(sql: string): string[] {
+  const statements: string[] = [];
+  let start = 0;
+  let depth = 0;
+  const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\b(?:begin|case)\b|\bend\b|;/gi;
+  for (let match = token.exec(sql); match; match = token.exec(sql)) {
+    const text = match[0].toLowerCase();
+    if (text === 'begin' || text === 'case') depth++;
+    else if (text === 'end') depth = Math.max(0, depth - 1);
+    else if (text === ';' && depth === 0) {
+      statements.push(sql.slice(start, match.index));
+      start = match.index + 1;
+    }
+  }
+  statements.push(sql.slice(start));
+  return statements
+    .map((statement) => statement.trim())
+    .filter((statement) => statement.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, '').trim() !== '');
+}

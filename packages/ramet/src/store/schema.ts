@@ -1,0 +1,90 @@
+import type { Migration } from './migrate.ts';
+
+/**
+ * The framework's own tables, in every store. Moments are milliseconds of database time, JSON is text. The words are those
+ * of the glossary; the exact meaning of each row is told where the code that writes it stands.
+ */
+export const FRAMEWORK_MIGRATIONS: readonly Migration[] = [
+  {
+    name: 'ramet_0001',
+    sql: `
+-- bus: positions are dense, because a partition's counter is raised last in the transaction that fills them
+create table ramet_partitions (p integer primary key, pos bigint not null default 0, epoch bigint not null default 1);
+create table ramet_outbox (
+  p integer not null, pos bigint not null, event_id text not null unique, event text not null, version integer not null, key text not null,
+  at bigint not null, envelope text not null, primary key (p, pos)
+);
+create table ramet_claims (
+  subscriber text not null, source text not null, p integer not null, checkpoint bigint not null, claimed_to bigint not null,
+  attempts integer not null default 0, owner text, epoch bigint not null default 0, lease_until bigint not null default 0,
+  primary key (subscriber, source, p)
+);
+create table ramet_inbox (
+  subscriber text not null, event_id text not null, at bigint not null, primary key (subscriber, event_id)
+);
+create index ramet_inbox_at on ramet_inbox (at);
+create table ramet_retries (
+  subscriber text not null, key text not null, event_id text not null, state text not null check (state in ('RETRYING', 'DRAINING', 'QUARANTINED')),
+  attempts integer not null, due_at bigint not null, first_failed_at bigint not null, error text, envelope text not null,
+  primary key (subscriber, key)
+);
+create index ramet_retries_due on ramet_retries (subscriber, state, due_at);
+create table ramet_parked (
+  subscriber text not null, key text not null, seq bigint not null, event_id text not null, envelope text not null,
+  primary key (subscriber, key, seq), unique (subscriber, event_id)
+);
+create table ramet_dead_letters (
+  id text primary key, subscriber text not null, event_id text not null, event text not null, key text not null, envelope text not null,
+  reason text not null, error text not null, stack_hash text not null, attempts integer not null,
+  first_failed_at bigint not null, last_failed_at bigint not null, unique (subscriber, event_id)
+);
+
+-- requests and fences: what was asked for already, and what came of it
+create table ramet_requests (
+  operation text not null, principal text not null, key text not null, body_hash text not null, answer text, at bigint not null,
+  primary key (operation, principal, key)
+);
+create index ramet_requests_at on ramet_requests (at);
+create table ramet_fences (
+  step_key text primary key,
+  state text not null check (state in ('STARTED', 'DONE', 'REJECTED', 'CANCELLING', 'CANCELLED', 'UNDONE', 'IN_DOUBT')),
+  operation text not null, result text, saga_epoch bigint not null default 0, updated_at bigint not null,
+  input text, context text, request text, outcome text, attempt integer not null default 0, last_attempt_at bigint,
+  next_at bigint, not_after bigint, undo text, owner text, epoch bigint not null default 0, lease_until bigint not null default 0
+);
+create index ramet_fences_open on ramet_fences (next_at) where state in ('STARTED', 'CANCELLING');
+create index ramet_fences_updated on ramet_fences (updated_at);
+
+-- sagas
+create table ramet_sagas (
+  id text primary key, type text not null, program_version integer not null, business_key text not null, state text not null,
+  version bigint not null, epoch bigint not null, owner text, lease_until bigint not null, due_at bigint,
+  input text not null, result text, failure text, initiator text not null, trace text not null,
+  cancel_reason text, pivoted integer not null default 0, attention text, created_at bigint not null, updated_at bigint not null,
+  unique (type, business_key)
+);
+create index ramet_sagas_open on ramet_sagas (lease_until) where state in ('RUNNING', 'COMPENSATING');
+create index ramet_sagas_created on ramet_sagas (created_at);
+create table ramet_saga_steps (
+  saga_id text not null, idx integer not null, name text not null, kind text not null, invocation text not null, undo text,
+  state text not null, attempt integer not null, step_key text not null, intent_at bigint not null, deadline_at bigint,
+  result text, error text, comp_state text, comp_attempt integer not null default 0, comp_next_at bigint, comp_error text, updated_at bigint not null,
+  primary key (saga_id, idx), unique (saga_id, name)
+);
+create table ramet_saga_log (
+  saga_id text not null, seq bigint not null, at bigint not null, actor text not null, step text, was text, became text not null, detail text,
+  primary key (saga_id, seq)
+);
+
+-- timers: durable commands that are due at a moment
+create table ramet_timers (
+  id text primary key, kind text not null, due_at bigint not null, payload text not null, attempts integer not null default 0,
+  last_error text, owner text, lease_until bigint not null default 0
+);
+create index ramet_timers_due on ramet_timers (due_at);
+
+-- one row that readiness writes
+create table ramet_probe (id integer primary key, at bigint not null)
+`,
+  },
+];

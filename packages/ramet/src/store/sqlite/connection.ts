@@ -1,0 +1,86 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { type DatabaseConnection, DefaultQueryExecutor, type QueryResult, SqliteAdapter, SqliteQueryCompiler } from 'kysely';
+import type { Platform } from '../../platform/index.ts';
+
+const STATEMENTS_MAX = 512;
+
+/** One SQLite connection with its prepared statements (the least recently used give way). Every call is synchronous. */
+export interface Connection {
+  readonly db: DatabaseSync;
+  exec(sql: string): void;
+  rows(sql: string, params: readonly unknown[]): unknown[];
+  run(sql: string, params: readonly unknown[]): { changes: number; lastInsertRowid: number | bigint };
+  /** Rows of a statement that answers, the count of one that does not: what Kysely wants to know. */
+  query(sql: string, params: readonly unknown[]): QueryResult<any>;
+  close(): void;
+}
+
+/** Opens a connection. The write connection is durable (`synchronous=FULL`): what it committed survives the loss of power. */
+export function connect(platform: Platform, file: string, { readOnly }: { readOnly: boolean }): Connection {
+  const db = new DatabaseSync(file, { readOnly, timeout: 5_000, enableForeignKeyConstraints: true });
+  db.function('ramet_now', () => Math.round(platform.clock.wallNow()));
+  db.exec(
+    readOnly ? 'pragma query_only = on' : 'pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864',
+  );
+  db.exec('pragma temp_store = memory; pragma cache_size = -16384; pragma mmap_size = 268435456');
+  const statements = new Map<string, { statement: StatementSync; answers: boolean }>();
+  const prepare = (sql: string) => {
+    const known = statements.get(sql);
+    if (known) return known;
+    const statement = db.prepare(sql);
+    const prepared = { statement, answers: statement.columns().length > 0 };
+    if (statements.size >= STATEMENTS_MAX) statements.delete(statements.keys().next().value as string);
+    statements.set(sql, prepared);
+    return prepared;
+  };
+  return {
+    db,
+    exec: (sql) => db.exec(sql),
+    rows: (sql, params) => prepare(sql).statement.all(...(params as SQLInputValue[])),
+    run: (sql, params) =>
+      prepare(sql).statement.run(...(params as SQLInputValue[])) as { changes: number; lastInsertRowid: number | bigint },
+    query(sql, params) {
+      const { statement, answers } = prepare(sql);
+      const values = params.map(bindable);
+      if (answers) return { rows: statement.all(...values) };
+      const { changes, lastInsertRowid } = statement.run(...values);
+      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+    },
+    close: () => db.close(),
+  };
+}
+
+function bindable(value: unknown): SQLInputValue {
+  if (value === undefined || value === null) return null;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value instanceof Uint8Array) return value;
+  throw new TypeError(
+    `a column takes text, a number, a boolean, bytes or null, not ${Object.prototype.toString.call(value)}; store a date as milliseconds and an object as JSON text`,
+  );
+}
+
+const compiler = new SqliteQueryCompiler();
+const adapter = new SqliteAdapter();
+
+/** A Kysely executor over `query`, which may refuse. `inFlight` is told when a statement begins and ends. */
+export function executorOver(
+  query: (sql: string, params: readonly unknown[]) => QueryResult<any>,
+  inFlight: (delta: 1 | -1) => void,
+): DefaultQueryExecutor {
+  const connection: DatabaseConnection = {
+    executeQuery: (compiled) => Promise.resolve(query(compiled.sql, compiled.parameters)) as never,
+    streamQuery: async function* (compiled) {
+      for (const row of query(compiled.sql, compiled.parameters).rows) yield { rows: [row as never] };
+    },
+  };
+  return new DefaultQueryExecutor(compiler, adapter, {
+    async provideConnection(consumer) {
+      inFlight(1);
+      try {
+        return await consumer(connection);
+      } finally {
+        inFlight(-1);
+      }
+    },
+  });
+}

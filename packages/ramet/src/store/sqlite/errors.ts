@@ -1,0 +1,25 @@
+import { RametError } from '../../errors/index.ts';
+
+interface SqliteError extends Error {
+  errcode: number;
+}
+
+const isSqliteError = (error: unknown): error is SqliteError =>
+  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+
+/** The disk is full, unreadable, or its permissions are gone: SQLITE_FULL, IOERR, READONLY, CANTOPEN, PERM, BUSY, LOCKED. */
+const UNAVAILABLE = new Set([13, 10, 8, 14, 3, 5, 6]);
+/** After a failed fsync nobody knows what is on the disk (the kernel may drop the pages): going on would be a lie. */
+const FSYNC_FAILED = new Set([1034, 1290]);
+
+/** What SQLite said, in our words: conditions of the disk become StoreUnavailable, the rest passes as it is. */
+export function translated(error: unknown, service: string): unknown {
+  if (!isSqliteError(error)) return error;
+  if (!UNAVAILABLE.has(error.errcode & 0xff)) return error;
+  return new RametError('StoreUnavailable', `The store of '${service}' does not accept writes (${error.message})`, {
+    cause: error,
+    retryAfterMs: 1_000,
+  });
+}
+
+export const fsyncFailed = (error: unknown): boolean => isSqliteError(error) && FSYNC_FAILED.has(error.errcode);

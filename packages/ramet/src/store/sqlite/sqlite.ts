@@ -1,0 +1,136 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { RametError } from '../../errors/index.ts';
+import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
+import { type Connection, connect, executorOver } from './connection.ts';
+import { translated } from './errors.ts';
+
+export interface SqliteOptions {
+  /**
+   * Whether this process takes the folder for itself (default). Two processes that share it stay correct (leases and epochs
+   * see to that) but wait for each other's locks; only tests of exactly this want it.
+   */
+  readonly exclusive?: boolean;
+}
+
+const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared: false, sharedCommits: BATCH_MAX, partitions: 1 };
+
+/**
+ * Stores on embedded SQLite, one file per service in `folder`: WAL, durable commits (`synchronous=FULL`), shared by
+ * transactions that are ready together. No server, no native build.
+ */
+export function sqlite(folder: string, { exclusive = true }: SqliteOptions = {}): StoreFactory {
+  const directory = resolve(folder);
+  let lock: DatabaseSync | undefined;
+  return {
+    capabilities,
+    async prepare() {
+      try {
+        mkdirSync(directory, { recursive: true });
+        accessSync(directory, constants.W_OK | constants.X_OK);
+      } catch (error) {
+        throw new RametError(
+          'StoreUnwritable',
+          `'${directory}' cannot be written (${(error as Error).message}): give this user write permission, or name another folder in DATA_DIR`,
+          { cause: error },
+        );
+      }
+      if (exclusive) lock = takeLock(directory);
+    },
+    open: async (service, environment) => openStore(join(directory, `${service}.db`), service, environment),
+    async release() {
+      lock?.close();
+      lock = undefined;
+    },
+  };
+}
+
+/**
+ * Holds SQLite's own exclusive lock on a small file while the process lives: the operating system frees it however the
+ * process ends, so no stale lock can keep anybody out.
+ */
+function takeLock(directory: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(directory, 'ramet.lock'), { timeout: 2_000 });
+    lock.exec('pragma locking_mode = exclusive; begin exclusive; create table if not exists holder (pid integer)');
+    lock.exec('commit; begin exclusive');
+    return lock;
+  } catch (error) {
+    lock?.close();
+    if ((error as { errcode?: number }).errcode === 5) {
+      throw new RametError('StoreLocked', `another process uses '${directory}': stop it, or name another folder in DATA_DIR`, {
+        cause: error,
+      });
+    }
+    throw new RametError(
+      'StoreUnwritable',
+      `'${directory}' cannot be written (${(error as Error).message}): make room or give this user write permission, or name another folder in DATA_DIR`,
+      { cause: error },
+    );
+  }
+}
+
+function openStore(file: string, service: string, environment: StoreEnvironment): Store {
+  const { writer, reading } = openBoth(file, service, environment);
+  const queue = new CommitQueue(writer, service, environment);
+  return {
+    service,
+    capabilities,
+    reader: readerOver(reading, service),
+    write: (work, options) => queue.write(work, options),
+    probe: () =>
+      queue.write(
+        async (tx) => {
+          await tx.run('insert into ramet_probe (id, at) values (1, ramet_now()) on conflict (id) do update set at = excluded.at');
+        },
+        { name: 'readiness' },
+      ),
+    async close() {
+      await queue.close();
+      reading.close();
+      writer.close();
+    },
+  };
+}
+
+function openBoth(file: string, service: string, { platform }: StoreEnvironment): { writer: Connection; reading: Connection } {
+  try {
+    const writer = connect(platform, file, { readOnly: false });
+    return { writer, reading: connect(platform, file, { readOnly: true }) };
+  } catch (error) {
+    throw new RametError(
+      'StoreUnwritable',
+      `the store of '${service}' at '${file}' cannot be opened (${(error as Error).message}): make room, give this user write permission, or name another folder in DATA_DIR`,
+      { cause: error },
+    );
+  }
+}
+
+function readerOver(connection: Connection, service: string): Reader {
+  const query = <R>(execute: () => R): R => {
+    try {
+      return execute();
+    } catch (error) {
+      throw translated(error, service);
+    }
+  };
+  const executor = executorOver(
+    (sql, params) => query(() => connection.query(sql, params)),
+    () => {},
+  );
+  const dialect = {
+    createAdapter: () => new SqliteAdapter(),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createIntrospector: (db: Kysely<any>) => new SqliteIntrospector(db),
+    createDriver: () => ({}) as never,
+  };
+  return {
+    db: new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never),
+    all: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params)) as R[],
+    get: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params))[0] as R | undefined,
+  };
+}

@@ -1,0 +1,85 @@
+import { type DefaultQueryExecutor, SqliteQueryCompiler, Transaction } from 'kysely';
+import { RametError } from '../../errors/index.ts';
+import type { Param, Tx } from '../store.ts';
+import type { Connection } from './connection.ts';
+import { executorOver } from './connection.ts';
+import { translated } from './errors.ts';
+
+/** A {@link Tx} with what the commit queue needs to know of it. */
+export interface HandlerTx extends Tx {
+  readonly actions: (() => void)[];
+  /** Counts statements: a handler whose count stands still idles. */
+  statements(): number;
+  /** Ends the handle for good, framework statements included. */
+  end(): void;
+}
+
+/**
+ * The handle of one handler on the shared transaction. Statements run at once, one after another; user code's part of it
+ * closes when the handler has returned, so that nothing can slip into somebody else's savepoint.
+ */
+export function handlerTx(connection: Connection, service: string): HandlerTx {
+  let state: 'open' | 'sealed' | 'ended' = 'open';
+  let statements = 0;
+  let inFlight = 0;
+  let depth = 0;
+  let drained: (() => void) | undefined;
+  const actions: (() => void)[] = [];
+
+  const guarded = <R>(allowed: boolean, execute: () => R): R => {
+    if (!allowed) throw new RametError('TransactionClosed');
+    statements++;
+    try {
+      return execute();
+    } catch (error) {
+      throw translated(error, service);
+    }
+  };
+  const executor: DefaultQueryExecutor = executorOver(
+    (sql, params) => guarded(state === 'open', () => connection.query(sql, params)),
+    (delta) => {
+      inFlight += delta;
+      if (inFlight === 0) drained?.();
+    },
+  );
+  const rows = async <R>(sql: string, params: readonly Param[]) => guarded(state !== 'ended', () => connection.rows(sql, params)) as R[];
+
+  return {
+    db: new Transaction<any>({ config: { dialect: NO_DIALECT }, driver: NO_DRIVER, dialect: NO_DIALECT, executor } as never),
+    all: (sql, ...params) => rows(sql, params),
+    get: async <R>(sql: string, ...params: Param[]) => (await rows<R>(sql, params))[0],
+    run: async (sql, ...params) => guarded(state !== 'ended', () => Number(connection.run(sql, params).changes)),
+    async savepoint(work) {
+      const name = `s${++depth}`;
+      guarded(state !== 'ended', () => connection.exec(`savepoint ${name}`));
+      try {
+        const result = await work();
+        guarded(state !== 'ended', () => connection.exec(`release ${name}`));
+        return result;
+      } catch (error) {
+        if (state !== 'ended' && connection.db.isTransaction) connection.exec(`rollback to ${name}; release ${name}`);
+        throw error;
+      } finally {
+        depth--;
+      }
+    },
+    async seal() {
+      if (inFlight > 0)
+        await new Promise<void>((resolve) => {
+          drained = resolve;
+        });
+      if (state === 'open') state = 'sealed';
+    },
+    afterCommit: (action) => void actions.push(action),
+    actions,
+    statements: () => statements,
+    end: () => {
+      state = 'ended';
+    },
+  };
+}
+
+const compiler = new SqliteQueryCompiler();
+/** The transaction is the framework's: what Kysely would do to begin or end one does not exist here. */
+const NO_DRIVER = {};
+const NO_DIALECT = { createQueryCompiler: () => compiler };

@@ -1,0 +1,84 @@
+import type { Kysely, Transaction } from 'kysely';
+import type { Platform } from '../platform/index.ts';
+
+/**
+ * What a service's database must offer: a durable transaction, committed reads, and nothing else. The tables of the
+ * framework (prefix `ramet_`) and of the service live in the same store, so that state, events, saga starts and
+ * deduplication commit together or not at all.
+ *
+ * Statements of the framework are plain SQL that SQLite and PostgreSQL both understand: `?` for parameters, text for JSON,
+ * milliseconds for moments, and `ramet_now()` for the time of the database, which alone decides leases and due times.
+ */
+export interface Store {
+  readonly service: string;
+  readonly capabilities: StoreCapabilities;
+  readonly reader: Reader;
+  /**
+   * Runs `work` in one transaction that is durable when this resolves; whatever `work` throws rolls it back and is thrown.
+   * `work` may run more than once (a shared commit that failed, a serialisation failure): it has no effect but through `tx`.
+   * Many calls may be under way; the adapter decides whether they share a commit. Nothing of a transaction is seen by
+   * others, and no answer, error or `afterCommit` leaves, before the commit.
+   * @throws RametError StoreUnavailable (nothing was written), TransactionIdle, TransactionClosed
+   */
+  write<R>(work: (tx: Tx) => Promise<R> | R, options?: WriteOptions): Promise<R>;
+  /** Whether the store accepts writes, by writing: for readiness. Throws the reason when it does not. */
+  probe(): Promise<void>;
+  /** Waits for the transactions under way and closes. Later calls throw StoreUnavailable. */
+  close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /** Named in warnings, as `orders.place`. */
+  readonly name?: string;
+}
+
+export interface Tx extends Reader {
+  /** The service's own tables. Works until the handler it was given to returns. */
+  readonly db: Transaction<any>;
+  /** Executes a statement that answers nothing. @returns the number of rows it changed */
+  run(sql: string, ...params: Param[]): Promise<number>;
+  /** Runs `work` so that what it wrote is undone when it throws, and the transaction goes on. */
+  savepoint<R>(work: () => Promise<R> | R): Promise<R>;
+  /** Ends the handle given to user code: its later statements throw TransactionClosed. Waits for those it has issued. */
+  seal(): Promise<void>;
+  /** Calls `action` when this transaction has been committed; never when it was rolled back. */
+  afterCommit(action: () => void): void;
+}
+
+export interface Reader {
+  readonly db: Kysely<any>;
+  all<R>(sql: string, ...params: Param[]): Promise<R[]>;
+  get<R>(sql: string, ...params: Param[]): Promise<R | undefined>;
+}
+
+export type Param = string | number | bigint | null | Uint8Array;
+
+/** What an adapter is able to do: read by boot, by the conformance suite, by the docs and by the console. */
+export interface StoreCapabilities {
+  readonly name: string;
+  /** Whether a commit survives the loss of power. */
+  readonly durable: boolean;
+  /** Whether several processes may use one store. */
+  readonly shared: boolean;
+  /** How many transactions share a commit at most; 1 where each has its own. */
+  readonly sharedCommits: number;
+  /** Partitions of the outbox, and with it how many transactions that emit can commit at once. */
+  readonly partitions: number;
+}
+
+/** What a topology names: makes the store of each service. */
+export interface StoreFactory {
+  readonly capabilities: StoreCapabilities;
+  /** Prepares what all stores need (folders, locks) and says what is wrong, before any store opens. */
+  prepare(environment: StoreEnvironment): Promise<void>;
+  open(service: string, environment: StoreEnvironment): Promise<Store>;
+  /** Releases what {@link prepare} took. */
+  release(): Promise<void>;
+}
+
+export interface StoreEnvironment {
+  readonly platform: Platform;
+  readonly warn: (fields: object, message: string) => void;
+  /** The store can no longer promise durability; the process must end. */
+  readonly fatal: (error: unknown) => void;
+}

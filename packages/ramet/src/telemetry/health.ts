@@ -1,0 +1,166 @@
+import type { Platform } from '../platform/index.ts';
+import { type Log, silentLog } from './log.ts';
+
+/** Throws or rejects when the thing does not work; the reason goes to the log. The signal aborts when nobody waits any more. */
+export type HealthCheck = (signal: AbortSignal) => Promise<unknown> | unknown;
+
+export interface HealthCheckOptions {
+  /**
+   * `critical`: without it the process can answer nothing (its own store), so it takes no more requests.
+   * `degrading`: without it some answers fail, and the others must go on being given.
+   */
+  readonly kind: 'critical' | 'degrading';
+  readonly timeoutMs?: number;
+}
+
+/** What a probe gets: a status and a JSON body. */
+export interface Probe<Body> {
+  readonly status: 200 | 503;
+  readonly body: Body;
+}
+
+export interface HealthBody {
+  readonly status: 'ok' | 'degraded';
+  readonly timestamp: string;
+  /** Seconds. */
+  readonly uptime: number;
+  readonly checks: Readonly<Record<string, 'healthy' | 'unhealthy'>>;
+}
+
+export interface Health {
+  add(name: string, check: HealthCheck, options: HealthCheckOptions): void;
+  /** Opened when everything has started and closed first thing on shutdown. */
+  setReady(ready: boolean, reason?: string): void;
+  /**
+   * `/livez`: the process runs and its event loop turns. Never looks at a dependency, because who asks restarts the process
+   * when the answer is no: a restart repairs no database, and restarting every instance at once makes its outage ours.
+   */
+  live(): Probe<{ status: 'alive' }>;
+  /** `/readyz`: whether to send requests here. No while starting, while shutting down, and while a critical check fails. */
+  ready(): Promise<Probe<{ status: 'ready' | 'not ready' }>>;
+  /** `/health`: for people and monitors; 503 when any check fails. */
+  health(): Promise<Probe<HealthBody>>;
+}
+
+export interface HealthOptions {
+  /** Monotonic time at which the process began. */
+  readonly startedAtMono: number;
+  readonly log?: Log;
+}
+
+interface Check {
+  readonly name: string;
+  readonly critical: boolean;
+  healthy(): Promise<boolean>;
+}
+
+const TIMEOUT_MS = 1_000;
+/** Whoever probes, and however often: a dependency is asked once in this time. */
+const KEPT_MS = 1_000;
+/** A check that does not even heed its signal holds back the next one for so long, lest hanging checks pile up. */
+const ABANDONED_MS = 30_000;
+
+/** Makes the answers to the three probes. Nothing of why a check fails reaches the client. */
+export function createHealth(platform: Platform, { startedAtMono, log = silentLog }: HealthOptions): Health {
+  const checks = new Map<string, Check>();
+  let open = false;
+
+  const allHealthy = async (some: readonly Check[]) => (await Promise.all(some.map((check) => check.healthy()))).every(Boolean);
+
+  return {
+    add(name, check, options) {
+      if (checks.has(name)) throw new RangeError(`There is a health check '${name}' already`);
+      checks.set(name, createCheck(platform, log, name, check, options));
+    },
+    setReady(ready, reason) {
+      if (ready === open) return;
+      open = ready;
+      log.info({ ready, ...(reason === undefined ? {} : { reason }) }, ready ? 'Takes requests' : 'Takes no more requests');
+    },
+    live: () => ({ status: 200, body: { status: 'alive' } }),
+    async ready() {
+      const ready = open && (await allHealthy([...checks.values()].filter((check) => check.critical)));
+      // It may have been closed while the checks ran.
+      return ready && open ? { status: 200, body: { status: 'ready' } } : { status: 503, body: { status: 'not ready' } };
+    },
+    async health() {
+      const results = await Promise.all([...checks.values()].map(async (check) => [check.name, await check.healthy()] as const));
+      const ok = results.every(([, healthy]) => healthy);
+      return {
+        status: ok ? 200 : 503,
+        body: {
+          status: ok ? 'ok' : 'degraded',
+          timestamp: new Date(platform.clock.wallNow()).toISOString(),
+          uptime: Math.max(0, (platform.clock.monoNow() - startedAtMono) / 1_000),
+          checks: Object.fromEntries(results.map(([name, healthy]) => [name, healthy ? 'healthy' : 'unhealthy'])),
+        },
+      };
+    },
+  };
+}
+
+function createCheck(platform: Platform, log: Log, name: string, check: HealthCheck, options: HealthCheckOptions): Check {
+  const { kind, timeoutMs = TIMEOUT_MS } = options;
+  let last: { readonly healthy: boolean; readonly atMono: number } | undefined;
+  let current: Promise<boolean> | undefined;
+  let unsettledSince: number | undefined;
+
+  function conclude(healthy: boolean, reason?: unknown): boolean {
+    if (!healthy && last?.healthy !== false) log.warn({ check: name, kind, err: reason }, `Health check '${name}' fails`);
+    if (healthy && last?.healthy === false) log.info({ check: name, kind }, `Health check '${name}' is well again`);
+    last = { healthy, atMono: platform.clock.monoNow() };
+    current = undefined;
+    return healthy;
+  }
+
+  function run(): Promise<boolean> {
+    const startedAt = platform.clock.monoNow();
+    const abort = new AbortController();
+    unsettledSince = startedAt;
+    return new Promise((resolve) => {
+      let settled = false;
+      const settle = (healthy: boolean, reason?: unknown) => {
+        if (settled) return;
+        settled = true;
+        timer.cancel();
+        resolve(conclude(healthy, reason));
+      };
+      const timer = platform.timers.set(timeoutMs, () => {
+        const reason = new Error(`No answer within ${timeoutMs} ms`);
+        settle(false, reason);
+        abort.abort(reason);
+      });
+      const finished = () => {
+        if (unsettledSince === startedAt) unsettledSince = undefined;
+      };
+      call(check, abort.signal).then(
+        () => {
+          finished();
+          settle(true);
+        },
+        (error) => {
+          finished();
+          settle(false, error);
+        },
+      );
+    });
+  }
+
+  return {
+    name,
+    critical: kind === 'critical',
+    healthy() {
+      if (current) return current;
+      const now = platform.clock.monoNow();
+      if (last && now - last.atMono < KEPT_MS) return Promise.resolve(last.healthy);
+      if (unsettledSince !== undefined && now - unsettledSince < ABANDONED_MS) return Promise.resolve(false);
+      current = run();
+      return current;
+    },
+  };
+}
+
+/** A check that throws at once fails like one that rejects. */
+async function call(check: HealthCheck, signal: AbortSignal): Promise<void> {
+  await check(signal);
+}

@@ -1,0 +1,158 @@
+const REDACTED = '[redacted]';
+const CUT = '[…]';
+/** Things logged by mistake (a socket, a request) are graphs without end: what is deeper or more than this is cut. */
+const MAX_DEPTH = 6;
+const MAX_NODES = 1_000;
+const MAX_CAUSES = 8;
+const MAX_REMEMBERED_KEYS = 2_000;
+
+/** Lower-case and without `-` and `_`, so that `Set-Cookie`, `access_token` and `accessToken` are all met. */
+const SECRET_KEYS: ReadonlySet<string> = new Set([
+  'authorization',
+  'proxyauthorization',
+  'cookie',
+  'setcookie',
+  'rawheaders',
+  'password',
+  'secret',
+  'clientsecret',
+  'apikey',
+  'xapikey',
+  'token',
+  'accesstoken',
+  'refreshtoken',
+  'idtoken',
+  'card',
+  'cardtoken',
+  'cardnumber',
+  'cvc',
+  'cvv',
+  'number',
+]);
+
+/** A run of 13 to 19 digits, or the groups that are printed on cards: 4-4-4-n and 4-6-5. Dashes elsewhere belong to ids. */
+const CARD = /(?<!\d)(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5})(?!\d)/g;
+const MAY_HOLD_CARD = /\d{13}|\d{4}[ -]\d{4,6}[ -]\d{4}/;
+
+/** The smallest 14-digit card number that is in use; below lie times in milliseconds. */
+const SMALLEST_CARD = 20_000_000_000_000;
+
+export interface SerializedError {
+  readonly type: string;
+  readonly code?: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly issues?: unknown;
+  readonly cause?: unknown;
+  readonly errors?: readonly unknown[];
+}
+
+/** Replaces whatever passes for a card number (13-19 digits with a right check digit) by `****` and its last four digits. */
+export function maskCardNumbers(text: string): string {
+  if (text.length < 13 || !MAY_HOLD_CARD.test(text)) return text;
+  return text.replace(CARD, (run) => {
+    const digits = run.replace(/[ -]/g, '');
+    return digits.length >= 13 && digits.length <= 19 && passesLuhn(digits) ? `****${digits.slice(-4)}` : run;
+  });
+}
+
+function passesLuhn(digits: string): boolean {
+  let sum = 0;
+  for (let i = 0; i < digits.length; i++) {
+    let digit = digits.charCodeAt(digits.length - 1 - i) - 48;
+    if (i % 2 === 1) {
+      digit *= 2;
+      if (digit > 9) digit -= 9;
+    }
+    sum += digit;
+  }
+  return sum % 10 === 0;
+}
+
+/**
+ * Makes the function that copies fields for the log without their secrets: values under secret names are left out, card
+ * numbers masked, errors written out with their causes. One walk for all of it, because redaction by wildcard paths clones
+ * every object once for each first key (measured: 9 µs for a flat line where this takes well under one).
+ */
+export function createCleaner(): (fields: object, into: Record<string, unknown>) => void {
+  const remembered = new Map<string, boolean>();
+
+  function isSecret(key: string): boolean {
+    const known = remembered.get(key);
+    if (known !== undefined) return known;
+    const secret = SECRET_KEYS.has(key.replace(/[-_]/g, '').toLowerCase());
+    if (remembered.size < MAX_REMEMBERED_KEYS) remembered.set(key, secret);
+    return secret;
+  }
+
+  function clean(value: unknown, depth: number, budget: { left: number }): unknown {
+    switch (typeof value) {
+      case 'string':
+        return maskCardNumbers(value);
+      case 'number':
+        return value >= SMALLEST_CARD && Number.isSafeInteger(value) ? maskedNumber(value) : value;
+      case 'bigint':
+        return maskCardNumbers(String(value));
+      case 'object':
+        return value === null ? null : cleanObject(value, depth, budget);
+      case 'boolean':
+        return value;
+      default:
+        return undefined;
+    }
+  }
+
+  function cleanObject(value: object, depth: number, budget: { left: number }): unknown {
+    if (value instanceof Error) return serializeError(value, 0);
+    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+    if (depth >= MAX_DEPTH || budget.left <= 0) return CUT;
+    budget.left -= 1;
+    if ('toJSON' in value && typeof value.toJSON === 'function') return clean(value.toJSON(), depth + 1, budget);
+    if (Array.isArray(value)) {
+      const kept = value.slice(0, budget.left).map((item) => clean(item, depth + 1, budget) ?? null);
+      return kept.length < value.length ? [...kept, CUT] : kept;
+    }
+    const copy: Record<string, unknown> = {};
+    for (const key of Object.keys(value)) put(copy, key, (value as Record<string, unknown>)[key], depth, budget);
+    return copy;
+  }
+
+  function put(copy: Record<string, unknown>, key: string, value: unknown, depth: number, budget: { left: number }): void {
+    if (value === undefined) return;
+    const kept = isSecret(key) ? REDACTED : clean(value, depth + 1, budget);
+    // Assigning to `__proto__` would change what the copy is instead of adding a field.
+    if (key !== '__proto__') copy[key] = kept;
+  }
+
+  return (fields, into) => {
+    const budget = { left: MAX_NODES };
+    if (fields instanceof Error) into.err = serializeError(fields, 0);
+    else for (const key of Object.keys(fields)) put(into, key, (fields as Record<string, unknown>)[key], 0, budget);
+  };
+}
+
+function maskedNumber(value: number): unknown {
+  const text = String(value);
+  // Six-digit issuer ranges begin with 2 to 6; times in microseconds begin with 1.
+  return /^[2-6]/.test(text) ? (maskCardNumbers(text) === text ? value : maskCardNumbers(text)) : value;
+}
+
+function serializeError(error: Error, depth: number): SerializedError {
+  const { code, error: declared, issues, errors } = error as Error & Partial<Record<'code' | 'error' | 'issues' | 'errors', unknown>>;
+  const name = code ?? declared;
+  const next = (inner: unknown): unknown => {
+    if (depth >= MAX_CAUSES) return CUT;
+    return inner instanceof Error ? serializeError(inner, depth + 1) : maskCardNumbers(String(inner));
+  };
+  return {
+    type: error.name,
+    ...(typeof name === 'string' || typeof name === 'number' ? { code: String(name) } : {}),
+    message: maskCardNumbers(error.message),
+    ...(error.stack === undefined ? {} : { stack: maskCardNumbers(error.stack) }),
+    ...(Array.isArray(issues) && issues.length > 0
+      ? { issues: issues.slice(0, 20).map((issue) => maskCardNumbers(`${issue?.path}: ${issue?.message}`)) }
+      : {}),
+    ...(error.cause === undefined ? {} : { cause: next(error.cause) }),
+    ...(Array.isArray(errors) ? { errors: errors.slice(0, 20).map(next) } : {}),
+  };
+}

@@ -1,0 +1,241 @@
+import { type Logger, pino } from 'pino';
+import type { Platform } from '../platform/index.ts';
+import { createCleaner, maskCardNumbers } from './log-mask.ts';
+import { type BoundedSink, createBoundedSink, type LogWriter, standardError } from './log-sink.ts';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Lines for machines: fields first, then what happened in plain words. Secrets among the fields are left out. */
+export interface Log {
+  trace(fields: object, message?: string): void;
+  debug(fields: object, message?: string): void;
+  info(fields: object, message?: string): void;
+  warn(fields: object, message?: string): void;
+  error(fields: object, message?: string): void;
+  /** A log whose lines all carry `fields` too. Costs next to nothing until it writes: make one for each request. */
+  child(fields: object): Log;
+  readonly level: LogLevel;
+}
+
+/** The log of a process; its owner flushes it on shutdown. */
+export interface RootLog extends Log {
+  /** Waits until the lines so far are written or lost, `timeoutMs` at most. */
+  flush(timeoutMs?: number): Promise<void>;
+  /** Lines lost because the destination was slow or refused them. */
+  readonly dropped: number;
+}
+
+export interface LogOptions {
+  readonly platform: Platform;
+  readonly service: string;
+  readonly version: string;
+  readonly env: string;
+  readonly level?: LogLevel | undefined;
+  /** Takes the lines instead of standard error. */
+  readonly destination?: LogWriter | undefined;
+  readonly maxBufferBytes?: number | undefined;
+}
+
+type Written = Exclude<LogLevel, 'silent'>;
+
+const RANK: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, silent: 99 };
+const MIB = 1024 * 1024;
+const FLUSH_MS = 1_000;
+
+/** Whether text, such as the value of LOG_LEVEL, names a level. */
+export function isLogLevel(text: string): text is LogLevel {
+  return (LOG_LEVELS as readonly string[]).includes(text);
+}
+
+/** Makes the log of a process: one JSON object a line, to standard error, without ever blocking or throwing. */
+export function createLog(options: LogOptions): RootLog {
+  const { platform, service, version, env, level = 'info', destination = standardError(), maxBufferBytes = MIB } = options;
+  const now = isoClock(platform);
+  const base = { service, version, env };
+  const sink = createBoundedSink(destination, {
+    maxBufferBytes,
+    notice: (dropped) => `${JSON.stringify({ level: 'warn', time: now(), ...base, dropped, msg: 'Lines of this log were lost' })}\n`,
+  });
+  return new ProcessLog(platform, createCore(now, level, sink), sink, base);
+}
+
+/** A log that goes nowhere. */
+export const silentLog: Log = {
+  trace() {},
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLog,
+  level: 'silent',
+};
+
+/** Fields that all lines of a log carry. */
+interface Bindings {
+  /** Has written out some of them already: those of the process. */
+  readonly logger: Logger;
+  readonly written: Fields;
+  readonly others: Fields;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+interface Core {
+  readonly level: LogLevel;
+  readonly rank: number;
+  bind(parent: Bindings | undefined, fields: object): Bindings;
+  write(level: Written, bindings: Bindings, fields: object, message: string | undefined): void;
+}
+
+function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core {
+  const clean = createCleaner();
+  const bare = pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${now()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      // Errors arrive here as plain objects already; pino's own serialiser would fold the causes into the message.
+      serializers: { err: (value) => value },
+    },
+    sink,
+  );
+
+  function copy(fields: object, others?: Fields): Record<string, unknown> {
+    const line: Record<string, unknown> = { ...others };
+    try {
+      clean(fields, line);
+    } catch (error) {
+      line.logFailed = `The fields cannot be read: ${String(error)}`;
+    }
+    if ('time' in line) setAside(line, 'time');
+    if ('level' in line) setAside(line, 'level');
+    return line;
+  }
+
+  return {
+    level,
+    rank: RANK[level],
+    bind(parent, fields) {
+      const own = copy(fields);
+      if (!parent || overlap(own, parent.written)) {
+        const written = { ...parent?.written, ...parent?.others, ...own };
+        return { logger: bare.child(written), written, others: {} };
+      }
+      return { logger: parent.logger, written: parent.written, others: { ...parent.others, ...own } };
+    },
+    write(at, { logger, written, others }, fields, message) {
+      const line = copy(fields, others);
+      // No name may stand twice in a line: which one then counts is up to its reader.
+      const again = overlap(line, written);
+      put(again ? bare : logger, at, again ? { ...written, ...line } : line, message);
+    },
+  };
+}
+
+function put(logger: Logger, at: Written, line: Record<string, unknown>, message: string | undefined): void {
+  if (message === undefined) {
+    logger[at](line);
+    return;
+  }
+  if ('msg' in line) setAside(line, 'msg');
+  logger[at](line, maskCardNumbers(message));
+}
+
+function overlap(line: object, written: object): boolean {
+  for (const key in line) if (key in written) return true;
+  return false;
+}
+
+/** Keeps a field whose name is the line's own. */
+function setAside(line: Record<string, unknown>, key: string): void {
+  line[`${key}_`] = line[key];
+  delete line[key];
+}
+
+class BoundLog implements Log {
+  readonly #core: Core;
+  readonly #parent: BoundLog | undefined;
+  readonly #fields: object;
+  #bindings: Bindings | undefined;
+
+  constructor(core: Core, parent: BoundLog | undefined, fields: object) {
+    this.#core = core;
+    this.#parent = parent;
+    this.#fields = fields;
+  }
+
+  get level(): LogLevel {
+    return this.#core.level;
+  }
+
+  trace(fields: object, message?: string): void {
+    if (this.#core.rank <= RANK.trace) this.#core.write('trace', this.bound(), fields, message);
+  }
+
+  debug(fields: object, message?: string): void {
+    if (this.#core.rank <= RANK.debug) this.#core.write('debug', this.bound(), fields, message);
+  }
+
+  info(fields: object, message?: string): void {
+    if (this.#core.rank <= RANK.info) this.#core.write('info', this.bound(), fields, message);
+  }
+
+  warn(fields: object, message?: string): void {
+    if (this.#core.rank <= RANK.warn) this.#core.write('warn', this.bound(), fields, message);
+  }
+
+  error(fields: object, message?: string): void {
+    if (this.#core.rank <= RANK.error) this.#core.write('error', this.bound(), fields, message);
+  }
+
+  child(fields: object): Log {
+    return new BoundLog(this.#core, this, fields);
+  }
+
+  /** Worked out at the first line, because most requests write none. */
+  protected bound(): Bindings {
+    this.#bindings ??= this.#core.bind(this.#parent?.bound(), this.#fields);
+    return this.#bindings;
+  }
+}
+
+class ProcessLog extends BoundLog implements RootLog {
+  readonly #platform: Platform;
+  readonly #sink: BoundedSink;
+
+  constructor(platform: Platform, core: Core, sink: BoundedSink, base: object) {
+    super(core, undefined, base);
+    this.#platform = platform;
+    this.#sink = sink;
+  }
+
+  get dropped(): number {
+    return this.#sink.dropped;
+  }
+
+  flush(timeoutMs: number = FLUSH_MS): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#platform.timers.set(timeoutMs, resolve);
+      void this.#sink.flush().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+/** Wall time as ISO 8601; lines of the same millisecond share the text. */
+function isoClock({ clock }: Platform): () => string {
+  let lastMs = Number.NaN;
+  let text = '';
+  return () => {
+    const ms = clock.wallNow();
+    if (ms !== lastMs) {
+      lastMs = ms;
+      text = new Date(ms).toISOString();
+    }
+    return text;
+  };
+}

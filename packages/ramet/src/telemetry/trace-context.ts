@@ -1,0 +1,87 @@
+import { newId, type Platform } from '../platform/index.ts';
+
+/** What follows a piece of work through calls, events and sagas. */
+export interface Trace {
+  /** The same for everything that one request from outside led to; people search logs by it. */
+  readonly correlationId: string;
+  /** What directly caused this work: the id of an event, or the key of a step or request. */
+  readonly causationId?: string;
+  /** W3C Trace Context, so that traces join those of systems that are not Ramet. */
+  readonly traceparent: string;
+}
+
+export interface Traceparent {
+  readonly traceId: string;
+  readonly parentId: string;
+  readonly flags: number;
+  readonly sampled: boolean;
+}
+
+export interface NewTraceOptions {
+  readonly correlationId?: string | undefined;
+  readonly causationId?: string | undefined;
+  readonly traceparent?: string | undefined;
+}
+
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const NO_TRACE = '0'.repeat(32);
+const NO_PARENT = '0'.repeat(16);
+const SAMPLED = 0x01;
+/** Sampled and, of level 2 of the standard, "the trace id is random"; the standard wants all others sent as zero. */
+const KNOWN_FLAGS = 0x03;
+
+/** What may come in from outside as a correlation id: short, and harmless in headers, logs and addresses. */
+const CORRELATION_ID = /^[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,127}$/;
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/**
+ * Reads a `traceparent` header, of version 00 or a later one that keeps the promise to begin alike.
+ * @returns undefined when it is malformed: the standard wants a new trace begun then
+ */
+export function parseTraceparent(header: string | undefined): Traceparent | undefined {
+  const match = header === undefined ? null : TRACEPARENT.exec(header);
+  if (!match) return undefined;
+  const [, version, traceId, parentId, flagsHex, rest] = match as unknown as [string, string, string, string, string, string | undefined];
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (traceId === NO_TRACE || parentId === NO_PARENT) return undefined;
+  const flags = Number.parseInt(flagsHex, 16) & KNOWN_FLAGS;
+  return { traceId, parentId, flags, sampled: (flags & SAMPLED) !== 0 };
+}
+
+/** Begins a trace of our own. */
+export function newTraceparent(platform: Platform, sampled = true): string {
+  return `00-${randomHex(platform, 16)}-${randomHex(platform, 8)}-${sampled ? '01' : '00'}`;
+}
+
+/** The next span of the trace that `parent` belongs to, or of a new trace when `parent` is malformed. */
+export function childTraceparent(platform: Platform, parent: string): string {
+  const parsed = parseTraceparent(parent);
+  if (!parsed) return newTraceparent(platform);
+  return `00-${parsed.traceId}-${randomHex(platform, 8)}-${HEX[parsed.flags]}`;
+}
+
+/** Whether text from outside may be used as a correlation id. */
+export function isCorrelationId(text: string): boolean {
+  return CORRELATION_ID.test(text);
+}
+
+/** The trace of a piece of work: goes on with what the caller sent as far as that is well-formed, and begins the rest. */
+export function newTrace(platform: Platform, { correlationId, causationId, traceparent }: NewTraceOptions = {}): Trace {
+  return {
+    correlationId: correlationId !== undefined && isCorrelationId(correlationId) ? correlationId : newId(platform, 'cor'),
+    ...(causationId === undefined ? {} : { causationId }),
+    traceparent: traceparent === undefined ? newTraceparent(platform) : childTraceparent(platform, traceparent),
+  };
+}
+
+function randomHex(platform: Platform, count: number): string {
+  let text = '';
+  let any = 0;
+  for (const byte of platform.random.bytes(count)) {
+    text += HEX[byte];
+    any |= byte;
+  }
+  // All zeros means "none" in the standard; a simulated platform may well draw it.
+  return any === 0 ? `${text.slice(0, -1)}1` : text;
+}

@@ -1,0 +1,43 @@
+import type { SourceFile } from './source.ts';
+
+export const FRAMEWORK = 'packages/ramet/src/';
+
+/** The framework's folders in their order: each imports only folders above it. */
+export const FOLDERS = [
+  'platform',
+  'errors',
+  'contract',
+  'telemetry',
+  'store',
+  'bus',
+  'security',
+  'discovery',
+  'rpc',
+  'aggregate',
+  'projection',
+  'saga',
+  'service',
+  'gateway',
+  'admin',
+  'runtime',
+  'simulation',
+  'doctor',
+] as const;
+
+/** The folders that state a port; each of their sub-folders with an `index.ts` of its own is an adapter. */
+export const PORTS: readonly string[] = ['store', 'bus', 'discovery', 'rpc'];
+
+/** The folders of the adapters of one port, or of all. */
+export function adaptersOf(files: readonly SourceFile[], ports: readonly string[] = PORTS): string[] {
+  return files
+    .map((file) => /^(.*\/)index\.ts$/.exec(file.path)?.[1]?.slice(0, -1) ?? '')
+    .filter((folder) => {
+      const [port, adapter, ...deeper] = folder.startsWith(FRAMEWORK) ? folder.slice(FRAMEWORK.length).split('/') : [];
+      return port !== undefined && ports.includes(port) && adapter !== undefined && deeper.length === 0;
+    });
+}
+
+/** The adapter that a file belongs to, if any. */
+export function adapterAround(path: string, adapters: readonly string[]): string | undefined {
+  return adapters.find((adapter) => path.startsWith(`${adapter}/`));
+}

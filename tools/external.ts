@@ -1,0 +1,107 @@
+import type { Finding } from './checks/source.ts';
+import { run } from './run.ts';
+
+/** A tool of others as a check: it never passes when the tool failed without saying why. */
+async function ask(
+  rule: string,
+  command: string,
+  args: readonly string[],
+  root: string,
+  read: (output: string) => Finding[],
+): Promise<Finding[]> {
+  const { output, stdout, ok } = await run(command, args, { root });
+  const broken = (message: string): Finding[] => [
+    { path: 'package.json', line: 1, rule, message, instead: `see ${[command, ...args].join(' ')}` },
+  ];
+  try {
+    const findings = read(stdout);
+    return ok || findings.length > 0 ? findings : broken(output.trim());
+  } catch {
+    return broken(output.trim());
+  }
+}
+
+export function types(root: string): Promise<Finding[]> {
+  return ask('types', 'tsc', ['-p', '.', '--pretty', 'false'], root, readTypes);
+}
+
+export function style(root: string): Promise<Finding[]> {
+  const args = ['check', '--error-on-warnings', '--diagnostic-level=warn', '--max-diagnostics=none', '--reporter=json'];
+  return ask('style', 'biome', args, root, readStyle);
+}
+
+/** Without whole files, which `checks/dead-files.ts` knows better. */
+export function deadCode(root: string): Promise<Finding[]> {
+  return ask('dead-code', 'knip', ['--reporter', 'json', '--no-config-hints', '--exclude', 'files'], root, readDeadCode);
+}
+
+/** `path(line,column): error TS0000: message`, whose indented lines explain it. */
+export function readTypes(stdout: string): Finding[] {
+  return [...stdout.matchAll(/^([^\s(][^(\n]*)\((\d+),\d+\): error (TS\d+: [^\n]*(?:\n[ \t][^\n]*)*)/gm)].map(
+    ([, path = '', line, message = '']) => ({
+      path,
+      line: Number(line),
+      rule: 'types',
+      message: message.replace(/\s*\n\s*/g, ' '),
+    }),
+  );
+}
+
+interface Diagnostic {
+  readonly category: string;
+  readonly message: string;
+  readonly location?: { readonly path?: string; readonly start?: { readonly line: number } };
+  readonly advices?: readonly { readonly text?: string }[];
+}
+
+export function readStyle(stdout: string): Finding[] {
+  const { diagnostics } = JSON.parse(stdout) as { diagnostics: readonly Diagnostic[] };
+  return diagnostics.map(({ category, message, location, advices = [] }) => {
+    const byMachine = category === 'format' || category.startsWith('assist/');
+    const advice = advices.map(({ text }) => text).find((text) => text !== undefined);
+    const instead = byMachine ? 'run npx biome check --write' : advice;
+    return {
+      path: location?.path ?? 'biome.json',
+      line: Math.max(1, location?.start?.line ?? 1),
+      rule: category,
+      message: category === 'format' ? 'not formatted' : message,
+      ...(instead === undefined ? {} : { instead }),
+    };
+  });
+}
+
+type Issue = { readonly name: string; readonly line?: number };
+
+/** One entry per file: for each kind of issue the names concerned, alone or in groups. */
+export function readDeadCode(stdout: string): Finding[] {
+  const { issues } = JSON.parse(stdout) as { issues: readonly ({ readonly file: string } & Record<string, unknown>)[] };
+  return issues.flatMap(({ file, ...kinds }) =>
+    Object.entries(kinds).flatMap(([kind, list]) =>
+      (list as readonly (Issue | readonly Issue[])[]).flat().map(({ name, line }) => ({
+        path: file,
+        line: line ?? 1,
+        rule: 'dead-code',
+        message: `${WORDS[kind] ?? kind}: ${name}`,
+        instead: FIXES[kind] ?? 'delete it',
+      })),
+    ),
+  );
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  exports: 'nobody imports',
+  types: 'nobody imports the type',
+  dependencies: 'nobody uses the dependency',
+  devDependencies: 'nobody uses the dependency',
+  unlisted: 'not among the dependencies',
+  unresolved: 'leads nowhere',
+};
+
+const FIXES: Readonly<Record<string, string>> = {
+  exports: 'delete it, or drop the word export',
+  types: 'delete it, or drop the word export',
+  dependencies: 'remove it from package.json',
+  devDependencies: 'remove it from package.json',
+  unlisted: 'add it to the dependencies of this package',
+  unresolved: 'correct the path',
+};
