@@ -1,37 +1,11 @@
 import { PermanentError, RametError } from '../errors/index.ts';
-import { type Platform, steadyBackoffMs } from '../platform/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import { steadyBackoffMs } from '../platform/index.ts';
 import type { Batch, Delivery, Sink } from './bus.ts';
 import type { Envelope } from './envelope.ts';
 import { KeyLanes } from './lanes.ts';
-import { deadLetter, type Failure, failureOf, isBlocked, park, startRetrying, takeOver } from './parking.ts';
+import { deadLetter, failureOf, isBlocked, park, startRetrying, takeOver } from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
-
-/** Handles one event inside the subscriber's own transaction. What it throws rolls back what it wrote. */
-export type EventHandler = (envelope: Envelope, tx: Tx) => Promise<void>;
-
-export interface ConsumerOptions {
-  readonly platform: Platform;
-  /** The subscriber's own store: effect, deduplication and progress commit together in it. */
-  readonly store: Store;
-  /** The name under which the inbox remembers what was handled. */
-  readonly subscriber: string;
-  readonly handlers: ReadonlyMap<string, EventHandler>;
-  readonly retry?: RetryPolicy;
-  readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure) => void;
-}
-
-export interface RetryPolicy {
-  /** How often a handler is started for one event before the event becomes a dead letter. */
-  readonly maxAttempts: number;
-  readonly baseMs: number;
-  readonly capMs: number;
-}
-
-export type EventOutcome = 'handled' | 'duplicate' | 'parked' | 'retrying' | 'dead';
-
-/** Eight starts over about 13 seconds: long enough for a restart of what the handler needs, short enough to be told. */
-export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 8, baseMs: 100, capMs: 10_000 };
+import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
 /** How many keys of one group are handled at once. */
 const LANES = 64;

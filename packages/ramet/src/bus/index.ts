@@ -1,6 +1,7 @@
 export type { Batch, Bus, BusCapabilities, Delivery, Sink, Subscription } from './bus.ts';
-export { Consumer, type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './consumer.ts';
+export { Consumer } from './consumer.ts';
 export { type DeadLetter, listDeadLetters, replayDeadLetter } from './dead-letters.ts';
 export { type Envelope, topicOf } from './envelope.ts';
 export type { BusEnvironment, BusFactory } from './factory.ts';
 export { createOutbox, type Outbox, type OutboxRow, type OutboxWriter } from './outbox.ts';
+export { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';

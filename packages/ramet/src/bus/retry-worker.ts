@@ -1,8 +1,8 @@
 import { RametError } from '../errors/index.ts';
 import { Periodic, steadyBackoffMs } from '../platform/index.ts';
-import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './consumer.ts';
 import type { Envelope } from './envelope.ts';
 import { deadLetter, type Failure, failureOf } from './parking.ts';
+import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './subscriber.ts';
 
 interface RetryRow {
   readonly key: string;

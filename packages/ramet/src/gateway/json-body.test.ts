@@ -68,6 +68,7 @@ const forbidden: readonly (readonly [string, string, string, string])[] = [
   ['one level too deep', nested(65), Array(64).fill(0).join('.'), 'nested deeper than 64'],
   ['one key too many', `{"a":${keys(10_001)}}`, 'a', 'more than 10000 keys in one object'],
   ['one value too many', `[${'0,'.repeat(99_999)}0]`, '99999', 'more than 100000 values'],
+  ['escaped pairs too long', `["${'\\ud83d\\ude00'.repeat(128 * 1024 + 1)}"]`, '0', 'longer than 262144 characters'],
   ['a string too long', `{"a":"${'x'.repeat(256 * 1024 + 1)}"}`, 'a', 'longer than 262144 characters'],
 ];
 

@@ -67,12 +67,12 @@ export function compileQuery(jsonSchema: JsonSchema): QueryCoercer {
   const shapes = new Map<string, Shape>();
   let others = TEXT;
   for (const branch of branchesOf(jsonSchema, jsonSchema)) {
-    for (const [name, schema] of Object.entries(isRecord(branch['properties']) ? branch['properties'] : {})) {
+    for (const [name, schema] of Object.entries(isRecord(branch.properties) ? branch.properties : {})) {
       const shape = shapeOf(schema, jsonSchema);
       const before = shapes.get(name);
       shapes.set(name, before === undefined ? shape : either(before, shape));
     }
-    if (isRecord(branch['additionalProperties'])) others = shapeOf(branch['additionalProperties'], jsonSchema);
+    if (isRecord(branch.additionalProperties)) others = shapeOf(branch.additionalProperties, jsonSchema);
   }
 
   return (pairs) => {
@@ -113,8 +113,8 @@ const NOTHING: Shape = { text: false, number: false, boolean: false, isScalar: f
 const TEXT: Shape = { ...NOTHING, text: true, isScalar: true };
 const NUMBER: Shape = { ...NOTHING, number: true, isScalar: true };
 const BOOLEAN: Shape = { ...NOTHING, boolean: true, isScalar: true };
-/** Text out of a list, or an object, which no text is: stays as it is unless another branch takes it. */
-const OTHER: Shape = { ...NOTHING, isScalar: true };
+/** Text out of a list: nothing to coerce, but a number beside it may be. */
+const LISTED: Shape = { ...NOTHING, isScalar: true };
 
 function either(a: Shape, b: Shape): Shape {
   return {
@@ -126,41 +126,45 @@ function either(a: Shape, b: Shape): Shape {
   };
 }
 
-const MAX_SCHEMA_DEPTH = 16;
-
-function shapeOf(schema: unknown, root: JsonSchema, depth = 0): Shape {
-  const branches = branchesOf(schema, root, depth);
+function shapeOf(schema: unknown, root: JsonSchema, isItem = false): Shape {
+  const branches = branchesOf(schema, root);
   if (branches.length === 0) return TEXT;
-  return branches.map((branch) => typedShape(branch, root, depth)).reduce(either, NOTHING);
+  return branches.map((branch) => typedShape(branch, root, isItem)).reduce(either, NOTHING);
 }
 
-function typedShape(schema: JsonSchema, root: JsonSchema, depth: number): Shape {
-  const listed = 'const' in schema ? [schema['const']] : Array.isArray(schema['enum']) ? schema['enum'] : undefined;
-  const types = schema['type'] === undefined ? (listed ?? []).map((value) => typeof value) : [schema['type']].flat();
+function typedShape(schema: JsonSchema, root: JsonSchema, isItem: boolean): Shape {
+  const listed = 'const' in schema ? [schema.const] : Array.isArray(schema.enum) ? schema.enum : undefined;
+  const types = schema.type === undefined ? (listed ?? []).map((value) => typeof value) : [schema.type].flat();
   if (types.length === 0) return TEXT;
   return types
     .map((type): Shape => {
-      if (type === 'string') return listed === undefined ? TEXT : OTHER;
+      if (type === 'string') return listed === undefined ? TEXT : LISTED;
       if (type === 'number' || type === 'integer') return NUMBER;
       if (type === 'boolean') return BOOLEAN;
-      if (type !== 'array') return OTHER;
-      const items = [...(Array.isArray(schema['prefixItems']) ? schema['prefixItems'] : []), schema['items']].filter(isRecord);
-      if (items.length === 0 || depth >= MAX_SCHEMA_DEPTH) return { ...NOTHING, items: TEXT };
-      return { ...NOTHING, items: items.map((item) => shapeOf(item, root, depth + 1)).reduce(either, NOTHING) };
+      // A query has no way to write null, an object, or an array in an array.
+      if (type !== 'array' || isItem) return NOTHING;
+      const items = [...(Array.isArray(schema.prefixItems) ? schema.prefixItems : []), schema.items].filter(isRecord);
+      return { ...NOTHING, items: items.length === 0 ? TEXT : items.map((item) => shapeOf(item, root, true)).reduce(either, NOTHING) };
     })
     .reduce(either, NOTHING);
 }
 
-/** The alternatives of a schema that say something of their own, references resolved. */
-function branchesOf(schema: unknown, root: JsonSchema, depth = 0): JsonSchema[] {
-  if (!isRecord(schema) || depth > MAX_SCHEMA_DEPTH) return [];
-  if (typeof schema['$ref'] === 'string') return branchesOf(resolve(schema['$ref'], root), root, depth + 1);
-  const below = ['anyOf', 'oneOf', 'allOf'].flatMap((word) => {
-    const branches = schema[word];
-    return Array.isArray(branches) ? branches.flatMap((branch) => branchesOf(branch, root, depth + 1)) : [];
-  });
-  const ownWords = ['type', 'const', 'enum', 'properties', 'items'];
-  return ownWords.some((word) => word in schema) ? [schema, ...below.filter((branch) => 'properties' in branch)] : below;
+const OWN_WORDS = ['type', 'const', 'enum', 'properties', 'items'];
+
+/**
+ * The alternatives of a schema that say something of their own, references resolved.
+ * @param followed the references so far: each is followed once, because the schema may contain itself
+ */
+function branchesOf(schema: unknown, root: JsonSchema, followed = new Set<string>()): JsonSchema[] {
+  if (!isRecord(schema)) return [];
+  if (typeof schema.$ref === 'string') {
+    if (followed.has(schema.$ref)) return [];
+    return branchesOf(resolve(schema.$ref, root), root, followed.add(schema.$ref));
+  }
+  const below = [schema.anyOf, schema.oneOf, schema.allOf].filter(Array.isArray).flat();
+  const branches = below.flatMap((branch) => branchesOf(branch, root, followed));
+  // The branches beside a type of its own narrow it, and only their properties matter here.
+  return OWN_WORDS.some((word) => word in schema) ? [schema, ...branches.filter((branch) => 'properties' in branch)] : branches;
 }
 
 function resolve(ref: string, root: JsonSchema): unknown {

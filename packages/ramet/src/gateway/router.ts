@@ -54,7 +54,7 @@ interface State<R> {
 }
 
 /** Overlapping patterns multiply states: beyond this, something generated them, and boot should say so. */
-const MAX_STATES = 100_000;
+const MAX_STATES = 20_000;
 
 /**
  * Makes a router over whole segments. Patterns hold no regular expressions, because those of strangers' paths run for

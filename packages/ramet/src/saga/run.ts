@@ -24,7 +24,7 @@ export interface RunEnvironment {
   readonly program: (type: string, version: number) => Saga | undefined;
   /** Invocation builders of a saga's `uses`. */
   readonly invocations: (saga: Saga) => Record<string, Record<string, (input: unknown) => Invocation>>;
-  readonly onStep?: (saga: string, step: string, ms: number) => void;
+  readonly onStep?: (saga: string, operation: string, outcome: string, ms: number) => void;
 }
 
 /**
@@ -138,7 +138,7 @@ export class Run {
     if (platform.clock.monoNow() - this.#confirmedMono > (LEASE_MS * 2) / 3) await this.save({});
     const startedMono = platform.clock.monoNow();
     const reply = await this.environment.call(invocation, this.saga, options);
-    this.environment.onStep?.(this.saga.type, invocation.operation, platform.clock.monoNow() - startedMono);
+    this.environment.onStep?.(this.saga.type, `${invocation.service}.${invocation.operation}`, reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code, platform.clock.monoNow() - startedMono);
     const after = platform.point('saga.called');
     if (after) await after;
     return reply;

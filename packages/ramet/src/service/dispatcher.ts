@@ -150,6 +150,7 @@ function readContext(environment: DispatchEnvironment, compiled: CompiledOperati
     get signal() {
       return cancellation.signal;
     },
+    crypto: platform.crypto,
     changes: (key: string) => changes.follow(key, () => cancellation.signal),
   };
 }

@@ -30,7 +30,7 @@ export interface HostObserver {
   call(service: string, operation: string, outcome: string, ms: number): void;
   event(subscriber: string, event: string, outcome: EventOutcome): void;
   sagaFinished(saga: string, state: SagaState, ms: number): void;
-  sagaStep(saga: string, step: string, ms: number): void;
+  sagaStep(saga: string, step: string, outcome: string, ms: number): void;
 }
 
 /** A service in a process: what answers calls, what consumes events, and everything that works in the background. */
@@ -105,7 +105,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
       ...(observe
         ? {
             onFinished: (saga, state, ms) => observe.sagaFinished(saga, state, ms),
-            onStep: (saga, step, ms) => observe.sagaStep(saga, step, ms),
+            onStep: (saga, step, outcome, ms) => observe.sagaStep(saga, step, outcome, ms),
           }
         : {}),
     });

@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Contract, Data, ErrorsOf, EventRef, Failure, In, Operations, Out, Schema } from '../contract/index.ts';
-import type { Duration } from '../platform/index.ts';
+import type { Crypto, Duration } from '../platform/index.ts';
 import type { Externals, Queries, Uses } from '../rpc/index.ts';
 import type { Saga } from '../saga/index.ts';
 import type { Caller } from '../security/index.ts';
@@ -37,6 +37,8 @@ export interface ReadContext<T, U extends Uses, O = {}> extends Base {
   readonly db: ReadDb<T>;
   readonly use: Queries<U>;
   readonly fail: Fail<O>;
+  /** Hashing that takes its time; never inside a transaction. */
+  readonly crypto: Crypto;
   /** Follows the commits of this service's events with `key`, so that a stream or a waiting query need not poll. A hint: read again after each. */
   changes(key: string): Changes;
 }

@@ -1,13 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { FRAMEWORK_MIGRATIONS } from './schema.ts';
+import { FRAMEWORK_MIGRATIONS, type Migration } from './schema.ts';
 import type { Store, Tx } from './store.ts';
-
-/** A step in the life of a schema. Names begin with a number and are never edited once they ran. */
-export interface Migration {
-  readonly name: string;
-  readonly sql: string;
-}
 
 /** Where a service keeps its migrations: a folder of `0001_name.sql`, or the same as a record of name and SQL. */
 export type Migrations = URL | Readonly<Record<string, string>>;

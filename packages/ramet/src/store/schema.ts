@@ -1,4 +1,8 @@
-import type { Migration } from './migrate.ts';
+/** A step in the life of a schema. Names begin with a number and are never edited once they ran. */
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
 
 /**
  * The framework's own tables, in every store. Moments are milliseconds of database time, JSON is text. The words are those

@@ -3,7 +3,10 @@ const CUT = '[…]';
 /** Things logged by mistake (a socket, a request) are graphs without end: what is deeper or more than this is cut. */
 const MAX_DEPTH = 6;
 const MAX_NODES = 1_000;
+const MAX_ENTRIES = 200;
 const MAX_CAUSES = 8;
+/** A stack is as long as many fields. */
+const ERROR_NODES = 20;
 const MAX_REMEMBERED_KEYS = 2_000;
 
 /** Lower-case and without `-` and `_`, so that `Set-Cookie`, `access_token` and `accessToken` are all met. */
@@ -103,31 +106,37 @@ export function createCleaner(): (fields: object, into: Record<string, unknown>)
   }
 
   function cleanObject(value: object, depth: number, budget: { left: number }): unknown {
-    if (value instanceof Error) return serializeError(value, 0);
+    if (value instanceof Error) return serializeError(value, 0, budget);
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
-    if (depth >= MAX_DEPTH || budget.left <= 0) return CUT;
-    budget.left -= 1;
+    if (depth >= MAX_DEPTH) return CUT;
     if ('toJSON' in value && typeof value.toJSON === 'function') return clean(value.toJSON(), depth + 1, budget);
-    if (Array.isArray(value)) {
-      const kept = value.slice(0, budget.left).map((item) => clean(item, depth + 1, budget) ?? null);
-      return kept.length < value.length ? [...kept, CUT] : kept;
+    if (budget.left <= 0) return CUT;
+    budget.left -= 1;
+    if (!Array.isArray(value)) {
+      const copy: Record<string, unknown> = {};
+      cleanEntries(value, copy, depth, budget);
+      return copy;
     }
-    const copy: Record<string, unknown> = {};
-    for (const key of Object.keys(value)) put(copy, key, (value as Record<string, unknown>)[key], depth, budget);
-    return copy;
+    const kept = value.slice(0, MAX_ENTRIES).map((item) => clean(item, depth + 1, budget) ?? null);
+    return kept.length < value.length ? [...kept, CUT] : kept;
   }
 
-  function put(copy: Record<string, unknown>, key: string, value: unknown, depth: number, budget: { left: number }): void {
-    if (value === undefined) return;
-    const kept = isSecret(key) ? REDACTED : clean(value, depth + 1, budget);
-    // Assigning to `__proto__` would change what the copy is instead of adding a field.
-    if (key !== '__proto__') copy[key] = kept;
+  function cleanEntries(from: object, into: Record<string, unknown>, depth: number, budget: { left: number }): void {
+    const keys = Object.keys(from);
+    for (let i = 0; i < keys.length && i < MAX_ENTRIES; i++) {
+      const key = keys[i] as string;
+      const value = (from as Record<string, unknown>)[key];
+      // Assigning to `__proto__` would change what the copy is instead of adding a field.
+      if (value === undefined || key === '__proto__') continue;
+      into[key] = isSecret(key) ? REDACTED : clean(value, depth + 1, budget);
+    }
+    if (keys.length > MAX_ENTRIES) into[CUT] = `${keys.length - MAX_ENTRIES} more`;
   }
 
   return (fields, into) => {
     const budget = { left: MAX_NODES };
-    if (fields instanceof Error) into.err = serializeError(fields, 0);
-    else for (const key of Object.keys(fields)) put(into, key, (fields as Record<string, unknown>)[key], 0, budget);
+    if (fields instanceof Error) into.err = serializeError(fields, 0, budget);
+    else cleanEntries(fields, into, 0, budget);
   };
 }
 
@@ -137,18 +146,19 @@ function maskedNumber(value: number): unknown {
   return /^[2-6]/.test(text) ? (maskCardNumbers(text) === text ? value : maskCardNumbers(text)) : value;
 }
 
-function serializeError(error: Error, depth: number): SerializedError {
+function serializeError(error: Error, depth: number, budget: { left: number }): SerializedError {
+  budget.left -= ERROR_NODES;
   const { code, error: declared, issues, errors } = error as Error & Partial<Record<'code' | 'error' | 'issues' | 'errors', unknown>>;
   const name = code ?? declared;
   const next = (inner: unknown): unknown => {
-    if (depth >= MAX_CAUSES) return CUT;
-    return inner instanceof Error ? serializeError(inner, depth + 1) : maskCardNumbers(String(inner));
+    if (depth >= MAX_CAUSES || budget.left <= 0) return CUT;
+    return inner instanceof Error ? serializeError(inner, depth + 1, budget) : maskCardNumbers(String(inner));
   };
   return {
     type: error.name,
     ...(typeof name === 'string' || typeof name === 'number' ? { code: String(name) } : {}),
-    message: maskCardNumbers(error.message),
-    ...(error.stack === undefined ? {} : { stack: maskCardNumbers(error.stack) }),
+    message: maskCardNumbers(String(error.message)),
+    ...(error.stack === undefined ? {} : { stack: maskCardNumbers(String(error.stack)) }),
     ...(Array.isArray(issues) && issues.length > 0
       ? { issues: issues.slice(0, 20).map((issue) => maskCardNumbers(`${issue?.path}: ${issue?.message}`)) }
       : {}),

@@ -1,5 +1,3 @@
-import { pino } from 'pino';
-
 /** Takes whole lines. Throwing or rejecting means that they are lost; until the promise settles, no more are handed over. */
 export type LogWriter = (chunk: string) => unknown;
 
@@ -93,33 +91,24 @@ export function createBoundedSink(write: LogWriter, { maxBufferBytes, notice }: 
 }
 
 /**
- * Writes to standard error, because standard output carries the `ready …` line. Through pino's own writer, which writes from
- * another thread: `process.stderr` would hold up the whole process as long as nobody reads the pipe.
+ * Writes to standard error, because standard output carries the `ready …` line. On POSIX, Node never blocks on a pipe here, and
+ * a write that nobody reads does not keep the process from ending; one through the thread pool does (measured: `process.exit`
+ * then waits until somebody kills the process).
  */
 export function standardError(): LogWriter {
-  const open = () => pino.destination({ dest: 2, sync: false });
-  let stream = open();
+  // The failure of each write goes to its callback; without a listener the event would end the process.
+  if (!process.stderr.listeners('error').includes(ignore)) process.stderr.on('error', ignore);
   let torn = false;
   return (chunk) =>
     new Promise<void>((resolve, reject) => {
-      // pino ends the stream when the process seems to be over, which it may survive.
-      if ((stream as { destroyed?: boolean }).destroyed) stream = open();
-      const current = stream;
-      const done = () => {
-        current.removeListener('error', failed);
-        resolve();
-      };
-      const failed = (error: Error) => {
-        current.removeListener('drain', done);
-        // The failed stream keeps the chunk for ever and would put it before the next; nothing is open here but the number 2.
-        stream = open();
-        torn = true;
-        reject(error);
-      };
-      current.once('drain', done);
-      current.once('error', failed);
       // A disk that filled up may have taken half a line: without the break the next line would be lost with it.
-      current.write(torn ? `\n${chunk}` : chunk);
-      torn = false;
+      const text = torn ? `\n${chunk}` : chunk;
+      process.stderr.write(text, (error) => {
+        torn = error != null;
+        if (error) reject(error);
+        else resolve();
+      });
     });
 }
+
+function ignore(): void {}

@@ -13,7 +13,10 @@ export interface Log {
   info(fields: object, message?: string): void;
   warn(fields: object, message?: string): void;
   error(fields: object, message?: string): void;
-  /** A log whose lines all carry `fields` too. Costs next to nothing until it writes: make one for each request. */
+  /**
+   * A log whose lines all carry `fields` too; they are read at its first line. Costs next to nothing until then: make one for
+   * each request.
+   */
   child(fields: object): Log;
   readonly level: LogLevel;
 }

@@ -52,13 +52,25 @@ const schemes = [
   [222, 30, 44, 42, 250],
 ] as const;
 
+/** Names that speak of a colour, and the scheme that keeps their word. */
+const named: readonly (readonly [RegExp, number])[] = [
+  [/copper|brass|walnut|chestnut|terracotta|leather|amber|cedar/i, 14],
+  [/forest|sage|green|fern|olive|rosemary|pine\b|herb|meadow/i, 12],
+  [/oxblood|cherry|tomato/i, 0],
+  [/beeswax|ivory|almond|buckthorn|fox/i, 2],
+  [/lavender|fig/i, 5],
+  [/lagoon|night|queen|moon/i, 7],
+  [/charcoal|cast iron|steel|zinc|galvanised|carbon|rubber/i, 15],
+  [/rose|sweet pea/i, 4],
+];
+
 /**
  * Draws the picture of a product: an SVG of 400 × 400 that is the same each time. The name decides what is drawn,
- * the sku in which colours.
+ * and a hash of the sku in which colours, unless the name speaks of one.
  */
 export function picture({ sku, name, category }: Pictured): string {
   const seed = hash(sku);
-  const scheme = schemes[seed % schemes.length] ?? schemes[0];
+  const scheme = schemes[named.find(([pattern]) => pattern.test(name))?.[1] ?? seed % schemes.length] ?? schemes[0];
   const [, , , , background] = scheme;
   const drawing = choices.get(category)?.find(([pattern]) => pattern.test(name))?.[1] ?? parcel;
   const id = `b${(seed >>> 0).toString(36)}`;
@@ -80,7 +92,8 @@ function palette([hue, saturation, lightness, accent]: (typeof schemes)[number])
     dark: hsl(hue, saturation - 4, lightness - 17),
     light: hsl(hue, saturation, lightness + (98 - lightness) * 0.5),
     pale: hsl(hue, 46, 95),
-    accent: hsl(accent, 72, 62),
+    // Turquoise shines more than other hues do and would outdo the object.
+    accent: accent > 150 && accent < 210 ? hsl(accent, 42, 55) : hsl(accent, 72, 62),
   };
 }
 
@@ -100,12 +113,12 @@ function backdrop(seed: number, hue: number): string {
   return faded(0.75, shapes[seed % shapes.length] ?? '');
 }
 
-/** FNV-1a, and a last mix because skus differ in their last letters only. */
-function hash(text: string): number {
+/** FNV-1a over the letters, and a step for the number: products that stand next to each other differ in colour. */
+function hash(sku: string): number {
+  const [, letters = '', digits = ''] = /^(.*?)(\d*)$/s.exec(sku) ?? [];
   let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
-  value = Math.imul(value ^ (value >>> 16), 0x45d9f3b);
-  return (value ^ (value >>> 15)) >>> 0;
+  for (let index = 0; index < letters.length; index++) value = Math.imul(value ^ letters.charCodeAt(index), 0x01000193);
+  return (value + Math.imul(Number(digits) % 1_000_003, 0x9e3779b5)) >>> 0;
 }
 
 function escaped(text: string): string {

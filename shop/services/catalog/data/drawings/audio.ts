@@ -27,15 +27,15 @@ const headphones: Drawing = ({ main, dark, light }) => [
   rect(286, 230, 16, 52, 8, light),
 ];
 
-const earbuds: Drawing = ({ main, dark, pale, accent }) => [
-  ...[0, 88].flatMap((x) => [
-    rect(140 + x, 118, 24, 84, 12, pale),
-    circle(152 + x, 122, 34, pale),
-    ellipse(x ? 268 : 124, 118, 15, 21, ink),
-    circle(152 + x, 122, 10, accent),
+const earbuds: Drawing = ({ main, dark, light, pale, accent }) => [
+  ...[-1, 1].flatMap((side) => [
+    rect(200 + side * 48 - 12, 112, 24, 90, 12, light),
+    ellipse(200 + side * 84, 112, 17, 22, ink),
+    circle(200 + side * 54, 114, 36, light),
+    circle(200 + side * 50, 116, 12, accent),
   ]),
   rect(96, 190, 208, 118, 54, main),
-  area('M96 240v4c0 36 24 64 54 64h100c30 0 54-28 54-64v-4z', dark),
+  area('M96 240v14a54 54 0 0 0 54 54h100a54 54 0 0 0 54-54v-14z', dark),
   circle(200, 268, 6, pale),
   shine('M130 214c8-6 16-8 28-8'),
 ];
@@ -50,6 +50,16 @@ const speaker: Drawing = ({ main, dark, light, accent }) => [
   circle(200, 130, 29, ink),
   circle(200, 130, 14, light),
   circle(250, 102, 4, accent),
+];
+
+const portable: Drawing = ({ main, dark, light, accent }) => [
+  line('M236 96c60-40 90 20 48 60', accent, 11),
+  rect(132, 82, 136, 226, 58, main),
+  rect(132, 128, 136, 128, 0, dark),
+  ...[0, 1, 2, 3, 4].map((row) => line(`M150 ${144 + row * 24}h100`, light, 6)),
+  ellipse(200, 104, 44, 12, light),
+  line('M186 104h28M200 98v12', dark, 5),
+  rect(168, 272, 64, 14, 7, light),
 ];
 
 const soundbar: Drawing = ({ main, dark, light, accent }) => [
@@ -109,7 +119,8 @@ export const audio: readonly Choice[] = [
   [/amplifier|radio/i, radio],
   [/headphone/i, headphones],
   [/earbuds|in-ear/i, earbuds],
-  [/soundbar|portable speaker|shower speaker/i, soundbar],
+  [/soundbar/i, soundbar],
+  [/portable speaker|shower speaker/i, portable],
   [/speaker|subwoofer/i, speaker],
   [/microphone|recorder/i, microphone],
   [/./, turntable],

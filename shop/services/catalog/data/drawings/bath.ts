@@ -120,18 +120,18 @@ const brush: Drawing = ({ main, dark, light }) => [
   ),
 ];
 
-const shavingBrush: Drawing = ({ main, dark, light, pale }) => [
-  area('M144 188c-26-60-6-118 56-118s82 58 56 118z', pale),
-  area('M156 188c-12-40-8-76 44-80 52 4 56 40 44 80z', light),
+const shavingBrush: Drawing = ({ main, dark }) => [
+  area('M144 188c-26-60-6-118 56-118s82 58 56 118z', '#efe0c6'),
+  area('M156 188c-12-40-8-76 44-80 52 4 56 40 44 80z', '#d9c3a0'),
   line('M178 176c-4-30-2-60 4-90M200 176V80M222 176c4-30 2-60-4-90', main, 4),
   rect(140, 182, 120, 26, 10, gold),
   area('M154 206h92c-14 26-20 40 6 66 16 16 4 36-20 36h-64c-24 0-36-20-20-36 26-26 20-40 6-66z', main),
   area('M206 206h40c-14 26-20 40 6 66 16 16 4 36-20 36h-20c20-30-16-60-6-102z', dark),
 ];
 
-const toothbrushes: Drawing = ({ main, dark, light, accent, pale }) => [
-  turned(-9, rect(162, 96, 16, 150, 8, wood), rect(156, 62, 18, 44, 6, wood), rect(140, 66, 18, 36, 4, pale)),
-  turned(8, rect(226, 92, 16, 150, 8, accent), rect(228, 58, 18, 44, 6, accent), rect(244, 62, 18, 36, 4, pale)),
+const toothbrushes: Drawing = ({ main, dark, light, accent }) => [
+  turned(-9, rect(162, 96, 16, 150, 8, wood), rect(156, 62, 18, 44, 6, wood), rect(140, 66, 18, 36, 4, light)),
+  turned(8, rect(226, 92, 16, 150, 8, accent), rect(228, 58, 18, 44, 6, accent), rect(244, 62, 18, 36, 4, light)),
   area('M126 184h148l-14 108a18 18 0 0 1-18 16h-84a18 18 0 0 1-18-16z', main),
   area('M132 228h136l-4 30H136z', light),
   rect(118, 178, 164, 20, 10, dark),
@@ -154,6 +154,7 @@ const razor: Drawing = ({ main, dark, light }) => [
 
 const duck: Drawing = ({ main, dark }) => [
   area('M92 232c40 16 60-6 62-30 40 26 92 20 140-16 24 70-20 122-108 122-60 0-96-30-94-76z', gold),
+  ellipse(148, 222, 54, 44, gold),
   circle(158, 146, 62, gold),
   area('M188 236c34 18 64 8 84-14 2 42-60 58-84 14z', '#d89d33'),
   area('M104 150c-30-6-46 6-46 18 16 12 40 12 52 0z', '#e9793f'),
@@ -197,8 +198,8 @@ export const bath: readonly Choice[] = [
   [/salts/i, saltJar],
   [/shaving brush/i, shavingBrush],
   [/toothbrush/i, toothbrushes],
-  [/brush/i, brush],
   [/razor/i, razor],
+  [/brush/i, brush],
   [/duck/i, duck],
   [/shower/i, shower],
   [/./, bathtub],

@@ -29,7 +29,7 @@ const hillBook: Drawing = (colours) =>
     colours,
     circle(236, 176, 20, colours.accent),
     area('M138 262l46-72 34 46 24-30 44 56v12a12 12 0 0 1-12 12H138z', colours.light),
-    area('M138 272c40-30 90-30 148 0v4a10 10 0 0 1-10 10H138z', colours.pale),
+    area('M138 272c40-30 90-30 148 0v4a10 10 0 0 1-10 10H138z', colours.dark),
   );
 
 const leafBook: Drawing = (colours) =>

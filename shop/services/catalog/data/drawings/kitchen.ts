@@ -11,6 +11,7 @@ import {
   iron,
   leaf,
   line,
+  type Palette,
   paper,
   rect,
   ring,
@@ -19,6 +20,8 @@ import {
   turned,
   wood,
 } from './shapes.ts';
+
+const tomato = '#e0604f';
 
 const mug: Drawing = ({ main, dark, light }) => [
   line('M268 184h20a38 38 0 0 1 0 76h-24', dark, 18),
@@ -74,26 +77,72 @@ const knife: Drawing = ({ main, dark, pale }) => [
   ),
 ];
 
-const board: Drawing = ({ main, light, pale }) => [
+const board: Drawing = ({ pale }) => [
   rect(116, 84, 168, 224, 30, wood),
   line('M146 124v148M176 172v110M232 168v114M258 124v148', bark, 3),
   circle(200, 118, 13, pale),
-  circle(204, 228, 44, main),
-  circle(204, 228, 35, light),
-  ...[0, 72, 144, 216, 288].map((turn) => `<ellipse cx="204" cy="208" rx="8" ry="11" fill="${main}" transform="rotate(${turn} 204 228)"/>`),
+  circle(204, 228, 44, tomato),
+  circle(204, 228, 35, '#f3a598'),
+  ...[0, 72, 144, 216, 288].map(
+    (turn) => `<ellipse cx="204" cy="208" rx="8" ry="11" fill="${tomato}" transform="rotate(${turn} 204 228)"/>`,
+  ),
   area('M246 180c24-26 44-22 50-18-2 22-22 34-50 18z', leaf),
 ];
 
-const bowl: Drawing = ({ main, dark, light, accent }) => [
-  line('M222 200l78-104M248 200l82-88', bark, 9),
-  rect(158, 288, 84, 20, 8, dark),
-  area('M88 192h224c0 66-44 104-112 104S88 258 88 192z', main),
-  area('M93 222h214c-3 12-7 22-12 30H105c-5-8-9-18-12-30z', light),
-  ellipse(200, 192, 112, 26, dark),
-  ellipse(200, 196, 94, 17, accent),
-  circle(170, 193, 13, paper),
-  circle(170, 193, 6, gold),
-  line('M200 198c10-8 20 6 32-2', paper, 5),
+function bowl({ main, dark, light }: Palette, filling: readonly string[], behind: readonly string[] = []): string[] {
+  return [
+    ...behind,
+    rect(158, 288, 84, 20, 8, dark),
+    area('M88 192h224c0 66-44 104-112 104S88 258 88 192z', main),
+    area('M93 222h214c-3 12-7 22-12 30H105c-5-8-9-18-12-30z', light),
+    ellipse(200, 192, 112, 26, dark),
+    ...filling,
+  ];
+}
+
+const ramen: Drawing = (colours) =>
+  bowl(
+    colours,
+    [
+      ellipse(200, 196, 94, 17, '#e3a763'),
+      circle(166, 193, 13, paper),
+      circle(166, 193, 6, gold),
+      line('M194 200c10-10 20 8 32 0s18 4 26-2', '#fbe3b0', 6),
+      line('M206 188c10-6 18 4 28-2', leaf, 6),
+    ],
+    [line('M222 200l78-104M248 200l82-88', bark, 9)],
+  );
+
+const salad: Drawing = (colours) =>
+  bowl(colours, [
+    ...[circle(140, 178, 28, leaf), circle(190, 164, 36, '#7fb58c'), circle(246, 172, 32, leaf), circle(284, 188, 20, '#7fb58c')],
+    ...[circle(166, 176, 15, tomato), circle(224, 152, 14, tomato), circle(262, 186, 12, tomato)],
+    area('M90 192c30 26 190 26 220 0l2 8c-40 32-184 32-224 0z', colours.dark),
+  ]);
+
+const mixingBowls: Drawing = ({ main, dark, light, accent }) => [
+  line('M232 150l56-104', wood, 13),
+  ...(
+    [
+      [0, accent],
+      [1, light],
+      [2, main],
+    ] as const
+  ).flatMap(([row, colour]) => [
+    area(
+      `M${124 - row * 18} ${104 + row * 36}h${152 + row * 36}c-4 70-30 132-${76 + row * 18} 132s-${72 + row * 18}-62-${76 + row * 18}-132z`,
+      colour,
+    ),
+    rect(116 - row * 18, 96 + row * 36, 168 + row * 36, 14, 7, row === 2 ? dark : colour),
+  ]),
+  shine('M112 204c4 14 10 26 18 34'),
+];
+
+const mortar: Drawing = ({ main, dark, light }) => [
+  turned(24, rect(222, 34, 34, 150, 17, light), rect(214, 28, 50, 40, 20, light)),
+  area('M104 178h192c0 56-22 84-44 96l20 34H128l20-34c-22-12-44-40-44-96z', main),
+  rect(92, 164, 216, 30, 15, dark),
+  line('M138 216c10 20 18 28 30 36', light, 8),
 ];
 
 const jar: Drawing = ({ main, dark, accent }) => [
@@ -105,6 +154,40 @@ const jar: Drawing = ({ main, dark, accent }) => [
   rect(156, 224, 88, 54, 10, paper),
   area('M200 264c-22-6-24-22-20-30 16 2 22 14 20 30zm0 0c22-6 24-22 20-30-16 2-22 14-20 30z', leaf),
   shine('M150 170v90', 8),
+];
+
+const frenchPress: Drawing = ({ main, dark, light }) => [
+  line('M264 156h34a16 16 0 0 1 16 16v84a16 16 0 0 1-16 16h-34', dark, 15),
+  line('M200 116V60', iron, 8),
+  circle(200, 56, 16, ink),
+  faded(0.8, rect(134, 126, 132, 176, 12, '#fff')),
+  rect(142, 198, 116, 100, 6, '#6b4636'),
+  rect(142, 186, 116, 14, 4, iron),
+  line('M200 122v66', iron, 6),
+  rect(124, 102, 152, 30, 12, main),
+  ...[rect(128, 140, 144, 12, 6, dark), rect(128, 284, 144, 24, 8, main)],
+  line('M144 150v136M256 150v136', light, 7),
+];
+
+const rollingPin: Drawing = ({ main, dark, pale }) => [
+  faded(0.9, ellipse(200, 300, 128, 18, pale), ellipse(200, 298, 92, 11, paper)),
+  turned(
+    -32,
+    rect(36, 184, 328, 32, 16, main),
+    rect(88, 164, 224, 72, 26, wood),
+    line('M112 186h170M112 206h120', bark, 4),
+    rect(36, 202, 46, 14, 7, dark),
+  ),
+];
+
+const grater: Drawing = ({ main, dark, light }) => [
+  line('M160 100c0-44 80-44 80 0', dark, 15),
+  area('M144 104h112l30 176H114z', steel),
+  area('M144 104h36l-12 176h-54z', iron),
+  rect(136, 92, 128, 20, 10, main),
+  ...[0, 1, 2, 3, 4].flatMap((row) => [0, 1, 2].map((column) => ellipse(202 + column * 24 - (row % 2) * 8, 140 + row * 27, 7, 4, ink))),
+  rect(92, 276, 216, 32, 14, main),
+  line('M114 290h120', light, 6),
 ];
 
 const utensils: Drawing = ({ main, dark, light, accent }) => [
@@ -120,13 +203,19 @@ const utensils: Drawing = ({ main, dark, light, accent }) => [
 
 /** Drawings of kitchen things. */
 export const kitchen: readonly Choice[] = [
+  [/french press/i, frenchPress],
   [/mug|cup/i, mug],
   [/kettle|teapot/i, kettle],
   [/saucepan|oven|milk pan/i, pot],
   [/skillet|wok/i, pan],
   [/knife/i, knife],
   [/board/i, board],
-  [/bowl|mortar/i, bowl],
-  [/jar|crock|press/i, jar],
+  [/ramen/i, ramen],
+  [/salad/i, salad],
+  [/bowls/i, mixingBowls],
+  [/mortar/i, mortar],
+  [/jar|crock/i, jar],
+  [/rolling pin/i, rollingPin],
+  [/grater/i, grater],
   [/./, utensils],
 ];

@@ -38,6 +38,25 @@ const domeLamp: Drawing = ({ main, dark, light }) => [
   shine('M122 172c8-26 22-40 40-48', 12),
 ];
 
+const globeLamp: Drawing = ({ main, dark, light }) => [
+  faded(0.5, circle(200, 156, 130, glow)),
+  area('M176 236h48l22 62h-92z', main),
+  rect(136, 290, 128, 18, 9, dark),
+  circle(200, 156, 90, '#fff7dc'),
+  faded(0.55, circle(200, 156, 58, glow)),
+  rect(164, 226, 72, 20, 10, light),
+  line('M144 138c6-22 20-36 40-42', '#fff', 10),
+];
+
+const arcLamp: Drawing = ({ main, dark, light }) => [
+  faded(0.5, area('M196 182l-72 126h240l-72-126z', glow)),
+  line('M92 292C60 60 230 0 244 120', iron, 10),
+  rect(52, 278, 92, 30, 10, dark),
+  line('M66 288h40', light, 4),
+  area('M176 184c0-44 26-70 68-70s68 26 68 70z', main),
+  rect(170, 176, 148, 14, 7, light),
+];
+
 const floorLamp: Drawing = ({ main, dark, light }) => [
   faded(0.5, circle(200, 106, 96, glow)),
   line('M200 140L140 302M200 140l60 162', bark, 11),
@@ -70,6 +89,17 @@ const pendant: Drawing = ({ main, dark, light }) => [
   line('M118 196c8-20 22-34 42-42', light, 9),
 ];
 
+const paperMoon: Drawing = ({ light, dark }) => [
+  faded(0.5, circle(200, 204, 140, glow)),
+  line('M200 0v110', ink, 5),
+  circle(200, 204, 104, '#fff8e2'),
+  ...[-78, -52, -26, 0, 26, 52, 78].map((y) => {
+    const half = Math.round(Math.sqrt(104 * 104 - y * y));
+    return line(`M${200 - half} ${204 + y}q${half} 22 ${half * 2} 0`, light, 4);
+  }),
+  ellipse(200, 104, 30, 8, dark),
+];
+
 const bulb: Drawing = ({ main, dark, light, accent }) => [
   faded(0.55, circle(200, 158, 122, glow)),
   area('M200 64a94 94 0 0 0-54 171c12 9 18 19 18 33h72c0-14 6-24 18-33A94 94 0 0 0 200 64z', light),
@@ -81,12 +111,12 @@ const bulb: Drawing = ({ main, dark, light, accent }) => [
   rect(184, 298, 32, 10, 5, dark),
 ];
 
-const lantern: Drawing = ({ main, dark, light, accent }) => [
+const lantern: Drawing = ({ main, dark, light }) => [
   faded(0.45, circle(200, 206, 112, glow)),
   line('M148 128c-6-92 110-92 104 0', ink, 9),
   rect(146, 138, 108, 134, 10, glow),
   area('M200 172c32 38 26 78 0 82-26-4-32-36-14-56 8 2 12-8 14-26z', gold),
-  area('M200 210c14 18 12 40 0 44-12-4-14-20 0-44z', accent),
+  area('M200 210c14 18 12 40 0 44-12-4-14-20 0-44z', '#f07f4a'),
   line('M150 140v130M250 140v130', dark, 9),
   area('M134 144l28-40h76l28 40z', main),
   rect(176, 92, 48, 16, 8, dark),
@@ -135,10 +165,13 @@ export const lighting: readonly Choice[] = [
   [/string/i, stringLights],
   [/reading/i, readingLight],
   [/desk lamp/i, deskLamp],
+  [/arc floor/i, arcLamp],
   [/floor lamp/i, floorLamp],
-  [/mushroom|globe table/i, domeLamp],
+  [/mushroom/i, domeLamp],
+  [/globe table/i, globeLamp],
   [/table lamp|bedside/i, tableLamp],
-  [/pendant|shade/i, pendant],
+  [/paper moon/i, paperMoon],
+  [/pendant/i, pendant],
   [/bulb/i, bulb],
   [/lantern/i, lantern],
   [/./, candle],

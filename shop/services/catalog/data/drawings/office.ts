@@ -79,7 +79,7 @@ const pencil: Drawing = ({ main, dark, light, accent, pale }) => [
 const penPot: Drawing = ({ main, dark, light, accent }) => [
   turned(-7, rect(166, 84, 22, 150, 4, accent), area('M166 84h22l-11-32z', '#f0cfa4')),
   turned(6, rect(200, 76, 22, 150, 8, ink), rect(200, 120, 22, 8, 0, gold)),
-  turned(16, rect(238, 90, 26, 140, 2, paper), line('M246 110h16M252 130h10M246 150h16M252 170h10', iron, 4)),
+  turned(16, rect(238, 84, 28, 146, 3, gold), line('M246 110h16M252 130h10M246 150h16M252 170h10', iron, 4)),
   rect(128, 186, 144, 122, 18, main),
   rect(128, 216, 144, 26, 0, light),
   rect(120, 180, 160, 18, 9, dark),
@@ -107,8 +107,31 @@ const tray: Drawing = ({ main, dark, light, accent }) => [
   rect(180, 222, 40, 10, 5, accent),
 ];
 
-const inkwell: Drawing = ({ main, dark, accent, pale }) => [
-  turned(18, area('M262 30c50 30 40 100-10 150l-14-4c-6-60-8-114 24-146z', pale), line('M262 40c-14 50-24 100-34 150', accent, 5)),
+const stickyNotes: Drawing = ({ main, dark, light, accent, pale }) => [
+  turned(-12, rect(92, 104, 150, 150, 6, light)),
+  turned(8, rect(158, 92, 150, 150, 6, accent), faded(0.25, rect(158, 92, 150, 26, 6, ink))),
+  turned(
+    -3,
+    area('M116 152h168v120l-40 36H116z', main),
+    rect(116, 152, 168, 26, 0, dark),
+    line('M140 206h118M140 230h118M140 254h70', pale, 7),
+  ),
+  turned(-3, area('M284 272h-40v36z', light)),
+];
+
+const deskPad: Drawing = ({ main, dark, light, accent, pale }) => [
+  area('M92 150h216l40 158H52z', main),
+  `<path d="M102 164h196l34 132H68z" fill="none" stroke="${light}" stroke-width="4" stroke-dasharray="10 9"/>`,
+  area('M124 196h100l8 60H116z', paper),
+  line('M134 212h76M132 228h80M130 242h52', dark, 5),
+  line('M252 258l26-62', ink, 9),
+  ellipse(304, 166, 25, 13, dark),
+  ellipse(304, 160, 23, 11, pale),
+  ellipse(304, 160, 16, 7, accent),
+];
+
+const inkwell: Drawing = ({ main, dark, light, accent }) => [
+  turned(18, area('M262 30c50 30 40 100-10 150l-14-4c-6-60-8-114 24-146z', light), line('M262 40c-14 50-24 100-34 150', accent, 5)),
   faded(0.8, rect(108, 196, 168, 112, 26, '#fff')),
   area('M118 228h148v52a18 18 0 0 1-18 18H136a18 18 0 0 1-18-18z', main),
   rect(152, 156, 80, 46, 10, dark),
@@ -196,5 +219,7 @@ export const office: readonly Choice[] = [
   [/stapler|punch/i, stapler],
   [/clip/i, paperClip],
   [/tape/i, tape],
+  [/sticky/i, stickyNotes],
+  [/desk pad/i, deskPad],
   [/./, papers],
 ];

@@ -1,11 +1,11 @@
 import {
   area,
+  bark,
   type Choice,
   circle,
   type Drawing,
   ellipse,
   faded,
-  gold,
   ink,
   iron,
   line,
@@ -28,10 +28,10 @@ const football: Drawing = ({ main, dark, pale }) => [
   ring(200, 202, 103, dark, 6),
 ];
 
-const basketball: Drawing = ({ main, dark }) => [
-  circle(200, 202, 106, main),
-  line('M94 202h212M200 96v212M128 126c50 40 50 112 0 152M272 126c-50 40-50 112 0 152', dark, 7),
-  ring(200, 202, 103, dark, 6),
+const basketball: Drawing = () => [
+  circle(200, 202, 106, '#e38a45'),
+  line('M98 202h204M200 100v204M128 126c50 40 50 112 0 152M272 126c-50 40-50 112 0 152', '#7c3f22', 7),
+  ring(200, 202, 103, '#7c3f22', 6),
   shine('M136 146c10-14 22-22 38-28', 12),
 ];
 
@@ -41,7 +41,7 @@ const volleyball: Drawing = ({ main, dark, light, pale, accent }) => [
   area('M200 202c48-22 90-18 106 0a106 106 0 0 1-16 56c-34-22-62-40-90-56z', accent),
   area('M200 202c-4 52-26 88-46 96a106 106 0 0 1-50-52c40-2 70-18 96-44z', light),
   line('M200 202c-18-34-18-70 4-106M200 202c28 16 56 34 90 56M200 202c-26 26-56 42-96 44', dark, 5),
-  line('M170 190c-26-20-44-44-50-62M214 178c32-22 62-30 78-26M196 236c4 30-2 54-12 70', dark, 4),
+  line('M170 190c-24-18-40-38-46-56M214 178c30-20 56-28 72-24M196 236c4 28-2 50-10 64', dark, 4),
   ring(200, 202, 103, dark, 5),
 ];
 
@@ -99,7 +99,19 @@ const yogaMat: Drawing = ({ main, dark, light, pale }) => [
   ellipse(106, 245, 36, 63, dark),
   ...['M106 205a24 40 0 1 1-2 80a17 30 0 0 1 2-60a10 18 0 0 1 0 38', ''].filter(Boolean).map((d) => line(d, light, 6)),
   line('M170 183c16 20 16 104 0 124M252 183c16 20 16 104 0 124', pale, 11),
-  line('M172 184c0-74 84-74 82 0', pale, 9),
+  line('M172 186c0-84 84-84 82 0', dark, 10),
+];
+
+const yogaBlock: Drawing = ({ main, dark }) => [
+  ...[
+    [212, 96],
+    [108, 84],
+  ].flatMap(([y = 0, x = 0]) => [
+    rect(x, y, 212, 96, 18, '#d3a878'),
+    rect(x, y, 212, 30, 15, '#e3c096'),
+    ...[30, 74, 118, 160, 188].map((dx, index) => ellipse(x + dx, y + 52 + (index % 3) * 14, 6, 4, bark)),
+    rect(x + 86, y, 40, 96, 0, y > 150 ? main : dark),
+  ]),
 ];
 
 const rope: Drawing = ({ main, dark, accent }) => [
@@ -162,22 +174,27 @@ const stopwatch: Drawing = ({ main, dark, accent }) => [
   circle(200, 206, 10, ink),
 ];
 
-const chalkBag: Drawing = ({ main, dark, light, pale }) => [
-  faded(0.8, circle(160, 116, 22, '#fff'), circle(200, 98, 28, '#fff'), circle(242, 116, 20, '#fff')),
-  area('M118 158h164l14 116c0 22-18 34-40 34H144c-22 0-40-12-40-34z', main),
-  ellipse(200, 158, 84, 26, dark),
-  ellipse(200, 162, 66, 16, pale),
-  area('M112 216h176l4 34H108z', light),
-  line('M282 170c40 10 46 50 30 84', gold, 7),
+const chalkBag: Drawing = ({ main, dark, light, pale, accent }) => [
+  line('M122 168C10 120 70 60 200 60s190 60 78 108', dark, 15),
+  rect(96, 72, 40, 26, 6, ink),
+  faded(0.85, circle(164, 122, 20, '#fff'), circle(200, 108, 26, '#fff'), circle(238, 122, 19, '#fff')),
+  area('M120 150h160l10 110c0 30-30 48-90 48s-90-18-90-48z', main),
+  ellipse(200, 150, 80, 22, dark),
+  ellipse(200, 153, 64, 13, pale),
+  `<path d="M118 190q82 30 164 0" fill="none" stroke="${accent}" stroke-width="7" stroke-dasharray="14 10"/>`,
+  area('M200 222l34 56h-68z', light),
+  area('M200 222l13 21-8 6-5-6-6 7-7-7z', '#fff'),
 ];
 
-const shuttlecock: Drawing = ({ main, dark, pale }) => [
+const shuttlecock: Drawing = ({ main, dark, light }) => [
   moved(
     0,
     -6,
     turned(
       28,
-      ...[-34, -20, -6, 8, 22, 36].map((x) => area(`M${192 + x / 2} 236L${178 + x * 1.9} 84q14-22 24 0L${204 + x / 2} 236z`, pale)),
+      ...[-34, -20, -6, 8, 22, 36].map((x) =>
+        area(`M${192 + x / 2} 236L${178 + x * 1.9} 84q14-22 24 0L${204 + x / 2} 236z`, x % 4 ? '#fff' : light),
+      ),
       line('M140 136h122M154 178h94', main, 8),
       rect(160, 230, 80, 22, 8, main),
       area('M162 252h76c0 36-14 60-38 60s-38-24-38-60z', dark),
@@ -195,6 +212,7 @@ export const sports: readonly Choice[] = [
   [/shuttlecock/i, shuttlecock],
   [/racket/i, racket],
   [/bats/i, bat],
+  [/block/i, yogaBlock],
   [/yoga|roller/i, yogaMat],
   [/bottle|flask/i, bottle],
   [/helmet/i, helmet],

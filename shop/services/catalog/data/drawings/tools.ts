@@ -96,7 +96,7 @@ const saw: Drawing = ({ main, dark, light }) => [
   turned(
     -16,
     area('M30 176h212v96L30 220z', steel),
-    area(`M30 220l212 52v8${'l-6-10-6 6'.repeat(17)}L30 228z`, iron),
+    area(`M30 220l212 52v8${'l-6-8-6 5'.repeat(17)}L30 228z`, iron),
     area('M236 156c50-20 104 0 110 50 6 46-20 84-66 90-20 2-40-6-44-24z', main),
     `<ellipse cx="290" cy="226" rx="26" ry="34" fill="${light}" transform="rotate(12 290 226)"/>`,
     circle(250, 190, 6, dark),

@@ -14,6 +14,7 @@ import {
   rect,
   ring,
   shine,
+  steel,
   turned,
   wood,
 } from './shapes.ts';
@@ -103,6 +104,21 @@ const truck: Drawing = ({ main, dark, light, accent, pale }) => [
   ...wheel(274, 276, 32, light),
 ];
 
+const fireEngine: Drawing = ({ pale }) => [
+  line('M92 132L300 96M98 156L304 120', steel, 8),
+  line('M130 128l6 24M170 121l6 24M210 114l6 24M250 107l6 24', steel, 6),
+  rect(60, 172, 166, 92, 10, '#d9493f'),
+  rect(80, 190, 126, 34, 6, '#b5352e'),
+  line('M112 190v34M144 190v34M176 190v34', '#d9493f', 6),
+  area('M226 146h64a14 14 0 0 1 12 8l34 62v54H226z', '#d9493f'),
+  area('M244 164h42l26 50h-68z', pale),
+  rect(244, 124, 36, 22, 10, '#5aa7d6'),
+  rect(56, 248, 284, 22, 8, '#f3ece0'),
+  rect(322, 230, 18, 14, 6, gold),
+  ...wheel(124, 276, 32, steel),
+  ...wheel(276, 276, 32, steel),
+];
+
 const train: Drawing = ({ main, dark, light, accent, pale }) => [
   faded(0.8, circle(262, 100, 18, '#fff'), circle(290, 78, 24, '#fff'), circle(326, 60, 17, '#fff')),
   area('M240 190v-40h-12l-6-26h56l-6 26h-12v40z', dark),
@@ -120,7 +136,7 @@ const train: Drawing = ({ main, dark, light, accent, pale }) => [
 
 const puzzle: Drawing = ({ main, dark, light, accent }) => [
   area('M92 200h60c-18-42 62-42 44 0h60v56c42-18 42 62 0 44v8H92v-34c34 16 34-56 0-40z', main),
-  faded(0.35, area('M92 284h200v24H92z', dark)),
+  faded(0.35, area('M92 290h164v18H92z', dark)),
   turned(
     14,
     area('M196 62h100v34c36-14 36 54 0 40v36h-34c14-36-54-36-40 0h-26v-34c-36 14-36-54 0-40z', accent),
@@ -229,7 +245,8 @@ export const toys: readonly Choice[] = [
   [/rabbit/i, rabbit],
   [/train/i, train],
   [/racing car/i, car],
-  [/engine|truck/i, truck],
+  [/fire engine/i, fireEngine],
+  [/truck/i, truck],
   [/puzzle/i, puzzle],
   [/card game/i, cards],
   [/game/i, dice],

@@ -59,15 +59,16 @@ const tag: Drawing = ({ main, dark, light, accent }) => [
 ];
 
 const adapter: Drawing = ({ main, dark, light, accent }) => [
-  line('M166 120V64M234 120V64', steel, 18),
+  line('M166 120V64M234 120V64', iron, 18),
   rect(112, 112, 176, 124, 26, main),
   rect(132, 132, 136, 84, 16, light),
-  circle(170, 174, 12, ink),
-  circle(230, 174, 12, ink),
+  rect(193, 142, 14, 30, 5, ink),
+  rect(156, 180, 30, 14, 5, ink),
+  rect(214, 180, 30, 14, 5, ink),
   rect(134, 232, 132, 76, 16, dark),
   rect(154, 262, 40, 18, 6, ink),
   rect(206, 262, 40, 18, 6, ink),
-  circle(200, 204, 5, accent),
+  circle(268, 128, 6, accent),
 ];
 
 const charger: Drawing = ({ main, dark, light, accent }) => [

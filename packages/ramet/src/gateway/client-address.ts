@@ -1,0 +1,168 @@
+export interface Connection {
+  /** The other end of the socket, as Node gives it; empty when there is none, as on a Unix socket. */
+  readonly socketAddress: string;
+  /** The value of each `x-forwarded-for` header. */
+  readonly forwardedFor: readonly string[];
+}
+
+/** What stands for a client whose address nobody knows: all of them share one limit. */
+export const UNKNOWN_ADDRESS = 'unknown';
+
+/** {@link clientAddressReader} for a list that is used once. */
+export function clientAddress(connection: Connection, trusted: readonly string[]): string {
+  return clientAddressReader(trusted)(connection);
+}
+
+/**
+ * Makes what finds the address of the client behind trusted proxies: `x-forwarded-for` is read from the right, where our
+ * own proxies wrote, and the first address that is not trusted is the client. Everything left of it is the client's own
+ * claim and not even looked at. Two such headers, or an entry that is no address before the client is found, leave the
+ * socket's address. This is the rule of Express and of Envoy's `xff_num_trusted_hops`, by networks instead of by number.
+ * @param trusted networks such as `10.0.0.0/8` or `fd00::/8`, or single addresses; an empty list trusts nobody
+ * @returns for a connection: dotted IPv4, also when it came mapped into IPv6; IPv6 as RFC 5952 writes it; or `unknown`
+ * @throws RangeError when an entry of `trusted` is no network
+ */
+export function clientAddressReader(trusted: readonly string[]): (connection: Connection) => string {
+  const networks = trusted.map(parseNetwork);
+  const isTrusted = (address: Address) => networks.some((network) => contains(network, address));
+
+  return ({ socketAddress, forwardedFor }) => {
+    // Node names the interface of link-local addresses, as fe80::1%eth0.
+    const socket = parseAddress(socketAddress.replace(/%.*$/, ''));
+    if (socket === undefined) return UNKNOWN_ADDRESS;
+    const [header, second] = forwardedFor;
+    if (header === undefined || second !== undefined || !isTrusted(socket)) return format(socket);
+    const entries = header.split(',');
+    let client = socket;
+    while (entries.length > 0 && isTrusted(client)) {
+      const entry = parseAddress(withoutPort((entries.pop() as string).trim()));
+      if (entry === undefined) return format(socket);
+      client = entry;
+    }
+    return format(client);
+  };
+}
+
+/**
+ * What a client is limited by. One customer has a whole /64 of IPv6, so its addresses count as one.
+ * @param address as {@link clientAddress} gives it
+ */
+export function limitKey(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return address;
+  if (parsed.family === 4) return format(parsed);
+  return `${format({ family: 6, groups: [...parsed.groups.slice(0, 4), 0, 0, 0, 0] })}/64`;
+}
+
+interface Address {
+  readonly family: 4 | 6;
+  /** Of 16 bits each: two for IPv4, eight for IPv6. Never an IPv4 address mapped into IPv6. */
+  readonly groups: readonly number[];
+}
+
+interface Network {
+  readonly address: Address;
+  readonly prefixBits: number;
+}
+
+function parseNetwork(text: string): Network {
+  const [addressText, bitsText, more] = text.split('/');
+  const address = parseGroups(addressText as string);
+  const bits = bitsText === undefined ? (address?.length ?? 0) * 16 : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : Number.NaN;
+  if (address === undefined || more !== undefined || !(bits <= address.length * 16)) {
+    throw new RangeError(`'${text}' is no network: write an address and the length of its prefix, as 10.0.0.0/8 or fd00::/8`);
+  }
+  const isMapped = isMappedGroups(address) && bits >= 96;
+  const network: Network = {
+    address: isMapped ? { family: 4, groups: address.slice(6) } : { family: address.length === 2 ? 4 : 6, groups: address },
+    prefixBits: isMapped ? bits - 96 : bits,
+  };
+  const stray = network.address.groups.some((group, i) => (group & ~mask(network.prefixBits, i)) !== 0);
+  if (stray) throw new RangeError(`'${text}' is no network: bits beyond the prefix are set, so it says less or more than it means`);
+  return network;
+}
+
+function contains({ address, prefixBits }: Network, other: Address): boolean {
+  return (
+    address.family === other.family &&
+    address.groups.every((group, i) => ((group ^ (other.groups[i] as number)) & mask(prefixBits, i)) === 0)
+  );
+}
+
+/** Which bits of group `i` belong to the prefix. */
+function mask(prefixBits: number, i: number): number {
+  const bits = Math.min(16, Math.max(0, prefixBits - i * 16));
+  return (0xffff << (16 - bits)) & 0xffff;
+}
+
+/** As some proxies write it: `192.0.2.1:4711` or `[2001:db8::1]:4711`. */
+function withoutPort(text: string): string {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/.exec(text);
+  return match?.[1] ?? match?.[2] ?? text;
+}
+
+function parseAddress(text: string): Address | undefined {
+  const groups = parseGroups(text);
+  if (groups === undefined) return undefined;
+  if (groups.length === 2) return { family: 4, groups };
+  return isMappedGroups(groups) ? { family: 4, groups: groups.slice(6) } : { family: 6, groups };
+}
+
+function isMappedGroups(groups: readonly number[]): boolean {
+  return groups.length === 8 && groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
+}
+
+const LONGEST_ADDRESS = '0000:0000:0000:0000:0000:ffff:255.255.255.255'.length;
+
+/** @returns two groups for IPv4, eight for IPv6, undefined for anything else */
+function parseGroups(text: string): number[] | undefined {
+  if (text.length > LONGEST_ADDRESS) return undefined;
+  if (!text.includes(':')) return parseIpv4(text);
+  const halves = text.split('::');
+  if (halves.length > 2) return undefined;
+  const head = parseHalf(halves[0] as string, halves.length === 1);
+  const tail = halves.length === 1 ? [] : parseHalf(halves[1] as string, true);
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;
+  return [...head, ...Array<number>(missing).fill(0), ...tail];
+}
+
+function parseHalf(text: string, mayEndInIpv4: boolean): number[] | undefined {
+  if (text === '') return [];
+  const groups: number[] = [];
+  const parts = text.split(':');
+  for (const [i, part] of parts.entries()) {
+    if (mayEndInIpv4 && i === parts.length - 1 && part.includes('.')) {
+      const embedded = parseIpv4(part);
+      if (embedded === undefined) return undefined;
+      groups.push(...embedded);
+    } else {
+      if (!/^[0-9A-Fa-f]{1,4}$/.test(part)) return undefined;
+      groups.push(Number.parseInt(part, 16));
+    }
+  }
+  return groups;
+}
+
+/** Four decimal parts without leading zeros, which some readers take for octal. */
+function parseIpv4(text: string): number[] | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return undefined;
+  const [a, b, c, d] = parts.map(Number) as [number, number, number, number];
+  return [a * 256 + b, c * 256 + d];
+}
+
+function format({ family, groups }: Address): string {
+  if (family === 4) return groups.flatMap((group) => [group >> 8, group & 0xff]).join('.');
+  // The longest run of zero groups becomes `::`, the first one when two are equal, and a single group never.
+  let [from, length] = [0, 1];
+  for (let i = 0; i < 8; i++) {
+    let end = i;
+    while (groups[end] === 0) end += 1;
+    if (end - i > length) [from, length] = [i, end - i];
+  }
+  const hex = groups.map((group) => group.toString(16));
+  if (length === 1) return hex.join(':');
+  return `${hex.slice(0, from).join(':')}::${hex.slice(from + length).join(':')}`;
+}

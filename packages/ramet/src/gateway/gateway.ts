@@ -1,0 +1,148 @@
+import type { AnyContract, Failures, Out, Schema } from '../contract/index.ts';
+import type { Crypto } from '../platform/index.ts';
+import type { ClientOf, Dependency, External, ExternalClient, Uses } from '../rpc/index.ts';
+import type { Caller } from '../security/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import type { JwtOptions } from './jwt.ts';
+
+/** Who may use a route. There is no default: an operation without one of these keeps the process from starting. */
+export type Access =
+  | { readonly access: 'public' }
+  /** Anybody with a valid token. */
+  | { readonly access: 'authenticated' }
+  /** A valid token with this scope. */
+  | { readonly scope: string };
+
+export interface RouteOptions {
+  /** Replaces the gateway's limit for this route, with a bucket of its own; `false` for none. */
+  readonly limit?: Limit | false;
+}
+
+export interface Limit {
+  /** Such as `'100/15m'`. */
+  readonly rate: string;
+  /**
+   * Whose requests count together: a client (the verified subject, or the address where there is none), or a client with
+   * the value of a field of the input, as `input.email`.
+   */
+  readonly by?: 'client' | `input.${string}`;
+}
+
+type OperationNames<C> = C extends { commands: infer K; queries: infer Q } ? (keyof K | keyof Q) & string : never;
+
+export interface Exposed {
+  readonly kind: 'expose';
+  readonly contract: AnyContract;
+  readonly prefix: string;
+  readonly operations: Readonly<Record<string, Access & RouteOptions>>;
+}
+
+/** Exposes operations of a contract at the routes that the contract gives them, below `prefix`. An operation not named here is not exposed. */
+export const expose = <C extends AnyContract>(
+  contract: C,
+  o: { prefix?: string; operations: { [K in OperationNames<C>]?: Access & RouteOptions } },
+): Exposed => ({
+  kind: 'expose',
+  contract,
+  prefix: o.prefix ?? '',
+  operations: o.operations as Exposed['operations'],
+});
+
+export type ClientsOf<U extends Uses> = {
+  readonly [K in keyof U]: U[K] extends Dependency<infer C> ? ClientOf<C> : U[K] extends External ? ExternalClient : never;
+};
+
+export interface ComposeContext<U extends Uses, E extends Failures> {
+  readonly caller: Caller;
+  readonly use: ClientsOf<U>;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly crypto: Crypto;
+  /** The request's idempotency key, if it has one: pass it on to the command that must happen once. */
+  readonly key: string | undefined;
+  /** How long the client would rather wait than get an unfinished answer (`Prefer: wait=…`), in milliseconds. */
+  readonly waitMs: number | undefined;
+  readonly fail: { readonly [K in keyof E]: (data: any) => Error };
+}
+
+export interface Composed {
+  readonly kind: 'compose';
+  readonly route: string;
+  readonly uses: Uses;
+  readonly access: Access;
+  readonly limit: Limit | false | undefined;
+  readonly input: Schema | undefined;
+  readonly output: Schema | undefined;
+  readonly status: number | undefined;
+  readonly errors: Failures;
+  readonly key: 'required' | undefined;
+  readonly run: (input: any, context: ComposeContext<any, any>) => unknown;
+}
+
+/**
+ * A route of the gateway's own: asks several services, side by side where it can, and makes one answer for its clients.
+ * The input is the path's parameters, the query and the body, validated by `input`. An answer that is not JSON is made with
+ * {@link answer}.
+ */
+export const compose = <const U extends Uses = {}, I extends Schema | undefined = undefined, E extends Failures = {}>(
+  route: string,
+  d: Access & {
+    uses?: U;
+    input?: I;
+    output?: Schema;
+    status?: number;
+    errors?: E;
+    key?: 'required';
+    limit?: Limit | false;
+    run: (input: I extends Schema ? Out<I> : undefined, context: ComposeContext<U, E>) => unknown;
+  },
+): Composed => ({
+  kind: 'compose',
+  route,
+  uses: d.uses ?? {},
+  access: 'scope' in d ? { scope: d.scope } : { access: d.access },
+  limit: d.limit,
+  input: d.input,
+  output: d.output,
+  status: d.status,
+  errors: d.errors ?? {},
+  key: d.key,
+  run: d.run as Composed['run'],
+});
+
+export interface GatewayDefinition {
+  readonly name: string;
+  readonly authenticate: JwtOptions | undefined;
+  readonly limit: Limit | undefined;
+  readonly routes: readonly (Exposed | Composed)[];
+  /** Host names that requests may come for; all when left out. */
+  readonly hosts: readonly string[] | undefined;
+  /** Networks of proxies whose `x-forwarded-for` counts; nobody is trusted by default. */
+  readonly trustedProxies: readonly string[];
+  /** Web pages of these origins may call, with their users' tokens. */
+  readonly origins: readonly string[];
+  readonly info: { readonly title: string; readonly version: string };
+}
+
+/** Declares the edge for one kind of client: what it may reach, who it is, and how often it may ask. */
+export const gateway = (
+  name: string,
+  d: {
+    authenticate?: JwtOptions;
+    limit?: Limit;
+    routes: readonly (Exposed | Composed)[];
+    hosts?: readonly string[];
+    trustedProxies?: readonly string[];
+    origins?: readonly string[];
+    info?: { title: string; version: string };
+  },
+): GatewayDefinition => ({
+  name,
+  authenticate: d.authenticate,
+  limit: d.limit,
+  routes: d.routes,
+  hosts: d.hosts,
+  trustedProxies: d.trustedProxies ?? [],
+  origins: d.origins ?? [],
+  info: d.info ?? { title: name, version: '1' },
+});

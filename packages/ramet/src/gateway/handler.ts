@@ -1,0 +1,312 @@
+import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { type CallOptions, type CallOrigin, type Cancellation, type TransportRoutes, valueOf } from '../rpc/index.ts';
+import { ANONYMOUS, type Caller } from '../security/index.ts';
+import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
+import { Answer } from './answer.ts';
+import { clientAddressReader, limitKey } from './client-address.ts';
+import type { GatewayDefinition, Limit } from './gateway.ts';
+import { bearerToken, correlationId, idempotencyKey, preferredWaitMs } from './headers.ts';
+import { parseJsonBody } from './json-body.ts';
+import { type Authenticator, createAuthenticator } from './jwt.ts';
+import { parseQuery } from './query-string.ts';
+import { createRateLimiter, parseRate, type RateLimiter } from './rate-limit.ts';
+import { type ComposedRoute, compileRoutes, type OperationRoute, type Route } from './routes.ts';
+
+/** A request that has passed the gate: what everything behind it sees, and nothing else of what was sent. */
+export interface CanonicalRequest {
+  readonly method: string;
+  readonly segments: readonly string[];
+  readonly rawQuery: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly socketAddress: string;
+  readonly body: Uint8Array | undefined;
+  readonly cancellation: Cancellation;
+}
+
+export type GatewayResponse = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The pattern of the route, for metrics; `(none)` where there was none. */
+  readonly route: string;
+  readonly correlationId: string;
+} & ({ readonly body: string } | { readonly events: AsyncIterable<unknown> });
+
+export interface GatewayHandler {
+  handle(request: CanonicalRequest): Promise<GatewayResponse>;
+  readonly routes: readonly Route[];
+}
+
+export interface GatewayEnvironment {
+  readonly platform: Platform;
+  readonly transport: TransportRoutes;
+  readonly log: Log;
+}
+
+/** No request without a token may fail authentication more often than this, per client. */
+const AUTH_FAILURES: Limit = { rate: '300/15m' };
+const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;
+const REQUEST_TIMEOUT_MS = 35_000;
+
+/** Compiles a gateway into one function from request to response: the pipeline route, authentication, authorisation, limits, call. */
+export function createGateway(
+  environment: GatewayEnvironment,
+  definition: GatewayDefinition,
+): { handler: GatewayHandler; problems: string[] } {
+  const { platform, transport, log } = environment;
+  const { router, routes, problems } = compileRoutes(platform, transport, definition);
+  if (problems.length > 0) return { handler: { handle: () => Promise.reject(new RametError('BootFailed')), routes }, problems };
+  const authenticator = authenticatorOf(environment, definition);
+  const addressOf = clientAddressReader(definition.trustedProxies);
+  const limiters = new Map<Limit, RateLimiter>();
+  const limiterOf = (limit: Limit): RateLimiter => {
+    const limiter = limiters.get(limit) ?? createRateLimiter(platform, parseRate(limit.rate));
+    limiters.set(limit, limiter);
+    return limiter;
+  };
+
+  const authenticate = async (route: Route, request: CanonicalRequest, client: string): Promise<Caller> => {
+    if ('access' in route.access && route.access.access === 'public') return ANONYMOUS;
+    try {
+      const token = bearerToken(request.headers.get('authorization'));
+      if (token.kind === 'missing') throw new RametError('MissingToken');
+      if (token.kind === 'malformed') throw new RametError('InvalidToken', 'The authorization header is no bearer token');
+      return await (authenticator as Authenticator).verify(token.token);
+    } catch (error) {
+      if (error instanceof RametError && error.status === 401) limit(limiterOf(AUTH_FAILURES), client);
+      throw error;
+    }
+  };
+
+  return {
+    problems,
+    handler: {
+      routes,
+      async handle(request) {
+        const trace = newTrace(platform, {
+          correlationId: correlationId(request.headers.get('x-correlation-id')),
+          traceparent: request.headers.get('traceparent'),
+        });
+        let pattern = '(none)';
+        const rateHeaders: Record<string, string> = {};
+        try {
+          const matched = router.match(request.method, request.segments);
+          if (!matched) throw new RametError('NotFound');
+          if ('allowed' in matched)
+            return refusal(new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`), trace, pattern, {
+              allow: matched.allowed.join(', '),
+            });
+          const { route, params } = matched;
+          pattern = route.pattern;
+          const client = limitKey(addressOf({ socketAddress: request.socketAddress, forwardedFor: forwarded(request) }));
+          const caller = await authenticate(route, request, client);
+          if ('scope' in route.access && !caller.scopes.includes(route.access.scope))
+            throw new RametError('Forbidden', `The token lacks the scope '${route.access.scope}'`);
+          const principal = caller.kind === 'user' ? `user ${caller.subject}` : client;
+          const general = route.limit === undefined ? definition.limit : route.limit || undefined;
+          if (general && (general.by ?? 'client') === 'client')
+            limit(limiterOf(general), route.limit ? `${principal} ${pattern}` : principal, rateHeaders);
+          const key = keyOf(route, request);
+          const input = inputOf(route, request, params);
+          if (general?.by?.startsWith('input.'))
+            limit(limiterOf(general), `${principal} ${pattern} ${fieldOf(input, general.by)}`, rateHeaders);
+          return await answerTo(environment, route, request, caller, trace, key, input, rateHeaders);
+        } catch (error) {
+          if (!(error instanceof RametError) && !(error instanceof DeclaredError))
+            log.error({ err: error, route: pattern, correlationId: trace.correlationId }, 'a route failed');
+          return refusal(error, trace, pattern, rateHeaders);
+        }
+      },
+    },
+  };
+}
+
+function authenticatorOf(
+  { platform, transport }: GatewayEnvironment,
+  { authenticate, name }: GatewayDefinition,
+): Authenticator | undefined {
+  if (!authenticate) return undefined;
+  const { keys } = authenticate;
+  const meta = () => ({
+    caller: { kind: 'service' as const, subject: name, scopes: [] },
+    trace: newTrace(platform, {}),
+    depth: 0,
+    timeoutMs: 3_000,
+  });
+  return createAuthenticator(platform, authenticate, async () => {
+    if (typeof keys === 'string') {
+      const response = await platform.http.fetch(keys);
+      if (response.status !== 200) throw new RametError('Unavailable');
+      return response.json();
+    }
+    return valueOf(
+      await transport.call({ service: keys.service, operation: keys.name }, {}, meta(), { signal: new AbortController().signal }),
+    );
+  });
+}
+
+const forwarded = (request: CanonicalRequest): string[] => {
+  const header = request.headers.get('x-forwarded-for');
+  return header === undefined ? [] : [header];
+};
+
+/** @throws RametError TooManyRequests */
+function limit(limiter: RateLimiter, key: string, headers: Record<string, string> = {}): void {
+  const decision = limiter.take(key);
+  headers['ratelimit-limit'] = String(decision.limit);
+  headers['ratelimit-remaining'] = String(decision.remaining);
+  headers['ratelimit-reset'] = String(Math.ceil(decision.resetMs / 1_000));
+  if (!decision.allowed) throw new RametError('TooManyRequests', undefined, { retryAfterMs: decision.retryAfterMs });
+}
+
+function fieldOf(input: unknown, by: string): string {
+  const value = (input as Record<string, unknown> | undefined)?.[by.slice('input.'.length)];
+  return typeof value === 'string' ? value.trim().toLowerCase() : String(value);
+}
+
+function keyOf(route: Route, request: CanonicalRequest): string | undefined {
+  const header = request.headers.get('idempotency-key');
+  if (header === undefined) {
+    if (route.keyRequired) throw new RametError('MissingIdempotencyKey');
+    return undefined;
+  }
+  const key = idempotencyKey(header);
+  if (key === undefined)
+    throw new RametError('BadRequest', 'The header Idempotency-Key is not acceptable', {
+      issues: [{ path: 'idempotency-key', message: '1 to 255 visible ASCII characters' }],
+    });
+  return key;
+}
+
+/** The input of a route: what the path, the query and the body say together; the path has the last word. */
+function inputOf(route: Route, request: CanonicalRequest, params: Readonly<Record<string, string>>): unknown {
+  const query = parseQuery(request.rawQuery);
+  if (!query.ok) throw new RametError('MalformedRequest', query.detail);
+  const coerced = route.coerce([...query.pairs, ...Object.entries(params)]);
+  const issues: Issue[] = [...coerced.issues];
+  let merged: unknown = coerced.value;
+  if (request.body && request.body.length > 0) {
+    const body = bodyOf(request);
+    if (typeof body !== 'object' || body === null || Array.isArray(body))
+      throw new RametError('BadRequest', 'The body must be a JSON object', { issues: [{ path: '', message: 'expected an object' }] });
+    merged = { ...coerced.value, ...body, ...route.coerce(Object.entries(params)).value };
+  } else merged = { ...coerced.value };
+  const decoded = route.input.decode(merged);
+  if (!decoded.ok) throw new RametError('BadRequest', 'The request does not fit the contract', { issues: [...issues, ...decoded.issues] });
+  if (issues.length > 0) throw new RametError('BadRequest', 'The request does not fit the contract', { issues });
+  return decoded.value;
+}
+
+function bodyOf(request: CanonicalRequest): unknown {
+  const type = request.headers.get('content-type');
+  if (type === undefined || !JSON_TYPE.test(type)) throw new RametError('UnsupportedMediaType');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(request.body);
+  } catch {
+    throw new RametError('MalformedBody', 'The body is not UTF-8');
+  }
+  const parsed = parseJsonBody(text);
+  if (!parsed.ok) throw new RametError('MalformedBody', parsed.detail, { issues: parsed.issues });
+  return parsed.value;
+}
+
+async function answerTo(
+  environment: GatewayEnvironment,
+  route: Route,
+  request: CanonicalRequest,
+  caller: Caller,
+  trace: Trace,
+  key: string | undefined,
+  input: unknown,
+  headers: Record<string, string>,
+): Promise<GatewayResponse> {
+  const { platform } = environment;
+  const startedMono = platform.clock.monoNow();
+  const origin: CallOrigin = {
+    meta: { caller, trace, depth: 0 },
+    remainingMs: () => REQUEST_TIMEOUT_MS - (platform.clock.monoNow() - startedMono),
+    get signal() {
+      return request.cancellation.signal;
+    },
+  };
+  const base = { headers: { ...headers }, route: route.pattern, correlationId: trace.correlationId };
+  if (route.kind !== 'compose') {
+    if (route.kind === 'stream') return { ...base, status: 200, events: await opened(route, input, origin) };
+    const value = valueOf(await route.edge.call(route.compiled.operation, input, origin, callOptions(key)));
+    return json(base, route.status, value);
+  }
+  const value = await composedAnswer(environment, route, request, origin, key, input);
+  if (value instanceof Answer) return { ...base, status: value.status, headers: { ...base.headers, ...value.headers }, body: value.body };
+  return json(base, route.status, value);
+}
+
+const callOptions = (key: string | undefined): CallOptions => (key === undefined ? {} : { key });
+
+function json(base: Omit<GatewayResponse, 'status' | 'body' | 'events'>, status: number, value: unknown): GatewayResponse {
+  if (value === undefined || status === 204) return { ...base, status: status === 200 ? 204 : status, body: '' };
+  return { ...base, status, headers: { ...base.headers, 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(value) };
+}
+
+async function composedAnswer(
+  environment: GatewayEnvironment,
+  route: ComposedRoute,
+  request: CanonicalRequest,
+  origin: CallOrigin,
+  key: string | undefined,
+  input: unknown,
+): Promise<unknown> {
+  const fail: Record<string, (data: unknown) => Error> = {};
+  for (const [name, { status, data: codec }] of route.errors) {
+    fail[name] = (data) => {
+      const decoded = codec.decode(data);
+      return decoded.ok
+        ? new DeclaredError(name, status, decoded.value)
+        : new RametError('InvalidOutput', `failure '${name}' does not fit`, { issues: decoded.issues });
+    };
+  }
+  const value = await route.composed.run(input, {
+    caller: origin.meta.caller,
+    use: route.clients(origin) as never,
+    log: environment.log.child({ correlationId: origin.meta.trace.correlationId, route: route.pattern }),
+    get signal() {
+      return request.cancellation.signal;
+    },
+    crypto: environment.platform.crypto,
+    key,
+    waitMs: preferredWaitMs(request.headers.get('prefer')),
+    fail,
+  });
+  if (value instanceof Answer || !route.output) return value;
+  const decoded = route.output.decode(value);
+  if (!decoded.ok) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' does not fit`, { issues: decoded.issues });
+  return decoded.value;
+}
+
+/** Opens a stream and waits for its first word: a stream that fails at once is a problem, not an empty success. */
+async function opened(route: OperationRoute, input: unknown, origin: CallOrigin): Promise<AsyncIterable<unknown>> {
+  const stream = route.edge.stream(route.compiled.operation, input, origin);
+  const first = await stream.next();
+  return (async function* () {
+    if (first.done) return;
+    yield first.value;
+    yield* stream;
+  })();
+}
+
+/** A refusal as problem+json. */
+export function refusal(error: unknown, trace: Trace, route: string, headers: Readonly<Record<string, string>> = {}): GatewayResponse {
+  const problem = problemOf(error, trace.correlationId);
+  const more: Record<string, string> = {};
+  if (problem.code === 'MissingToken') more['www-authenticate'] = 'Bearer';
+  if (problem.code === 'InvalidToken') more['www-authenticate'] = 'Bearer error="invalid_token"';
+  const retryAfterMs = error instanceof RametError ? error.retryAfterMs : undefined;
+  if (retryAfterMs !== undefined) more['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+  return {
+    status: problem.status === 499 ? 503 : problem.status,
+    headers: { ...headers, ...more, 'content-type': 'application/problem+json' },
+    route,
+    correlationId: trace.correlationId,
+    body: JSON.stringify(problem),
+  };
+}

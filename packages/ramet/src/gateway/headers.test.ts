@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  bearerToken,
+  correlationId,
+  idempotencyKey,
+  parseTraceParent,
+  preferredWaitMs,
+  problemHeaders,
+  rateLimitHeaders,
+  validTraceState,
+} from './headers.ts';
+
+describe('correlationId', () => {
+  it('keeps an id that is safe to log', () => {
+    for (const id of ['a', 'req-1.2:3_4', 'x'.repeat(128)]) expect(correlationId(id)).toBe(id);
+  });
+
+  it('drops all others', () => {
+    for (const id of [undefined, '', 'x'.repeat(129), 'a b', 'a\nb', 'a\n', '{}', 'é', 'a/b']) expect(correlationId(id)).toBe(undefined);
+  });
+});
+
+describe('idempotencyKey', () => {
+  it('keeps 1 to 255 visible characters', () => {
+    for (const key of ['1', '"8e03978e"', '~!{}', 'x'.repeat(255)]) expect(idempotencyKey(key)).toBe(key);
+  });
+
+  it('drops all others', () => {
+    for (const key of [undefined, '', 'x'.repeat(256), 'a b', 'a\t', 'a\n', 'ü', '\x7f']) expect(idempotencyKey(key)).toBe(undefined);
+  });
+});
+
+describe('preferredWaitMs', () => {
+  it.each([
+    ['wait=3', 3],
+    ['wait=0', 0],
+    ['wait=60', 60],
+    ['respond-async, wait=10', 10],
+    ['Wait = "5"; x=1', 5],
+    ['wait=1, wait=2', 1],
+  ])('reads %j', (prefer, seconds) => {
+    expect(preferredWaitMs(prefer)).toBe(seconds * 1_000);
+  });
+
+  it.each([
+    undefined,
+    '',
+    'respond-async',
+    'wait',
+    'wait=',
+    'wait=61',
+    'wait=-1',
+    'wait=1.5',
+    'wait=3s',
+    'wait="5',
+    'await=3',
+    'wait=1e1',
+    'wait=61, wait=1',
+  ])('ignores %j', (prefer) => {
+    expect(preferredWaitMs(prefer)).toBe(undefined);
+  });
+});
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const parentId = '00f067aa0ba902b7';
+
+describe('parseTraceParent', () => {
+  it('reads the ids and whether the caller samples', () => {
+    expect(parseTraceParent(`00-${traceId}-${parentId}-01`)).toEqual({ traceId, parentId, sampled: true });
+    expect(parseTraceParent(`00-${traceId}-${parentId}-02`)).toEqual({ traceId, parentId, sampled: false });
+  });
+
+  it('reads what it knows of a later version', () => {
+    expect(parseTraceParent(`01-${traceId}-${parentId}-01-more`)).toMatchObject({ traceId });
+    expect(parseTraceParent(`01-${traceId}-${parentId}-01`)).toMatchObject({ traceId });
+  });
+
+  it.each([
+    undefined,
+    '',
+    `00-${traceId}-${parentId}`,
+    `00-${traceId}-${parentId}-01-more`,
+    `01-${traceId}-${parentId}-01more`,
+    `ff-${traceId}-${parentId}-01`,
+    `00-${traceId.toUpperCase()}-${parentId}-01`,
+    `00-${'0'.repeat(32)}-${parentId}-01`,
+    `00-${traceId}-${'0'.repeat(16)}-01`,
+    `00-${traceId}-${parentId}-1`,
+    ` 00-${traceId}-${parentId}-01`,
+    `00-${traceId}-${parentId}-01\n`,
+  ])('begins a new trace on %j', (text) => {
+    expect(parseTraceParent(text)).toBe(undefined);
+  });
+});
+
+describe('validTraceState', () => {
+  it.each(['rojo=00f067aa0ba902b7,congo=t61rcWkgMzE', 'tenant@vendor=a b', 'a=1, , b=2'])('keeps %j', (text) => {
+    expect(validTraceState(text)).toBe(text);
+  });
+
+  it.each([
+    undefined,
+    '',
+    ',',
+    'a',
+    'a=',
+    'A=1',
+    'a=1,a=2',
+    'a=b=c',
+    'a=é',
+    `a=${'x'.repeat(257)}`,
+    Array.from({ length: 33 }, (_, i) => `k${i}=1`).join(','),
+    `a=${'x'.repeat(255)},b=${'x'.repeat(255)}`,
+  ])('drops %j', (text) => {
+    expect(validTraceState(text)).toBe(undefined);
+  });
+});
+
+describe('bearerToken', () => {
+  it('takes the token out, whatever the case of the scheme', () => {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER '])
+      expect(bearerToken(`${scheme} abc.def-_~+/==`)).toEqual({ kind: 'token', token: 'abc.def-_~+/==' });
+  });
+
+  it('tells a missing token from a malformed one', () => {
+    for (const header of [undefined, '', '  ']) expect(bearerToken(header)).toEqual({ kind: 'missing' });
+    for (const header of [
+      'Bearer',
+      'Bearer ',
+      'Basic abc',
+      'abc',
+      'Bearer a b',
+      'Bearer a,b',
+      'Bearer =',
+      'Bearer\tabc',
+      'Bearer ä',
+      ' Bearer abc',
+      'Bearerabc',
+    ]) {
+      expect(bearerToken(header)).toEqual({ kind: 'malformed' });
+    }
+  });
+
+  it('refuses a token of more than 8 kB', () => {
+    expect(bearerToken(`Bearer ${'x'.repeat(8192)}`).kind).toBe('token');
+    expect(bearerToken(`Bearer ${'x'.repeat(8193)}`).kind).toBe('malformed');
+  });
+});
+
+describe('problemHeaders', () => {
+  it('says what it is and that nobody may keep it', () => {
+    expect(problemHeaders({ status: 404, code: 'NotFound' })).toEqual({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+
+  it('asks for a token, or another one, or one with more scope', () => {
+    expect(problemHeaders({ status: 401, code: 'MissingToken' })['www-authenticate']).toBe('Bearer');
+    expect(problemHeaders({ status: 401, code: 'InvalidToken' })['www-authenticate']).toBe('Bearer error="invalid_token"');
+    expect(problemHeaders({ status: 403, code: 'Forbidden' }, { scope: 'orders:write' })['www-authenticate']).toBe(
+      'Bearer error="insufficient_scope", scope="orders:write"',
+    );
+  });
+
+  it('names the methods of a 405 and the whole seconds to wait, never none', () => {
+    expect(problemHeaders({ status: 405, code: 'MethodNotAllowed' }, { allowed: ['GET', 'HEAD'] }).allow).toBe('GET, HEAD');
+    expect(problemHeaders({ status: 429, code: 'TooManyRequests' }, { retryAfterMs: 8_001 })['retry-after']).toBe('9');
+    expect(problemHeaders({ status: 503, code: 'Unavailable' }, { retryAfterMs: 0 })['retry-after']).toBe('1');
+  });
+});
+
+describe('rateLimitHeaders', () => {
+  it('gives seconds', () => {
+    expect(rateLimitHeaders({ allowed: true, limit: 100, remaining: 99, resetMs: 8_001, retryAfterMs: 0 })).toEqual({
+      'ratelimit-limit': '100',
+      'ratelimit-remaining': '99',
+      'ratelimit-reset': '9',
+    });
+  });
+});
+
+describe('the readers of headers', () => {
+  it('take any text without throwing and in time', () => {
+    const bits = fc.constantFrom('wait', '=', '"', ',', ';', ' ', 'Bearer ', '00-', traceId, '-', 'a', '@', '\n', 'é');
+    fc.assert(
+      fc.property(fc.array(bits, { maxLength: 30 }), (parts) => {
+        const text = parts.join('');
+        for (const read of [correlationId, idempotencyKey, preferredWaitMs, parseTraceParent, validTraceState, bearerToken]) read(text);
+      }),
+    );
+  });
+});

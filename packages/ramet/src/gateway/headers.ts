@@ -1,0 +1,120 @@
+import { SECOND } from '../platform/index.ts';
+import type { RateDecision } from './rate-limit.ts';
+
+/** The id under which a client looks for its request in our logs, or undefined when it has none that is safe to write there. */
+export function correlationId(text: string | undefined): string | undefined {
+  return text !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(text) ? text : undefined;
+}
+
+/** A key of 1 to 255 visible ASCII characters, quotes included where the client writes some; undefined for any other. */
+export function idempotencyKey(text: string | undefined): string | undefined {
+  return text !== undefined && /^[\x21-\x7e]{1,255}$/.test(text) ? text : undefined;
+}
+
+const LONGEST_WAIT_SECONDS = 60;
+
+/**
+ * How long a client wants to wait for the outcome rather than get 202 at once: `Prefer: wait=3` (RFC 7240).
+ * @param prefer the header, its values joined with commas; the first `wait` counts
+ * @returns milliseconds, of whole seconds from 0 to 60; undefined, as if not asked, for anything else
+ */
+export function preferredWaitMs(prefer: string | undefined): number | undefined {
+  for (const preference of prefer?.split(',') ?? []) {
+    const [name, value] = preference.split(';', 1)[0]?.split('=', 2) ?? [];
+    if (name?.trim().toLowerCase() !== 'wait') continue;
+    const digits = /^(?:(\d{1,2})|"(\d{1,2})")$/.exec(value?.trim() ?? '');
+    const seconds = Number(digits?.[1] ?? digits?.[2] ?? Number.NaN);
+    return seconds <= LONGEST_WAIT_SECONDS ? seconds * SECOND : undefined;
+  }
+  return undefined;
+}
+
+export interface TraceParent {
+  /** 32 lower-case hexadecimal digits. */
+  readonly traceId: string;
+  /** The caller's span: 16 lower-case hexadecimal digits. */
+  readonly parentId: string;
+  readonly sampled: boolean;
+}
+
+/**
+ * Reads `traceparent` (W3C Trace Context). What does not fit exactly is undefined, and a new trace begins.
+ * A version that we do not know may have more after its flags; version 00 may not.
+ */
+export function parseTraceParent(text: string | undefined): TraceParent | undefined {
+  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[\x21-\x7e]{0,200})?$/.exec(text ?? '');
+  if (!match) return undefined;
+  const [, version, traceId, parentId, flags, more] = match as unknown as [string, string, string, string, string, string | undefined];
+  if (version === 'ff' || (version === '00' && more !== undefined) || /^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined;
+  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+/** `tracestate` when it is well-formed (W3C Trace Context), has at most 32 members and at most 512 characters; undefined otherwise. */
+export function validTraceState(text: string | undefined): string | undefined {
+  if (text === undefined || text.length > 512) return undefined;
+  const members = text
+    .split(',')
+    .map((member) => member.trim())
+    .filter((member) => member !== '');
+  const keys = new Set(members.map((member) => member.split('=', 1)[0]));
+  const wellFormed = members.every((member) =>
+    /^[a-z0-9][a-z0-9_\-*/]{0,240}(?:@[a-z][a-z0-9_\-*/]{0,13})?=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/.test(member),
+  );
+  return wellFormed && members.length > 0 && members.length <= 32 && keys.size === members.length ? text : undefined;
+}
+
+export type BearerToken =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'malformed' }
+  | { readonly kind: 'token'; readonly token: string };
+
+const LONGEST_TOKEN = 8 * 1024;
+
+/**
+ * Takes the token out of `Authorization` (RFC 6750). `missing` and `malformed` differ, because the answer tells a client
+ * that sent nothing to log in, and one that sent nonsense to repair it. Another scheme than `Bearer` is malformed.
+ * @param authorization the header; a token has at most 8 kB
+ */
+export function bearerToken(authorization: string | undefined): BearerToken {
+  if (authorization === undefined || authorization.trim() === '') return { kind: 'missing' };
+  if (authorization.length > LONGEST_TOKEN + 'Bearer '.length) return { kind: 'malformed' };
+  const token = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization)?.[1];
+  return token === undefined ? { kind: 'malformed' } : { kind: 'token', token };
+}
+
+export interface ProblemDetails {
+  /** When it makes sense to try again, in milliseconds from now. */
+  readonly retryAfterMs?: number | undefined;
+  /** The methods that a 405 names. */
+  readonly allowed?: readonly string[] | undefined;
+  /** The scope that a 403 misses. */
+  readonly scope?: string | undefined;
+}
+
+/**
+ * The headers of an error answer: its type, that nobody may keep it, and what the status asks for (`allow`,
+ * `retry-after` in whole seconds, `www-authenticate` as RFC 6750 has it).
+ */
+export function problemHeaders({ status, code }: { status: number; code: string }, details: ProblemDetails = {}): Record<string, string> {
+  const headers: Record<string, string> = {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  };
+  if (status === 401) headers['www-authenticate'] = code === 'MissingToken' ? 'Bearer' : 'Bearer error="invalid_token"';
+  if (status === 403 && details.scope !== undefined) {
+    headers['www-authenticate'] = `Bearer error="insufficient_scope", scope="${details.scope}"`;
+  }
+  if (status === 405) headers.allow = (details.allowed ?? []).join(', ');
+  if (details.retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(details.retryAfterMs / SECOND)));
+  return headers;
+}
+
+/** The limit, what remains of it and the seconds until it is whole, under the names that clients know from most APIs. */
+export function rateLimitHeaders({ limit, remaining, resetMs }: RateDecision): Record<string, string> {
+  return {
+    'ratelimit-limit': String(limit),
+    'ratelimit-remaining': String(remaining),
+    'ratelimit-reset': String(Math.ceil(resetMs / SECOND)),
+  };
+}

@@ -1,0 +1,172 @@
+import { type Codec, type CompiledOperation, compileContract, compileSchema, NOTHING } from '../contract/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { type ClientFactory, compileUses, DEFAULT_POLICY, Edge, type TransportRoutes } from '../rpc/index.ts';
+import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
+import { compileQuery, type QueryCoercer } from './query-string.ts';
+import { parseRate } from './rate-limit.ts';
+import { createRouter, type Router } from './router.ts';
+
+interface RouteBase {
+  readonly method: string;
+  /** `/api/orders/{orderId}`: the label in metrics, and the bucket of limits. */
+  readonly pattern: string;
+  readonly access: Access;
+  readonly limit: Limit | false | undefined;
+  readonly input: Codec;
+  readonly coerce: QueryCoercer;
+  readonly keyRequired: boolean;
+  readonly status: number;
+}
+export interface OperationRoute extends RouteBase {
+  readonly kind: 'operation' | 'stream';
+  readonly compiled: CompiledOperation;
+  readonly edge: Edge;
+}
+export interface ComposedRoute extends RouteBase {
+  readonly kind: 'compose';
+  readonly composed: Composed;
+  readonly output: Codec | undefined;
+  readonly clients: ClientFactory;
+  readonly errors: CompiledOperation['errors'];
+}
+export type Route = OperationRoute | ComposedRoute;
+
+/** Paths that the server answers by itself. */
+export const OWN_PATHS = ['/livez', '/readyz', '/health', '/metrics', '/openapi.json'];
+
+/** Compiles a gateway's routes. @returns the router, its routes in order, and everything that is wrong with them */
+export function compileRoutes(
+  platform: Platform,
+  transport: TransportRoutes,
+  definition: GatewayDefinition,
+): { router: Router<Route>; routes: Route[]; problems: string[] } {
+  const problems: string[] = [];
+  const router = createRouter<Route>();
+  const routes: Route[] = [];
+  const where = `gateway '${definition.name}'`;
+  const edges = new Map<string, Edge>();
+  const add = (route: Route) => {
+    try {
+      if (OWN_PATHS.includes(route.pattern)) throw new RangeError(`'${route.pattern}' is answered by the gateway itself`);
+      router.add(route.method, route.pattern, route);
+      routes.push(route);
+    } catch (error) {
+      problems.push(`${where}: ${(error as Error).message}`);
+    }
+  };
+  for (const declared of definition.routes) {
+    const compiled =
+      declared.kind === 'expose' ? exposed(platform, transport, declared, edges) : composed(platform, transport, where, declared);
+    problems.push(...compiled.problems.map((problem) => `${where}: ${problem}`));
+    compiled.routes.forEach(add);
+  }
+  const limits = [definition.limit, ...routes.map((route) => route.limit)];
+  for (const limit of limits) if (limit) problems.push(...limitProblems(limit).map((problem) => `${where}: ${problem}`));
+  const needsToken = routes.filter((route) => !('access' in route.access && route.access.access === 'public'));
+  if (needsToken.length > 0 && !definition.authenticate) {
+    problems.push(`${where}: ${needsToken.length} routes need a token, but 'authenticate' is not set; add authenticate: jwt options`);
+  }
+  return { router, routes, problems };
+}
+
+function limitProblems(limit: Limit): string[] {
+  try {
+    parseRate(limit.rate);
+    return [];
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+function isAccess(access: unknown): access is Access {
+  if (typeof access !== 'object' || access === null) return false;
+  if ('scope' in access) return typeof access.scope === 'string' && access.scope !== '';
+  return 'access' in access && (access.access === 'public' || access.access === 'authenticated');
+}
+
+const NO_ACCESS = "says nothing about access; write { access: 'public' }, { access: 'authenticated' } or { scope: '…' }";
+
+function exposed(
+  platform: Platform,
+  transport: TransportRoutes,
+  declared: Exposed,
+  edges: Map<string, Edge>,
+): { routes: Route[]; problems: string[] } {
+  const problems: string[] = [];
+  const routes: Route[] = [];
+  const { compiled: contract, problems: wrong } = compileContract(declared.contract);
+  problems.push(...wrong);
+  const service = contract.contract.name;
+  const edge = edges.get(service) ?? new Edge(platform, transport, service, { ...DEFAULT_POLICY, timeoutMs: 30_000, bulkhead: 10_000 });
+  edges.set(service, edge);
+  for (const [name, options] of Object.entries(declared.operations)) {
+    const compiled = contract.operations.get(name);
+    if (!compiled) problems.push(`exposes '${service}.${name}', which the contract does not have`);
+    else if (!compiled.http) problems.push(`exposes '${service}.${name}', which has no http route in its contract`);
+    else if (!isAccess(options)) problems.push(`route '${compiled.http.method} ${declared.prefix}${compiled.http.path}' ${NO_ACCESS}`);
+    else {
+      routes.push({
+        kind: compiled.operation.kind === 'stream' ? 'stream' : 'operation',
+        method: compiled.http.method,
+        pattern: declared.prefix + compiled.http.path,
+        access: options,
+        limit: options.limit,
+        input: compiled.input,
+        coerce: compileQuery(compiled.input.jsonSchema),
+        keyRequired: compiled.operation.key === 'required',
+        status: compiled.http.status,
+        compiled,
+        edge,
+      });
+    }
+  }
+  return { routes, problems };
+}
+
+function composed(
+  platform: Platform,
+  transport: TransportRoutes,
+  where: string,
+  declared: Composed,
+): { routes: Route[]; problems: string[] } {
+  const problems: string[] = [];
+  const { uses, problems: wrong } = compileUses(platform, transport, where, declared.uses);
+  problems.push(...wrong);
+  const compile = (schema: Composed['input'], what: string): Codec | undefined => {
+    if (!schema) return undefined;
+    const { codec, problems: faulty } = compileSchema(schema);
+    problems.push(...faulty.map((problem) => `route '${declared.route}', ${what}: ${problem}`));
+    return codec;
+  };
+  const [method = '', pattern = ''] = declared.route.split(' ');
+  if (!pattern.startsWith('/')) problems.push(`route '${declared.route}' is no route: write a method and a path, as 'GET /home'`);
+  if (!isAccess(declared.access)) problems.push(`route '${declared.route}' ${NO_ACCESS}`);
+  const input = compile(declared.input, 'input') ?? NOTHING;
+  const output = compile(declared.output, 'output');
+  const errors = new Map(
+    Object.entries(declared.errors).map(([name, failure]) => [
+      name,
+      { status: failure.status, data: compile(failure.data, `failure '${name}'`) ?? NOTHING },
+    ]),
+  );
+  return {
+    routes: [
+      {
+        kind: 'compose',
+        method,
+        pattern,
+        access: declared.access,
+        limit: declared.limit,
+        input,
+        coerce: compileQuery(input.jsonSchema),
+        keyRequired: declared.key === 'required',
+        status: declared.status ?? 200,
+        composed: declared,
+        output,
+        clients: uses.all,
+        errors,
+      },
+    ],
+    problems,
+  };
+}

@@ -1,0 +1,223 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { Canceller } from '../rpc/index.ts';
+import { type Health, type Log, type Metrics, newTrace, type StandardMetrics } from '../telemetry/index.ts';
+import type { GatewayDefinition } from './gateway.ts';
+import { type CanonicalRequest, type GatewayHandler, type GatewayResponse, refusal } from './handler.ts';
+import { openApi } from './openapi.ts';
+import { type GatedRequest, gate } from './request-gate.ts';
+
+export interface GatewayServerOptions {
+  readonly platform: Platform;
+  readonly definition: GatewayDefinition;
+  readonly handler: GatewayHandler;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly standard: StandardMetrics;
+  readonly log: Log;
+}
+
+export interface GatewayServer {
+  /** Begins to accept connections. @returns the port. */
+  listen(port: number, host: string): Promise<number>;
+  /** Accepts no more connections, and says so on those that are open. */
+  drain(): void;
+  /** Requests that wait for their answer. */
+  readonly inFlight: number;
+  /** Ends streams and waiting requests, then closes. */
+  close(): Promise<void>;
+}
+
+const BODY_MAX_BYTES = 1024 * 1024;
+const KEEP_ALIVE_COMMENT_MS = 15_000;
+/** For a browser that opens an answer as a page: it is data, and nothing in it may run. */
+const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer' };
+
+/**
+ * The HTTP server of a gateway. Fastify frames requests and bodies, and nothing more: its own router never sees a path, so
+ * that routing, authentication and limits all look at the one canonical request that the gate made.
+ */
+export function createGatewayServer(options: GatewayServerOptions): GatewayServer {
+  const { platform, definition, log, standard } = options;
+  const targets = new WeakMap<IncomingMessage, string>();
+  const open = new Set<Canceller>();
+  let draining = false;
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_MAX_BYTES,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 5_000,
+    maxRequestsPerSocket: 1_000,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    rewriteUrl(request) {
+      targets.set(request as IncomingMessage, request.url ?? '');
+      return '/';
+    },
+    clientErrorHandler(error, socket) {
+      if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') return socket.destroy();
+      const { body } = refusal(new RametError('MalformedRequest'), newTrace(platform, {}), '(none)') as { body: string };
+      socket.end(`HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    },
+  });
+  app.server.headersTimeout = 10_000;
+  app.server.maxHeadersCount = 2_000;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // A rejection by Fastify itself (a body too large, a broken length) never reaches the handler.
+  app.setErrorHandler((error: { statusCode?: number; code?: string }, request, reply) => {
+    if (error.statusCode === undefined || error.statusCode >= 500) log.error({ err: error }, 'the server failed');
+    const known = error.statusCode === 413 ? new RametError('PayloadTooLarge', `The body is larger than ${BODY_MAX_BYTES} bytes`) : error.statusCode === 415 ? new RametError('UnsupportedMediaType') : error.statusCode !== undefined && error.statusCode < 500 ? new RametError('MalformedRequest') : new RametError('Internal');
+    void reply.header('connection', 'close');
+    return send(reply, refusal(known, newTrace(platform, {}), '(none)'), request);
+  });
+  app.all('/', (request, reply) => serve(request, reply));
+
+  async function serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const startedMono = platform.clock.monoNow();
+    const { raw } = request;
+    const canceller = new Canceller();
+    open.add(canceller);
+    reply.raw.once('close', () => {
+      open.delete(canceller);
+      if (!reply.raw.writableFinished) canceller.cancel(new RametError('Cancelled'));
+    });
+    if (draining) void reply.header('connection', 'close');
+    const gated = gate({ method: raw.method ?? '', url: targets.get(raw) ?? '', httpVersion: raw.httpVersion, rawHeaders: raw.rawHeaders }, definition.hosts ? { hosts: definition.hosts } : {});
+    const response = gated.ok ? await respond(gated, request, canceller) : refusedByGate(gated, reply);
+    const seconds = (platform.clock.monoNow() - startedMono) / 1_000;
+    standard.httpRequestDuration.record(seconds, { method: raw.method ?? '', route: response.route, status_code: String(response.status) });
+    log[response.status >= 500 ? 'warn' : 'info']({ method: raw.method, route: response.route, status: response.status, ms: Math.round(seconds * 1e6) / 1e3, correlationId: response.correlationId }, 'request');
+    return send(reply, response, request);
+  }
+
+  function refusedByGate(refused: { status: number; code: RametError['code']; detail: string; location?: string }, reply: FastifyReply): GatewayResponse {
+    const response = refusal(new RametError(refused.code, refused.detail), newTrace(platform, {}), '(refused)');
+    if (refused.status >= 400) void reply.header('connection', 'close');
+    return { ...response, status: refused.status, headers: { ...response.headers, ...(refused.location ? { location: refused.location } : {}) } };
+  }
+
+  async function respond(gated: GatedRequest, request: FastifyRequest, cancellation: Canceller): Promise<GatewayResponse> {
+    const own = await ownAnswer(options, gated);
+    if (own) return own;
+    const preflight = corsPreflight(definition, gated);
+    if (preflight) return preflight;
+    const canonical: CanonicalRequest = {
+      method: gated.method,
+      segments: gated.segments,
+      rawQuery: gated.rawQuery,
+      headers: gated.headers,
+      socketAddress: request.raw.socket.remoteAddress ?? '',
+      body: request.body instanceof Uint8Array ? request.body : undefined,
+      cancellation,
+    };
+    const response = await options.handler.handle(canonical);
+    return { ...response, headers: { ...corsHeaders(definition, gated), ...response.headers } };
+  }
+
+  function send(reply: FastifyReply, response: GatewayResponse, request: FastifyRequest): FastifyReply {
+    void reply.code(response.status).headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store', ...response.headers, 'x-correlation-id': response.correlationId });
+    if ('body' in response) return reply.send(request.raw.method === 'HEAD' ? '' : response.body);
+    void reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
+    return reply.send(Readable.from(serverSentEvents(platform, response.events, log, response.correlationId), { objectMode: false }));
+  }
+
+  return {
+    async listen(port, host) {
+      await app.listen({ port, host });
+      const address = app.server.address();
+      return typeof address === 'object' && address ? address.port : port;
+    },
+    drain() {
+      draining = true;
+      app.server.close();
+      app.server.closeIdleConnections();
+    },
+    get inFlight() {
+      return open.size;
+    },
+    async close() {
+      for (const canceller of open) canceller.cancel(new RametError('ShuttingDown'));
+      await closed(app);
+    },
+  };
+}
+
+const closed = (app: FastifyInstance): Promise<void> => app.close();
+
+async function ownAnswer({ health, metrics, handler, definition, platform }: GatewayServerOptions, { method, path }: GatedRequest): Promise<GatewayResponse | undefined> {
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  const { correlationId } = newTrace(platform, {});
+  const json = (status: number, body: unknown): GatewayResponse => ({ status, headers: { 'content-type': 'application/json; charset=utf-8' }, route: path, correlationId, body: JSON.stringify(body) });
+  switch (path) {
+    case '/livez': {
+      const probe = health.live();
+      return json(probe.status, probe.body);
+    }
+    case '/readyz': {
+      const probe = await health.ready();
+      return json(probe.status, probe.body);
+    }
+    case '/health': {
+      const probe = await health.health();
+      return json(probe.status, probe.body);
+    }
+    case '/metrics':
+      return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, route: path, correlationId, body: await metrics.render() };
+    case '/openapi.json':
+      return json(200, openApi(definition, handler.routes));
+    default:
+      return undefined;
+  }
+}
+
+function corsHeaders(definition: GatewayDefinition, { headers }: GatedRequest): Record<string, string> {
+  if (definition.origins.length === 0) return {};
+  const origin = headers.get('origin');
+  if (origin === undefined || !definition.origins.includes(origin)) return { vary: 'Origin' };
+  return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': 'x-correlation-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset' };
+}
+
+/** A preflight is answered here: it carries no identity, costs nobody's limit, and reaches no service. */
+function corsPreflight(definition: GatewayDefinition, gated: GatedRequest): GatewayResponse | undefined {
+  if (gated.method !== 'OPTIONS' || definition.origins.length === 0 || !gated.headers.has('access-control-request-method')) return undefined;
+  return {
+    status: 204,
+    headers: { ...corsHeaders(definition, gated), 'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE', 'access-control-allow-headers': 'authorization, content-type, idempotency-key, prefer, x-correlation-id, traceparent', 'access-control-max-age': '600' },
+    route: '(preflight)',
+    correlationId: '',
+    body: '',
+  };
+}
+
+/** A stream as server-sent events, with a comment now and then so that proxies between do not take silence for the end. */
+async function* serverSentEvents(platform: Platform, events: AsyncIterable<unknown>, log: Log, correlationId: string): AsyncGenerator<string> {
+  const iterator = events[Symbol.asyncIterator]();
+  try {
+    let next = iterator.next();
+    for (;;) {
+      let timer: { cancel(): void } | undefined;
+      const silence = new Promise<'silence'>((resolve) => {
+        timer = platform.timers.set(KEEP_ALIVE_COMMENT_MS, () => resolve('silence'));
+      });
+      const result = await Promise.race([next, silence]);
+      timer?.cancel();
+      if (result === 'silence') {
+        yield ': still here\n\n';
+        continue;
+      }
+      if (result.done) return;
+      yield `data: ${JSON.stringify(result.value)}\n\n`;
+      next = iterator.next();
+    }
+  } catch (error) {
+    // The status is long sent; the client sees the end without a settled state and asks again.
+    if (!(error instanceof RametError && error.code === 'Cancelled')) log.warn({ err: error, correlationId }, 'a stream ended early');
+  } finally {
+    await iterator.return?.();
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What a service is written with. Stores, buses and the runtime are imported from their own subpaths, so that a process
+ * loads only what its topology names: `ramet/sqlite`, `ramet/embedded`, `ramet/runtime`.
+ */
+export {
+  type AnyContract,
+  type Contract,
+  command,
+  contract,
+  type Data,
+  type EventRef,
+  event,
+  type Failure,
+  failure,
+  query,
+  type Result,
+  secret,
+  stream,
+} from './contract/index.ts';
+export { DeclaredError, ERRORS, type ErrorCode, PermanentError, RametError } from './errors/index.ts';
+export type { Duration } from './platform/index.ts';
+export { type CallOptions, external, type Policy, use } from './rpc/index.ts';
+export { type Access, answer, type ComposeContext, compose, expose, gateway, type Limit } from './gateway/index.ts';
+export { type Invocation, type Saga, type SagaContext, saga } from './saga/index.ts';
+export type { Caller } from './security/index.ts';
+export {
+  type Effect,
+  effect,
+  type Prepared,
+  prepared,
+  type ReadContext,
+  type ServiceDefinition,
+  service,
+  sql,
+  type WriteContext,
+} from './service/index.ts';

@@ -1,0 +1,48 @@
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+import { realPlatform } from 'ramet/platform';
+import { run } from 'ramet/runtime';
+import { startCompanions } from './companions.ts';
+import { seed } from './seed.ts';
+import { stopAt } from './stop-at.ts';
+import topology, { dataDir } from './topology.ts';
+
+enableCompileCache();
+
+/** A number from the environment; says what is wrong with it and ends the process otherwise. */
+function port(name: string, otherwise: number): number {
+  const text = process.env[name] || String(otherwise);
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) {
+    process.stderr.write(`${name} is '${text}', which is no port: set it to a number from 0 to 65535\n`);
+    process.exit(1);
+  }
+  return number;
+}
+
+const webPort = port('PORT', 3000);
+const adminPort = port('ADMIN_PORT', 3001);
+const companions = startCompanions((name, code) => {
+  process.stderr.write(`${name} has ended with code ${code}; the shop ends with it\n`);
+  process.kill(process.pid, 'SIGTERM');
+}).catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+});
+const onPoint = stopAt(process.env.SHOP_STOP_AT);
+const runtime = await run(
+  topology,
+  {
+    name: 'shop',
+    version: '0.1.0',
+    env: process.env.NODE_ENV || 'development',
+    platform: realPlatform(onPoint ? { onPoint } : {}),
+    logLevel: process.env.LOG_LEVEL || 'warn',
+    ports: { web: webPort },
+    admin: { port: adminPort, tokenFile: join(dataDir, 'admin.token') },
+    ...(process.env.ALERT_WEBHOOK ? { alertWebhook: process.env.ALERT_WEBHOOK } : {}),
+  },
+  async () => (await companions).stop(),
+);
+await Promise.all([seed(runtime), companions]);
+process.stdout.write(`ready http://127.0.0.1:${runtime.ports['web']}\n`);

@@ -1,0 +1,14 @@
+export interface Line {
+  readonly sku: string;
+  readonly quantity: number;
+}
+
+/**
+ * One line per sku, in the order of the skus: a repeated sku is one demand, and whoever locks several rows locks them in the
+ * same order as everybody else.
+ */
+export function merged(lines: readonly Line[]): Line[] {
+  const quantities = new Map<string, number>();
+  for (const { sku, quantity } of lines) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
+  return [...quantities].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+}

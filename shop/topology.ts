@@ -1,0 +1,27 @@
+import { embedded } from 'ramet/embedded';
+import { topology } from 'ramet/runtime';
+import { sqlite } from 'ramet/sqlite';
+
+/** Where everything of this shop is kept. */
+export const dataDir = process.env.DATA_DIR || '.data';
+
+/** Every way to run the shop. */
+export default topology({
+  services: {
+    users: () => import('./services/users/service.ts'),
+    catalog: () => import('./services/catalog/service.ts'),
+    inventory: () => import('./services/inventory/service.ts'),
+    orders: () => import('./services/orders/service.ts'),
+    payments: () => import('./services/payments/service.ts'),
+    shipping: () => import('./services/shipping/service.ts'),
+    notifications: () => import('./services/notifications/service.ts'),
+    analytics: () => import('./services/analytics/service.ts'),
+    audit: () => import('./services/audit/service.ts'),
+  },
+  gateways: {
+    web: () => import('./gateways/web.ts'),
+  },
+  profiles: {
+    monolith: { store: sqlite(dataDir), bus: embedded() },
+  },
+});
