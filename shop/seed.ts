@@ -8,6 +8,8 @@ export async function seed(runtime: Runtime): Promise<void> {
   const { items } = await runtime.client(Catalog).search({ limit: 1 });
   const stocked = await runtime.client(Inventory).stock({ sku: products.at(-1)?.sku ?? '' });
   if (items.length > 0 && stocked.onHand > 0) return;
-  await runtime.client(Catalog).importProducts({ products: products.map(({ stock: _stock, ...product }) => product) }, { key: 'seed-products-1' });
+  await runtime
+    .client(Catalog)
+    .importProducts({ products: products.map(({ stock: _stock, ...product }) => product) }, { key: 'seed-products-1' });
   await runtime.client(Inventory).receive({ items: products.map(({ sku, stock }) => ({ sku, quantity: stock })) }, { key: 'seed-stock-1' });
 }

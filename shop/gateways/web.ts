@@ -4,14 +4,26 @@ import { Catalog } from '../services/catalog/contract.ts';
 import { Orders } from '../services/orders/contract.ts';
 import { Users } from '../services/users/contract.ts';
 
-const provider = external('payment-provider', { url: `http://127.0.0.1:${process.env.PROVIDER_PORT || 3900}`, timeout: '5s', bulkhead: 20 });
+const provider = external('payment-provider', {
+  url: `http://127.0.0.1:${process.env.PROVIDER_PORT || 3900}`,
+  timeout: '5s',
+  bulkhead: 20,
+});
 const mine = { scope: 'orders:read' } as const;
 
 const Order = z.object({
-  lines: z.array(z.object({ sku: z.string().min(1).max(64), quantity: z.int().min(1).max(99) })).min(1).max(50),
+  lines: z
+    .array(z.object({ sku: z.string().min(1).max(64), quantity: z.int().min(1).max(99) }))
+    .min(1)
+    .max(50),
   card: z.object({ number: z.string().regex(/^[0-9 ]{12,24}$/, 'expected a card number') }),
   shipTo: z
-    .object({ name: z.string().min(1).max(200), street: z.string().min(1).max(200), city: z.string().min(1).max(200), country: z.string().regex(/^[A-Z]{2}$/, 'expected two capital letters') })
+    .object({
+      name: z.string().min(1).max(200),
+      street: z.string().min(1).max(200),
+      city: z.string().min(1).max(200),
+      country: z.string().regex(/^[A-Z]{2}$/, 'expected two capital letters'),
+    })
     .optional(),
 });
 
@@ -33,7 +45,8 @@ export default gateway('web', {
       uses: { orders: use(Orders, { timeout: '35s', bulkhead: 10_000 }) },
       input: z.object({ orderId: z.string() }),
       output: Orders.queries.get.output,
-      run: ({ orderId }, { use, waitMs }) => use.orders.get({ orderId, ...(waitMs === undefined ? {} : { wait: Math.min(30, waitMs / 1_000) }) }),
+      run: ({ orderId }, { use, waitMs }) =>
+        use.orders.get({ orderId, ...(waitMs === undefined ? {} : { wait: Math.min(30, waitMs / 1_000) }) }),
     }),
     compose('POST /api/orders', {
       scope: 'orders:write',
@@ -65,7 +78,11 @@ export default gateway('web', {
       input: z.object({ file: z.string().regex(/^[A-Za-z0-9-]+\.svg$/, 'expected <sku>.svg') }),
       async run({ file }, { use }) {
         const { svg } = await use.catalog.picture({ sku: file.slice(0, -'.svg'.length) });
-        return answer(svg, { 'content-type': 'image/svg+xml', 'cache-control': 'public, max-age=86400', 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" });
+        return answer(svg, {
+          'content-type': 'image/svg+xml',
+          'cache-control': 'public, max-age=86400',
+          'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+        });
       },
     }),
   ],

@@ -2,7 +2,7 @@ import { command, contract, failure, query } from 'ramet';
 import { z } from 'zod';
 
 const Sku = z.string().min(1).max(64);
-const Price = z.int().min(0).max(100_000_000);
+const Price = z.int().min(1).max(100_000_000);
 const Listed = z.object({
   sku: Sku,
   name: z.string(),
@@ -54,8 +54,18 @@ export const Catalog = contract('catalog', {
       errors: { NotFound: failure(404, z.object({ sku: z.string() })) },
       http: 'GET /products/{sku}',
     }),
+    picture: query({
+      input: z.object({ sku: Sku }),
+      output: z.object({ svg: z.string() }),
+      errors: { NotFound: failure(404, z.object({ sku: z.string() })) },
+    }),
     quote: query({
-      input: z.object({ lines: z.array(z.object({ sku: Sku, quantity: z.int().min(1) })).min(1).max(100) }),
+      input: z.object({
+        lines: z
+          .array(z.object({ sku: Sku, quantity: z.int().min(1) }))
+          .min(1)
+          .max(100),
+      }),
       output: z.object({ lines: z.array(QuotedLine), total: z.int() }),
       errors: { UnknownProduct: failure(422, z.object({ sku: z.string() })) },
     }),

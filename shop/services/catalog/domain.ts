@@ -2,7 +2,13 @@ import { z } from 'zod';
 
 /** The words of a text as they are compared: without case, accents and punctuation. */
 export function wordsOf(text: string): string[] {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return (
+    text
+      .normalize('NFKD')
+      .replace(/\p{M}/gu, '')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
 }
 
 /** All words of a product in one line, each after a blank, so that `% word%` finds the beginnings of words and nothing inside them. */

@@ -1,6 +1,7 @@
 import { service, sql } from 'ramet';
 import { Inventory } from '../inventory/contract.ts';
 import { Catalog } from './contract.ts';
+import { picture } from './data/picture.ts';
 import { cursorOf, positionOf, searchLine, wordsOf } from './domain.ts';
 
 interface Tables {
@@ -11,9 +12,10 @@ interface Tables {
 export default service(Catalog, { store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }) }).implement({
   commands: {
     async importProducts({ products }, { db }) {
+      const bySku = new Map(products.map((product) => [product.sku, product]));
       await db
         .insertInto('products')
-        .values(products.map((product) => ({ ...product, words: searchLine(product) })))
+        .values([...bySku.values()].map((product) => ({ ...product, words: searchLine(product) })))
         .onConflict((conflict) =>
           conflict.column('sku').doUpdateSet((eb) => ({
             name: eb.ref('excluded.name'),
@@ -25,7 +27,7 @@ export default service(Catalog, { store: sql<Tables>({ migrations: new URL('./mi
           })),
         )
         .execute();
-      return { imported: products.length };
+      return { imported: bySku.size };
     },
   },
 
@@ -46,7 +48,9 @@ export default service(Catalog, { store: sql<Tables>({ migrations: new URL('./mi
       if (category !== undefined) found = found.where('category', '=', category);
       for (const word of words) found = found.where('words', 'like', `% ${word}%`);
       if (after)
-        found = found.where((eb) => eb.or([eb('name', '>', after.name), eb.and([eb('name', '=', after.name), eb('products.sku', '>', after.sku)])]));
+        found = found.where((eb) =>
+          eb.or([eb('name', '>', after.name), eb.and([eb('name', '=', after.name), eb('products.sku', '>', after.sku)])]),
+        );
       const rows = await found.execute();
       const items = rows.slice(0, limit).map((row) => ({ ...row, available: row.available ?? 0 }));
       const last = items.at(-1);
@@ -62,6 +66,12 @@ export default service(Catalog, { store: sql<Tables>({ migrations: new URL('./mi
         .executeTakeFirst();
       if (!product) throw fail.NotFound({ sku });
       return { ...product, available: product.available ?? 0 };
+    },
+
+    async picture({ sku }, { db, fail }) {
+      const product = await db.selectFrom('products').select(['sku', 'name', 'category']).where('sku', '=', sku).executeTakeFirst();
+      if (!product) throw fail.NotFound({ sku });
+      return { svg: picture(product) };
     },
 
     async quote({ lines }, { db, fail }) {

@@ -47,9 +47,9 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
   },
 
   queries: {
-    async stock({ sku }, { db, fail }) {
-      const stock = await db.selectFrom('stock').select(['available', 'reserved', 'sold']).where('sku', '=', sku).executeTakeFirst();
-      if (!stock) throw fail.NotFound({ sku });
+    async stock({ sku }, { db }) {
+      const row = await db.selectFrom('stock').select(['available', 'reserved', 'sold']).where('sku', '=', sku).executeTakeFirst();
+      const stock = row ?? { available: 0, reserved: 0, sold: 0 };
       return { ...stock, onHand: stock.available + stock.reserved };
     },
   },
@@ -68,12 +68,7 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
 });
 
 /** Moves pieces between what is available and what is reserved, and tells. @returns false when there are not enough */
-async function move(
-  ctx: Context,
-  { sku, quantity }: Line,
-  from: 'available' | 'reserved',
-  to: 'available' | 'reserved',
-): Promise<boolean> {
+async function move(ctx: Context, { sku, quantity }: Line, from: 'available' | 'reserved', to: 'available' | 'reserved'): Promise<boolean> {
   const stock = await ctx.db
     .updateTable('stock')
     .set((eb) => ({ [from]: eb(from, '-', quantity), [to]: eb(to, '+', quantity), revision: eb('revision', '+', 1) }))

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 
 const ALGORITHM = 'EdDSA';
 
@@ -16,7 +16,7 @@ export interface SigningKey {
 const loaded = new Map<string, Promise<SigningKey>>();
 
 /** Where the key lies: beside the stores, so that a restart keeps everybody logged in. */
-export const keyFile = (): string => join(process.env.DATA_DIR ?? '.data', 'users.key');
+export const keyFile = (): string => join(process.env.DATA_DIR || '.data', 'users.key');
 
 /** The key in `file`, made when it is first asked for. */
 export function signingKey(file: string = keyFile()): Promise<SigningKey> {
@@ -32,10 +32,11 @@ export function signingKey(file: string = keyFile()): Promise<SigningKey> {
 async function load(file: string): Promise<SigningKey> {
   const jwk = (await read(file)) ?? (await create(file));
   const { kty, crv, x } = jwk;
-  if (kty !== 'OKP' || crv !== 'Ed25519' || x === undefined || jwk.d === undefined) throw new Error(`'${file}' holds no Ed25519 signing key`);
+  if (kty !== 'OKP' || crv !== 'Ed25519' || x === undefined || jwk.d === undefined)
+    throw new Error(`'${file}' holds no Ed25519 signing key`);
   const kid = await calculateJwkThumbprint(jwk);
   const privateKey = (await importJWK(jwk, ALGORITHM)) as CryptoKey;
-  return { kid, privateKey, publicKey: { kty, crv, x, kid, alg: ALGORITHM, use: 'sig' } };
+  return { kid, privateKey, publicKey: { kty: 'OKP', crv: 'Ed25519', x, kid, alg: ALGORITHM, use: 'sig' } };
 }
 
 async function read(file: string): Promise<JWK | undefined> {

@@ -15,7 +15,14 @@ export default service(Users, { store: sql<Tables>({ migrations: new URL('./migr
       async run({ email: given, name }, ctx, passwordHash) {
         const email = normalised(given);
         const customerId = ctx.id('usr');
-        const row = { customer_id: customerId, email, name, password_hash: passwordHash, registered_at: ctx.now().toISOString(), blocked: 0 };
+        const row = {
+          customer_id: customerId,
+          email,
+          name,
+          password_hash: passwordHash,
+          registered_at: ctx.now().toISOString(),
+          blocked: 0,
+        };
         const inserted = await ctx.db
           .insertInto('customers')
           .values(row)

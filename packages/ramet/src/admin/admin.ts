@@ -3,7 +3,7 @@ import { type DeadLetter, listDeadLetters, replayDeadLetter } from '../bus/index
 import { compileSchema } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { DEFAULT_POLICY, Edge, type TransportRoutes, valueOf } from '../rpc/index.ts';
+import { DEFAULT_POLICY, Edge, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import { listSagas, type OperatorAction, operate, type SagaRecord, showSaga } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import type { HostedService } from '../service/index.ts';
@@ -39,7 +39,12 @@ const Action = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('compensate'), reason: z.string().min(1) }),
   z.object({ kind: z.literal('cancel'), reason: z.string().min(1) }),
 ]);
-const Call = z.object({ service: z.string(), operation: z.string(), input: z.record(z.string(), z.unknown()).optional(), key: z.string().optional() });
+const Call = z.object({
+  service: z.string(),
+  operation: z.string(),
+  input: z.record(z.string(), z.unknown()).optional(),
+  key: z.string().optional(),
+});
 
 /** What the console and the command line can ask of a process and do to it. */
 export function createAdmin({ platform, services, transport, health }: AdminEnvironment): Admin {
@@ -63,15 +68,29 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
       {
         method: 'GET',
         path: '/services',
-        run: async () => ({ items: services.map((service) => ({ name: service.name, uses: service.uses.edges, sagas: service.definition.sagas.map((saga) => saga.name), reactsTo: [...(service.consumer?.topics ?? [])] })) }),
+        run: async () => ({
+          items: services.map((service) => ({
+            name: service.name,
+            uses: service.uses.edges,
+            sagas: service.definition.sagas.map((saga) => saga.name),
+            reactsTo: [...(service.consumer?.topics ?? [])],
+          })),
+        }),
       },
       {
         method: 'GET',
         path: '/sagas',
         async run({ query }) {
           const limit = query['limit'] === undefined ? 50 : Number(query['limit']);
-          if (!Number.isInteger(limit) || limit < 1) throw new RametError('BadRequest', 'limit is not a whole number from 1', { issues: [{ path: 'limit', message: 'expected a whole number from 1' }] });
-          const filter = { limit, attention: query['attention'] === 'true', ...(query['state'] === undefined ? {} : { state: query['state'] as never }) };
+          if (!Number.isInteger(limit) || limit < 1)
+            throw new RametError('BadRequest', 'limit is not a whole number from 1', {
+              issues: [{ path: 'limit', message: 'expected a whole number from 1' }],
+            });
+          const filter = {
+            limit,
+            attention: query['attention'] === 'true',
+            ...(query['state'] === undefined ? {} : { state: query['state'] as never }),
+          };
           const lists = await Promise.all(services.map((service) => listSagas(service.store, service.masker, filter)));
           const items: SagaRecord[] = lists.flat().sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1));
           return { items: items.slice(0, limit) };
@@ -92,7 +111,12 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
           const id = params['id'] as string;
           const home = await homeOf(id);
           const resolver: Parameters<typeof operate>[1] = (saga, undo, step) =>
-            new Edge(platform, transport, undo.service, DEFAULT_POLICY).call({ kind: 'command', service: undo.service, name: undo.operation }, undo.input, originOf(platform, home.name, saga.initiator), { step });
+            new Edge(platform, transport, undo.service, DEFAULT_POLICY).call(
+              { kind: 'command', service: undo.service, name: undo.operation },
+              undo.input,
+              originOf(platform, home.name, saga.initiator),
+              { step },
+            );
           await operate(home.store, resolver, id, operator, parsed<OperatorAction>(action, body));
           home.engine?.poke();
           return showSaga(home.store, home.masker, id);
@@ -106,19 +130,21 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
           return { items: lists.flat().sort((a: DeadLetter, b: DeadLetter) => (a.lastFailedAt < b.lastFailedAt ? 1 : -1)) };
         },
       },
-      ...(['replay', 'discard'] as const).map((how): AdminRoute => ({
-        method: 'POST',
-        path: `/dead-letters/:id/${how}`,
-        async run({ params }) {
-          for (const service of services) {
-            if (!(await service.store.reader.get('select 1 from ramet_dead_letters where id = ?', params['id'] as string))) continue;
-            const letter = await replayDeadLetter(service.store, params['id'] as string, how);
-            service.consumer?.sink.retries.wake();
-            return letter;
-          }
-          throw new RametError('NotFound', `There is no dead letter '${params['id']}' in this process`);
-        },
-      })),
+      ...(['replay', 'discard'] as const).map(
+        (how): AdminRoute => ({
+          method: 'POST',
+          path: `/dead-letters/:id/${how}`,
+          async run({ params }) {
+            for (const service of services) {
+              if (!(await service.store.reader.get('select 1 from ramet_dead_letters where id = ?', params['id'] as string))) continue;
+              const letter = await replayDeadLetter(service.store, params['id'] as string, how);
+              service.consumer?.sink.retries.wake();
+              return letter;
+            }
+            throw new RametError('NotFound', `There is no dead letter '${params['id']}' in this process`);
+          },
+        }),
+      ),
       {
         method: 'POST',
         path: '/call',
@@ -127,7 +153,11 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
           const target = services.find((candidate) => candidate.name === service)?.contract.operations.get(operation);
           if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);
           const edge = new Edge(platform, transport, service, DEFAULT_POLICY);
-          return { value: valueOf(await edge.call(target.operation, input ?? {}, originOf(platform, operator), key === undefined ? {} : { key })) ?? null };
+          return {
+            value:
+              unwrap(await edge.call(target.operation, input ?? {}, originOf(platform, operator), key === undefined ? {} : { key })) ??
+              null,
+          };
         },
       },
     ],

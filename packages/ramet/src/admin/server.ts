@@ -21,7 +21,13 @@ const LOCAL = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
  * The operators' HTTP interface: on loopback only, for whoever can read the token file. It is never behind a gateway, and a
  * web page cannot reach it: the name it was asked for must be a local one, and the token is no cookie.
  */
-export async function startAdminServer({ platform, admin, log, port, tokenFile }: AdminServerOptions): Promise<{ port: number; close(): Promise<void> }> {
+export async function startAdminServer({
+  platform,
+  admin,
+  log,
+  port,
+  tokenFile,
+}: AdminServerOptions): Promise<{ port: number; close(): Promise<void> }> {
   const token = Buffer.from(platform.random.bytes(32)).toString('base64url');
   writeToken(tokenFile, token);
   const app = fastify({ logger: false, bodyLimit: 1024 * 1024, forceCloseConnections: true });
@@ -29,11 +35,18 @@ export async function startAdminServer({ platform, admin, log, port, tokenFile }
     if (!LOCAL.test(request.headers.host ?? '')) throw new RametError('Forbidden', 'The admin interface is asked for by a local name only');
     const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     if (given === undefined) throw new RametError('MissingToken', `The admin interface wants the token of ${tokenFile}`);
-    if (!platform.crypto.equal(given, token)) throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it is new with each start`);
+    if (!platform.crypto.equal(given, token))
+      throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it is new with each start`);
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const known = error instanceof RametError || error instanceof DeclaredError ? error : error.statusCode !== undefined && error.statusCode < 500 ? new RametError('MalformedBody', error.message) : error;
-    if (known === error && !(error instanceof RametError || error instanceof DeclaredError)) log.error({ err: error }, 'the admin interface failed');
+    const known =
+      error instanceof RametError || error instanceof DeclaredError
+        ? error
+        : error.statusCode !== undefined && error.statusCode < 500
+          ? new RametError('MalformedBody', error.message)
+          : error;
+    if (known === error && !(error instanceof RametError || error instanceof DeclaredError))
+      log.error({ err: error }, 'the admin interface failed');
     const problem = problemOf(known);
     return reply.code(problem.status).type('application/problem+json').send(problem);
   });
@@ -44,7 +57,12 @@ export async function startAdminServer({ platform, admin, log, port, tokenFile }
     app.route({
       method,
       url: path,
-      handler: async (request) => run({ params: request.params as Record<string, string>, query: request.query as Record<string, string | undefined>, body: request.body ?? {} }),
+      handler: async (request) =>
+        run({
+          params: request.params as Record<string, string>,
+          query: request.query as Record<string, string | undefined>,
+          body: request.body ?? {},
+        }),
     });
   }
   await app.listen({ port, host: '127.0.0.1' });

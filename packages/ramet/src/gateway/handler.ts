@@ -1,6 +1,6 @@
 import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type CallOptions, type CallOrigin, type Cancellation, type TransportRoutes, valueOf } from '../rpc/index.ts';
+import { type CallOptions, type CallOrigin, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
 import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
 import { Answer } from './answer.ts';
@@ -139,7 +139,7 @@ function authenticatorOf(
       if (response.status !== 200) throw new RametError('Unavailable');
       return response.json();
     }
-    return valueOf(
+    return unwrap(
       await transport.call({ service: keys.service, operation: keys.name }, {}, meta(), { signal: new AbortController().signal }),
     );
   });
@@ -233,7 +233,7 @@ async function answerTo(
   const base = { headers: { ...headers }, route: route.pattern, correlationId: trace.correlationId };
   if (route.kind !== 'compose') {
     if (route.kind === 'stream') return { ...base, status: 200, events: await opened(route, input, origin) };
-    const value = valueOf(await route.edge.call(route.compiled.operation, input, origin, callOptions(key)));
+    const value = unwrap(await route.edge.call(route.compiled.operation, input, origin, callOptions(key)));
     return json(base, route.status, value);
   }
   const value = await composedAnswer(environment, route, request, origin, key, input);

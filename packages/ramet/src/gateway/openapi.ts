@@ -46,7 +46,10 @@ function operationOf(route: Route): object {
   const withBody = route.method !== 'GET' && route.method !== 'DELETE';
   const publicly = 'access' in route.access && route.access.access === 'public';
   return {
-    operationId: route.kind === 'compose' ? `${route.method.toLowerCase()}${route.pattern.replace(/[^a-zA-Z0-9]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}` : route.compiled.fullName.replace('.', '_'),
+    operationId:
+      route.kind === 'compose'
+        ? `${route.method.toLowerCase()}${route.pattern.replace(/[^a-zA-Z0-9]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}`
+        : route.compiled.fullName.replace('.', '_'),
     ...(publicly ? { security: [] } : { security: [{ bearer: 'scope' in route.access ? [route.access.scope] : [] }] }),
     parameters: [
       ...parameters.map((name) => ({ name, in: 'path', required: true, schema: properties[name] ?? { type: 'string' } })),
@@ -59,7 +62,11 @@ function operationOf(route: Route): object {
             required: others.some((name) => required.includes(name)),
             content: {
               'application/json': {
-                schema: { type: 'object', properties: Object.fromEntries(others.map((name) => [name, properties[name]])), required: required.filter((name) => others.includes(name)) },
+                schema: {
+                  type: 'object',
+                  properties: Object.fromEntries(others.map((name) => [name, properties[name]])),
+                  required: required.filter((name) => others.includes(name)),
+                },
               },
             },
           },
@@ -72,13 +79,17 @@ function operationOf(route: Route): object {
 function responsesOf(route: Route): Record<string, object> {
   const output = route.kind === 'compose' ? route.output : route.compiled.output;
   const schema = output && output.jsonSchema['type'] !== 'null' ? plain(output.jsonSchema) : undefined;
-  const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } });
+  const problem = (description: string) => ({
+    description,
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  });
   const type = route.kind === 'stream' ? 'text/event-stream' : 'application/json';
   const responses: Record<string, object> = {
     [String(route.status)]: { description: 'Success', ...(schema ? { content: { [type]: { schema } } } : {}) },
     '400': problem('The request does not fit'),
   };
-  for (const [name, { status }] of route.kind === 'compose' ? route.errors : route.compiled.errors) responses[String(status)] = problem(name);
+  for (const [name, { status }] of route.kind === 'compose' ? route.errors : route.compiled.errors)
+    responses[String(status)] = problem(name);
   if (!('access' in route.access && route.access.access === 'public')) responses['401'] = problem('No token, or an invalid one');
   if (route.limit !== false) responses['429'] = problem('Too many requests');
   return responses;

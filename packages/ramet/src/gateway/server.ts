@@ -34,7 +34,11 @@ export interface GatewayServer {
 const BODY_MAX_BYTES = 1024 * 1024;
 const KEEP_ALIVE_COMMENT_MS = 15_000;
 /** For a browser that opens an answer as a page: it is data, and nothing in it may run. */
-const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer' };
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+};
 
 /**
  * The HTTP server of a gateway. Fastify frames requests and bodies, and nothing more: its own router never sees a path, so
@@ -61,7 +65,9 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     clientErrorHandler(error, socket) {
       if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') return socket.destroy();
       const { body } = refusal(new RametError('MalformedRequest'), newTrace(platform, {}), '(none)') as { body: string };
-      socket.end(`HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
     },
   });
   app.server.headersTimeout = 10_000;
@@ -71,7 +77,14 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   // A rejection by Fastify itself (a body too large, a broken length) never reaches the handler.
   app.setErrorHandler((error: { statusCode?: number; code?: string }, request, reply) => {
     if (error.statusCode === undefined || error.statusCode >= 500) log.error({ err: error }, 'the server failed');
-    const known = error.statusCode === 413 ? new RametError('PayloadTooLarge', `The body is larger than ${BODY_MAX_BYTES} bytes`) : error.statusCode === 415 ? new RametError('UnsupportedMediaType') : error.statusCode !== undefined && error.statusCode < 500 ? new RametError('MalformedRequest') : new RametError('Internal');
+    const known =
+      error.statusCode === 413
+        ? new RametError('PayloadTooLarge', `The body is larger than ${BODY_MAX_BYTES} bytes`)
+        : error.statusCode === 415
+          ? new RametError('UnsupportedMediaType')
+          : error.statusCode !== undefined && error.statusCode < 500
+            ? new RametError('MalformedRequest')
+            : new RametError('Internal');
     void reply.header('connection', 'close');
     return send(reply, refusal(known, newTrace(platform, {}), '(none)'), request);
   });
@@ -87,18 +100,37 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       if (!reply.raw.writableFinished) canceller.cancel(new RametError('Cancelled'));
     });
     if (draining) void reply.header('connection', 'close');
-    const gated = gate({ method: raw.method ?? '', url: targets.get(raw) ?? '', httpVersion: raw.httpVersion, rawHeaders: raw.rawHeaders }, definition.hosts ? { hosts: definition.hosts } : {});
+    const gated = gate(
+      { method: raw.method ?? '', url: targets.get(raw) ?? '', httpVersion: raw.httpVersion, rawHeaders: raw.rawHeaders },
+      definition.hosts ? { hosts: definition.hosts } : {},
+    );
     const response = gated.ok ? await respond(gated, request, canceller) : refusedByGate(gated, reply);
     const seconds = (platform.clock.monoNow() - startedMono) / 1_000;
     standard.httpRequestDuration.record(seconds, { method: raw.method ?? '', route: response.route, status_code: String(response.status) });
-    log[response.status >= 500 ? 'warn' : 'info']({ method: raw.method, route: response.route, status: response.status, ms: Math.round(seconds * 1e6) / 1e3, correlationId: response.correlationId }, 'request');
+    log[response.status >= 500 ? 'warn' : 'info'](
+      {
+        method: raw.method,
+        route: response.route,
+        status: response.status,
+        ms: Math.round(seconds * 1e6) / 1e3,
+        correlationId: response.correlationId,
+      },
+      'request',
+    );
     return send(reply, response, request);
   }
 
-  function refusedByGate(refused: { status: number; code: RametError['code']; detail: string; location?: string }, reply: FastifyReply): GatewayResponse {
+  function refusedByGate(
+    refused: { status: number; code: RametError['code']; detail: string; location?: string },
+    reply: FastifyReply,
+  ): GatewayResponse {
     const response = refusal(new RametError(refused.code, refused.detail), newTrace(platform, {}), '(refused)');
     if (refused.status >= 400) void reply.header('connection', 'close');
-    return { ...response, status: refused.status, headers: { ...response.headers, ...(refused.location ? { location: refused.location } : {}) } };
+    return {
+      ...response,
+      status: refused.status,
+      headers: { ...response.headers, ...(refused.location ? { location: refused.location } : {}) },
+    };
   }
 
   async function respond(gated: GatedRequest, request: FastifyRequest, cancellation: Canceller): Promise<GatewayResponse> {
@@ -120,7 +152,9 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   }
 
   function send(reply: FastifyReply, response: GatewayResponse, request: FastifyRequest): FastifyReply {
-    void reply.code(response.status).headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store', ...response.headers, 'x-correlation-id': response.correlationId });
+    void reply
+      .code(response.status)
+      .headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store', ...response.headers, 'x-correlation-id': response.correlationId });
     if ('body' in response) return reply.send(request.raw.method === 'HEAD' ? '' : response.body);
     void reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
     return reply.send(Readable.from(serverSentEvents(platform, response.events, log, response.correlationId), { objectMode: false }));
@@ -149,10 +183,19 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
 
 const closed = (app: FastifyInstance): Promise<void> => app.close();
 
-async function ownAnswer({ health, metrics, handler, definition, platform }: GatewayServerOptions, { method, path }: GatedRequest): Promise<GatewayResponse | undefined> {
+async function ownAnswer(
+  { health, metrics, handler, definition, platform }: GatewayServerOptions,
+  { method, path }: GatedRequest,
+): Promise<GatewayResponse | undefined> {
   if (method !== 'GET' && method !== 'HEAD') return undefined;
   const { correlationId } = newTrace(platform, {});
-  const json = (status: number, body: unknown): GatewayResponse => ({ status, headers: { 'content-type': 'application/json; charset=utf-8' }, route: path, correlationId, body: JSON.stringify(body) });
+  const json = (status: number, body: unknown): GatewayResponse => ({
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    route: path,
+    correlationId,
+    body: JSON.stringify(body),
+  });
   switch (path) {
     case '/livez': {
       const probe = health.live();
@@ -167,7 +210,13 @@ async function ownAnswer({ health, metrics, handler, definition, platform }: Gat
       return json(probe.status, probe.body);
     }
     case '/metrics':
-      return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, route: path, correlationId, body: await metrics.render() };
+      return {
+        status: 200,
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+        route: path,
+        correlationId,
+        body: await metrics.render(),
+      };
     case '/openapi.json':
       return json(200, openApi(definition, handler.routes));
     default:
@@ -179,15 +228,25 @@ function corsHeaders(definition: GatewayDefinition, { headers }: GatedRequest): 
   if (definition.origins.length === 0) return {};
   const origin = headers.get('origin');
   if (origin === undefined || !definition.origins.includes(origin)) return { vary: 'Origin' };
-  return { vary: 'Origin', 'access-control-allow-origin': origin, 'access-control-expose-headers': 'x-correlation-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset' };
+  return {
+    vary: 'Origin',
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'x-correlation-id, retry-after, ratelimit-limit, ratelimit-remaining, ratelimit-reset',
+  };
 }
 
 /** A preflight is answered here: it carries no identity, costs nobody's limit, and reaches no service. */
 function corsPreflight(definition: GatewayDefinition, gated: GatedRequest): GatewayResponse | undefined {
-  if (gated.method !== 'OPTIONS' || definition.origins.length === 0 || !gated.headers.has('access-control-request-method')) return undefined;
+  if (gated.method !== 'OPTIONS' || definition.origins.length === 0 || !gated.headers.has('access-control-request-method'))
+    return undefined;
   return {
     status: 204,
-    headers: { ...corsHeaders(definition, gated), 'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE', 'access-control-allow-headers': 'authorization, content-type, idempotency-key, prefer, x-correlation-id, traceparent', 'access-control-max-age': '600' },
+    headers: {
+      ...corsHeaders(definition, gated),
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+      'access-control-allow-headers': 'authorization, content-type, idempotency-key, prefer, x-correlation-id, traceparent',
+      'access-control-max-age': '600',
+    },
     route: '(preflight)',
     correlationId: '',
     body: '',
@@ -195,7 +254,12 @@ function corsPreflight(definition: GatewayDefinition, gated: GatedRequest): Gate
 }
 
 /** A stream as server-sent events, with a comment now and then so that proxies between do not take silence for the end. */
-async function* serverSentEvents(platform: Platform, events: AsyncIterable<unknown>, log: Log, correlationId: string): AsyncGenerator<string> {
+async function* serverSentEvents(
+  platform: Platform,
+  events: AsyncIterable<unknown>,
+  log: Log,
+  correlationId: string,
+): AsyncGenerator<string> {
   const iterator = events[Symbol.asyncIterator]();
   try {
     let next = iterator.next();

@@ -137,7 +137,7 @@ export class Edge {
     const meta: CallMeta = { ...origin.meta, depth: origin.meta.depth + 1, timeoutMs: Number.MAX_SAFE_INTEGER };
     try {
       for await (const reply of this.#transport.stream({ service: operation.service, operation: operation.name }, input, meta, canceller))
-        yield valueOf(reply);
+        yield unwrap(reply);
     } finally {
       origin.signal?.removeEventListener('abort', onAbort);
       canceller.cancel(new RametError('Cancelled'));
@@ -146,7 +146,7 @@ export class Edge {
 }
 
 /** The value of a reply. @throws DeclaredError | RametError when it is none */
-export function valueOf(reply: Reply): unknown {
+export function unwrap(reply: Reply): unknown {
   if (reply.ok) return reply.value;
   if (reply.kind === 'declared') throw new DeclaredError(reply.error, reply.status, reply.data);
   throw errorOf(reply);

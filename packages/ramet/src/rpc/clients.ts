@@ -2,7 +2,7 @@ import { type CompiledContract, type CompiledOperation, compileContract } from '
 import { RametError } from '../errors/index.ts';
 import type { HttpRequest, Platform } from '../platform/index.ts';
 import type { TransportRoutes } from './call.ts';
-import { type CallOptions, type CallOrigin, Edge, valueOf } from './client.ts';
+import { type CallOptions, type CallOrigin, Edge, unwrap } from './client.ts';
 import { Bulkhead, compilePolicy, DEFAULT_POLICY } from './policy.ts';
 import type { Dependency, External, ExternalClient, Uses } from './use.ts';
 
@@ -76,14 +76,14 @@ function callable(edge: Edge, operation: CompiledOperation, origin: CallOrigin):
   const call = async (input: unknown, options?: CallOptions) => {
     const reply = await edge.call(operation.operation, input, origin, options);
     if (!reply.ok && reply.kind === 'fault' && options && 'fallback' in options) return options.fallback;
-    return valueOf(reply);
+    return unwrap(reply);
   };
   call.try = async (input: unknown, options?: CallOptions) => {
     const reply = await edge.call(operation.operation, input, origin, options);
     if (reply.ok) return reply;
     if (reply.kind === 'declared') return { ok: false, error: reply.error, data: reply.data };
     if (options && 'fallback' in options) return { ok: true, value: options.fallback };
-    return valueOf(reply);
+    return unwrap(reply);
   };
   return call;
 }

@@ -14,7 +14,7 @@ export {
   type TransportRoutes,
 } from './call.ts';
 export { Canceller, NEVER } from './cancellation.ts';
-export { type CallOptions, type CallOrigin, Edge, type EdgeOptions, valueOf } from './client.ts';
+export { type CallOptions, type CallOrigin, Edge, type EdgeOptions, unwrap } from './client.ts';
 export { type ClientFactory, type CompiledUses, clientFor, compileUses } from './clients.ts';
 export { type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';
 export {

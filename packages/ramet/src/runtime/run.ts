@@ -11,7 +11,11 @@ const HARD_EXIT_MS = 25 * SECOND;
  * start says all its reasons and exits 1; an error that nobody caught ends the process, because its state is unknown.
  * @param afterStop ends what the caller started beside the runtime
  */
-export async function run(topology: Topology, options: StartOptions = {}, afterStop: () => Promise<void> | void = () => {}): Promise<Runtime> {
+export async function run(
+  topology: Topology,
+  options: StartOptions = {},
+  afterStop: () => Promise<void> | void = () => {},
+): Promise<Runtime> {
   const platform = options.platform ?? realPlatform();
   let runtime: Runtime | undefined;
   let signals = 0;
@@ -20,7 +24,7 @@ export async function run(topology: Topology, options: StartOptions = {}, afterS
     if (signals > 1) process.exit(code === 0 ? 130 : code);
     platform.timers.set(HARD_EXIT_MS, () => process.exit(1));
     runtime?.log.info({ why }, 'the process stops');
-    Promise.resolve(runtime?.stop())
+    void Promise.resolve(runtime?.stop())
       .catch((error: unknown) => process.stderr.write(`stopping failed: ${String(error)}\n`))
       .then(afterStop)
       .finally(() => process.exit(code));

@@ -9,7 +9,17 @@ import { localTransport } from '../rpc/local/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { checkService, type HostedService, hostService, newOwner, type ServiceDefinition } from '../service/index.ts';
 import { migrate, readMigrations, type Store } from '../store/index.ts';
-import { createHealth, createLog, createMetrics, type Health, isLogLevel, type LogWriter, newTrace, type RootLog, standardMetrics } from '../telemetry/index.ts';
+import {
+  createHealth,
+  createLog,
+  createMetrics,
+  type Health,
+  isLogLevel,
+  type LogWriter,
+  newTrace,
+  type RootLog,
+  standardMetrics,
+} from '../telemetry/index.ts';
 import { observerOf } from './observer.ts';
 import { type RunningParts, shutDown } from './shutdown.ts';
 import type { Topology } from './topology.ts';
@@ -68,7 +78,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
 
   const profileName = options.profile ?? ('monolith' in topology.profiles ? 'monolith' : (Object.keys(topology.profiles)[0] as string));
   const profile = topology.profiles[profileName];
-  if (!profile) throw new BootError([`profile '${profileName}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`]);
+  if (!profile)
+    throw new BootError([`profile '${profileName}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`]);
 
   const definitions = await loadAll('service', topology.services, problems);
   const gateways = await loadAll('gateway', topology.gateways, problems);
@@ -79,7 +90,19 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const environment = { platform, warn: (fields: object, message: string) => log.warn(fields, message), fatal };
   await profile.store.prepare(environment).catch((error: unknown) => fail(error));
   const stores = new Map<string, Store>();
-  const parts: RunningParts = { platform, log, health, metrics, servers: [], consumers: [], services: [], admin: undefined, bus: undefined, stores, release: () => profile.store.release() };
+  const parts: RunningParts = {
+    platform,
+    log,
+    health,
+    metrics,
+    servers: [],
+    consumers: [],
+    services: [],
+    admin: undefined,
+    bus: undefined,
+    stores,
+    release: () => profile.store.release(),
+  };
   try {
     await openStores(platform, profile.store, environment, definitions, stores);
     const dispatchers = new Map<string, Dispatcher>();
@@ -95,14 +118,19 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         log,
         owner,
         observe,
-        ...(options.alertWebhook === undefined ? {} : { postAlert: (alert, id) => postAlert(platform, options.alertWebhook as string, alert, id) }),
+        ...(options.alertWebhook === undefined
+          ? {}
+          : { postAlert: (alert, id) => postAlert(platform, options.alertWebhook as string, alert, id) }),
       });
       services.set(name, hosted);
       dispatchers.set(name, hosted.dispatcher);
       parts.services.push(hosted);
       health.add(`database:${name}`, () => hosted.store.probe(), { kind: 'critical', timeoutMs: READY_CHECK_MS });
     }
-    const bus = profile.bus.create({ platform, onError: (error, where) => log.error({ err: error, ...where }, 'the bus failed and goes on') });
+    const bus = profile.bus.create({
+      platform,
+      onError: (error, where) => log.error({ err: error, ...where }, 'the bus failed and goes on'),
+    });
     parts.bus = bus;
     connect(bus, parts);
     for (const hosted of services.values()) hosted.start();
@@ -117,7 +145,12 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       parts.servers.push(server);
     }
     if (options.admin) {
-      parts.admin = await startAdminServer({ platform, admin: createAdmin({ platform, services: [...services.values()], transport, health }), log, ...options.admin }).catch((error: unknown) => portTaken('admin interface', options.admin?.port, error));
+      parts.admin = await startAdminServer({
+        platform,
+        admin: createAdmin({ platform, services: [...services.values()], transport, health }),
+        log,
+        ...options.admin,
+      }).catch((error: unknown) => portTaken('admin interface', options.admin?.port, error));
     }
     health.setReady(true);
 
@@ -129,7 +162,11 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       log,
       services,
       client: <C extends AnyContract>(contract: C) =>
-        clientFor(platform, transport, compileContract(contract).compiled)({
+        clientFor(
+          platform,
+          transport,
+          compileContract(contract).compiled,
+        )({
           meta: { caller: serviceCaller('runtime'), trace: newTrace(platform, {}), depth: 0 },
           remainingMs: () => Number.POSITIVE_INFINITY,
           signal: undefined,
@@ -148,16 +185,22 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
 function connect(bus: Bus, parts: RunningParts): void {
   for (const hosted of parts.services) bus.attach(hosted.outbox);
   for (const hosted of parts.services) {
-    if (hosted.consumer) parts.consumers.push(bus.consume({ group: hosted.name, topics: hosted.consumer.topics, sink: hosted.consumer.sink }));
+    if (hosted.consumer)
+      parts.consumers.push(bus.consume({ group: hosted.name, topics: hosted.consumer.topics, sink: hosted.consumer.sink }));
   }
 }
 
-async function loadAll<T>(what: string, loads: Readonly<Record<string, () => Promise<{ readonly default: T }>>>, problems: string[]): Promise<Map<string, T>> {
+async function loadAll<T>(
+  what: string,
+  loads: Readonly<Record<string, () => Promise<{ readonly default: T }>>>,
+  problems: string[],
+): Promise<Map<string, T>> {
   const loaded = await Promise.all(
     Object.entries(loads).map(async ([name, load]): Promise<[string, T] | undefined> => {
       try {
         const module = await load();
-        if (module.default === undefined) problems.push(`${what} '${name}': its module has no default export; write 'export default ${what}(…)'`);
+        if (module.default === undefined)
+          problems.push(`${what} '${name}': its module has no default export; write 'export default ${what}(…)'`);
         else return [name, module.default];
       } catch (error) {
         problems.push(`${what} '${name}' cannot be loaded: ${(error as Error).message}`);
@@ -168,30 +211,47 @@ async function loadAll<T>(what: string, loads: Readonly<Record<string, () => Pro
   return new Map(loaded.filter((entry) => entry !== undefined));
 }
 
-function checkAll(platform: Platform, definitions: Map<string, ServiceDefinition>, gateways: Map<string, GatewayDefinition>, options: StartOptions, problems: string[]): void {
+function checkAll(
+  platform: Platform,
+  definitions: Map<string, ServiceDefinition>,
+  gateways: Map<string, GatewayDefinition>,
+  options: StartOptions,
+  problems: string[],
+): void {
   for (const [name, definition] of definitions) {
-    if (definition.contract.name !== name) problems.push(`service '${name}' of the topology has the contract '${definition.contract.name}'; use one name`);
+    if (definition.contract.name !== name)
+      problems.push(`service '${name}' of the topology has the contract '${definition.contract.name}'; use one name`);
     problems.push(...checkService(definition));
     problems.push(...readMigrations(platform, definition.store?.migrations).problems.map((problem) => `service '${name}': ${problem}`));
     const uses = [...Object.entries(definition.uses), ...definition.sagas.flatMap((saga) => Object.entries(saga.uses))];
     for (const [, use] of uses) {
-      if ('contract' in use && !definitions.has(use.contract.name)) problems.push(`service '${name}' uses '${use.contract.name}', which the topology does not have`);
+      if ('contract' in use && !definitions.has(use.contract.name))
+        problems.push(`service '${name}' uses '${use.contract.name}', which the topology does not have`);
     }
     for (const { event } of definition.reactions) {
-      if (!definitions.has(event.service)) problems.push(`service '${name}' reacts to '${event.service}.${event.name}', but the topology has no '${event.service}'`);
+      if (!definitions.has(event.service))
+        problems.push(`service '${name}' reacts to '${event.service}.${event.name}', but the topology has no '${event.service}'`);
     }
   }
   const nowhere = localTransport(new Map());
   for (const [name, definition] of gateways) {
     problems.push(...createGateway({ platform, transport: nowhere, log: { child: () => undefined } as never }, definition).problems);
     for (const route of definition.routes) {
-      if (route.kind === 'expose' && !definitions.has(route.contract.name)) problems.push(`gateway '${name}' exposes '${route.contract.name}', which the topology does not have`);
+      if (route.kind === 'expose' && !definitions.has(route.contract.name))
+        problems.push(`gateway '${name}' exposes '${route.contract.name}', which the topology does not have`);
     }
   }
-  for (const name of Object.keys(options.ports ?? {})) if (!gateways.has(name)) problems.push(`a port is given for gateway '${name}', which the topology does not have`);
+  for (const name of Object.keys(options.ports ?? {}))
+    if (!gateways.has(name)) problems.push(`a port is given for gateway '${name}', which the topology does not have`);
 }
 
-async function openStores(platform: Platform, factory: Topology['profiles'][string]['store'], environment: Parameters<typeof factory.prepare>[0], definitions: Map<string, ServiceDefinition>, stores: Map<string, Store>): Promise<void> {
+async function openStores(
+  platform: Platform,
+  factory: Topology['profiles'][string]['store'],
+  environment: Parameters<typeof factory.prepare>[0],
+  definitions: Map<string, ServiceDefinition>,
+  stores: Map<string, Store>,
+): Promise<void> {
   const problems: string[] = [];
   await Promise.all(
     [...definitions].map(async ([name, definition]) => {
@@ -217,7 +277,9 @@ async function listen(server: GatewayServer, name: string, port: number, host: s
 
 function portTaken(what: string, port: number | undefined, error: unknown): never {
   const taken = (error as { code?: string }).code === 'EADDRINUSE';
-  throw new BootError([`${what} cannot listen on port ${port} (${taken ? 'it is in use' : (error as Error).message}); stop who uses it, or choose another port`]);
+  throw new BootError([
+    `${what} cannot listen on port ${port} (${taken ? 'it is in use' : (error as Error).message}); stop who uses it, or choose another port`,
+  ]);
 }
 
 function fail(error: unknown): never {
@@ -225,7 +287,11 @@ function fail(error: unknown): never {
 }
 
 async function postAlert(platform: Platform, webhook: string, alert: unknown, id: string): Promise<void> {
-  const response = await platform.http.fetch(webhook, { method: 'POST', headers: { 'content-type': 'application/json', 'idempotency-key': id }, body: JSON.stringify(alert) });
+  const response = await platform.http.fetch(webhook, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': id },
+    body: JSON.stringify(alert),
+  });
   if (response.status >= 300) throw new RametError('Unavailable', `the alert webhook answered ${response.status}`);
 }
 

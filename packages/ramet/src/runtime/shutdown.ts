@@ -34,7 +34,10 @@ export async function shutDown(parts: RunningParts, drainDelayMs: number): Promi
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
   for (const server of parts.servers) server.drain();
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
-  const background = Promise.allSettled([...parts.consumers.map((consumer) => consumer.stop()), ...parts.services.map((hosted) => hosted.stop())]);
+  const background = Promise.allSettled([
+    ...parts.consumers.map((consumer) => consumer.stop()),
+    ...parts.services.map((hosted) => hosted.stop()),
+  ]);
   const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
   while (parts.servers.some((server) => server.inFlight > 0) && platform.clock.monoNow() < giveUpMono) await platform.timers.sleep(LOOK_MS);
   await Promise.allSettled(parts.servers.map((server) => server.close()));

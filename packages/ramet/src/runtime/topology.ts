@@ -19,4 +19,8 @@ export interface Topology {
 }
 
 /** Declares a topology. The profile with one process is the modular monolith. */
-export const topology = (d: { services: Topology['services']; gateways?: Topology['gateways']; profiles: Topology['profiles'] }): Topology => ({ gateways: {}, ...d });
+export const topology = (d: {
+  services: Topology['services'];
+  gateways?: Topology['gateways'];
+  profiles: Topology['profiles'];
+}): Topology => ({ gateways: {}, ...d });

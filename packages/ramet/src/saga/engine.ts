@@ -87,7 +87,10 @@ export class SagaEngine {
 
   /** A command of this process has committed the start of a saga. */
   started(id: string): void {
-    if (this.#stopping || this.#runs.size >= RUNS_MAX) return this.#claiming.wake();
+    if (this.#stopping || this.#runs.size >= RUNS_MAX) {
+      this.#claiming.wake();
+      return;
+    }
     this.#begin(id).catch((error: unknown) =>
       this.#options.log.warn({ err: error, sagaId: id }, 'a saga could not begin; it is found again by its lease'),
     );

@@ -138,7 +138,12 @@ export class Run {
     if (platform.clock.monoNow() - this.#confirmedMono > (LEASE_MS * 2) / 3) await this.save({});
     const startedMono = platform.clock.monoNow();
     const reply = await this.environment.call(invocation, this.saga, options);
-    this.environment.onStep?.(this.saga.type, `${invocation.service}.${invocation.operation}`, reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code, platform.clock.monoNow() - startedMono);
+    this.environment.onStep?.(
+      this.saga.type,
+      `${invocation.service}.${invocation.operation}`,
+      reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code,
+      platform.clock.monoNow() - startedMono,
+    );
     const after = platform.point('saga.called');
     if (after) await after;
     return reply;

@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { type AdminOptions, ask, CliError } from './client.ts';
+import { deadLetterList, sagaDetail, sagaList } from './render.ts';
+
+const program = new Command('ramet')
+  .description('Watches and operates a running Ramet process over its admin interface')
+  .option('--admin <url>', 'address of the admin interface', `http://127.0.0.1:${process.env['ADMIN_PORT'] || 3001}`)
+  .option('--token-file <file>', 'file with its token', join(process.env['DATA_DIR'] || '.data', 'admin.token'))
+  .option('--json', 'print what the process answered, as JSON');
+
+const options = () => program.opts<AdminOptions & { json?: boolean }>();
+const print = (answer: unknown, render: (answer: any) => string): void => {
+  process.stdout.write(`${options().json ? JSON.stringify(answer, null, 2) : render(answer)}\n`);
+};
+
+const saga = program.command('saga').description('sagas: what they did, and what a person has to decide');
+saga
+  .command('list')
+  .description('the newest sagas')
+  .option('--attention', 'only those that wait for a person')
+  .option('--state <state>', 'only those in this state, such as COMPENSATING')
+  .option('--limit <n>', 'how many', '50')
+  .action(async (filter: { attention?: boolean; state?: string; limit: string }) => {
+    const query = new URLSearchParams({
+      limit: filter.limit,
+      ...(filter.attention ? { attention: 'true' } : {}),
+      ...(filter.state ? { state: filter.state } : {}),
+    });
+    print(await ask(options(), `/sagas?${query}`), (answer) => sagaList(answer.items));
+  });
+saga
+  .command('show <sagaId>')
+  .description('one saga with its steps and its log')
+  .action(async (id: string) => print(await ask(options(), `/sagas/${encodeURIComponent(id)}`), sagaDetail));
+
+const act = async (id: string, action: object) =>
+  print(await ask(options(), `/sagas/${encodeURIComponent(id)}/actions`, action), sagaDetail);
+const reason = () => new Option('--reason <text>', 'why: written to the log of the saga').makeOptionMandatory();
+const step = () => new Option('--step <name>', 'the step, as `ramet saga show` names it').makeOptionMandatory();
+saga
+  .command('retry <sagaId>')
+  .description('try the failed undos again; run the program of a diverged saga again')
+  .action((id: string) => act(id, { kind: 'retry' }));
+saga
+  .command('resolve <sagaId>')
+  .description('say what became of a step: absent (its effect is not there any more) or applied (it is there: undo it)')
+  .addOption(step())
+  .addOption(new Option('--effect <effect>', 'what you found').choices(['applied', 'absent']).makeOptionMandatory())
+  .addOption(reason())
+  .action((id: string, given: { step: string; effect: string; reason: string }) => act(id, { kind: 'resolve', ...given }));
+saga
+  .command('skip <sagaId>')
+  .description('leave the effect of a step as it is, for good')
+  .addOption(step())
+  .addOption(reason())
+  .action((id: string, given: { step: string; reason: string }) => act(id, { kind: 'skip', ...given }));
+saga
+  .command('compensate <sagaId>')
+  .description('undo a diverged saga')
+  .addOption(reason())
+  .action((id: string, given: { reason: string }) => act(id, { kind: 'compensate', ...given }));
+saga
+  .command('cancel <sagaId>')
+  .description('ask a running saga to stop and undo itself')
+  .addOption(reason())
+  .action((id: string, given: { reason: string }) => act(id, { kind: 'cancel', ...given }));
+
+const letters = program.command('dead-letters').description('events that a subscriber could not handle');
+letters.command('list').action(async () => print(await ask(options(), '/dead-letters'), (answer) => deadLetterList(answer.items)));
+for (const how of ['replay', 'discard'] as const) {
+  letters
+    .command(`${how} <letterId>`)
+    .description(
+      how === 'replay' ? 'handle it again, then those that wait behind it' : 'leave it out, and go on with those that wait behind it',
+    )
+    .action(async (id: string) =>
+      print(await ask(options(), `/dead-letters/${encodeURIComponent(id)}/${how}`, {}), (answer) => `${how}ed for ${answer.subscriber}`),
+    );
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CliError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,299 @@
+import { describe, expect, test } from 'vitest';
+import { operate, showSaga } from '../saga/index.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.ts';
+import { Flights, Hotels, newWorld, Trips } from './fixtures/travel.ts';
+
+const settled = (state: { state: string }) => ['confirmed', 'dropped'].includes(state.state);
+
+async function sagaOf({ runtime }: Travelling, tripId: string) {
+  const { store, masker } = runtime.services.get('trips') as NonNullable<ReturnType<typeof runtime.services.get>>;
+  const row = await store.reader.get<{ id: string }>('select id from ramet_sagas where business_key = ?', tripId);
+  return showSaga(store, masker, row?.id ?? '');
+}
+
+const ended = (t: Travelling, tripId: string) =>
+  eventually(
+    () => sagaOf(t, tripId),
+    (saga) => !['RUNNING', 'COMPENSATING'].includes(saga.state),
+    20_000,
+  );
+
+const act = (t: Travelling, sagaId: string, action: Parameters<typeof operate>[4]) => {
+  const { store, engine } = t.runtime.services.get('trips') as NonNullable<ReturnType<typeof t.runtime.services.get>>;
+  const resolver: Parameters<typeof operate>[1] = (_saga, undo, step) =>
+    (t.runtime.services.get(undo.service) as { dispatcher: { call: Function } }).dispatcher.call(
+      undo.operation,
+      undo.input,
+      {
+        caller: { kind: 'service', subject: 'trips', scopes: [] },
+        trace: { correlationId: 'c', traceparent: 'x' },
+        depth: 0,
+        timeoutMs: 1_000,
+        step,
+      },
+      { signal: new AbortController().signal },
+    );
+  return operate(store, resolver, sagaId, 'ann', action).then(() => engine?.poke());
+};
+
+describe('a saga', () => {
+  test('completes, and its record reads as the guides have it', async () => {
+    using folder = temporaryFolder();
+    await using t = await startTravel(folder.path);
+    const trips = t.runtime.client(Trips);
+    await trips.plan({ tripId: 'a' });
+    await eventually(
+      () => trips.state({ tripId: 'a' }),
+      (state) => state.state === 'confirmed',
+    );
+    const saga = await ended(t, 'a');
+    expect(saga).toMatchObject({
+      saga: 'plan-trip',
+      key: 'a',
+      status: 'completed',
+      state: 'COMPLETED',
+      completedSteps: ['accept', 'book hotel', 'buy flight', 'confirm'],
+      compensatedSteps: [],
+    });
+    expect(saga.context.results).toEqual({ 'book hotel': { room: 7 }, 'buy flight': { ticket: 'T-a' } });
+    expect(saga.log.map((entry) => entry.became)).toEqual([
+      'RUNNING',
+      'STARTED',
+      'OK',
+      'STARTED',
+      'OK',
+      'STARTED',
+      'OK',
+      'STARTED',
+      'OK',
+      'COMPLETED',
+    ]);
+    await eventually(
+      () => trips.state({ tripId: 'a' }),
+      (state) => state.heard === 1,
+    );
+  });
+
+  test('undoes in reverse what it did when a step is refused, and nothing else', async () => {
+    using folder = temporaryFolder();
+    await using t = await startTravel(folder.path);
+    const trips = t.runtime.client(Trips);
+    await trips.plan({ tripId: 'grounded-b' });
+    expect(await eventually(() => trips.state({ tripId: 'grounded-b' }), settled)).toMatchObject({ state: 'dropped', reason: 'NoSeat' });
+    const saga = await ended(t, 'grounded-b');
+    expect(saga).toMatchObject({
+      status: 'failed',
+      state: 'COMPENSATED',
+      failureReason: 'NoSeat',
+      compensatedSteps: ['accept', 'book hotel'],
+    });
+    expect(saga.log.filter((entry) => entry.became === 'COMPENSATED').map((entry) => entry.step)).toEqual([
+      'book hotel',
+      'accept',
+      undefined,
+    ]);
+    expect(t.world.calls).not.toContain('flights.refund');
+    expect((await t.runtime.client(Hotels).booked({})).cancelled).toEqual(['grounded-b']);
+  });
+
+  test('starts once however often it is started', async () => {
+    using folder = temporaryFolder();
+    await using t = await startTravel(folder.path);
+    const trips = t.runtime.client(Trips);
+    const answers = await Promise.all([
+      trips.plan({ tripId: 'c' }, { key: 'k' }),
+      trips.plan({ tripId: 'c' }, { key: 'k' }),
+      trips.plan({ tripId: 'c' }, { key: 'k' }),
+    ]);
+    expect(answers).toEqual([{ tripId: 'c' }, { tripId: 'c' }, { tripId: 'c' }]);
+    await eventually(() => trips.state({ tripId: 'c' }), settled);
+    const rows = await t.runtime.services.get('trips')?.store.reader.all('select id from ramet_sagas');
+    expect(rows).toHaveLength(1);
+    expect(t.world.calls.filter((call) => call === 'hotels.book')).toHaveLength(1);
+  });
+
+  test('undoes a step whose answer never came although it took effect', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    // The airline issues the ticket, and every answer, the look-up's too, gets lost until the deadline has passed.
+    let lost = true;
+    world.hook = (name) => {
+      if (lost && (name === 'flights.performed' || name === 'flights.lookup')) throw new Error('the line is dead');
+    };
+    await using t = await startTravel(folder.path, { world });
+    const trips = t.runtime.client(Trips);
+    await trips.plan({ tripId: 'd' });
+    await eventually(
+      () => sagaOf(t, 'd'),
+      (saga) => saga.state === 'COMPENSATING',
+      20_000,
+    );
+    expect([...world.tickets.values()]).toEqual(['issued']);
+    lost = false;
+    const saga = await ended(t, 'd');
+    expect(saga.state).toBe('COMPENSATED');
+    expect(saga.steps.find((step) => step.name === 'buy flight')).toMatchObject({
+      state: 'UNKNOWN',
+      compensation: { state: 'COMPENSATED' },
+    });
+    expect([...world.tickets.values()]).toEqual(['refunded']);
+    expect(world.calls.filter((call) => call === 'flights.refund')).toHaveLength(1);
+  });
+
+  test('leaves a tombstone, so that a request that arrives after its undo has no effect', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    const held: (() => void)[] = [];
+    world.hook = (name) => (name === 'hotels.book' ? new Promise<void>((resolve) => held.push(resolve)) : undefined);
+    await using t = await startTravel(folder.path, { world });
+    await t.runtime.client(Trips).plan({ tripId: 'e' });
+    const saga = await ended(t, 'e');
+    expect(saga.state).toBe('COMPENSATED');
+    expect(saga.steps.find((step) => step.name === 'book hotel')).toMatchObject({
+      state: 'UNKNOWN',
+      compensation: { state: 'COMPENSATED' },
+    });
+    // Only now do the requests of all attempts get through.
+    expect(held.length).toBeGreaterThan(0);
+    for (const release of held) release();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await t.runtime.client(Hotels).booked({})).toEqual({ trips: [], cancelled: [] });
+  });
+
+  test('takes a cancellation at its next step, and refuses it after the pivot', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    let release = () => {};
+    world.hook = (name) => (name === 'flights.perform' ? new Promise<void>((resolve) => (release = resolve)) : undefined);
+    await using t = await startTravel(folder.path, { world });
+    const trips = t.runtime.client(Trips);
+    await trips.plan({ tripId: 'f' });
+    await eventually(() => world.calls.includes('flights.perform'));
+    expect(await trips.cancel({ tripId: 'f' })).toEqual({ answer: 'accepted' });
+    release();
+    expect(await eventually(() => trips.state({ tripId: 'f' }), settled)).toMatchObject({ state: 'dropped', reason: 'changed my mind' });
+    expect((await ended(t, 'f')).compensatedSteps).toEqual(['accept', 'book hotel', 'buy flight']);
+    expect([...world.tickets.values()]).toEqual(['refunded']);
+    world.hook = () => {};
+    await trips.plan({ tripId: 'g' });
+    await eventually(() => trips.state({ tripId: 'g' }), settled);
+    expect(await trips.cancel({ tripId: 'g' })).toEqual({ answer: 'refused' });
+  });
+});
+
+describe('an undo that fails', () => {
+  const failing = async (folder: string) => {
+    const world = newWorld();
+    world.hook = (name) => {
+      if (name === 'hotels.cancel') throw new Error('the hotel has burnt down');
+    };
+    const t = await startTravel(folder, { world });
+    await t.runtime.client(Trips).plan({ tripId: 'grounded-h' });
+    const saga = await ended(t, 'grounded-h');
+    return { t, world, saga };
+  };
+
+  test('is tried three times, raises one alert, and does not keep the others from being undone', async () => {
+    using folder = temporaryFolder();
+    const { t, world, saga } = await failing(folder.path);
+    await using _t = t;
+    expect(saga).toMatchObject({ state: 'COMPENSATION_FAILED', status: 'compensating', compensatedSteps: ['accept'] });
+    expect(saga.steps.find((step) => step.name === 'book hotel')?.compensation).toMatchObject({ state: 'COMP_FAILED', attempts: 3 });
+    expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(3);
+    const alerts = await t.runtime.services
+      .get('trips')
+      ?.store.reader.all("select event_id from ramet_outbox where event = 'trips.SagaNeedsAttention'");
+    expect(alerts).toEqual([{ event_id: `${saga.sagaId}:book hotel:alert:3` }]);
+    expect(t.lines.filter((line) => line.includes('its undo failed 3 times'))).toHaveLength(1);
+  });
+
+  test('is tried again when the operator says retry', async () => {
+    using folder = temporaryFolder();
+    const { t, world, saga } = await failing(folder.path);
+    await using _t = t;
+    world.hook = () => {};
+    await act(t, saga.sagaId, { kind: 'retry' });
+    const after = await ended(t, 'grounded-h');
+    expect(after).toMatchObject({ state: 'COMPENSATED', status: 'failed' });
+    expect((await t.runtime.client(Hotels).booked({})).cancelled).toEqual(['grounded-h']);
+    expect(after.log.some((entry) => entry.actor === 'ann' && entry.detail === 'retry')).toBe(true);
+    await expect(act(t, saga.sagaId, { kind: 'retry' })).rejects.toMatchObject({ code: 'ActionRefused' });
+  });
+
+  test('is done by hand when the operator resolves it as absent', async () => {
+    using folder = temporaryFolder();
+    const { t, world, saga } = await failing(folder.path);
+    await using _t = t;
+    await act(t, saga.sagaId, { kind: 'resolve', step: 'book hotel', effect: 'absent', reason: 'called them' });
+    expect(await ended(t, 'grounded-h')).toMatchObject({ state: 'COMPENSATED', compensatedSteps: ['accept', 'book hotel'] });
+    expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(3);
+  });
+
+  test('is tried again when the operator resolves it as applied', async () => {
+    using folder = temporaryFolder();
+    const { t, world, saga } = await failing(folder.path);
+    await using _t = t;
+    world.hook = () => {};
+    await act(t, saga.sagaId, { kind: 'resolve', step: 'book hotel', effect: 'applied', reason: 'the room is still ours' });
+    expect((await ended(t, 'grounded-h')).state).toBe('COMPENSATED');
+    expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(4);
+  });
+
+  test('stays as it is when the operator skips it, and asks nobody any more', async () => {
+    using folder = temporaryFolder();
+    const { t, saga } = await failing(folder.path);
+    await using _t = t;
+    await expect(act(t, saga.sagaId, { kind: 'skip', step: 'accept', reason: 'no' })).rejects.toMatchObject({ code: 'ActionRefused' });
+    await act(t, saga.sagaId, { kind: 'skip', step: 'book hotel', reason: 'they keep the money' });
+    const after = await ended(t, 'grounded-h');
+    expect(after).toMatchObject({ state: 'COMPENSATION_FAILED', status: 'failed' });
+    expect(after.attention).toBeUndefined();
+  });
+});
+
+describe('a saga between two owners', () => {
+  test('goes on with the new owner, and the old one, when it wakes, can write nothing', async () => {
+    using folder = temporaryFolder();
+    // The first owner falls asleep right after the hotel answered, with its lease running out.
+    const { realPlatform } = await import('../platform/index.ts');
+    const platform = realPlatform();
+    let wake = () => {};
+    let asleep = false;
+    let calls = 0;
+    const sleepy = {
+      ...platform,
+      point: (site: string) => {
+        if (site !== 'saga.called' || ++calls !== 2) return undefined;
+        asleep = true;
+        return new Promise<void>((resolve) => (wake = resolve));
+      },
+    };
+    const world = newWorld();
+    await using first = await startTravel(folder.path, { world, platform: sleepy, exclusive: false });
+    await first.runtime.client(Trips).plan({ tripId: 'i' });
+    await eventually(() => asleep);
+    // A sleeping process renews nothing: its lease is over.
+    const store = first.runtime.services.get('trips')?.store;
+    await store?.write((tx) => tx.run('update ramet_sagas set lease_until = 0'));
+    await using second = await startTravel(folder.path, { world, exclusive: false });
+    await eventually(() => second.runtime.client(Trips).state({ tripId: 'i' }), settled, 20_000);
+    const saga = await ended(second, 'i');
+    expect(saga).toMatchObject({ state: 'COMPLETED', epoch: 2 });
+    wake();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const after = await sagaOf(second, 'i');
+    expect(after.log).toEqual(saga.log);
+    expect(world.calls.filter((call) => call === 'flights.perform')).toHaveLength(1);
+    expect([...world.tickets.values()]).toEqual(['issued']);
+  });
+});
+
+test('an effect that was refused for certain is recorded and not performed again', async () => {
+  using folder = temporaryFolder();
+  await using t = await startTravel(folder.path);
+  const flights = t.runtime.client(Flights);
+  expect(await flights.buy.try({ tripId: 'grounded-j' }, { key: 'k' })).toMatchObject({ ok: false, error: 'NoSeat' });
+  expect(await flights.buy.try({ tripId: 'grounded-j' }, { key: 'k' })).toMatchObject({ ok: false, error: 'NoSeat' });
+  expect(t.world.calls.filter((call) => call === 'flights.perform')).toHaveLength(1);
+  await expect(flights.buy({ tripId: 'other' }, { key: 'k' })).rejects.toMatchObject({ code: 'IdempotencyKeyReused' });
+});

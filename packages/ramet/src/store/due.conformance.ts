@@ -1,0 +1,180 @@
+import { expect } from 'vitest';
+import { RametError } from '../errors/index.ts';
+import type { Case } from '../platform/cases.conformance.ts';
+import type { OnStore, StoreFixture } from './fixture.conformance.ts';
+import { type DueHandler, DueWorker, type Store, schedule, type Tx } from './index.ts';
+
+interface Failed {
+  readonly error: unknown;
+  readonly attempt: number;
+}
+
+function worker({ platform }: StoreFixture, store: Store, handler: DueHandler): { due: DueWorker; failed: Failed[] } {
+  const failed: Failed[] = [];
+  const due = new DueWorker({
+    store,
+    platform,
+    handlers: new Map([['note', handler]]),
+    onError: (error, { attempt }) => failed.push({ error, attempt }),
+  });
+  return { due, failed };
+}
+
+const later = (tx: Tx, id: string, afterMs = 0, payload: unknown = { id }) => schedule(tx, { id, kind: 'note', afterMs, payload });
+
+async function until({ platform }: StoreFixture, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadlineMono = platform.clock.monoNow() + 10_000;
+  while (!(await condition())) {
+    if (platform.clock.monoNow() > deadlineMono) throw new Error('it did not happen within 10 s');
+    await platform.timers.sleep(2);
+  }
+}
+const left = async (store: Store): Promise<number> => (await store.reader.all('select id from ramet_timers')).length;
+
+/** Cases about work that is due at a moment. */
+export function dueCases(it: Case, onStore: OnStore): void {
+  it(
+    'does due work in the order in which it is due, once, with its payload',
+    onStore(async (fixture) => {
+      const { store, platform } = fixture;
+      const done: unknown[] = [];
+      const startedMono = platform.clock.monoNow();
+      let lateMs = 0;
+      const { due, failed } = worker(fixture, store, async (payload, { id }) => {
+        done.push([id, payload]);
+        if (id === 'd') lateMs = platform.clock.monoNow() - startedMono;
+      });
+      await store.write(async (tx) => {
+        await later(tx, 'd', 120, null);
+        await later(tx, 'c', 40, undefined);
+        await later(tx, 'a', 0, { text: 'ü' });
+        await later(tx, 'b', 20, [1]);
+      });
+      due.start();
+      await until(fixture, async () => (await left(store)) === 0);
+      await due.stop();
+      expect(done).toEqual([
+        ['a', { text: 'ü' }],
+        ['b', [1]],
+        ['c', null],
+        ['d', null],
+      ]);
+      expect(lateMs).toBeGreaterThan(100);
+      expect(failed).toEqual([]);
+    }),
+  );
+
+  it(
+    'schedules one id once, and only with its transaction',
+    onStore(async (fixture) => {
+      const { store } = fixture;
+      const done: unknown[] = [];
+      const { due } = worker(fixture, store, async (payload) => void done.push(payload));
+      await store.write((tx) => later(tx, 'a', 0, 1));
+      await store.write((tx) => later(tx, 'a', 0, 2));
+      const rolledBack = store.write(async (tx) => {
+        await later(tx, 'b');
+        throw new Error('rolled back');
+      });
+      await expect(rolledBack).rejects.toThrow('rolled back');
+      due.start();
+      await until(fixture, async () => (await left(store)) === 0);
+      await due.stop();
+      expect(done).toEqual([1]);
+    }),
+  );
+
+  it(
+    'tries failed work again with growing pauses, and tells of each failure',
+    onStore(async (fixture) => {
+      const { store, platform } = fixture;
+      const startsMono: number[] = [];
+      const { due, failed } = worker(fixture, store, async (_, { attempt }) => {
+        startsMono.push(platform.clock.monoNow());
+        if (attempt < 3) throw new Error(`attempt ${attempt}`);
+      });
+      await store.write((tx) => later(tx, 'a'));
+      due.start();
+      await until(fixture, async () => (await left(store)) === 0);
+      await due.stop();
+      expect(failed.map(({ error, attempt }) => [(error as Error).message, attempt])).toEqual([
+        ['attempt 1', 1],
+        ['attempt 2', 2],
+      ]);
+      const pausesMs = startsMono.slice(1).map((start, i) => start - (startsMono[i] as number));
+      expect(pausesMs[0]).toBeGreaterThan(95);
+      expect(pausesMs[1]).toBeGreaterThan(195);
+    }),
+  );
+
+  it(
+    'counts an attempt before it begins, and takes up what was under way when the process ended',
+    onStore(async (fixture) => {
+      const { store, open, capabilities } = fixture;
+      await store.write((tx) => later(tx, 'a'));
+      const dying = worker(fixture, store, () => new Promise(() => {}));
+      dying.due.start();
+      await until(fixture, async () => (await store.reader.get('select id from ramet_timers where attempts = 1')) !== undefined);
+      let again = store;
+      if (!capabilities.shared) {
+        await store.close();
+        again = await open();
+      } else await store.write((tx) => tx.run('update ramet_timers set lease_until = 0'));
+      const attempts: number[] = [];
+      const { due } = worker(fixture, again, async (_, { attempt }) => void attempts.push(attempt));
+      due.start();
+      await until(fixture, async () => (await left(again)) === 0);
+      await due.stop();
+      expect(attempts).toEqual([2]);
+    }),
+  );
+
+  it(
+    'does not let slow work hold up other work',
+    onStore(async (fixture) => {
+      const { store } = fixture;
+      const done: string[] = [];
+      let release: ((value: unknown) => void) | undefined;
+      const { due } = worker(fixture, store, async (_, { id }) => {
+        if (id === 'slow')
+          await new Promise((resolve) => {
+            release = resolve;
+          });
+        done.push(id);
+      });
+      await store.write((tx) => later(tx, 'slow'));
+      due.start();
+      await until(fixture, () => release !== undefined);
+      await store.write((tx) => later(tx, 'quick', 10));
+      due.wake();
+      await until(fixture, () => done.includes('quick'));
+      const stopping = due.stop().then(() => done.push('stopped'));
+      release?.(undefined);
+      await stopping;
+      expect(done).toEqual(['quick', 'slow', 'stopped']);
+    }),
+  );
+
+  it(
+    'waits while the store is away, instead of asking it without pause',
+    onStore(async (fixture) => {
+      const { store, platform } = fixture;
+      let away = false;
+      const flaky: Store = {
+        ...store,
+        write: (work, options) => (away ? Promise.reject(new RametError('StoreUnavailable')) : store.write(work, options)),
+      };
+      const done: string[] = [];
+      const { due, failed } = worker(fixture, flaky, async (_, { id }) => void done.push(id));
+      await store.write((tx) => later(tx, 'a'));
+      away = true;
+      due.start();
+      await platform.timers.sleep(150);
+      away = false;
+      await until(fixture, () => done.length > 0);
+      await due.stop();
+      expect(failed.length).toBeGreaterThan(0);
+      expect(failed.length).toBeLessThan(5);
+    }),
+  );
+}

@@ -1,0 +1,444 @@
+import { sql } from 'kysely';
+import { expect } from 'vitest';
+import type { Case } from '../platform/cases.conformance.ts';
+import type { OnStore } from './fixture.conformance.ts';
+import type { Store, StoreCapabilities, Tx } from './index.ts';
+
+const insert = (tx: Tx, id: string, n = 0) => tx.run('insert into things (id, n) values (?, ?)', id, n);
+const ids = async (store: Store): Promise<string[]> =>
+  (await store.reader.all<{ id: string }>('select id from things order by id')).map((row) => row.id);
+const code = (expected: string) => expect.objectContaining({ code: expected });
+
+/** Cases about one transaction and about those it shares a commit with. */
+export function transactionCases(it: Case, onStore: OnStore, capabilities: StoreCapabilities): void {
+  it(
+    'keeps all of a transaction or nothing',
+    onStore(async ({ store }) => {
+      await store.write(async (tx) => {
+        await insert(tx, 'a');
+        await insert(tx, 'b');
+      });
+      const failing = store.write(async (tx) => {
+        await insert(tx, 'c');
+        await insert(tx, 'a');
+      });
+      await expect(failing).rejects.toThrow();
+      expect(await ids(store)).toEqual(['a', 'b']);
+    }),
+  );
+
+  it(
+    'throws exactly what the handler threw, and answers what it answered',
+    onStore(async ({ store }) => {
+      const error = new Error('no stock');
+      await expect(
+        store.write(async (tx) => {
+          await insert(tx, 'a');
+          throw error;
+        }),
+      ).rejects.toBe(error);
+      await expect(
+        store.write(() => {
+          throw error;
+        }),
+      ).rejects.toBe(error);
+      expect(await store.write(() => 7)).toBe(7);
+      expect(await store.write(async () => undefined)).toBe(undefined);
+      expect(await ids(store)).toEqual([]);
+    }),
+  );
+
+  it(
+    'undoes a savepoint that throws and goes on with the transaction',
+    onStore(async ({ store }) => {
+      await store.write(async (tx) => {
+        await insert(tx, 'before');
+        const error = new Error('inner');
+        await expect(
+          tx.savepoint(async () => {
+            await insert(tx, 'undone');
+            await tx.savepoint(() => insert(tx, 'undone with its parent'));
+            throw error;
+          }),
+        ).rejects.toBe(error);
+        expect(await tx.savepoint(async () => insert(tx, 'kept'))).toBe(1);
+        await tx.savepoint(async () => {
+          await insert(tx, 'kept too');
+          await tx
+            .savepoint(async () => {
+              await insert(tx, 'undone alone');
+              throw error;
+            })
+            .catch(() => {});
+        });
+      });
+      expect(await ids(store)).toEqual(['before', 'kept', 'kept too']);
+    }),
+  );
+
+  it(
+    'lets nobody see a transaction before its commit',
+    onStore(async ({ store, platform }) => {
+      await store.write(async (tx) => {
+        await insert(tx, 'a');
+        expect(await tx.get('select id from things')).toEqual({ id: 'a' });
+        await platform.timers.sleep(5);
+        expect(await ids(store)).toEqual([]);
+      });
+      expect(await ids(store)).toEqual(['a']);
+    }),
+  );
+
+  it(
+    'sends no answer, error or afterCommit away before the commit',
+    onStore(async ({ store, platform }) => {
+      const seen: string[][] = [];
+      const look = async () => void seen.push(await ids(store));
+      const first = store
+        .write(async (tx) => {
+          await insert(tx, 'a');
+          tx.afterCommit(() => void look());
+        })
+        .then(look);
+      const second = store
+        .write(async (tx) => {
+          const rests = (await tx.all<{ id: string }>('select id from things')).map((row) => row.id);
+          throw new Error(rests.join());
+        })
+        .catch(async (error: Error) => {
+          if (error.message !== '') expect(await ids(store)).toContain(error.message);
+        });
+      const third = store.write(async (tx) => {
+        await insert(tx, 'b');
+        await platform.timers.sleep(20);
+      });
+      await Promise.all([first, second, third]);
+      expect(seen.length).toBe(2);
+      for (const rows of seen) expect(rows).toContain('a');
+    }),
+  );
+
+  it(
+    'calls afterCommit once, in order, and never after a rollback',
+    onStore(async ({ store }) => {
+      const calls: string[] = [];
+      await Promise.allSettled(
+        [1, 2, 3, 4].map((n) =>
+          store.write(async (tx) => {
+            tx.afterCommit(() => calls.push(`${n}a`));
+            await insert(tx, `${n}`);
+            tx.afterCommit(() => calls.push(`${n}b`));
+            if (n % 2 === 0) throw new Error('rolled back');
+          }),
+        ),
+      );
+      expect(calls.toSorted()).toEqual(['1a', '1b', '3a', '3b']);
+      expect(calls.indexOf('1a')).toBeLessThan(calls.indexOf('1b'));
+    }),
+  );
+
+  it(
+    'is not harmed by an afterCommit that throws',
+    onStore(async ({ store, warnings }) => {
+      const called: string[] = [];
+      const answers = await Promise.allSettled([
+        store.write(async (tx) => {
+          await insert(tx, 'a');
+          tx.afterCommit(() => {
+            throw new Error('a listener of somebody');
+          });
+          tx.afterCommit(() => called.push('a'));
+        }),
+        store.write(async (tx) => {
+          await insert(tx, 'b');
+          tx.afterCommit(() => called.push('b'));
+        }),
+      ]);
+      expect(answers.map((answer) => answer.status)).toEqual(['fulfilled', 'fulfilled']);
+      expect(called).toEqual(['a', 'b']);
+      expect(warnings).toHaveLength(1);
+      await store.write((tx) => insert(tx, 'c'));
+      expect(await ids(store)).toEqual(['a', 'b', 'c']);
+    }),
+  );
+
+  it(
+    'lands many writes that are under way at once',
+    onStore(async ({ store, platform }) => {
+      const batches: number[] = [];
+      let open = false;
+      const counted = (tx: Tx) =>
+        tx.afterCommit(() => {
+          if (!open) {
+            open = true;
+            batches.push(0);
+            queueMicrotask(() => {
+              open = false;
+            });
+          }
+          batches[batches.length - 1] = (batches.at(-1) as number) + 1;
+        });
+      await Promise.all(
+        Array.from({ length: 200 }, (_, i) =>
+          store.write(async (tx) => {
+            counted(tx);
+            await insert(tx, `${i}`, i);
+            if (i % 7 === 0) await platform.timers.yield();
+          }),
+        ),
+      );
+      const row = await store.reader.get<{ count: number; sum: number }>('select count(*) as count, sum(n) as sum from things');
+      expect([Number(row?.count), Number(row?.sum)]).toEqual([200, 19_900]);
+      expect(Math.max(...batches)).toBeLessThanOrEqual(capabilities.sharedCommits);
+      if (capabilities.sharedCommits > 1) expect(batches.length).toBeLessThan(200 / (capabilities.sharedCommits / 2));
+    }),
+  );
+
+  it(
+    'keeps increments that race for one row',
+    onStore(async ({ store, platform }) => {
+      await store.write((tx) => insert(tx, 'counter'));
+      await Promise.all(
+        Array.from({ length: 50 }, () =>
+          store.write(async (tx) => {
+            const row = await tx.get<{ n: number }>("update things set n = n + 1 where id = 'counter' returning n");
+            await platform.timers.yield();
+            await tx.run("update things set note = ? where id = 'counter'", String(row?.n));
+          }),
+        ),
+      );
+      expect(await store.reader.get('select n, note from things')).toEqual({ n: 50, note: '50' });
+    }),
+  );
+
+  it(
+    'does not harm the neighbours of a handler that fails',
+    onStore(async ({ store, platform }) => {
+      const results = await Promise.allSettled(
+        Array.from({ length: 12 }, (_, i) =>
+          store.write(async (tx) => {
+            await insert(tx, `${i}`);
+            await platform.timers.yield();
+            if (i % 3 === 1) throw new Error(`handler ${i}`);
+            if (i % 3 === 2) await insert(tx, `${i}`);
+            return i;
+          }),
+        ),
+      );
+      results.forEach((result, i) => {
+        if (i % 3 === 0) expect(result).toEqual({ status: 'fulfilled', value: i });
+        else expect(result.status).toBe('rejected');
+      });
+      expect(await ids(store)).toEqual(['0', '3', '6', '9']);
+    }),
+  );
+
+  it(
+    'lets no handler end the transaction itself',
+    onStore(async ({ store }) => {
+      const results = await Promise.allSettled([
+        store.write((tx) => insert(tx, 'neighbour')),
+        ...['commit', ' ROLLBACK', '-- why not\nend', 'begin', '/* ; */ savepoint mine', 'release job'].map((statement) =>
+          store.write(async (tx) => {
+            await insert(tx, statement);
+            await sql.raw(statement).execute(tx.db);
+          }),
+        ),
+      ]);
+      expect(results.map((result) => result.status)).toEqual(['fulfilled', ...Array.from({ length: 6 }, () => 'rejected')]);
+      expect(await ids(store)).toEqual(['neighbour']);
+    }),
+  );
+
+  it(
+    'runs a lone transaction whose COMMIT fails into StoreUnavailable, with nothing written',
+    onStore(async ({ store, failNextCommit }) => {
+      failNextCommit();
+      let committed = 0;
+      await expect(
+        store.write(async (tx) => {
+          tx.afterCommit(() => committed++);
+          await insert(tx, 'a');
+        }),
+      ).rejects.toEqual(code('StoreUnavailable'));
+      expect([committed, await ids(store)]).toEqual([0, []]);
+      await store.write((tx) => insert(tx, 'b'));
+      expect(await ids(store)).toEqual(['b']);
+    }),
+  );
+
+  it(
+    'runs everybody again alone, or refuses with nothing written, when a COMMIT fails',
+    onStore(async ({ store, failNextCommit }) => {
+      failNextCommit();
+      const committed: number[] = [];
+      const runs = [0, 0, 0, 0, 0, 0];
+      const results = await Promise.allSettled(
+        runs.map((_, i) =>
+          store.write(async (tx) => {
+            runs[i] = (runs[i] as number) + 1;
+            tx.afterCommit(() => committed.push(i));
+            await insert(tx, `${i}`);
+            if (i === 3) throw new Error('of its own');
+          }),
+        ),
+      );
+      const landed = results.flatMap((result, i) => (result.status === 'fulfilled' ? [i] : []));
+      expect(await ids(store)).toEqual(landed.map(String));
+      expect(committed).toEqual(landed);
+      results.forEach((result, i) => {
+        if (result.status === 'rejected' && i !== 3) expect(result.reason).toEqual(code('StoreUnavailable'));
+      });
+      expect(results[3]).toMatchObject({ status: 'rejected' });
+      expect(Math.max(...runs)).toBeLessThanOrEqual(2);
+      if (capabilities.sharedCommits > 1) expect(landed).toEqual([0, 1, 2, 4, 5]);
+    }),
+  );
+
+  it(
+    'closes the handle of a handler when it returns',
+    onStore(async ({ store, platform }) => {
+      let kept: Tx | undefined;
+      await store.write((tx) => {
+        kept = tx;
+      });
+      const late = kept as unknown as Tx;
+      const refused = code('TransactionClosed');
+      const neighbour = store.write(async (tx) => {
+        await insert(tx, 'neighbour');
+        await platform.timers.sleep(10);
+      });
+      await platform.timers.yield();
+      await expect(late.db.insertInto('things').values({ id: 'late' }).execute()).rejects.toEqual(refused);
+      await expect(late.run("insert into things (id) values ('late')")).rejects.toEqual(refused);
+      await expect(late.get('select 1')).rejects.toEqual(refused);
+      await expect(late.savepoint(() => {})).rejects.toEqual(refused);
+      await neighbour;
+      expect(await ids(store)).toEqual(['neighbour']);
+    }),
+  );
+
+  it(
+    'closes only the handler’s own statements when it is sealed',
+    onStore(async ({ store }) => {
+      await store.write(async (tx) => {
+        await tx.db.insertInto('things').values({ id: 'a' }).execute();
+        await tx.seal();
+        await expect(tx.db.insertInto('things').values({ id: 'late' }).execute()).rejects.toEqual(code('TransactionClosed'));
+        await insert(tx, 'of the framework');
+      });
+      expect(await ids(store)).toEqual(['a', 'of the framework']);
+    }),
+  );
+
+  it(
+    'waits for the statements that a handler issued and did not await',
+    onStore(async ({ store }) => {
+      await store.write((tx) => {
+        void tx.db.insertInto('things').values({ id: 'a' }).execute();
+        void tx.db.insertInto('things').values({ id: 'b' }).execute();
+      });
+      expect(await ids(store)).toEqual(['a', 'b']);
+    }),
+  );
+
+  it(
+    'takes the transaction from a handler that idles in it, and spares its neighbours',
+    onStore(async ({ store, platform, warnings }) => {
+      let woken: ((value: unknown) => void) | undefined;
+      let afterwards: Promise<unknown> | undefined;
+      const before = store.write((tx) => insert(tx, 'before'));
+      const idle = store.write(
+        async (tx) => {
+          await insert(tx, 'idle');
+          await new Promise((resolve) => {
+            woken = resolve;
+          });
+          afterwards = insert(tx, 'zombie');
+          await afterwards;
+        },
+        { name: 'orders.dream' },
+      );
+      const after = store.write((tx) => insert(tx, 'after'));
+      const startedMono = platform.clock.monoNow();
+      await expect(idle).rejects.toEqual(code('TransactionIdle'));
+      expect(platform.clock.monoNow() - startedMono).toBeGreaterThan(900);
+      await Promise.all([before, after]);
+      woken?.(undefined);
+      await platform.timers.yield();
+      await expect(afterwards).rejects.toEqual(code('TransactionClosed'));
+      expect(await ids(store)).toEqual(['after', 'before']);
+      expect(warnings).toEqual([expect.objectContaining({ handler: 'orders.dream' })]);
+    }),
+  );
+
+  it(
+    'takes the transaction from a handler that left a stream of rows open',
+    onStore(async ({ store }) => {
+      await store.write((tx) => insert(tx, 'a'));
+      const forgetful = store.write(async (tx) => {
+        await tx.db.selectFrom('things').selectAll().stream().next();
+      });
+      const neighbour = store.write((tx) => insert(tx, 'b'));
+      await expect(forgetful).rejects.toEqual(code('TransactionIdle'));
+      await neighbour;
+      expect(await ids(store)).toEqual(['a', 'b']);
+    }),
+  );
+
+  it(
+    'leaves the event loop room during a long row of writes',
+    onStore(async ({ store, platform }) => {
+      let turned = false;
+      void platform.timers.sleep(10).then(() => {
+        turned = true;
+      });
+      let writes = 0;
+      while (!turned && writes < 5_000) {
+        await store.write((tx) => tx.run("update things set n = ? where id = 'x'", ++writes));
+      }
+      expect(turned).toBe(true);
+    }),
+  );
+
+  it(
+    'gives readers no way to write',
+    onStore(async ({ store }) => {
+      await expect(store.reader.all("insert into things (id) values ('a')")).rejects.toThrow();
+      await expect(store.reader.db.insertInto('things').values({ id: 'b' }).execute()).rejects.toThrow();
+      expect(await ids(store)).toEqual([]);
+    }),
+  );
+
+  it(
+    'probes by writing',
+    onStore(async ({ store, failNextCommit }) => {
+      await store.probe();
+      expect(await store.reader.all('select id from ramet_probe')).toHaveLength(1);
+      failNextCommit();
+      await expect(store.probe()).rejects.toEqual(code('StoreUnavailable'));
+      await store.probe();
+    }),
+  );
+
+  it(
+    'finishes what was accepted when it closes, and refuses everything later',
+    onStore(async ({ store, open, platform }) => {
+      const accepted = Array.from({ length: 20 }, (_, i) =>
+        store.write(async (tx) => {
+          await platform.timers.yield();
+          await insert(tx, `${i}`);
+        }),
+      );
+      await store.close();
+      await Promise.all(accepted);
+      const refused = code('StoreUnavailable');
+      await expect(store.write(() => {})).rejects.toEqual(refused);
+      await expect(store.probe()).rejects.toEqual(refused);
+      await expect(store.reader.all('select 1')).rejects.toEqual(refused);
+      await expect(store.reader.db.selectFrom('things').selectAll().execute()).rejects.toEqual(refused);
+      await store.close();
+      expect(await ids(await open())).toHaveLength(20);
+    }),
+  );
+}

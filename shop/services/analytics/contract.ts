@@ -1,0 +1,19 @@
+import { contract, query } from 'ramet';
+import { z } from 'zod';
+
+/** What the shop sold, counted from events. */
+export const Analytics = contract('analytics', {
+  queries: {
+    summary: query({
+      input: z.object({}),
+      output: z.object({
+        placed: z.int(),
+        confirmed: z.int(),
+        cancelled: z.int(),
+        /** Captured less refunded, in cents: what orders that are still open have paid is part of it. */
+        revenue: z.int(),
+      }),
+      http: 'GET /analytics/summary',
+    }),
+  },
+});

@@ -1,0 +1,18 @@
+import { command, contract, event, failure } from 'ramet';
+import { z } from 'zod';
+
+/** The mail server has refused the mail for good. */
+const MailRefused = failure(422, z.object({ reason: z.string() }));
+const Order = z.object({ orderId: z.string(), customerId: z.string(), total: z.int() });
+
+/** What customers are told by mail: each fact once, as far as mail knows "once" (a repeat bears the same Message-ID). */
+export const Notifications = contract('notifications', {
+  commands: {
+    orderConfirmed: command({ input: Order, errors: { MailRefused } }),
+    orderCancelled: command({ input: Order.extend({ reason: z.string() }), errors: { MailRefused } }),
+  },
+  events: {
+    /** `fact` is what the customer was told of, such as `order-confirmed:ord_…`. */
+    MailSent: event(z.object({ fact: z.string(), to: z.string() }), { key: 'fact' }),
+  },
+});

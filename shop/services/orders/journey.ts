@@ -1,0 +1,70 @@
+import type { WriteContext } from 'ramet';
+import type { Orders } from './contract.ts';
+import { HISTORY, missingBeforeConfirmed } from './domain.ts';
+
+export type Status = 'pending' | 'confirmed' | 'cancelled';
+
+export interface Tables {
+  orders: {
+    order_id: string;
+    customer_id: string;
+    status: Status;
+    reason: string | null;
+    total: number;
+    lines: string;
+    placed_at: string;
+    accepted: number;
+    cancel_requested: number;
+    entries: number;
+  };
+  order_history: { order_id: string; seq: number; at: string; status: Status; what: string };
+}
+type Context = WriteContext<typeof Orders, Tables>;
+
+/*
+ * The journey of an order: every change of it is an entry of its history and an event under its id, so that whoever watches
+ * is woken. It ends when the order is settled: what is told later (an event may be slower than the saga) changes nothing.
+ */
+
+/** Adds an entry and tells of it; nothing when the order is settled. */
+export async function progress(
+  ctx: Context,
+  orderId: string,
+  what: string,
+  change: { accepted?: 1; cancel_requested?: 1 } = {},
+): Promise<void> {
+  const at = ctx.now().toISOString();
+  if (await enter(ctx, orderId, { what, at }, change)) ctx.emit.OrderProgressed({ orderId, what, at });
+}
+
+export async function confirm(ctx: Context, orderId: string): Promise<void> {
+  const history = await ctx.db.selectFrom('order_history').select('what').where('order_id', '=', orderId).execute();
+  for (const what of missingBeforeConfirmed(history.map((entry) => entry.what))) await progress(ctx, orderId, what);
+  const order = await enter(ctx, orderId, { what: HISTORY.confirmed, at: ctx.now().toISOString() }, { status: 'confirmed' });
+  if (order) ctx.emit.OrderConfirmed({ orderId, customerId: order.customer_id, lines: JSON.parse(order.lines), total: order.total });
+}
+
+export async function cancel(ctx: Context, orderId: string, reason: string): Promise<void> {
+  const what = `${HISTORY.cancelled}: ${reason}`;
+  const order = await enter(ctx, orderId, { what, at: ctx.now().toISOString() }, { status: 'cancelled', reason });
+  if (order) ctx.emit.OrderCancelled({ orderId, customerId: order.customer_id, reason, total: order.total });
+}
+
+/** Counting the entry locks the order's row, so that entries of one order never get the same number. @returns undefined when it is settled */
+async function enter(
+  { db }: Context,
+  orderId: string,
+  { what, at }: { what: string; at: string },
+  change: Partial<Pick<Tables['orders'], 'status' | 'reason' | 'accepted' | 'cancel_requested'>>,
+): Promise<{ customer_id: string; lines: string; total: number } | undefined> {
+  const order = await db
+    .updateTable('orders')
+    .set((eb) => ({ ...change, entries: eb('entries', '+', 1) }))
+    .where('order_id', '=', orderId)
+    .where('status', '=', 'pending')
+    .returning(['entries', 'status', 'customer_id', 'lines', 'total'])
+    .executeTakeFirst();
+  if (!order) return undefined;
+  await db.insertInto('order_history').values({ order_id: orderId, seq: order.entries, at, status: order.status, what }).execute();
+  return order;
+}
