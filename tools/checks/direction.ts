@@ -60,7 +60,9 @@ function inFramework(from: string, to: string, imported: Import, adapters: reado
   }
   const home = adapterAround(from, adapters);
   const foreign = adapterAround(to, adapters);
-  if (foreign !== undefined && foreign !== home) {
+  // The runtime joins everything: within one process there is one transport, and it is the runtime that lays it.
+  const laid = headOf(from) === 'runtime' && foreign === `${FRAMEWORK}rpc/local`;
+  if (foreign !== undefined && foreign !== home && !laid) {
     return {
       message: `only a composition root (a topology, a test) imports an adapter, here ${foreign.slice(FRAMEWORK.length)}`,
       instead: `import the port, ${headOf(to)}/index.ts, and be given the adapter`,

@@ -38,7 +38,7 @@ export function isCode(path: string): boolean {
 
 /** Tests, type tests, conformance suites, simulations and benchmarks: what is not shipped. */
 export function isTest(path: string): boolean {
-  return /\.(test|test-d|conformance|simulation|bench)\.ts$/.test(path) || /(^|\/)conformance\.ts$/.test(path);
+  return /\.(test|test-d|conformance|simulation|bench|fixture)\.ts$/.test(path) || /(^|\/)conformance\.ts$/.test(path);
 }
 
 export function lineAt(text: string, offset: number): number {

@@ -50,7 +50,6 @@ export const HISTORY = {
   shipmentCancelled: 'shipment cancelled',
   cancelRequested: 'cancellation requested',
   confirmed: 'confirmed',
-  cancelled: 'cancelled',
 } as const;
 
 const BEFORE_CONFIRMED = [HISTORY.stockReserved, HISTORY.paymentCaptured, HISTORY.shipmentBooked];

@@ -1,6 +1,6 @@
 import type { WriteContext } from 'ramet';
 import type { Orders } from './contract.ts';
-import { HISTORY, missingBeforeConfirmed } from './domain.ts';
+import { CANCELLED_BY_CUSTOMER, HISTORY, missingBeforeConfirmed } from './domain.ts';
 
 export type Status = 'pending' | 'confirmed' | 'cancelled';
 
@@ -45,7 +45,7 @@ export async function confirm(ctx: Context, orderId: string): Promise<void> {
 }
 
 export async function cancel(ctx: Context, orderId: string, reason: string): Promise<void> {
-  const what = `${HISTORY.cancelled}: ${reason}`;
+  const what = reason === CANCELLED_BY_CUSTOMER ? reason : `cancelled: ${reason}`;
   const order = await enter(ctx, orderId, { what, at: ctx.now().toISOString() }, { status: 'cancelled', reason });
   if (order) ctx.emit.OrderCancelled({ orderId, customerId: order.customer_id, reason, total: order.total });
 }

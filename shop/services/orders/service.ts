@@ -76,14 +76,14 @@ export default service(Orders, {
   },
 
   queries: {
-    async get({ orderId, wait }, { db, caller, fail, changes, now }) {
+    async get({ orderId, wait }, { db, caller, fail, changes, now, signal }) {
       const untilMs = now().getTime() + wait * 1_000;
       // Followed from before the first look, so that no change falls between looking and waiting.
       const change = wait > 0 ? changes(orderId) : undefined;
       for (;;) {
         const order = await read(db, orderId);
         if (!order || !owns(caller, order)) throw fail.NotFound({ orderId });
-        if (order.status !== 'pending' || !change || now().getTime() >= untilMs) return order;
+        if (order.status !== 'pending' || !change || now().getTime() >= untilMs || signal.aborted) return order;
         await change.next();
       }
     },

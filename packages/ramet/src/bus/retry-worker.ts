@@ -26,7 +26,7 @@ export class RetryWorker {
   constructor(options: ConsumerOptions, policy: RetryPolicy) {
     this.#options = options;
     this.#policy = policy;
-    this.#loop = new Periodic(options.platform, () => this.#round());
+    this.#loop = new Periodic(options.platform, () => this.#round(), options.onError);
   }
 
   start(): void {

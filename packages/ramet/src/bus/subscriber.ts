@@ -14,6 +14,8 @@ export interface ConsumerOptions {
   readonly subscriber: string;
   readonly handlers: ReadonlyMap<string, EventHandler>;
   readonly retry?: RetryPolicy;
+  /** Told when the background work failed; it is tried again. */
+  readonly onError?: (error: unknown) => void;
   readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure) => void;
 }
 

@@ -6,7 +6,7 @@ import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
 import { Answer } from './answer.ts';
 import { clientAddressReader, limitKey } from './client-address.ts';
 import type { GatewayDefinition, Limit } from './gateway.ts';
-import { bearerToken, correlationId, idempotencyKey, preferredWaitMs } from './headers.ts';
+import { bearerToken, correlationId, idempotencyKey, preferredWaitMs, problemHeaders, rateLimitHeaders } from './headers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { type Authenticator, createAuthenticator } from './jwt.ts';
 import { parseQuery } from './query-string.ts';
@@ -88,18 +88,24 @@ export function createGateway(
           traceparent: request.headers.get('traceparent'),
         });
         let pattern = '(none)';
+        let scope: string | undefined;
         const rateHeaders: Record<string, string> = {};
         try {
           const matched = router.match(request.method, request.segments);
           if (!matched) throw new RametError('NotFound');
           if ('allowed' in matched)
-            return refusal(new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`), trace, pattern, {
-              allow: matched.allowed.join(', '),
-            });
+            return refusal(
+              new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`),
+              trace,
+              pattern,
+              {},
+              { allowed: matched.allowed },
+            );
           const { route, params } = matched;
           pattern = route.pattern;
           const client = limitKey(addressOf({ socketAddress: request.socketAddress, forwardedFor: forwarded(request) }));
           const caller = await authenticate(route, request, client);
+          if ('scope' in route.access) scope = route.access.scope;
           if ('scope' in route.access && !caller.scopes.includes(route.access.scope))
             throw new RametError('Forbidden', `The token lacks the scope '${route.access.scope}'`);
           const principal = caller.kind === 'user' ? `user ${caller.subject}` : client;
@@ -114,7 +120,7 @@ export function createGateway(
         } catch (error) {
           if (!(error instanceof RametError) && !(error instanceof DeclaredError))
             log.error({ err: error, route: pattern, correlationId: trace.correlationId }, 'a route failed');
-          return refusal(error, trace, pattern, rateHeaders);
+          return refusal(error, trace, pattern, rateHeaders, scope === undefined ? {} : { scope });
         }
       },
     },
@@ -153,9 +159,7 @@ const forwarded = (request: CanonicalRequest): string[] => {
 /** @throws RametError TooManyRequests */
 function limit(limiter: RateLimiter, key: string, headers: Record<string, string> = {}): void {
   const decision = limiter.take(key);
-  headers['ratelimit-limit'] = String(decision.limit);
-  headers['ratelimit-remaining'] = String(decision.remaining);
-  headers['ratelimit-reset'] = String(Math.ceil(decision.resetMs / 1_000));
+  Object.assign(headers, rateLimitHeaders(decision));
   if (!decision.allowed) throw new RametError('TooManyRequests', undefined, { retryAfterMs: decision.retryAfterMs });
 }
 
@@ -295,16 +299,19 @@ async function opened(route: OperationRoute, input: unknown, origin: CallOrigin)
 }
 
 /** A refusal as problem+json. */
-export function refusal(error: unknown, trace: Trace, route: string, headers: Readonly<Record<string, string>> = {}): GatewayResponse {
+export function refusal(
+  error: unknown,
+  trace: Trace,
+  route: string,
+  headers: Readonly<Record<string, string>> = {},
+  details: { allowed?: readonly string[]; scope?: string } = {},
+): GatewayResponse {
   const problem = problemOf(error, trace.correlationId);
-  const more: Record<string, string> = {};
-  if (problem.code === 'MissingToken') more['www-authenticate'] = 'Bearer';
-  if (problem.code === 'InvalidToken') more['www-authenticate'] = 'Bearer error="invalid_token"';
   const retryAfterMs = error instanceof RametError ? error.retryAfterMs : undefined;
-  if (retryAfterMs !== undefined) more['retry-after'] = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
   return {
+    // 499 is what we call it when the client has gone; whoever is still there is told to come back.
     status: problem.status === 499 ? 503 : problem.status,
-    headers: { ...headers, ...more, 'content-type': 'application/problem+json' },
+    headers: { ...headers, ...problemHeaders(problem, { retryAfterMs, ...details }) },
     route,
     correlationId: trace.correlationId,
     body: JSON.stringify(problem),

@@ -29,40 +29,6 @@ export function preferredWaitMs(prefer: string | undefined): number | undefined 
   return undefined;
 }
 
-export interface TraceParent {
-  /** 32 lower-case hexadecimal digits. */
-  readonly traceId: string;
-  /** The caller's span: 16 lower-case hexadecimal digits. */
-  readonly parentId: string;
-  readonly sampled: boolean;
-}
-
-/**
- * Reads `traceparent` (W3C Trace Context). What does not fit exactly is undefined, and a new trace begins.
- * A version that we do not know may have more after its flags; version 00 may not.
- */
-export function parseTraceParent(text: string | undefined): TraceParent | undefined {
-  const match = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[\x21-\x7e]{0,200})?$/.exec(text ?? '');
-  if (!match) return undefined;
-  const [, version, traceId, parentId, flags, more] = match as unknown as [string, string, string, string, string, string | undefined];
-  if (version === 'ff' || (version === '00' && more !== undefined) || /^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined;
-  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
-}
-
-/** `tracestate` when it is well-formed (W3C Trace Context), has at most 32 members and at most 512 characters; undefined otherwise. */
-export function validTraceState(text: string | undefined): string | undefined {
-  if (text === undefined || text.length > 512) return undefined;
-  const members = text
-    .split(',')
-    .map((member) => member.trim())
-    .filter((member) => member !== '');
-  const keys = new Set(members.map((member) => member.split('=', 1)[0]));
-  const wellFormed = members.every((member) =>
-    /^[a-z0-9][a-z0-9_\-*/]{0,240}(?:@[a-z][a-z0-9_\-*/]{0,13})?=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/.test(member),
-  );
-  return wellFormed && members.length > 0 && members.length <= 32 && keys.size === members.length ? text : undefined;
-}
-
 export type BearerToken =
   | { readonly kind: 'missing' }
   | { readonly kind: 'malformed' }

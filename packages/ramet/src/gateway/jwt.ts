@@ -117,17 +117,17 @@ function headerOf(token: string, algorithm: string, type: string): { kid: string
 class KeySet {
   readonly #platform: Platform;
   readonly #algorithm: string;
-  readonly #fetch: () => Promise<unknown>;
+  readonly #request: () => Promise<unknown>;
   #keys = new Map<string, CryptoKey | Uint8Array>();
   #fetchedMono = Number.NEGATIVE_INFINITY;
   #nextMono = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #fetching: Promise<void> | undefined;
 
-  constructor(platform: Platform, algorithm: string, fetch: () => Promise<unknown>) {
+  constructor(platform: Platform, algorithm: string, request: () => Promise<unknown>) {
     this.#platform = platform;
     this.#algorithm = algorithm;
-    this.#fetch = fetch;
+    this.#request = request;
   }
 
   async get(kid: string): Promise<CryptoKey | Uint8Array | undefined> {
@@ -153,7 +153,7 @@ class KeySet {
   async #load(): Promise<void> {
     const { clock } = this.#platform;
     try {
-      const set = (await this.#fetch()) as { keys?: readonly JWK[] };
+      const set = (await this.#request()) as { keys?: readonly JWK[] };
       const keys = new Map<string, CryptoKey | Uint8Array>();
       for (const jwk of (set.keys ?? []).slice(0, 100)) {
         if (

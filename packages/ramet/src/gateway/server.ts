@@ -155,7 +155,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     void reply
       .code(response.status)
       .headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store', ...response.headers, 'x-correlation-id': response.correlationId });
-    if ('body' in response) return reply.send(request.raw.method === 'HEAD' ? '' : response.body);
+    if ('body' in response) return reply.send(Buffer.from(request.raw.method === 'HEAD' ? '' : response.body)); // text would be given a charset, which JSON types do not have
     void reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
     return reply.send(Readable.from(serverSentEvents(platform, response.events, log, response.correlationId), { objectMode: false }));
   }

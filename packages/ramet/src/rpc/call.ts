@@ -12,6 +12,8 @@ export interface CallMeta {
   readonly depth: number;
   /** The idempotency key of a client's request. */
   readonly key?: string;
+  /** Whoever calls comes again until it is done: an effect has no deadline then. */
+  readonly durable?: boolean;
   /** Set by the saga engine only. */
   readonly step?: StepMeta;
 }

@@ -18,6 +18,7 @@ export interface CallOptions {
 export interface EdgeOptions extends CallOptions {
   readonly timeoutMs?: number;
   readonly step?: StepMeta;
+  readonly durable?: boolean;
 }
 
 type Called = Pick<Operation, 'kind' | 'service' | 'name'>;
@@ -112,6 +113,7 @@ export class Edge {
           timeoutMs: Math.max(0, deadlineMono - this.#platform.clock.monoNow()),
           ...(options.key === undefined ? {} : { key: options.key }),
           ...(options.step === undefined ? {} : { step: options.step }),
+          ...(options.durable ? { durable: true } : {}),
         };
         return await new Promise<Reply>((resolve) => {
           settle = resolve;

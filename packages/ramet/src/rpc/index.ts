@@ -3,7 +3,6 @@ export {
   type Cancellation,
   type Dispatcher,
   declared,
-  errorOf,
   type Fault,
   fault,
   type Reply,

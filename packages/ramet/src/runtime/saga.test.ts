@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { operate, showSaga } from '../saga/index.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.ts';
-import { Flights, Hotels, newWorld, Trips } from './fixtures/travel.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
+import { Flights, Hotels, newWorld, Trips } from './fixtures/travel.fixture.ts';
 
 const settled = (state: { state: string }) => ['confirmed', 'dropped'].includes(state.state);
 

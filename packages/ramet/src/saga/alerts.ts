@@ -3,7 +3,7 @@ import { schedule, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 
 /** The name of the event that every service with sagas publishes when one of them needs a person. */
-export const ATTENTION_EVENT = 'SagaNeedsAttention';
+const ATTENTION_EVENT = 'SagaNeedsAttention';
 /** The kind of due work that posts an alert to the webhook. */
 export const ALERT_WORK = 'alert';
 

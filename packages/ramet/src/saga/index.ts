@@ -1,4 +1,4 @@
-export { ALERT_WORK, type Alert, type AlertSink, ATTENTION_EVENT } from './alerts.ts';
+export { ALERT_WORK, type Alert, type AlertSink } from './alerts.ts';
 export { SagaEngine, type SagaEngineOptions } from './engine.ts';
 export type { SagaState } from './journal.ts';
 export { type OperatorAction, operate } from './operator.ts';

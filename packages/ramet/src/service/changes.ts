@@ -4,6 +4,11 @@ import type { Changes } from './types.ts';
 /** The net under a hint that was lost, because another process committed. */
 const NET_MS = 1_000;
 
+/** What a reader follows, until it leaves. */
+export interface Following extends Changes {
+  leave(): void;
+}
+
 /** Tells waiting queries and streams of commits, by the key of their events. */
 export class ChangeHub {
   readonly #platform: Platform;
@@ -17,8 +22,8 @@ export class ChangeHub {
     for (const key of keys) for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();
   }
 
-  /** Follows one key until `signal` aborts. */
-  follow(key: string, signal: () => AbortSignal): Changes {
+  /** Follows one key until `leave` or the signal. */
+  follow(key: string, end: AbortSignal): Following {
     let changed = false;
     let wake: (() => void) | undefined;
     const told = () => {
@@ -30,12 +35,13 @@ export class ChangeHub {
     const leave = () => {
       waiters.delete(told);
       if (waiters.size === 0 && this.#waiting.get(key) === waiters) this.#waiting.delete(key);
+      end.removeEventListener('abort', leave);
       wake?.();
     };
-    const end = signal();
     if (end.aborted) leave();
     else end.addEventListener('abort', leave, { once: true });
     return {
+      leave,
       next: async () => {
         if (!changed && !end.aborted) {
           await new Promise<void>((resolve) => {

@@ -13,7 +13,7 @@ import {
 } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Log } from '../telemetry/index.ts';
-import type { ChangeHub } from './changes.ts';
+import type { ChangeHub, Following } from './changes.ts';
 import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
 import { answerOf, claimRequest, earlierAnswer, requestId, storeAnswer } from './requests.ts';
@@ -77,14 +77,17 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
       return reply;
     },
     async *stream(operation, raw, meta, cancellation) {
+      const followed: Following[] = [];
       try {
         const compiled = contract.operations.get(operation);
         const input = admit(contract, compiled, operation, raw, meta);
         const handler = environment.definition.queries[operation] as (input: unknown, context: unknown) => AsyncIterable<unknown>;
-        for await (const answer of handler(input, readContext(environment, compiled as CompiledOperation, meta, cancellation)))
-          yield encoded(compiled as CompiledOperation, answer);
+        const context = readContext(environment, compiled as CompiledOperation, meta, cancellation, followed);
+        for await (const answer of handler(input, context)) yield encoded(compiled as CompiledOperation, answer);
       } catch (error) {
         yield replyOfError(environment, operation, meta, error);
+      } finally {
+        for (const following of followed) following.leave();
       }
     },
   };
@@ -121,10 +124,22 @@ async function query(
   cancellation: Cancellation,
 ): Promise<Reply> {
   const handler = environment.definition.queries[compiled.operation.name] as (input: unknown, context: unknown) => unknown;
-  return encoded(compiled, await handler(input, readContext(environment, compiled, meta, cancellation)));
+  const followed: Following[] = [];
+  try {
+    return encoded(compiled, await handler(input, readContext(environment, compiled, meta, cancellation, followed)));
+  } finally {
+    for (const following of followed) following.leave();
+  }
 }
 
-function readContext(environment: DispatchEnvironment, compiled: CompiledOperation, meta: CallMeta, cancellation: Cancellation): object {
+/** The context of a handler that reads. What it follows is put into `followed`, whose owner lets go of it in the end. */
+function readContext(
+  environment: DispatchEnvironment,
+  compiled: CompiledOperation,
+  meta: CallMeta,
+  cancellation: Cancellation,
+  followed: Following[],
+): object {
   const { platform, store, clients, changes, log } = environment;
   const arrivedMono = platform.clock.monoNow();
   const origin: CallOrigin = {
@@ -151,7 +166,11 @@ function readContext(environment: DispatchEnvironment, compiled: CompiledOperati
       return cancellation.signal;
     },
     crypto: platform.crypto,
-    changes: (key: string) => changes.follow(key, () => cancellation.signal),
+    changes(key: string) {
+      const following = changes.follow(key, cancellation.signal);
+      followed.push(following);
+      return following;
+    },
   };
 }
 
@@ -172,7 +191,15 @@ function stepCall(
     input,
     meta,
     effect: environment.effects.get(compiled.operation.name),
-    prepare: async () => twoParts?.prepare(input, readContext(environment, compiled, meta, cancellation)),
+    async prepare() {
+      if (!twoParts) return undefined;
+      const followed: Following[] = [];
+      try {
+        return await twoParts.prepare(input, readContext(environment, compiled, meta, cancellation, followed));
+      } finally {
+        for (const following of followed) following.leave();
+      }
+    },
     async run(tx, given, origin, preparation, undoing) {
       const work = environment.unitOfWork(tx, {
         caller: origin.caller,
@@ -229,7 +256,6 @@ async function effectRequest(
   const id = clientKey === undefined ? undefined : requestId(platform, call.compiled, caller, clientKey, call.input);
   const key = id ? `req:${id.operation}:${id.principal}:${id.key}` : `req:${Buffer.from(platform.random.bytes(16)).toString('hex')}`;
   if (id) await earlierAnswer(store.reader, id);
-  const durable = clientKey?.startsWith('cmd_') && caller.kind === 'service';
   const refused = await runner.begin(
     key,
     effect,
@@ -237,7 +263,7 @@ async function effectRequest(
     { caller, trace },
     {
       epoch: 0,
-      notAfterMs: durable ? undefined : EFFECT_DEADLINE_MS,
+      notAfterMs: call.meta.durable ? undefined : EFFECT_DEADLINE_MS,
       within: async (tx) => {
         if (id && !(await claimRequest(tx, id))) await earlierAnswer(tx, id);
         return undefined;

@@ -165,6 +165,7 @@ export class EffectRunner {
   async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, failed: Drive['failed']): Promise<void> {
     const { platform, store, log } = this.#environment;
     if (!counted && !(await store.write((tx) => countAttempt(tx, row), { name: `${compiled.compiled.fullName} attempt` }))) return;
+    const attempt = counted ? row.attempt : row.attempt + 1;
     await this.#point('effect.perform');
     try {
       const outcome = await this.#outside(row, compiled, (request, context) => compiled.effect.perform(request, context));
@@ -176,11 +177,11 @@ export class EffectRunner {
       if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
       for (const listener of failed) listener(error);
       boundLog(log, row.origin.trace).warn(
-        { err: error, effect: compiled.compiled.fullName, attempt: row.attempt },
+        { err: error, effect: compiled.compiled.fullName, attempt },
         'the outcome of an effect is not known; it is found out',
       );
       if (compiled.effect.lookup && (await this.#found(row, compiled))) return;
-      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, row.attempt), this.#stop.signal);
+      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, attempt), this.#stop.signal);
     }
   }
 

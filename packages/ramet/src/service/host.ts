@@ -191,6 +191,7 @@ function consumerOf(
     store,
     subscriber: name,
     handlers,
+    onError: (error) => log.warn({ err: error }, 'events that failed could not be taken up again; it is tried later'),
     onOutcome: (outcome, envelope, failure) => {
       observe?.event(name, envelope.type, outcome);
       const fields = { event: envelope.type, eventId: envelope.id, key: envelope.key, correlationId: envelope.correlationId };
@@ -248,7 +249,7 @@ function dueWorker({ platform, store, transport, postAlert }: HostEnvironment, s
           { kind: 'command', service: sent.service, name: sent.operation },
           sent.input,
           origin,
-          { key: id },
+          { key: id, durable: true },
         );
         if (reply.ok) return;
         if (reply.kind === 'declared' || reply.code === 'BadRequest') {

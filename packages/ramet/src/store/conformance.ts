@@ -36,10 +36,10 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       warn: (fields, message) => warnings.push({ ...fields, message }),
       fatal: (error) => fatal.push(error),
     };
-    const opened: Store[] = [];
+    const deferred: (() => Promise<void>)[] = [];
     const open = async () => {
       const store = await place.factory.open('things', environment);
-      opened.push(store);
+      deferred.push(() => store.close());
       return store;
     };
     try {
@@ -52,6 +52,7 @@ export function storeConformance(name: string, harness: StoreHarness): void {
         environment,
         warnings,
         open,
+        defer: (end) => deferred.push(end),
         failNextCommit() {
           if (!place.failNextCommit) throw new Error('the harness offers no failNextCommit(): add it, or name this case as an exception');
           place.failNextCommit();
@@ -59,7 +60,7 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       });
       if (fatal.length > 0) throw fatal[0];
     } finally {
-      for (const store of opened) await store.close();
+      for (const end of deferred.reverse()) await end();
       await place.dispose();
     }
   };

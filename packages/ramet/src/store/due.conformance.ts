@@ -6,21 +6,22 @@ import { type DueHandler, DueWorker, type Store, schedule, type Tx } from './ind
 
 interface Failed {
   readonly error: unknown;
-  readonly attempt: number;
+  readonly attempt: number | undefined;
 }
 
-function worker({ platform }: StoreFixture, store: Store, handler: DueHandler): { due: DueWorker; failed: Failed[] } {
+function worker({ platform, defer }: StoreFixture, store: Store, handler: DueHandler): { due: DueWorker; failed: Failed[] } {
   const failed: Failed[] = [];
   const due = new DueWorker({
     store,
     platform,
     handlers: new Map([['note', handler]]),
-    onError: (error, { attempt }) => failed.push({ error, attempt }),
+    onError: (error, work) => failed.push({ error, attempt: work?.attempt }),
   });
+  defer(() => due.stop());
   return { due, failed };
 }
 
-const later = (tx: Tx, id: string, afterMs = 0, payload: unknown = { id }) => schedule(tx, { id, kind: 'note', afterMs, payload });
+const later = (tx: Tx, id: string, afterMs = 0, payload?: unknown) => schedule(tx, { id, kind: 'note', afterMs, payload });
 
 async function until({ platform }: StoreFixture, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadlineMono = platform.clock.monoNow() + 10_000;
@@ -46,7 +47,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
       });
       await store.write(async (tx) => {
         await later(tx, 'd', 120, null);
-        await later(tx, 'c', 40, undefined);
+        await later(tx, 'c', 40);
         await later(tx, 'a', 0, { text: 'ü' });
         await later(tx, 'b', 20, [1]);
       });
@@ -112,9 +113,11 @@ export function dueCases(it: Case, onStore: OnStore): void {
     onStore(async (fixture) => {
       const { store, open, capabilities } = fixture;
       await store.write((tx) => later(tx, 'a'));
-      const dying = worker(fixture, store, () => new Promise(() => {}));
+      // Its handler never returns: what is deferred must not wait for it.
+      const dying = worker({ ...fixture, defer: () => {} }, store, () => new Promise(() => {}));
       dying.due.start();
       await until(fixture, async () => (await store.reader.get('select id from ramet_timers where attempts = 1')) !== undefined);
+      void dying.due.stop();
       let again = store;
       if (!capabilities.shared) {
         await store.close();

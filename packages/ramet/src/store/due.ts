@@ -16,7 +16,7 @@ export async function schedule(tx: Tx, work: DueWork): Promise<void> {
     work.id,
     work.kind,
     Math.round(work.afterMs),
-    JSON.stringify(work.payload),
+    JSON.stringify(work.payload ?? null),
   );
 }
 
@@ -33,28 +33,39 @@ interface Row {
   readonly kind: string;
   readonly payload: string;
   readonly attempts: number;
+  readonly wait: number;
 }
 
-/** Does what is due, at least once, until its handler succeeds; each attempt is counted before it begins. */
+/** Told of every failure; without `work` when nothing could be looked up at all. */
+type OnError = (error: unknown, work?: { readonly id: string; readonly kind: string; readonly attempt: number }) => void;
+
+/**
+ * Does what is due, at least once, until its handler succeeds; each attempt is counted before it begins. Work is begun in
+ * the order in which it is due, and a bounded number is under way at once.
+ */
 export class DueWorker {
   readonly #store: Store;
   readonly #platform: Platform;
   readonly #handlers: ReadonlyMap<string, DueHandler>;
-  readonly #onError: (error: unknown, work: { id: string; kind: string; attempt: number }) => void;
+  readonly #onError: OnError;
   readonly #loop: Periodic;
-  readonly #busy = new Set<string>();
+  readonly #busy = new Map<string, Promise<void>>();
 
   constructor(options: {
     store: Store;
     platform: Platform;
     handlers: ReadonlyMap<string, DueHandler>;
-    onError: (error: unknown, work: { id: string; kind: string; attempt: number }) => void;
+    onError: OnError;
   }) {
     this.#store = options.store;
     this.#platform = options.platform;
     this.#handlers = options.handlers;
     this.#onError = options.onError;
-    this.#loop = new Periodic(options.platform, () => this.#round());
+    this.#loop = new Periodic(
+      options.platform,
+      () => this.#round(),
+      (error) => this.#onError(error),
+    );
   }
 
   start(): void {
@@ -65,62 +76,75 @@ export class DueWorker {
     this.#loop.wake();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  /** Begins nothing more, and resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await Promise.all(this.#busy.values());
   }
 
   async #round(): Promise<number> {
     const kinds = [...this.#handlers.keys()];
-    const marks = kinds.map(() => '?').join(', ');
+    if (kinds.length === 0) return POLL_MS;
     // A single process takes what its predecessor left at once; where stores are shared, a lease says who works on it.
     const free = this.#store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
-    const due = await this.#store.reader.all<Row>(
-      `select id, kind, payload, attempts from ramet_timers where due_at <= ramet_now() ${free} and kind in (${marks}) order by due_at limit ?`,
+    const rows = await this.#store.reader.all<Row>(
+      `select id, kind, payload, attempts, due_at - ramet_now() as wait from ramet_timers
+       where kind in (${kinds.map(() => '?').join(', ')}) ${free} order by due_at, id limit ?`,
       ...kinds,
-      AT_ONCE,
+      AT_ONCE + this.#busy.size,
     );
-    const fresh = due.filter((row) => !this.#busy.has(row.id));
-    await Promise.all(fresh.map((row) => this.#do(row)));
-    if (fresh.length > 0) return 0;
-    const next = await this.#store.reader.get<{ wait: number | null }>(
-      `select min(due_at) - ramet_now() as wait from ramet_timers where kind in (${marks})`,
-      ...kinds,
-    );
-    return next?.wait == null ? POLL_MS : Math.max(5, Math.min(POLL_MS, Number(next.wait)));
+    for (const row of rows) {
+      if (this.#busy.has(row.id)) continue;
+      if (this.#busy.size >= AT_ONCE) break;
+      if (Number(row.wait) > 0) return Math.max(1, Math.min(POLL_MS, Number(row.wait)));
+      this.#busy.set(row.id, this.#do(row));
+    }
+    return POLL_MS;
   }
 
   async #do(row: Row): Promise<void> {
-    this.#busy.add(row.id);
     const attempt = Number(row.attempts) + 1;
+    const work = { id: row.id, kind: row.kind, attempt };
     try {
-      const mine = await this.#store.write((tx) =>
-        tx.run(
-          'update ramet_timers set attempts = ?, lease_until = ramet_now() + ? where id = ? and attempts = ?',
-          attempt,
-          LEASE_MS,
-          row.id,
-          Number(row.attempts),
-        ),
-      );
-      if (mine === 0) return;
+      if (!(await this.#begin(row, attempt))) return;
       try {
-        await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), { id: row.id, attempt });
+        await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), work);
         await this.#store.write((tx) => tx.run('delete from ramet_timers where id = ?', row.id));
       } catch (error) {
-        this.#onError(error, { id: row.id, kind: row.kind, attempt });
-        await this.#store.write((tx) =>
-          tx.run(
-            'update ramet_timers set due_at = ramet_now() + ?, lease_until = 0, last_error = ? where id = ?',
-            Math.round(steadyBackoffMs(this.#platform, BACKOFF, attempt)),
-            String(error).slice(0, 500),
-            row.id,
-          ),
-        );
+        this.#onError(error, work);
+        await this.#postpone(row.id, attempt, error);
       }
+      this.#loop.wake();
     } catch (error) {
-      this.#onError(error, { id: row.id, kind: row.kind, attempt });
+      // The store is away: it is asked again at the next round that comes by itself.
+      this.#onError(error, work);
     } finally {
       this.#busy.delete(row.id);
     }
+  }
+
+  /** Counts the attempt. @returns whether it is ours to make */
+  async #begin(row: Row, attempt: number): Promise<boolean> {
+    const mine = await this.#store.write((tx) =>
+      tx.run(
+        'update ramet_timers set attempts = ?, lease_until = ramet_now() + ? where id = ? and attempts = ?',
+        attempt,
+        LEASE_MS,
+        row.id,
+        Number(row.attempts),
+      ),
+    );
+    return mine > 0;
+  }
+
+  #postpone(id: string, attempt: number, error: unknown): Promise<number> {
+    return this.#store.write((tx) =>
+      tx.run(
+        'update ramet_timers set due_at = ramet_now() + ?, lease_until = 0, last_error = ? where id = ?',
+        Math.round(steadyBackoffMs(this.#platform, BACKOFF, attempt)),
+        String(error).slice(0, 500),
+        id,
+      ),
+    );
   }
 }

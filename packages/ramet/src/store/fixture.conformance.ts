@@ -12,6 +12,8 @@ export interface StoreFixture {
   /** Opens the same store once more: beside the first where stores are shared, after its `close` otherwise. */
   open(): Promise<Store>;
   failNextCommit(): void;
+  /** Runs `end` when the case is over, however it ended. */
+  defer(end: () => Promise<void>): void;
 }
 
 /** Runs a case on a store of its own, which has the framework's tables and `things (id, n, note)`. */

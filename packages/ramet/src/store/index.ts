@@ -1,4 +1,4 @@
 export { type DueHandler, DueWorker, schedule } from './due.ts';
-export { type Migrations, migrate, readMigrations, statementsOf } from './migrate.ts';
+export { type Migrations, migrate, readMigrations } from './migrate.ts';
 export type { Migration } from './schema.ts';
 export type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory, Tx, WriteOptions } from './store.ts';

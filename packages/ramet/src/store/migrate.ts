@@ -82,23 +82,31 @@ async function apply(tx: Tx, platform: Platform, service: string, applied: Map<s
   }
 }
 
-/** Splits SQL at its semicolons, except those inside quotes, comments and `begin … end` of triggers. */
+/** What is passed over as a whole: quotes of every kind, comments, and names behind a dot (`new.end`). Then words, and the end of a statement. */
+const TOKEN =
+  /\be'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\.\s*\w+|([a-z_]\w*)|(;)/gi;
+const COMMENTS = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;
+/** The statements that may have a body of statements. */
+const WITH_BODY = /^create (?:or replace )?(?:temp |temporary )?(?:trigger|function|procedure)\b/;
+
+/** Splits SQL at its semicolons, except those inside quotes, comments and the `begin … end` of triggers and functions. */
 export function statementsOf(sql: string): string[] {
   const statements: string[] = [];
   let start = 0;
   let depth = 0;
-  const token = /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\b(?:begin|case)\b|\bend\b|;/gi;
-  for (let match = token.exec(sql); match; match = token.exec(sql)) {
-    const text = match[0].toLowerCase();
-    if (text === 'begin' || text === 'case') depth++;
-    else if (text === 'end') depth = Math.max(0, depth - 1);
-    else if (text === ';' && depth === 0) {
+  let head = '';
+  for (const match of sql.matchAll(TOKEN)) {
+    const word = match[2]?.toLowerCase();
+    if (word !== undefined) {
+      if (head.length < 40) head += `${word} `;
+      if (word === 'begin' ? WITH_BODY.test(head) : word === 'case' && depth > 0) depth++;
+      else if (word === 'end') depth = Math.max(0, depth - 1);
+    } else if (match[3] !== undefined && depth === 0) {
       statements.push(sql.slice(start, match.index));
       start = match.index + 1;
+      head = '';
     }
   }
   statements.push(sql.slice(start));
-  return statements
-    .map((statement) => statement.trim())
-    .filter((statement) => statement.replace(/--[^\n]*|\/\*[\s\S]*?\*\//g, '').trim() !== '');
+  return statements.map((statement) => statement.trim()).filter((statement) => statement.replace(COMMENTS, '').trim() !== '');
 }

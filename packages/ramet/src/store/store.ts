@@ -51,6 +51,11 @@ export interface Reader {
   get<R>(sql: string, ...params: Param[]): Promise<R | undefined>;
 }
 
+/**
+ * What comes back is what was written: text without U+0000 (put what may have it into JSON), finite numbers (−0 comes back
+ * as 0), and whole numbers of 64 bits, of which those beyond 2^53 − 1 are written as `bigint` and read by `cast(… as text)`;
+ * read as they are, they are refused or come exactly, never rounded.
+ */
 export type Param = string | number | bigint | null | Uint8Array;
 
 /** What an adapter is able to do: read by boot, by the conformance suite, by the docs and by the console. */

@@ -1,13 +1,15 @@
 import { RametError } from '../../errors/index.ts';
 import type { StoreEnvironment, Tx, WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { fsyncFailed, translated } from './errors.ts';
+import { closed, fsyncFailed, translated } from './errors.ts';
 import { type HandlerTx, handlerTx } from './transaction.ts';
 
 /** How many transactions share a commit at most. */
 export const BATCH_MAX = 16;
 const IDLE_WARN_MS = 100;
 const IDLE_ABORT_MS = 1_000;
+/** How long writes may follow each other before timers and sockets have their turn: none of them leaves the microtask queue. */
+const TURN_MS = 10;
 
 interface Job {
   readonly work: (tx: Tx) => unknown;
@@ -30,6 +32,11 @@ export class CommitQueue {
   readonly #waiting: Job[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
+  /** Set after a failed fsync: nothing that this process writes may be called durable any more. */
+  #broken: RametError | undefined;
+  /** The next turn of the event loop, when one is awaited, and when it was asked for. */
+  #turn: Promise<void> | undefined;
+  #turnAskedMono = 0;
 
   constructor(connection: Connection, service: string, environment: StoreEnvironment) {
     this.#connection = connection;
@@ -38,7 +45,7 @@ export class CommitQueue {
   }
 
   write<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions | undefined): Promise<R> {
-    if (this.#closed) return Promise.reject(new RametError('StoreUnavailable', `The store of '${this.#service}' is closed`));
+    if (this.#closed || this.#broken) return Promise.reject(this.#broken ?? closed(this.#service));
     return new Promise<R>((resolve, reject) => {
       this.#waiting.push({ work, name: options?.name ?? this.#service, resolve: resolve as (value: unknown) => void, reject });
       this.#running ??= this.#drain();
@@ -54,78 +61,93 @@ export class CommitQueue {
   async #drain(): Promise<void> {
     // A turn of the microtask queue lets whatever was called together start together.
     await undefined;
-    while (this.#waiting.length > 0) await this.#batch();
+    while (this.#waiting.length > 0) {
+      const turn = this.#overdueTurn();
+      if (turn) await turn;
+      await this.#batch();
+      if (this.#broken) for (const job of this.#waiting.splice(0)) job.reject(this.#broken);
+    }
     this.#running = undefined;
+  }
+
+  #overdueTurn(): Promise<void> | undefined {
+    const { clock, timers } = this.#environment.platform;
+    if (this.#turn) return clock.monoNow() - this.#turnAskedMono > TURN_MS ? this.#turn : undefined;
+    this.#turnAskedMono = clock.monoNow();
+    this.#turn = timers.yield().then(() => {
+      this.#turn = undefined;
+    });
+    return undefined;
   }
 
   async #batch(): Promise<void> {
     const jobs: Job[] = [];
     const outcomes: Outcome[] = [];
-    let failure = await this.#attempt(() => this.#connection.exec('begin immediate'), 'sqlite.begin');
+    let failure = await this.#attempt('begin immediate', 'sqlite.begin');
     if (failure === undefined) {
       while (this.#waiting.length > 0 && jobs.length < BATCH_MAX) {
         const job = this.#waiting.shift() as Job;
         jobs.push(job);
-        outcomes.push(await this.#runInSavepoint(job));
+        const outcome = await this.#runInSavepoint(job);
+        outcomes.push(outcome);
         // SQLite itself ends the transaction on a full disk, and everything in it is gone.
         if (!this.#connection.db.isTransaction) {
-          failure = { error: lastError(outcomes) ?? new RametError('StoreUnavailable') };
+          failure = gone(outcome);
           break;
         }
       }
-      failure ??= await this.#attempt(() => this.#connection.exec('commit'), 'sqlite.commit');
+      failure ??= await this.#attempt('commit', 'sqlite.commit');
     } else {
       jobs.push(...this.#waiting.splice(0, BATCH_MAX));
     }
-    if (failure === undefined) return settle(jobs, outcomes);
-    this.#rollBack();
-    if (fsyncFailed(failure.error)) this.#environment.fatal(failure.error);
-    const error = translated(failure.error, this.#service);
-    if (jobs.length === 1 || outcomes.length === 0) {
+    if (failure === undefined) return this.#settle(jobs, outcomes);
+    const error = this.#giveUp(failure.error);
+    if (jobs.length === 1 || outcomes.length === 0 || this.#broken) {
       for (const job of jobs) job.reject(error);
       return;
     }
-    for (const job of jobs) await this.#alone(job);
+    for (const job of jobs) {
+      if (this.#broken) job.reject(this.#broken);
+      else await this.#alone(job);
+    }
   }
 
   async #alone(job: Job): Promise<void> {
-    let failure = await this.#attempt(() => this.#connection.exec('begin immediate'), 'sqlite.begin');
+    let failure = await this.#attempt('begin immediate', 'sqlite.begin');
     if (failure === undefined) {
       const outcome = await this.#runInSavepoint(job);
-      failure = this.#connection.db.isTransaction
-        ? await this.#attempt(() => this.#connection.exec('commit'), 'sqlite.commit')
-        : { error: outcome.ok ? new RametError('StoreUnavailable') : outcome.error };
-      if (failure === undefined) return settle([job], [outcome]);
+      failure = this.#connection.db.isTransaction ? await this.#attempt('commit', 'sqlite.commit') : gone(outcome);
+      if (failure === undefined) return this.#settle([job], [outcome]);
     }
-    this.#rollBack();
-    job.reject(translated(failure.error, this.#service));
+    job.reject(this.#giveUp(failure.error));
   }
 
   async #runInSavepoint(job: Job): Promise<Outcome> {
     const tx = handlerTx(this.#connection, this.#service);
     try {
-      this.#connection.exec('savepoint job');
+      this.#exec('savepoint job');
       const value = await this.#watched(job, tx);
-      await tx.seal();
-      this.#connection.exec('release job');
+      const lost = tx.lost();
+      if (lost) throw lost.error;
+      this.#exec('release job');
       return { ok: true, value, tx };
     } catch (error) {
       tx.end();
-      if (this.#connection.db.isTransaction) this.#connection.exec('rollback to job; release job');
-      return { ok: false, error: translated(error, this.#service) };
+      const lost = tx.lost();
+      if (this.#connection.db.isTransaction) this.#undo();
+      return { ok: false, error: lost ? lost.error : error };
     } finally {
       tx.end();
     }
   }
 
-  /** Runs the handler, and takes the transaction away from one that waits for something else than its database. */
-  async #watched(job: Job, tx: HandlerTx): Promise<unknown> {
+  /** Runs the handler to the end of its last statement, and takes the transaction away from one that waits for something else. */
+  #watched(job: Job, tx: HandlerTx): Promise<unknown> {
     const { timers } = this.#environment.platform;
-    const result = job.work(tx);
-    if (!(result instanceof Promise)) return result;
-    let seen = -1;
+    const ended = Promise.resolve(job.work(tx)).then((value) => tx.seal().then(() => value));
+    let seen = tx.statements();
     let idleMs = 0;
-    return await new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const watch = () => {
         idleMs = tx.statements() === seen ? idleMs + IDLE_WARN_MS : 0;
         seen = tx.statements();
@@ -141,7 +163,7 @@ export class CommitQueue {
         timer = timers.set(IDLE_WARN_MS, watch);
       };
       let timer = timers.set(IDLE_WARN_MS, watch);
-      result.then(
+      ended.then(
         (value) => {
           timer.cancel();
           resolve(value);
@@ -154,15 +176,45 @@ export class CommitQueue {
     });
   }
 
-  async #attempt(action: () => void, site: string): Promise<{ error: unknown } | undefined> {
+  async #attempt(statement: 'begin immediate' | 'commit', site: string): Promise<{ error: unknown } | undefined> {
     try {
       const stop = this.#environment.platform.point(site);
       if (stop) await stop;
-      action();
+      this.#connection.exec(statement);
       return undefined;
     } catch (error) {
       return { error };
     }
+  }
+
+  #exec(sql: string): void {
+    try {
+      this.#connection.exec(sql);
+    } catch (error) {
+      throw translated(error, this.#service);
+    }
+  }
+
+  /** Undoes one handler; when even that fails, the whole transaction goes, and everybody in it runs again. */
+  #undo(): void {
+    try {
+      this.#connection.exec('rollback to job; release job');
+    } catch {
+      this.#rollBack();
+    }
+  }
+
+  /** Ends a transaction that failed as a whole. @returns the error for those who were in it */
+  #giveUp(cause: unknown): unknown {
+    this.#rollBack();
+    if (!fsyncFailed(cause)) return translated(cause, this.#service);
+    // Whether it is on the disk will be seen after a restart, and only then.
+    this.#broken = new RametError('StoreUnavailable', `The store of '${this.#service}' cannot make anything durable`, {
+      cause,
+      executed: 'unknown',
+    });
+    this.#environment.fatal(cause);
+    return this.#broken;
   }
 
   #rollBack(): void {
@@ -173,18 +225,25 @@ export class CommitQueue {
       this.#environment.fatal(error);
     }
   }
+
+  #settle(jobs: readonly Job[], outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) if (outcome.ok) for (const action of outcome.tx.actions) this.#afterCommit(action);
+    outcomes.forEach((outcome, i) => {
+      const job = jobs[i] as Job;
+      if (outcome.ok) job.resolve(outcome.value);
+      else job.reject(outcome.error);
+    });
+  }
+
+  /** What was committed is committed: a listener that fails changes nothing of it. */
+  #afterCommit(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#environment.warn({ err: error }, 'a listener failed after a commit');
+    }
+  }
 }
 
-function settle(jobs: readonly Job[], outcomes: readonly Outcome[]): void {
-  for (const outcome of outcomes) if (outcome.ok) for (const action of outcome.tx.actions) action();
-  outcomes.forEach((outcome, i) => {
-    const job = jobs[i] as Job;
-    if (outcome.ok) job.resolve(outcome.value);
-    else job.reject(outcome.error);
-  });
-}
-
-function lastError(outcomes: readonly Outcome[]): unknown {
-  const last = outcomes.at(-1);
-  return last && !last.ok ? last.error : undefined;
-}
+/** Why the transaction is gone, from what came of the handler that ran when it went. */
+const gone = (outcome: Outcome): { error: unknown } => ({ error: outcome.ok ? new RametError('StoreUnavailable') : outcome.error });

@@ -4,9 +4,13 @@ import type { Platform } from '../../platform/index.ts';
 
 const STATEMENTS_MAX = 512;
 
-/** One SQLite connection with its prepared statements (the least recently used give way). Every call is synchronous. */
+/** Only the adapter begins and ends transactions: a handler that could would commit what its neighbours have half done. */
+const CONTROL = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:begin|commit|end|rollback|savepoint|release)\b/i;
+
+/** One SQLite connection with its prepared statements (the oldest give way). Every call is synchronous. */
 export interface Connection {
   readonly db: DatabaseSync;
+  /** For the adapter's own statements, which alone may begin and end transactions. */
   exec(sql: string): void;
   rows(sql: string, params: readonly unknown[]): unknown[];
   run(sql: string, params: readonly unknown[]): { changes: number; lastInsertRowid: number | bigint };
@@ -27,6 +31,8 @@ export function connect(platform: Platform, file: string, { readOnly }: { readOn
   const prepare = (sql: string) => {
     const known = statements.get(sql);
     if (known) return known;
+    if (CONTROL.test(sql))
+      throw new TypeError(`'${sql.trim()}' is the framework's to say: it begins and ends the transaction of a handler`);
     const statement = db.prepare(sql);
     const prepared = { statement, answers: statement.columns().length > 0 };
     if (statements.size >= STATEMENTS_MAX) statements.delete(statements.keys().next().value as string);
@@ -36,9 +42,8 @@ export function connect(platform: Platform, file: string, { readOnly }: { readOn
   return {
     db,
     exec: (sql) => db.exec(sql),
-    rows: (sql, params) => prepare(sql).statement.all(...(params as SQLInputValue[])),
-    run: (sql, params) =>
-      prepare(sql).statement.run(...(params as SQLInputValue[])) as { changes: number; lastInsertRowid: number | bigint },
+    rows: (sql, params) => prepare(sql).statement.all(...params.map(bindable)),
+    run: (sql, params) => prepare(sql).statement.run(...params.map(bindable)) as { changes: number; lastInsertRowid: number | bigint },
     query(sql, params) {
       const { statement, answers } = prepare(sql);
       const values = params.map(bindable);
@@ -51,9 +56,12 @@ export function connect(platform: Platform, file: string, { readOnly }: { readOn
 }
 
 function bindable(value: unknown): SQLInputValue {
+  if (typeof value === 'string') return value;
+  // node:sqlite binds every number as a real, which a text column would keep as '5.0'.
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (value === undefined || value === null) return null;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' || value instanceof Uint8Array) return value;
+  if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (typeof value === 'bigint' || value instanceof Uint8Array) return value;
   throw new TypeError(
     `a column takes text, a number, a boolean, bytes or null, not ${Object.prototype.toString.call(value)}; store a date as milliseconds and an object as JSON text`,
   );

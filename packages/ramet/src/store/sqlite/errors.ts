@@ -23,3 +23,5 @@ export function translated(error: unknown, service: string): unknown {
 }
 
 export const fsyncFailed = (error: unknown): boolean => isSqliteError(error) && FSYNC_FAILED.has(error.errcode);
+
+export const closed = (service: string): RametError => new RametError('StoreUnavailable', `The store of '${service}' is closed`);

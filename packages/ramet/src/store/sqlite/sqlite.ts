@@ -6,7 +6,7 @@ import { RametError } from '../../errors/index.ts';
 import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
 import { type Connection, connect, executorOver } from './connection.ts';
-import { translated } from './errors.ts';
+import { closed, translated } from './errors.ts';
 
 export interface SqliteOptions {
   /**
@@ -77,6 +77,12 @@ function takeLock(directory: string): DatabaseSync {
 function openStore(file: string, service: string, environment: StoreEnvironment): Store {
   const { writer, reading } = openBoth(file, service, environment);
   const queue = new CommitQueue(writer, service, environment);
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await queue.close();
+    reading.close();
+    writer.close();
+  };
   return {
     service,
     capabilities,
@@ -89,19 +95,20 @@ function openStore(file: string, service: string, environment: StoreEnvironment)
         },
         { name: 'readiness' },
       ),
-    async close() {
-      await queue.close();
-      reading.close();
-      writer.close();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }
 
 function openBoth(file: string, service: string, { platform }: StoreEnvironment): { writer: Connection; reading: Connection } {
+  let writer: Connection | undefined;
   try {
-    const writer = connect(platform, file, { readOnly: false });
+    writer = connect(platform, file, { readOnly: false });
     return { writer, reading: connect(platform, file, { readOnly: true }) };
   } catch (error) {
+    writer?.close();
     throw new RametError(
       'StoreUnwritable',
       `the store of '${service}' at '${file}' cannot be opened (${(error as Error).message}): make room, give this user write permission, or name another folder in DATA_DIR`,
@@ -115,7 +122,7 @@ function readerOver(connection: Connection, service: string): Reader {
     try {
       return execute();
     } catch (error) {
-      throw translated(error, service);
+      throw connection.db.isOpen ? translated(error, service) : closed(service);
     }
   };
   const executor = executorOver(

@@ -10,6 +10,8 @@ export interface HandlerTx extends Tx {
   readonly actions: (() => void)[];
   /** Counts statements: a handler whose count stands still idles. */
   statements(): number;
+  /** What made SQLite end the transaction by itself, if it did. */
+  lost(): { readonly error: unknown } | undefined;
   /** Ends the handle for good, framework statements included. */
   end(): void;
 }
@@ -24,15 +26,22 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
   let inFlight = 0;
   let depth = 0;
   let drained: (() => void) | undefined;
+  let lost: { readonly error: unknown } | undefined;
   const actions: (() => void)[] = [];
 
   const guarded = <R>(allowed: boolean, execute: () => R): R => {
-    if (!allowed) throw new RametError('TransactionClosed');
+    if (!allowed) throw lost ? lost.error : new RametError('TransactionClosed');
     statements++;
     try {
       return execute();
     } catch (error) {
-      throw translated(error, service);
+      const told = translated(error, service);
+      // A full disk ends the transaction; what a handler that goes on wrote now would be committed statement by statement.
+      if (!connection.db.isTransaction) {
+        state = 'ended';
+        lost = { error: told };
+      }
+      throw told;
     }
   };
   const executor: DefaultQueryExecutor = executorOver(
@@ -73,6 +82,7 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
     afterCommit: (action) => void actions.push(action),
     actions,
     statements: () => statements,
+    lost: () => lost,
     end: () => {
       state = 'ended';
     },

@@ -1,0 +1,110 @@
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { embedded } from '../bus/embedded/index.ts';
+import { command, contract, event, query } from '../contract/index.ts';
+import { expose, gateway } from '../gateway/index.ts';
+import { use } from '../rpc/index.ts';
+import { service, sql } from '../service/index.ts';
+import { sqlite } from '../store/sqlite/index.ts';
+import { startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
+import { start } from './runtime.ts';
+import { topology } from './topology.ts';
+
+test('boot tells every mistake at once, with where and what to do', async () => {
+  using folder = temporaryFolder();
+  const Elsewhere = contract('elsewhere', { events: { Happened: event(z.object({ id: z.string() }), { key: 'id' }) } });
+  const Wrong = contract('wrong', {
+    commands: { doIt: command({ input: z.object({ at: z.date() }), http: 'FETCH /it' }), forget: command({ input: z.object({}) }) },
+    queries: { ask: query({ input: z.object({}), output: z.object({ n: z.number().transform(String) }), http: 'GET /ask/{id}' }) },
+  });
+  const wrong = service(Wrong, {
+    store: sql<{}>({ migrations: { first: 'create table t (a text)' } }),
+    uses: { elsewhere: use(Elsewhere, { timeout: 'soon' as '1s', bulkhead: 0 }) },
+  }).implement({
+    commands: { doIt: async () => {} } as never,
+    queries: { ask: async () => ({ n: 1 }) },
+    reactions: (on) => [on(Elsewhere.events.Happened, () => {})],
+  });
+  const edge = gateway('edge', {
+    limit: { rate: 'often' },
+    routes: [expose(Wrong, { operations: { ask: { scope: 'x' }, forget: {} as never } })],
+  });
+  const failed = await start(
+    topology({
+      services: { wrong: async () => ({ default: wrong }), broken: () => Promise.reject(new Error('no such file')) },
+      gateways: { edge: async () => ({ default: edge }) },
+      profiles: { monolith: { store: sqlite(folder.path), bus: embedded() } },
+    }),
+    { ports: { mobile: 0 }, logLevel: 'loud' },
+  ).catch((error: unknown) => error as { problems: string[]; message: string });
+  const problems = (failed as { problems: string[] }).problems.join('\n');
+  for (const expected of [
+    "LOG_LEVEL 'loud'",
+    "service 'broken' cannot be loaded: no such file",
+    "command 'doIt': input: Date cannot be represented",
+    "http 'FETCH /it' is no route",
+    "query 'ask': output: Transforms cannot be represented",
+    'names {id}, which is not a field of the input',
+    "command 'forget' has no handler",
+    "migration 'first': name it with four digits",
+    "uses 'elsewhere', which the topology does not have",
+    "reacts to 'elsewhere.Happened', but the topology has no 'elsewhere'",
+    "'often' is no rate",
+    "exposes 'wrong.forget', which has no http route",
+    "need a token, but 'authenticate' is not set",
+    "a port is given for gateway 'mobile'",
+  ]) {
+    expect(problems).toContain(expected);
+  }
+  expect((failed as { message: string }).message).toContain('problems keep this process from starting');
+});
+
+test('an unwritable data directory keeps the process from starting and names the fix', async () => {
+  using folder = temporaryFolder();
+  writeFileSync(join(folder.path, 'file'), '');
+  await expect(startTravel(join(folder.path, 'file', 'data'))).rejects.toThrow(/cannot be written.*DATA_DIR/s);
+});
+
+test('a second process on the same data is refused, and the first one goes on', async () => {
+  using folder = temporaryFolder();
+  await using first = await startTravel(folder.path);
+  await expect(startTravel(folder.path)).rejects.toThrow(/another process uses/);
+  expect((await first.runtime.health.ready()).status).toBe(200);
+});
+
+test('a migration that was edited after it ran is refused by name', async () => {
+  using folder = temporaryFolder();
+  const Notes = contract('notes', {});
+  const open = (text: string) =>
+    start(
+      topology({
+        services: {
+          notes: async () => ({ default: service(Notes, { store: sql<{}>({ migrations: { '0001_notes': text } }) }).implement({}) }),
+        },
+        profiles: { monolith: { store: sqlite(folder.path), bus: embedded() } },
+      }),
+      { logTo: () => {} },
+    );
+  await (await open('create table notes (id text primary key)')).stop();
+  await expect(open('create table notes (id text primary key, more text)')).rejects.toThrow(
+    /'notes'.*'0001_notes' was changed after it ran/,
+  );
+});
+
+test('the admin interface wants the token of this start, from a file that only its owner can read', async () => {
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, 'data'));
+  const tokenFile = join(folder.path, 'data', 'admin.token');
+  await using t = await startTravel(join(folder.path, 'data'), { admin: { port: 0, tokenFile } });
+  const url = `http://127.0.0.1:${t.runtime.adminPort}`;
+  expect(statSync(tokenFile).mode & 0o777).toBe(0o600);
+  const token = readFileSync(tokenFile, 'utf8').trim();
+  expect((await fetch(`${url}/sagas`)).status).toBe(401);
+  expect((await fetch(`${url}/sagas`, { headers: { authorization: 'Bearer guess' } })).status).toBe(401);
+  expect((await fetch(`${url}/sagas`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+  const unknown = await fetch(`${url}/sagas/saga_x`, { headers: { authorization: `Bearer ${token}` } });
+  expect(unknown.status).toBe(404);
+  expect(await unknown.json()).toMatchObject({ code: 'UnknownSaga' });
+});
