@@ -25,6 +25,8 @@ export { type Invocation, type Saga, type SagaContext, saga } from './saga/index
 export type { Caller } from './security/index.ts';
 export {
   type Effect,
+  type EffectContext,
+  type EventInfo,
   effect,
   type Prepared,
   prepared,

@@ -28,7 +28,7 @@ export const fulfilOrder = saga('fulfil-order', {
   },
   async run({ orderId, customerId, lines, total, cardToken, shipTo }, saga) {
     const { orders, inventory, payments, shipping, notifications } = saga.use;
-    // An undo does nothing where its step never took effect, and this one's undo is what settles a cancelled order:
+    // The undo of this step is what settles a cancelled order, and an undo does nothing where its step never took effect:
     // so acceptance, which is local and cannot be refused, is not given up.
     await saga.step('accept', orders.accept({ orderId }), { undo: orders.cancel({ orderId }), deadline: '1d' });
     await inWords(saga.step('reserve stock', inventory.reserve({ orderId, lines }), { undo: inventory.release({ orderId }) }));

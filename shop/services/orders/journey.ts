@@ -13,7 +13,6 @@ export interface Tables {
     total: number;
     lines: string;
     placed_at: string;
-    accepted: number;
     cancel_requested: number;
     entries: number;
   };
@@ -27,12 +26,7 @@ type Context = WriteContext<typeof Orders, Tables>;
  */
 
 /** Adds an entry and tells of it; nothing when the order is settled. */
-export async function progress(
-  ctx: Context,
-  orderId: string,
-  what: string,
-  change: { accepted?: 1; cancel_requested?: 1 } = {},
-): Promise<void> {
+export async function progress(ctx: Context, orderId: string, what: string, change: { cancel_requested?: 1 } = {}): Promise<void> {
   const at = ctx.now().toISOString();
   if (await enter(ctx, orderId, { what, at }, change)) ctx.emit.OrderProgressed({ orderId, what, at });
 }
@@ -55,7 +49,7 @@ async function enter(
   { db }: Context,
   orderId: string,
   { what, at }: { what: string; at: string },
-  change: Partial<Pick<Tables['orders'], 'status' | 'reason' | 'accepted' | 'cancel_requested'>>,
+  change: Partial<Pick<Tables['orders'], 'status' | 'reason' | 'cancel_requested'>>,
 ): Promise<{ customer_id: string; lines: string; total: number } | undefined> {
   const order = await db
     .updateTable('orders')

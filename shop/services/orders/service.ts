@@ -40,7 +40,6 @@ export default service(Orders, {
             total,
             lines: JSON.stringify(lines),
             placed_at: at,
-            accepted: 0,
             cancel_requested: 0,
             entries: 1,
           })
@@ -58,33 +57,31 @@ export default service(Orders, {
     async requestCancel({ orderId }, ctx) {
       const order = await ctx.db
         .selectFrom('orders')
-        .select(['customer_id', 'status', 'accepted', 'cancel_requested'])
+        .select(['customer_id', 'status', 'cancel_requested'])
         .where('order_id', '=', orderId)
         .executeTakeFirst();
       if (!order || !owns(ctx.caller, order)) throw ctx.fail.NotFound({ orderId });
       if (order.status === 'cancelled') return { orderId };
       if ((await ctx.cancel(fulfilOrder, orderId, CANCELLED_BY_CUSTOMER)) === 'refused') throw ctx.fail.TooLate({ status: order.status });
-      // Before it was accepted there is nothing that the saga would undo, so it would not cancel the order.
-      if (order.accepted === 0) await cancel(ctx, orderId, CANCELLED_BY_CUSTOMER);
-      else if (order.cancel_requested === 0) await progress(ctx, orderId, HISTORY.cancelRequested, { cancel_requested: 1 });
+      if (order.cancel_requested === 0) await progress(ctx, orderId, HISTORY.cancelRequested, { cancel_requested: 1 });
       return { orderId };
     },
 
-    accept: ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.accepted, { accepted: 1 }),
+    accept: ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.accepted),
     confirm: ({ orderId }, ctx) => confirm(ctx, orderId),
     cancel: ({ orderId }, ctx) => cancel(ctx, orderId, reasonShown(ctx.undoing?.reason ?? '')),
   },
 
   queries: {
-    async get({ orderId, wait }, { db, caller, fail, changes, now, signal }) {
+    async get({ orderId, wait }, { db, caller, fail, changes, now }) {
       const untilMs = now().getTime() + wait * 1_000;
       // Followed from before the first look, so that no change falls between looking and waiting.
       const change = wait > 0 ? changes(orderId) : undefined;
-      for (;;) {
+      for (let more = true; ; ) {
         const order = await read(db, orderId);
         if (!order || !owns(caller, order)) throw fail.NotFound({ orderId });
-        if (order.status !== 'pending' || !change || now().getTime() >= untilMs || signal.aborted) return order;
-        await change.next();
+        if (order.status !== 'pending' || !change || !more || now().getTime() >= untilMs) return order;
+        more = await change.next();
       }
     },
 
@@ -103,11 +100,11 @@ export default service(Orders, {
       return rows.length > limit && last ? { items, next: last.orderId } : { items };
     },
 
-    async *watch({ orderId }, { db, caller, fail, changes, signal }) {
+    async *watch({ orderId }, { db, caller, fail, changes }) {
       const change = changes(orderId);
       const order = await db.selectFrom('orders').select('customer_id').where('order_id', '=', orderId).executeTakeFirst();
       if (!order || !owns(caller, order)) throw fail.NotFound({ orderId });
-      for (let seen = 0; !signal.aborted; await change.next()) {
+      for (let seen = 0, more = true; more; more = await change.next()) {
         const entries = await db
           .selectFrom('order_history')
           .select(['seq', 'status', 'what', 'at'])

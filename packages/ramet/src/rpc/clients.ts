@@ -130,7 +130,7 @@ function externalMaker(
       } catch (error) {
         if (error instanceof RametError) throw error;
         if (controller.signal.aborted && controller.signal.reason instanceof RametError) throw controller.signal.reason;
-        throw new RametError('Unavailable', `${declared.external} cannot be reached (${(error as Error).message})`, {
+        throw new RametError('Unavailable', `${declared.external} cannot be reached (${reasonOf(error)})`, {
           cause: error,
           executed: 'unknown',
         });
@@ -140,4 +140,10 @@ function externalMaker(
       }
     },
   });
+}
+
+/** Undici says 'fetch failed' and keeps what happened in its cause. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: Error & { code?: string } };
+  return cause ? (cause.code ?? cause.message) : message;
 }

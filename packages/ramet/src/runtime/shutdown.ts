@@ -33,6 +33,7 @@ export async function shutDown(parts: RunningParts, drainDelayMs: number): Promi
   health.setReady(false, 'shutting down');
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
   for (const server of parts.servers) server.drain();
+  for (const hosted of parts.services) hosted.endWaits();
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
   const background = Promise.allSettled([
     ...parts.consumers.map((consumer) => consumer.stop()),

@@ -170,7 +170,8 @@ async function intend(
     await run.save(kind === 'pivot' ? { pivoted: true } : {}, {
       inserts: [step],
       entries: [{ actor: 'engine', step: name, became: 'STARTED' }],
-      refuseWhenCancelled: !run.saga.pivoted,
+      // Not before the first step: its undo is how the owner learns that the saga came to nothing.
+      refuseWhenCancelled: !run.saga.pivoted && run.steps.length > 1,
     });
   } catch (error) {
     run.steps.splice(run.steps.indexOf(step), 1);

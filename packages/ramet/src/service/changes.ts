@@ -13,6 +13,7 @@ export interface Following extends Changes {
 export class ChangeHub {
   readonly #platform: Platform;
   readonly #waiting = new Map<string, Set<() => void>>();
+  #ended = false;
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -20,6 +21,12 @@ export class ChangeHub {
 
   tell(keys: readonly string[]): void {
     for (const key of keys) for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();
+  }
+
+  /** Ends every wait: the process is about to stop. */
+  end(): void {
+    this.#ended = true;
+    for (const waiters of this.#waiting.values()) for (const wake of [...waiters]) wake();
   }
 
   /** Follows one key until `leave` or the signal. */
@@ -43,7 +50,7 @@ export class ChangeHub {
     return {
       leave,
       next: async () => {
-        if (!changed && !end.aborted) {
+        if (!changed && !end.aborted && !this.#ended) {
           await new Promise<void>((resolve) => {
             const timer = this.#platform.timers.set(NET_MS, resolve);
             wake = () => {
@@ -54,6 +61,8 @@ export class ChangeHub {
           wake = undefined;
         }
         changed = false;
+        if (end.aborted) throw end.reason;
+        return !this.#ended;
       },
     };
   }

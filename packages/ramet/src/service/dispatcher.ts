@@ -67,7 +67,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
         const input = admit(contract, compiled, operation, raw, meta);
         reply = await run(compiled as CompiledOperation, input, meta, cancellation);
       } catch (error) {
-        reply = replyOfError(environment, operation, meta, error);
+        reply = replyOfError(environment, compiled, operation, meta, error);
       }
       environment.onCall?.(
         operation,
@@ -85,7 +85,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
         const context = readContext(environment, compiled as CompiledOperation, meta, cancellation, followed);
         for await (const answer of handler(input, context)) yield encoded(compiled as CompiledOperation, answer);
       } catch (error) {
-        yield replyOfError(environment, operation, meta, error);
+        yield replyOfError(environment, contract.operations.get(operation), operation, meta, error);
       } finally {
         for (const following of followed) following.leave();
       }
@@ -228,7 +228,7 @@ async function keyedRequest(
   try {
     preparation = await call.prepare();
   } catch (error) {
-    if (!(error instanceof DeclaredError)) throw error;
+    if (!declares(call.compiled, error)) throw error;
     refusal = declared(error);
   }
   return store.write(
@@ -238,7 +238,7 @@ async function keyedRequest(
         if (other?.answer) return other.answer;
         throw new RametError('ConcurrencyConflict', 'the same request is under way');
       }
-      const answer = refusal ?? (await answerOf(tx, () => call.run(tx, call.input, call.meta, preparation)));
+      const answer = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, preparation)));
       await storeAnswer(tx, id, answer);
       return answer;
     },
@@ -273,14 +273,25 @@ async function effectRequest(
   return refused ?? (await runner.answered(key)) ?? (await runner.drive(key).done);
 }
 
-function replyOfError({ contract, log }: DispatchEnvironment, operation: string, meta: CallMeta, error: unknown): Reply {
-  if (error instanceof DeclaredError) return declared(error);
+/** A declared failure of another operation, let through by a handler, is no answer of this one: its callers do not know it. */
+const declares = (compiled: CompiledOperation | undefined, error: unknown): error is DeclaredError =>
+  error instanceof DeclaredError && compiled?.errors.has(error.error) === true;
+
+function replyOfError(
+  { contract, log }: DispatchEnvironment,
+  compiled: CompiledOperation | undefined,
+  operation: string,
+  meta: CallMeta,
+  error: unknown,
+): Reply {
+  if (declares(compiled, error)) return declared(error);
+  const fullName = `${contract.contract.name}.${operation}`;
   if (error instanceof RametError) {
-    if (error.status >= 500 && error.code !== 'ShuttingDown' && error.code !== 'StoreUnavailable') {
-      boundLog(log, meta.trace).error({ err: error, operation: `${contract.contract.name}.${operation}` }, 'an operation failed');
-    }
+    // What may succeed later is told by whoever gives up on it.
+    if (error.status >= 500 && error.executed !== 'no')
+      boundLog(log, meta.trace).warn({ err: error, operation: fullName }, 'an operation failed');
     return fault(error);
   }
-  boundLog(log, meta.trace).error({ err: error, operation: `${contract.contract.name}.${operation}` }, 'a handler threw');
-  return fault(new RametError('Internal', `${contract.contract.name}.${operation} failed`, { cause: error }));
+  boundLog(log, meta.trace).error({ err: error, operation: fullName }, 'a handler threw');
+  return fault(new RametError('Internal', `${fullName} failed`, { cause: error }));
 }

@@ -101,7 +101,7 @@ export class EffectRunner {
         if (other) return { reply: other, fresh: false };
         if (!(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, ...options })))
           return { reply: undefined, fresh: false };
-        const answer = await answerOf(tx, async () => {
+        const answer = await answerOf(tx, compiled, async () => {
           const work = this.#work(tx, origin);
           const request = codec.decode(await effect.intend(input, work.context(compiled)));
           if (!request.ok)
@@ -173,7 +173,7 @@ export class EffectRunner {
       await this.#record(row, compiled, outcome);
       await this.#point('effect.recorded');
     } catch (error) {
-      if (error instanceof DeclaredError) return this.#reject(row, compiled, error);
+      if (refuses(compiled, error)) return this.#reject(row, compiled, error);
       if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
       for (const listener of failed) listener(error);
       boundLog(log, row.origin.trace).warn(
@@ -193,7 +193,7 @@ export class EffectRunner {
       await this.#record(row, compiled, outcome);
       return true;
     } catch (error) {
-      if (error instanceof DeclaredError) {
+      if (refuses(compiled, error)) {
         await this.#reject(row, compiled, error);
         return true;
       }
@@ -216,10 +216,10 @@ export class EffectRunner {
         if (outcome !== undefined) return await this.#record(row, compiled, outcome);
         const quietInMs = attemptMono + compiled.quietMs - platform.clock.monoNow();
         nothing++;
-        if (nothing > 1 && quietInMs <= 0) return await store.write((tx) => moveEffect(tx, row.key, from, 'CANCELLED'));
+        if (nothing > 1 && quietInMs <= 0) return await this.#givenUp(row, compiled);
         waitMs = Math.max(quietInMs, BACKOFF.baseMs);
       } catch (error) {
-        if (error instanceof DeclaredError) return this.#reject(row, compiled, error);
+        if (refuses(compiled, error)) return this.#reject(row, compiled, error);
         if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
         failures++;
         waitMs = steadyBackoffMs(platform, BACKOFF, failures);
@@ -267,6 +267,23 @@ export class EffectRunner {
     );
   }
 
+  /** Nothing happened, and nothing will: the service is told as of a refusal. */
+  async #givenUp(row: EffectRow, { compiled, effect }: CompiledEffect): Promise<void> {
+    await this.#environment.store.write(
+      async (tx) => {
+        const work = this.#work(tx, row.origin);
+        await moveEffect(tx, row.key, [row.state], 'CANCELLED');
+        await effect.reject?.(
+          new RametError('StepCancelled', `${compiled.fullName} was given up before it took place`),
+          work.context(compiled),
+          row.request,
+        );
+        await work.flush();
+      },
+      { name: `${compiled.fullName} is given up` },
+    );
+  }
+
   #lookUp(row: EffectRow, compiled: CompiledEffect): Promise<unknown> {
     return this.#outside(row, compiled, (request, context) => compiled.effect.lookup?.(request, context) ?? Promise.resolve(undefined));
   }
@@ -278,6 +295,7 @@ export class EffectRunner {
     const meta = { caller: row.origin.caller, trace: row.origin.trace, depth: 0 };
     const context = {
       key: row.key,
+      crypto: platform.crypto,
       log: boundLog(log, row.origin.trace),
       caller: row.origin.caller,
       now: () => new Date(platform.clock.wallNow()),
@@ -330,3 +348,7 @@ export class EffectRunner {
     return fence && replyOf(fence);
   }
 }
+
+/** Whether the other system refused for certain, in words that the contract has. */
+const refuses = ({ compiled }: CompiledEffect, error: unknown): error is DeclaredError =>
+  error instanceof DeclaredError && compiled.errors.has(error.error);

@@ -5,7 +5,7 @@ import { durationMs, newId, type Platform, SECOND } from '../platform/index.ts';
 import { type CompiledUses, compileUses, DEFAULT_POLICY, type Dispatcher, Edge, NEVER, type TransportRoutes } from '../rpc/index.ts';
 import { ALERT_WORK, type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
-import { DueWorker, type Store, type Tx } from '../store/index.ts';
+import { createRetention, DueWorker, type Store, type Tx } from '../store/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
 import { createDispatcher } from './dispatcher.ts';
@@ -47,6 +47,8 @@ export interface HostedService {
   readonly uses: CompiledUses;
   readonly masker: Masker;
   start(): void;
+  /** Ends the waits of queries and streams, so that they answer with what there is. */
+  endWaits(): void;
   /** Ends the background work; calls are still answered. */
   stop(): Promise<void>;
 }
@@ -123,6 +125,9 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     unitOfWork,
     ...(observe ? { onCall: (operation, outcome, ms) => observe.call(name, operation, outcome, ms) } : {}),
   });
+  const retention = createRetention(store, platform, (error) =>
+    log.warn({ err: error }, 'what is out of date could not be deleted; it is tried later'),
+  );
   const consumer = consumerOf(definition, environment, name, log, unitOfWork);
   return {
     name,
@@ -137,13 +142,15 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     masker: maskerOf(sagaCodecs, definition),
     start() {
       due.start();
+      retention.start();
       runner.start();
       consumer?.sink.retries.start();
       engine?.start();
     },
+    endWaits: () => changes.end(),
     async stop() {
       await engine?.stop();
-      await Promise.all([consumer?.sink.retries.stop(), due.stop(), runner.stop()]);
+      await Promise.all([consumer?.sink.retries.stop(), due.stop(), runner.stop(), retention.stop()]);
       await consumer?.sink.flush().catch(() => {});
     },
   };
@@ -221,7 +228,13 @@ function reactionHandler(
       throw new RametError('UnknownEvent', `'${envelope.type}' does not fit the schema that '${service}' knows`, { issues: data.issues });
     const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
     const work = unitOfWork(tx, { caller: serviceCaller(service, envelope.initiator), trace, cancellation: NEVER });
-    const info = { id: envelope.id, type: envelope.type, timestamp: envelope.timestamp, correlationId: envelope.correlationId };
+    const info = {
+      id: envelope.id,
+      type: envelope.type,
+      key: envelope.key,
+      timestamp: envelope.timestamp,
+      correlationId: envelope.correlationId,
+    };
     await run(data.value, Object.assign(work.context(undefined), { event: info }) as never);
     await work.flush();
   };

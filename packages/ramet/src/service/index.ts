@@ -3,6 +3,7 @@ export { service, sql } from './service.ts';
 export {
   type Changes,
   type Effect,
+  type EffectContext,
   type EventInfo,
   effect,
   type Prepared,

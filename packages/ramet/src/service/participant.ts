@@ -67,7 +67,7 @@ export class Participant {
           checkEpoch(fence, step.epoch);
           return replyOf(fence) ?? pending();
         }
-        const reply = await answerOf(tx, () => call.run(tx, call.input, call.meta, prepared));
+        const reply = await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared));
         if (!reply.ok) await setFence(tx, step.key, 'REJECTED', reply);
         else if (reply.value !== undefined) await setFence(tx, step.key, 'DONE', reply);
         return reply;
@@ -112,7 +112,9 @@ export class Participant {
       case 'DONE': {
         const result = fence.result?.ok ? fence.result.value : undefined;
         if (call.effect) return { kind: 'effect', result };
-        const reply = await answerOf(tx, () => call.run(tx, call.input, call.meta, undefined, { reason: step.reason ?? 'undone', result }));
+        const reply = await answerOf(tx, call.compiled, () =>
+          call.run(tx, call.input, call.meta, undefined, { reason: step.reason ?? 'undone', result }),
+        );
         if (reply.ok) await setFence(tx, step.key, 'UNDONE');
         return answer(reply);
       }

@@ -65,11 +65,11 @@ export async function storeAnswer(tx: Tx, id: RequestId, answer: Reply): Promise
  * Runs `work` so that a declared failure undoes what it wrote and becomes the answer; every other error undoes everything
  * and is thrown.
  */
-export async function answerOf(tx: Tx, work: () => Promise<Reply>): Promise<Reply> {
+export async function answerOf(tx: Tx, compiled: CompiledOperation, work: () => Promise<Reply>): Promise<Reply> {
   try {
     return await tx.savepoint(work);
   } catch (error) {
-    if (error instanceof DeclaredError) return declared(error);
+    if (error instanceof DeclaredError && compiled.errors.has(error.error)) return declared(error);
     throw error;
   }
 }

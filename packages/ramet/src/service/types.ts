@@ -16,6 +16,8 @@ export interface SqlStore<T> {
 /** What every handler is given. */
 export interface Base {
   readonly log: Log;
+  /** Hashes and comparisons of secrets. Those of passwords take their time: never inside a transaction. */
+  readonly crypto: Crypto;
   now(): Date;
   /** Who calls: from a verified identity, never from the body. */
   readonly caller: Caller;
@@ -28,8 +30,12 @@ export type ReadDb<T> = Pick<Kysely<T>, 'selectFrom' | 'fn' | 'case' | 'dynamic'
 
 /** Changes of one key of this service, told when they are committed. */
 export interface Changes {
-  /** Resolves at the next commit of an event with the key, at once when there was one since the last call, and after a second at the latest. */
-  next(): Promise<void>;
+  /**
+   * Resolves at the next commit of an event with the key, at once when there was one since the last call, and after a second
+   * at the latest. False says that the process is about to stop: answer with what there is.
+   * @throws the signal's reason when the caller has gone away
+   */
+  next(): Promise<boolean>;
 }
 
 /** Before the transaction, and in queries: read anywhere. */
@@ -37,8 +43,6 @@ export interface ReadContext<T, U extends Uses, O = {}> extends Base {
   readonly db: ReadDb<T>;
   readonly use: Queries<U>;
   readonly fail: Fail<O>;
-  /** Hashing that takes its time; never inside a transaction. */
-  readonly crypto: Crypto;
   /** Follows the commits of this service's events with `key`, so that a stream or a waiting query need not poll. A hint: read again after each. */
   changes(key: string): Changes;
 }
@@ -94,7 +98,10 @@ export interface Effect<I, R, WC, EC, Request, Outcome> {
   /** How long after an attempt the other system may still act on it (default 10s). */
   readonly quiet?: Duration;
   record(outcome: Outcome, ctx: WC, request: Request): Promise<R> | R;
-  /** The other system refused for certain; default: nothing. */
+  /**
+   * It certainly did not happen and will not: the other system refused (a declared failure), or it was given up before it
+   * took place (StepCancelled). Default: nothing.
+   */
   reject?(error: Error, ctx: WC, request: Request): Promise<void> | void;
 }
 export const effect = <I, R, WC, EC, Request, Outcome>(d: Effect<I, R, WC, EC, Request, Outcome>): Effect<I, R, WC, EC, Request, Outcome> =>
@@ -125,6 +132,7 @@ export type On<C, T> = <E extends EventRef<any>>(
 export interface EventInfo {
   readonly id: string;
   readonly type: string;
+  readonly key: string;
   readonly timestamp: string;
   readonly correlationId: string;
 }

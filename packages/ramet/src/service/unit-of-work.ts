@@ -66,6 +66,7 @@ export class UnitOfWork {
     const emit = this.#emitters(contract);
     return {
       db: this.#tx.db,
+      crypto: platform.crypto,
       log: boundLog(log, origin.trace),
       caller: origin.caller,
       now: () => new Date(platform.clock.wallNow()),

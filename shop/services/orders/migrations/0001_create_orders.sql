@@ -7,7 +7,6 @@ create table orders (
   -- JSON: the lines as they were sold, read as a whole only
   lines text not null,
   placed_at text not null,
-  accepted integer not null default 0,
   cancel_requested integer not null default 0,
   -- how many entries the history has: the number of the last one
   entries integer not null

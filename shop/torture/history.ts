@@ -1,0 +1,88 @@
+/** What an order is to run into, as its client planned it. */
+export type OrderKind =
+  | 'pays'
+  | 'declined'
+  | 'no funds'
+  | 'charges and drops'
+  | 'fails twice'
+  | 'answers late'
+  | 'never answers'
+  | 'undeliverable'
+  | 'out of stock';
+
+export interface OrderBody {
+  readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
+  readonly card: { readonly number: string };
+  readonly shipTo?: { readonly name: string; readonly street: string; readonly city: string; readonly country: string };
+}
+
+export interface Customer {
+  readonly email: string;
+  readonly name: string;
+  readonly userId: string;
+  readonly token: string;
+}
+
+/** One request as its client saw it. Moments are monotonic milliseconds of the torture. */
+export interface Exchange {
+  readonly client: string;
+  readonly method: string;
+  readonly path: string;
+  readonly startedMono: number;
+  /** When its last byte was handed to the operating system; undefined when it never was. */
+  readonly sentMono: number | undefined;
+  readonly endedMono: number;
+  /** Undefined when there was no answer. */
+  readonly status: number | undefined;
+  readonly body: unknown;
+  /** Why there was no answer. */
+  readonly error: string | undefined;
+}
+
+export type Answer = Pick<Exchange, 'status' | 'body' | 'endedMono'> & { readonly status: number };
+
+/** An order under one Idempotency-Key, with every answer that ever came back for it. */
+export interface Placement {
+  readonly customer: string;
+  readonly key: string;
+  readonly kind: OrderKind;
+  readonly body: OrderBody;
+  readonly answers: Answer[];
+}
+
+/** A cancellation of one order, repeated until it was answered. */
+export interface Cancellation {
+  readonly orderId: string;
+  readonly answers: Answer[];
+}
+
+/** What a customer's list of orders said when everything was settled. */
+export interface OrderView {
+  readonly customer: string;
+  readonly orderId: string;
+  readonly status: string;
+  readonly total: number;
+  readonly reason?: string;
+}
+
+/** The clients' memory of everything they asked and were told. Only ever added to. */
+export interface History {
+  readonly customers: Customer[];
+  readonly placements: Placement[];
+  readonly cancellations: Cancellation[];
+  /** The same key with another body: must have been refused. */
+  readonly misuses: { readonly key: string; readonly answer: Answer }[];
+  readonly exchanges: Exchange[];
+  readonly views: OrderView[];
+}
+
+export const newHistory = (): History => ({ customers: [], placements: [], cancellations: [], misuses: [], exchanges: [], views: [] });
+
+/** The order ids that clients were given for a key: never more than one. */
+export const orderIdsOf = (placement: Placement): string[] => [
+  ...new Set(
+    placement.answers
+      .filter((answer) => answer.status === 202)
+      .map((answer) => String((answer.body as { orderId?: string } | undefined)?.orderId)),
+  ),
+];
