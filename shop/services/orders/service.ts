@@ -121,6 +121,22 @@ export default service(Orders, {
     },
   },
 
+  gauges: {
+    active_orders_total: {
+      description: 'Orders that are neither confirmed nor cancelled',
+      read: async ({ db }) =>
+        Number(
+          (
+            await db
+              .selectFrom('orders')
+              .select((of) => of.fn.countAll().as('n'))
+              .where('status', '=', 'pending')
+              .executeTakeFirstOrThrow()
+          ).n,
+        ),
+    },
+  },
+
   reactions: (on) => [
     on(Inventory.events.StockReserved, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.stockReserved)),
     on(Inventory.events.StockReleased, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.stockReleased)),

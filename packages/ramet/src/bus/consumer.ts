@@ -1,9 +1,9 @@
-import { PermanentError, RametError } from '../errors/index.ts';
+import { PermanentError } from '../errors/index.ts';
 import { steadyBackoffMs } from '../platform/index.ts';
 import type { Batch, Delivery, Sink } from './bus.ts';
 import type { Envelope } from './envelope.ts';
 import { KeyLanes } from './lanes.ts';
-import { deadLetter, failureOf, isBlocked, park, startRetrying, takeOver } from './parking.ts';
+import { deadLetter, failureOf, isAway, isBlocked, park, startRetrying, takeOver } from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
 import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
@@ -35,17 +35,18 @@ export class Consumer implements Sink {
   async deliver(batch: Batch): Promise<void> {
     const claim = await this.#claim(batch.source, batch.p);
     const known: Delivery[] = batch.deliveries.filter((delivery) => this.#options.handlers.has(delivery.envelope.type));
-    const suspects = known.filter((delivery) => delivery.pos <= claim.suspectTo);
+    const isSuspect = ({ pos }: Delivery) => pos <= claim.suspectTo && pos > claim.clearedTo;
     // After a crash, what was under way then is taken one by one: the one that kills the process must not take others with it.
-    for (const delivery of suspects) {
-      await this.#writeClaim(batch, claim, delivery.pos - 1, delivery.pos, claim.attempts + 1);
-      if (claim.attempts > this.#policy.maxAttempts) await this.#buryUnrun(delivery.envelope, claim.attempts);
-      else await this.#handle(delivery.envelope, claim.attempts);
-      claim.attempts = 1;
+    for (const delivery of known.filter(isSuspect)) {
+      const attempts = await this.#countSuspect(batch, claim, delivery.pos);
+      if (attempts > this.#policy.maxAttempts) await this.#buryUnrun(delivery.envelope, attempts);
+      else await this.#handle(delivery.envelope, attempts);
+      claim.clearedTo = delivery.pos;
+      claim.starts = 1;
     }
-    const rest = known.filter((delivery) => delivery.pos > claim.suspectTo);
+    const rest = known.filter((delivery) => !isSuspect(delivery));
     if (rest.length > 0) {
-      await this.#writeClaim(batch, claim, (rest[0] as Delivery).pos - 1, batch.through, 0);
+      await this.#writeClaim(batch, (rest[0] as Delivery).pos - 1, batch.through, 0);
       const lanes = new KeyLanes(LANES);
       await lanes.run(
         rest,
@@ -61,21 +62,22 @@ export class Consumer implements Sink {
   async flush(): Promise<void> {
     for (const claim of this.#claims.values()) {
       if (!claim.dirty) continue;
-      claim.dirty = false;
       await this.#options.store.write(
         async (tx) => {
           await tx.run(
-            'update ramet_claims set checkpoint = ?, claimed_to = ?, attempts = 0 where subscriber = ? and source = ? and p = ? and checkpoint < ?',
-            claim.checkpoint,
-            claim.checkpoint,
+            `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts) values (?, ?, ?, ?, ?, 0)
+             on conflict (subscriber, source, p) do update set checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = 0
+             where ramet_claims.checkpoint < excluded.checkpoint`,
             this.#options.subscriber,
             claim.source,
             claim.p,
+            claim.checkpoint,
             claim.checkpoint,
           );
         },
         { name: `${this.#options.subscriber} checkpoint` },
       );
+      claim.dirty = false;
     }
   }
 
@@ -94,14 +96,26 @@ export class Consumer implements Sink {
       p,
       checkpoint: Number(row?.checkpoint ?? 0),
       suspectTo: Number(row?.claimed_to ?? 0),
-      attempts: Math.max(1, Number(row?.attempts ?? 0)),
+      clearedTo: 0,
+      starts: Math.max(1, Number(row?.attempts ?? 0)),
+      counted: 0,
       dirty: false,
     };
     this.#claims.set(id, claim);
     return claim;
   }
 
-  async #writeClaim(batch: Batch, claim: Claim, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
+  /** Counts a start before it happens, and once only however often the store is away meanwhile. @returns which start it is */
+  async #countSuspect(batch: Batch, claim: Claim, pos: number): Promise<number> {
+    if (claim.counted !== pos) {
+      await this.#writeClaim(batch, pos - 1, pos, claim.starts + 1);
+      claim.starts++;
+      claim.counted = pos;
+    }
+    return claim.starts;
+  }
+
+  async #writeClaim(batch: Batch, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
     await this.#options.store.write(
       async (tx) => {
         await tx.run(
@@ -117,7 +131,6 @@ export class Consumer implements Sink {
       },
       { name: `${this.#options.subscriber} claim` },
     );
-    claim.attempts = attempts;
     const stop = this.#options.platform.point('consumer.claimed');
     if (stop) await stop;
   }
@@ -125,8 +138,9 @@ export class Consumer implements Sink {
   async #handle(envelope: Envelope, attempts: number): Promise<void> {
     const { store, subscriber, handlers, platform, onOutcome } = this.#options;
     const handler = handlers.get(envelope.type) as EventHandler;
+    let outcome: EventOutcome;
     try {
-      const outcome = await store.write(
+      outcome = await store.write(
         async (tx): Promise<EventOutcome> => {
           if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
           if (await isBlocked(tx, subscriber, envelope.key)) {
@@ -138,27 +152,29 @@ export class Consumer implements Sink {
         },
         { name: `${subscriber} on ${envelope.type}` },
       );
-      const stop = platform.point('consumer.handled');
-      if (stop) await stop;
-      onOutcome?.(outcome, envelope);
     } catch (error) {
-      if (error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'ShuttingDown')) throw error;
-      await this.#fail(envelope, attempts, error);
+      if (isAway(error)) throw error;
+      return this.#fail(envelope, attempts, error);
     }
+    const stop = platform.point('consumer.handled');
+    if (stop) await stop;
+    onOutcome?.(outcome, envelope);
   }
 
   async #fail(envelope: Envelope, attempts: number, error: unknown): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#options;
     const failure = failureOf(error, platform);
     const final = failure.permanent || attempts >= this.#policy.maxAttempts;
-    await store.write(
+    const mine = await store.write(
       async (tx) => {
-        if (!(await takeOver(tx, subscriber, envelope))) return;
+        if (!(await takeOver(tx, subscriber, envelope))) return false;
         if (final) await deadLetter(tx, platform, subscriber, envelope, failure, attempts);
         else await startRetrying(tx, subscriber, envelope, failure, attempts, steadyBackoffMs(platform, this.#policy, attempts));
+        return true;
       },
       { name: `${subscriber} sets ${envelope.type} aside` },
     );
+    if (!mine) return;
     onOutcome?.(final ? 'dead' : 'retrying', envelope, failure);
     if (!final) this.retries.wake();
   }
@@ -184,6 +200,11 @@ interface Claim {
   checkpoint: number;
   /** Positions up to here were being handled when the process last ended. */
   readonly suspectTo: number;
-  attempts: number;
+  /** Up to here they have been settled since. */
+  clearedTo: number;
+  /** How often the next suspect has been started. */
+  starts: number;
+  /** The suspect whose start by this process is in {@link starts}. */
+  counted: number;
   dirty: boolean;
 }

@@ -1,5 +1,7 @@
 import { RametError } from '../errors/index.ts';
-import type { Store } from '../store/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import type { Envelope } from './envelope.ts';
+import { park } from './parking.ts';
 
 export interface DeadLetter {
   readonly id: string;
@@ -52,17 +54,32 @@ export async function replayDeadLetter(store: Store, id: string, how: 'replay' |
       );
       if (!letter) throw new RametError('NotFound', `there is no dead letter '${id}' in '${store.service}'`);
       await tx.run('delete from ramet_dead_letters where id = ?', id);
-      await tx.run(
-        `update ramet_retries set state = ?, attempts = 0, due_at = 0, error = null, event_id = ?, envelope = ?
-         where subscriber = ? and key = ? and state = 'QUARANTINED'`,
+      const { subscriber, key } = letter;
+      const head = await tx.run(
+        `update ramet_retries set state = ?, attempts = 0, due_at = 0, error = null
+         where subscriber = ? and key = ? and event_id = ? and state = 'QUARANTINED'`,
         how === 'replay' ? 'RETRYING' : 'DRAINING',
+        subscriber,
+        key,
         letter.event_id,
-        letter.envelope,
-        letter.subscriber,
-        letter.key,
       );
-      return { subscriber: letter.subscriber };
+      // Another event blocks the key: this one comes right after it.
+      if (head === 0 && how === 'replay') {
+        await park(tx, subscriber, JSON.parse(letter.envelope) as Envelope, 'first');
+        await openNext(tx, subscriber, key);
+      }
+      return { subscriber };
     },
     { name: `${how} dead letter` },
+  );
+}
+
+/** Lets the parked events of a key that nothing blocks be taken up. */
+async function openNext(tx: Tx, subscriber: string, key: string): Promise<void> {
+  await tx.run(
+    `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
+     values (?, ?, '', 'DRAINING', 0, 0, ramet_now(), '') on conflict do nothing`,
+    subscriber,
+    key,
   );
 }

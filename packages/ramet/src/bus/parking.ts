@@ -8,7 +8,9 @@ import type { Envelope } from './envelope.ts';
  *   (open) --failure--> RETRYING --success--> DRAINING --nothing parked--> (open)
  *                       RETRYING --too many or permanent--> QUARANTINED --replay--> RETRYING
  *                       DRAINING --next parked event--> RETRYING
- * While it is blocked, later events of the key are parked in the order in which they came. The row in the inbox means that
+ *                       DRAINING --another dead letter of the key--> QUARANTINED
+ * Events of one key from two sources may fail at the same time: the row is of one of them, the other one waits as a parked
+ * event or as a dead letter of its own, and the key opens when neither is left. While it is blocked, later events of the key are parked in the order in which they came. The row in the inbox means that
  * the subscriber has taken the event over, wherever it is now; so it can be redelivered at will.
  */
 
@@ -22,6 +24,10 @@ export interface Failure {
 /** Errors after which another attempt cannot end otherwise. */
 const PERMANENT = new Set(['PermanentFailure', 'UnknownEvent', 'BadRequest']);
 
+/** Whether it is the store that failed and not the event: no attempt is spent on that. */
+export const isAway = (error: unknown): boolean =>
+  error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'ShuttingDown');
+
 /** What is kept of an error: enough to recognise and to group it, and no more than 2,000 characters. */
 export function failureOf(error: unknown, platform: Platform): Failure {
   const known = error instanceof Error ? error : new Error(String(error));
@@ -30,7 +36,7 @@ export function failureOf(error: unknown, platform: Platform): Failure {
   return {
     message: `${known.name}: ${known.message}`.slice(0, 2_000),
     stackHash: platform.crypto.sha256(`${known.name}\n${where}`).slice(0, 16),
-    permanent: PERMANENT.has(code),
+    permanent: error instanceof RametError && PERMANENT.has(code),
     code,
   };
 }
@@ -46,15 +52,16 @@ export async function takeOver(tx: Tx, subscriber: string, envelope: Envelope): 
   );
 }
 
+/** Whether the key is blocked. Where stores are shared the row is locked by this, so that the key cannot open before the event is parked. */
 export async function isBlocked(tx: Tx, subscriber: string, key: string): Promise<boolean> {
-  return (await tx.get('select 1 from ramet_retries where subscriber = ? and key = ?', subscriber, key)) !== undefined;
+  return (await tx.run('update ramet_retries set due_at = due_at where subscriber = ? and key = ?', subscriber, key)) > 0;
 }
 
-/** Puts an event behind the ones of its key that wait already. */
-export async function park(tx: Tx, subscriber: string, envelope: Envelope): Promise<void> {
+/** Puts an event behind the ones of its key that wait already, or before them. */
+export async function park(tx: Tx, subscriber: string, envelope: Envelope, where: 'last' | 'first' = 'last'): Promise<void> {
   await tx.run(
     `insert into ramet_parked (subscriber, key, seq, event_id, envelope)
-     select ?, ?, coalesce(max(seq), 0) + 1, ?, ? from ramet_parked where subscriber = ? and key = ?`,
+     select ?, ?, ${where === 'last' ? 'coalesce(max(seq), 0) + 1' : 'coalesce(min(seq), 1) - 1'}, ?, ? from ramet_parked where subscriber = ? and key = ?`,
     subscriber,
     envelope.key,
     envelope.id,
@@ -87,7 +94,10 @@ export async function startRetrying(
   if (inserted === 0) await park(tx, subscriber, envelope);
 }
 
-/** Makes the event a dead letter and puts its key into quarantine until the letter is replayed or discarded. */
+/**
+ * Makes the event a dead letter and puts its key into quarantine until the letter is replayed or discarded. A key that
+ * another event blocks stays with that one, and comes to this letter later.
+ */
 export async function deadLetter(
   tx: Tx,
   platform: Platform,
@@ -120,7 +130,8 @@ export async function deadLetter(
   await tx.run(
     `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, error, envelope)
      values (?, ?, ?, 'QUARANTINED', ?, 0, ramet_now(), ?, ?)
-     on conflict (subscriber, key) do update set state = 'QUARANTINED', attempts = excluded.attempts, error = excluded.error`,
+     on conflict (subscriber, key) do update set state = 'QUARANTINED', attempts = excluded.attempts, error = excluded.error
+     where ramet_retries.event_id = excluded.event_id`,
     subscriber,
     envelope.key,
     envelope.id,

@@ -1,7 +1,8 @@
 import { RametError } from '../errors/index.ts';
 import { Periodic, steadyBackoffMs } from '../platform/index.ts';
+import type { Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
-import { deadLetter, type Failure, failureOf } from './parking.ts';
+import { deadLetter, type Failure, failureOf, isAway } from './parking.ts';
 import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './subscriber.ts';
 
 interface RetryRow {
@@ -51,7 +52,8 @@ export class RetryWorker {
       subscriber,
       KEYS_AT_ONCE,
     );
-    await Promise.all(due.map((row) => this.#advance(row)));
+    const failed = (await Promise.allSettled(due.map((row) => this.#advance(row)))).find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
     if (due.length > 0) return 0;
     const next = await store.reader.get<{ wait: number | null }>(
       "select min(due_at) - ramet_now() as wait from ramet_retries where subscriber = ? and state in ('RETRYING', 'DRAINING')",
@@ -62,23 +64,10 @@ export class RetryWorker {
 
   async #advance(row: RetryRow): Promise<void> {
     if (row.state === 'DRAINING') return this.#promote(row.key);
-    const { store, subscriber, handlers, platform } = this.#options;
+    const { subscriber, handlers, platform } = this.#options;
     const envelope = JSON.parse(row.envelope) as Envelope;
-    const attempts = Number(row.attempts) + 1;
-    // Counted first, in a commit of its own: a handler that ends the process has been started all the same.
-    const mine = await store.write(
-      (tx) =>
-        tx.run(
-          "update ramet_retries set attempts = ? where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?",
-          attempts,
-          subscriber,
-          row.key,
-          row.event_id,
-          Number(row.attempts),
-        ),
-      { name: `${subscriber} retry` },
-    );
-    if (mine === 0) return;
+    const attempts = await this.#count(row);
+    if (attempts === undefined) return;
     if (attempts > this.#policy.maxAttempts)
       return this.#fail(
         envelope,
@@ -88,17 +77,43 @@ export class RetryWorker {
     const handler = handlers.get(envelope.type);
     try {
       if (!handler) throw new RametError('UnknownEvent', `'${subscriber}' has no handler for '${envelope.type}' any more`);
-      await this.#run(handler, envelope, row.key);
-      this.#tell('handled', envelope);
+      if (await this.#run(handler, envelope, row.key)) this.#tell('handled', envelope);
     } catch (error) {
-      if (error instanceof RametError && error.code === 'StoreUnavailable') throw error;
-      await this.#fail(envelope, attempts, failureOf(error, platform));
+      if (!isAway(error)) return this.#fail(envelope, attempts, failureOf(error, platform));
+      this.#unspent.set(row.event_id, attempts);
+      throw error;
     }
   }
 
-  async #run(handler: EventHandler, envelope: Envelope, key: string): Promise<void> {
+  /**
+   * Counts an attempt before it is made, in a commit of its own: a handler that ends the process has been started all the same.
+   * @returns which attempt it is, or undefined when somebody else makes it
+   */
+  async #count(row: RetryRow): Promise<number | undefined> {
     const { store, subscriber } = this.#options;
-    await store.write(
+    const spent = Number(row.attempts);
+    const unspent = this.#unspent.get(row.event_id) === spent;
+    this.#unspent.delete(row.event_id);
+    if (unspent) return spent;
+    const mine = await store.write(
+      (tx) =>
+        tx.run(
+          "update ramet_retries set attempts = ? where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?",
+          spent + 1,
+          subscriber,
+          row.key,
+          row.event_id,
+          spent,
+        ),
+      { name: `${subscriber} retry` },
+    );
+    return mine > 0 ? spent + 1 : undefined;
+  }
+
+  /** @returns whether the event was still ours to handle */
+  async #run(handler: EventHandler, envelope: Envelope, key: string): Promise<boolean> {
+    const { store, subscriber } = this.#options;
+    return store.write(
       async (tx) => {
         const mine = await tx.run(
           "update ramet_retries set state = 'DRAINING', due_at = 0 where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'",
@@ -106,8 +121,8 @@ export class RetryWorker {
           key,
           envelope.id,
         );
-        if (mine === 0) return;
-        await handler(envelope, tx);
+        if (mine > 0) await handler(envelope, tx);
+        return mine > 0;
       },
       { name: `${subscriber} on ${envelope.type}, again` },
     );
@@ -116,46 +131,55 @@ export class RetryWorker {
   async #fail(envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
     const { store, subscriber, platform } = this.#options;
     const final = failure.permanent || attempts >= this.#policy.maxAttempts;
-    await store.write(
+    const mine = await store.write(
       async (tx) => {
-        if (final) return deadLetter(tx, platform, subscriber, envelope, failure, attempts);
-        await tx.run(
-          'update ramet_retries set due_at = ramet_now() + ?, error = ? where subscriber = ? and key = ? and event_id = ?',
+        const failed = await tx.run(
+          "update ramet_retries set due_at = ramet_now() + ?, error = ? where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'",
           Math.round(steadyBackoffMs(platform, this.#policy, attempts)),
           failure.message,
           subscriber,
           envelope.key,
           envelope.id,
         );
+        if (failed > 0 && final) await deadLetter(tx, platform, subscriber, envelope, failure, attempts);
+        return failed > 0;
       },
       { name: `${subscriber} retry failed` },
     );
-    this.#tell(final ? 'dead' : 'retrying', envelope, failure);
+    if (mine) this.#tell(final ? 'dead' : 'retrying', envelope, failure);
   }
 
-  /** Makes the first parked event the head of its key, or opens the key when none is left; both in the transaction that looks. */
+  /**
+   * Makes what comes next the head of its key (another dead letter of it, else the first parked event), or opens the key when
+   * nothing is left; all in the transaction that looks.
+   */
   async #promote(key: string): Promise<void> {
     const { store, subscriber } = this.#options;
     await store.write(
       async (tx) => {
+        const draining = await tx.run(
+          "update ramet_retries set due_at = 0 where subscriber = ? and key = ? and state = 'DRAINING'",
+          subscriber,
+          key,
+        );
+        if (draining === 0) return;
+        const letter = await tx.get<{ event_id: string; envelope: string }>(
+          'select event_id, envelope from ramet_dead_letters where subscriber = ? and key = ? order by first_failed_at, event_id limit 1',
+          subscriber,
+          key,
+        );
+        if (letter) return makeHead(tx, subscriber, key, 'QUARANTINED', letter);
         const next = await tx.get<{ seq: number; event_id: string; envelope: string }>(
           'select seq, event_id, envelope from ramet_parked where subscriber = ? and key = ? order by seq limit 1',
           subscriber,
           key,
         );
         if (!next) {
-          await tx.run("delete from ramet_retries where subscriber = ? and key = ? and state = 'DRAINING'", subscriber, key);
+          await tx.run('delete from ramet_retries where subscriber = ? and key = ?', subscriber, key);
           return;
         }
         await tx.run('delete from ramet_parked where subscriber = ? and key = ? and seq = ?', subscriber, key, Number(next.seq));
-        await tx.run(
-          `update ramet_retries set state = 'RETRYING', event_id = ?, envelope = ?, attempts = 0, due_at = 0, first_failed_at = ramet_now(), error = null
-           where subscriber = ? and key = ?`,
-          next.event_id,
-          next.envelope,
-          subscriber,
-          key,
-        );
+        await makeHead(tx, subscriber, key, 'RETRYING', next);
       },
       { name: `${subscriber} drains a key` },
     );
@@ -164,4 +188,23 @@ export class RetryWorker {
   #tell(outcome: EventOutcome, envelope: Envelope, failure?: Failure): void {
     this.#options.onOutcome?.(outcome, envelope, failure);
   }
+}
+
+/** From now on the row of the key is this event's. */
+async function makeHead(
+  tx: Tx,
+  subscriber: string,
+  key: string,
+  state: RetryRow['state'],
+  event: { readonly event_id: string; readonly envelope: string },
+): Promise<void> {
+  await tx.run(
+    `update ramet_retries set state = ?, event_id = ?, envelope = ?, attempts = 0, due_at = 0, first_failed_at = ramet_now(), error = null
+     where subscriber = ? and key = ?`,
+    state,
+    event.event_id,
+    event.envelope,
+    subscriber,
+    key,
+  );
 }

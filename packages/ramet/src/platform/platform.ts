@@ -12,6 +12,7 @@ export interface Platform {
   readonly crypto: Crypto;
   readonly http: HttpClient;
   readonly files: Files;
+  readonly process: ProcessFigures;
   /**
    * A named place in the framework where a process may be stopped, delayed or looked at. In production it returns
    * undefined at once; await the answer only where there is one, so that the hot path pays nothing.
@@ -69,6 +70,12 @@ export interface HttpClient {
   /** Sends one request over a pooled connection. Never follows a redirect and never repeats a request by itself. */
   fetch(url: string, request?: HttpRequest): Promise<Response>;
   close(): Promise<void>;
+}
+
+export interface ProcessFigures {
+  residentMemoryBytes(): number;
+  /** How late the event loop ran, in seconds: the 99th percentile since this was asked last. */
+  eventLoopLagSeconds(): number;
 }
 
 export interface Files {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Crypto, HttpClient, Platform, Timer } from './platform.ts';
 
@@ -24,6 +25,7 @@ export function realPlatform(options: RealPlatformOptions = {}): Platform {
         return names.sort().map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }));
       },
     },
+    process: processFigures(),
     point: options.onPoint ?? (() => undefined),
   };
 }
@@ -68,6 +70,20 @@ function pooledBytes(): (count: number) => Uint8Array {
     pool.fill(0, used, used + count);
     used += count;
     return bytes;
+  };
+}
+
+function processFigures(): Platform['process'] {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  return {
+    residentMemoryBytes: () => process.memoryUsage.rss(),
+    eventLoopLagSeconds() {
+      // The histogram measures whole turns of its own timer; what is beyond its resolution is the lag.
+      const seconds = Math.max(0, delay.percentile(99) / 1e9 - 0.01);
+      delay.reset();
+      return Number.isFinite(seconds) ? seconds : 0;
+    },
   };
 }
 

@@ -72,7 +72,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const problems: string[] = [];
   if (!isLogLevel(logLevel)) problems.push(`LOG_LEVEL '${logLevel}' is none of trace, debug, info, warn, error, silent`);
   const log = createLog({ platform, service, version, env, level: isLogLevel(logLevel) ? logLevel : 'info', destination: options.logTo });
-  const metrics = createMetrics({ service, version, env });
+  const metrics = createMetrics({ service, version, env, onError: (error) => log.warn({ err: error }, 'a gauge could not be read') });
   const standard = standardMetrics(metrics);
   const health = createHealth(platform, { startedAtMono, log });
 
@@ -116,6 +116,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         store: stores.get(name) as Store,
         transport,
         log,
+        metrics,
         owner,
         observe,
         ...(options.alertWebhook === undefined
@@ -133,6 +134,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     });
     parts.bus = bus;
     connect(bus, parts);
+    standard.eventLag(() => eventLag(parts.services));
+    standard.observeProcess(platform.process);
     for (const hosted of services.values()) hosted.start();
 
     const ports: Record<string, number> = {};
@@ -188,6 +191,23 @@ function connect(bus: Bus, parts: RunningParts): void {
     if (hosted.consumer)
       parts.consumers.push(bus.consume({ group: hosted.name, topics: hosted.consumer.topics, sink: hosted.consumer.sink }));
   }
+}
+
+/** How many events each subscriber has still to settle, over all the outboxes that it reads. */
+async function eventLag(services: readonly HostedService[]): Promise<{ value: number; labels: { subscriber: string } }[]> {
+  const lags: { value: number; labels: { subscriber: string } }[] = [];
+  for (const { name, consumer } of services) {
+    if (!consumer) continue;
+    let value = 0;
+    for (const { outbox, store } of services) {
+      if (![...consumer.topics].some((topic) => topic.startsWith(`${outbox.service}.`))) continue;
+      for (const { p, pos } of await store.reader.all<{ p: number; pos: number }>('select p, pos from ramet_partitions')) {
+        value += Number(pos) - (await consumer.sink.checkpoint(outbox.service, Number(p)));
+      }
+    }
+    lags.push({ value, labels: { subscriber: name } });
+  }
+  return lags;
 }
 
 async function loadAll<T>(

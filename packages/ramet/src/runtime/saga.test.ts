@@ -1,7 +1,9 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { operate, showSaga } from '../saga/index.ts';
+import { operate, type Saga, type SagaContext, showSaga } from '../saga/index.ts';
 import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Flights, Hotels, newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { Flights, Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
 
 const settled = (state: { state: string }) => ['confirmed', 'dropped'].includes(state.state);
 
@@ -109,6 +111,8 @@ describe('a saga', () => {
     await eventually(() => trips.state({ tripId: 'c' }), settled);
     const rows = await t.runtime.services.get('trips')?.store.reader.all('select id from ramet_sagas');
     expect(rows).toHaveLength(1);
+    await trips.again({ tripId: 'c' });
+    expect(await t.runtime.services.get('trips')?.store.reader.all('select id from ramet_sagas')).toHaveLength(1);
     expect(t.world.calls.filter((call) => call === 'hotels.book')).toHaveLength(1);
   });
 
@@ -296,4 +300,151 @@ test('an effect that was refused for certain is recorded and not performed again
   expect(await flights.buy.try({ tripId: 'grounded-j' }, { key: 'k' })).toMatchObject({ ok: false, error: 'NoSeat' });
   expect(t.world.calls.filter((call) => call === 'flights.perform')).toHaveLength(1);
   await expect(flights.buy({ tripId: 'other' }, { key: 'k' })).rejects.toMatchObject({ code: 'IdempotencyKeyReused' });
+});
+
+describe('a saga and its program', () => {
+  /** Leaves a saga of the usual program at its third step, in a process that stops. */
+  const stoppedAtFlight = async (folder: string) => {
+    const world = newWorld();
+    let release = () => {};
+    world.hook = (name) =>
+      name === 'flights.perform'
+        ? new Promise<void>((resolve) => {
+            release = resolve;
+          })
+        : undefined;
+    const t = await startTravel(folder, { world });
+    await t.runtime.client(Trips).plan({ tripId: 'k' });
+    await eventually(() => world.calls.includes('flights.perform'));
+    const stopping = t.runtime.stop();
+    release();
+    await stopping;
+    return world.tickets;
+  };
+  const withProgram = (
+    run: (trip: { tripId: string }, saga: SagaContext<typeof planTrip.uses>) => Promise<unknown>,
+    version = 1,
+    previous: Saga[] = [],
+  ) => ({ ...planTrip, version, previous, run }) as unknown as Saga<{ tripId: string }, unknown>;
+
+  test('a program that does not fit what was done suspends the saga, which keeps everything and waits for the operator', async () => {
+    using folder = temporaryFolder();
+    const tickets = await stoppedAtFlight(folder.path);
+    const other = withProgram(async ({ tripId }, saga) => {
+      const { trips, hotels } = saga.use as any;
+      await saga.step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await saga.step('book hotel', hotels.cancel({ tripId }), { undo: 'nothing' });
+    });
+    const world = { ...newWorld(), tickets, saga: other };
+    await using t = await startTravel(folder.path, { world });
+    const saga = await ended(t, 'k');
+    expect(saga).toMatchObject({
+      state: 'DIVERGED',
+      status: 'running',
+      attention: "step 'book hotel' was 'step hotels.book' and is 'step hotels.cancel' now",
+      compensatedSteps: [],
+    });
+    await act(t, saga.sagaId, { kind: 'compensate', reason: 'the program is gone' });
+    const after = await ended(t, 'k');
+    expect(after.state).toBe('COMPENSATED');
+    expect(after.compensatedSteps).toEqual(['accept', 'book hotel', 'buy flight']);
+    expect([...tickets.values()]).not.toContain('issued');
+  });
+
+  test('goes on after a deploy that brings a fitting program back', async () => {
+    using folder = temporaryFolder();
+    const tickets = await stoppedAtFlight(folder.path);
+    const newest = withProgram(async () => 'nothing', 2);
+    {
+      await using t = await startTravel(folder.path, { world: { ...newWorld(), tickets, saga: newest } });
+      expect(await ended(t, 'k')).toMatchObject({ state: 'DIVERGED', attention: expect.stringContaining("list it in 'previous'") });
+    }
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), tickets, saga: { ...newest, previous: [planTrip] } } });
+    await act(t, (await sagaOf(t, 'k')).sagaId, { kind: 'retry' });
+    expect(await ended(t, 'k')).toMatchObject({ state: 'COMPLETED', programVersion: 1 });
+    expect([...tickets.values()]).toEqual(['issued']);
+  });
+
+  test('two steps with one name, and a step with an undo after the pivot, are refused when they are reached', async () => {
+    using folder = temporaryFolder();
+    const twice = withProgram(async ({ tripId }, saga) => {
+      const { trips } = saga.use as any;
+      await saga.step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await saga.step('accept', trips.accept({ tripId }), { undo: 'nothing' });
+    });
+    {
+      await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: twice } });
+      await t.runtime.client(Trips).plan({ tripId: 'l' });
+      expect(await ended(t, 'l')).toMatchObject({ state: 'COMPENSATED', failureReason: expect.stringContaining('DuplicateStep') });
+    }
+    const late = withProgram(async ({ tripId }, saga) => {
+      const { trips, hotels } = saga.use as any;
+      await saga.pivot('confirm', trips.confirm({ tripId }));
+      await saga.step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
+    });
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: late } });
+    await t.runtime.client(Trips).plan({ tripId: 'm' });
+    expect(await ended(t, 'm')).toMatchObject({ state: 'DIVERGED', attention: expect.stringContaining('CompensationAfterPivot') });
+  });
+
+  test('values of chance and time are the same when the program runs again', async () => {
+    using folder = temporaryFolder();
+    const seen: unknown[][] = [];
+    const chancy = withProgram(async ({ tripId }, saga) => {
+      const { trips, flights } = saga.use as any;
+      await saga.step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      seen.push([saga.now().getTime(), saga.id('x'), saga.random()]);
+      await saga.step('buy flight', flights.buy({ tripId }), { undo: flights.refund({ tripId }) });
+      await saga.pivot('confirm', trips.confirm({ tripId }));
+    });
+    const world = { ...newWorld(), saga: chancy };
+    let release = () => {};
+    world.hook = (name) => (name === 'flights.perform' ? new Promise<void>((resolve) => (release = resolve)) : undefined);
+    {
+      const t = await startTravel(folder.path, { world });
+      await t.runtime.client(Trips).plan({ tripId: 'n' });
+      await eventually(() => world.calls.includes('flights.perform'));
+      const stopping = t.runtime.stop();
+      release();
+      await stopping;
+    }
+    await using t = await startTravel(folder.path, { world: { ...world, hook: () => {} } });
+    expect((await ended(t, 'n')).state).toBe('COMPLETED');
+    expect(seen).toHaveLength(2);
+    expect(seen[1]).toEqual(seen[0]);
+  });
+});
+
+test('an alert reaches the webhook, once, also when the webhook is away at first', async () => {
+  using folder = temporaryFolder();
+  const posted: { id: string; body: { reason: string } }[] = [];
+  let away = 2;
+  const server = createServer((request, response) => {
+    let text = '';
+    request.on('data', (chunk) => (text += chunk));
+    request.on('end', () => {
+      if (away-- > 0) return response.writeHead(503).end();
+      posted.push({ id: String(request.headers['idempotency-key']), body: JSON.parse(text) });
+      return response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const world = newWorld();
+  world.hook = (name) => {
+    if (name === 'hotels.cancel') throw new Error('no');
+  };
+  await using t = await startTravel(folder.path, {
+    world,
+    alertWebhook: `http://127.0.0.1:${(server.address() as AddressInfo).port}/alerts`,
+  });
+  await t.runtime.client(Trips).plan({ tripId: 'grounded-o' });
+  const saga = await ended(t, 'grounded-o');
+  await eventually(() => posted.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect(posted).toHaveLength(1);
+  expect(posted[0]).toMatchObject({
+    id: `${saga.sagaId}:book hotel:alert:3`,
+    body: { reason: expect.stringContaining('its undo failed 3 times') },
+  });
+  server.close();
 });

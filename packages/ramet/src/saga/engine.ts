@@ -41,6 +41,8 @@ export class SagaEngine {
   readonly #programs = new Map<string, Saga>();
   readonly #edges = new Map<string, Edge>();
   readonly #runs = new Map<string, Run>();
+  /** Started by a command of ours and about to be taken in hand: not for the scan, which would raise their epoch. */
+  readonly #beginning = new Set<string>();
   readonly #finished = new Set<Promise<void>>();
   readonly #environment: RunEnvironment;
   readonly #claiming: Periodic;
@@ -91,9 +93,12 @@ export class SagaEngine {
       this.#claiming.wake();
       return;
     }
-    this.#begin(id).catch((error: unknown) =>
-      this.#options.log.warn({ err: error, sagaId: id }, 'a saga could not begin; it is found again by its lease'),
-    );
+    this.#beginning.add(id);
+    void this.#begin(id)
+      .catch((error: unknown) =>
+        this.#options.log.warn({ err: error, sagaId: id }, 'a saga could not begin; it is found again by its lease'),
+      )
+      .finally(() => this.#beginning.delete(id));
   }
 
   /** Something about this saga changed (an operator, a cancellation): look at it now. */
@@ -134,9 +139,9 @@ export class SagaEngine {
       `select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') ${this.#adoptAll ? '' : 'and (lease_until <= ramet_now() or owner = ?)'}
        order by lease_until limit ?`,
       ...(this.#adoptAll ? [] : [owner]),
-      this.#runs.size + Math.min(free, CLAIM_MAX),
+      this.#runs.size + this.#beginning.size + Math.min(free, CLAIM_MAX),
     );
-    const fresh = open.filter((row) => !this.#runs.has(row.id)).slice(0, CLAIM_MAX);
+    const fresh = open.filter((row) => !this.#runs.has(row.id) && !this.#beginning.has(row.id)).slice(0, CLAIM_MAX);
     if (fresh.length === 0) {
       this.#adoptAll = false;
       return SCAN_MS;

@@ -12,7 +12,7 @@ import {
   type Reply,
 } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { Log, Metrics } from '../telemetry/index.ts';
 import type { ChangeHub, Following } from './changes.ts';
 import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
@@ -26,6 +26,7 @@ export interface DispatchEnvironment {
   readonly contract: CompiledContract;
   readonly store: Store;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly clients: ClientFactory;
   readonly changes: ChangeHub;
   readonly effects: ReadonlyMap<string, CompiledEffect>;
@@ -166,6 +167,7 @@ function readContext(
       return cancellation.signal;
     },
     crypto: platform.crypto,
+    metrics: environment.metrics,
     changes(key: string) {
       const following = changes.follow(key, cancellation.signal);
       followed.push(following);

@@ -3,7 +3,7 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
 import { Canceller, type ClientFactory, declared, fault, NEVER, type Reply } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { Log, Metrics } from '../telemetry/index.ts';
 import {
   abandonedEffects,
   countAttempt,
@@ -32,6 +32,7 @@ export interface EffectEnvironment {
   readonly platform: Platform;
   readonly store: Store;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly effects: ReadonlyMap<string, CompiledEffect>;
   readonly externals: ClientFactory;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
@@ -290,12 +291,13 @@ export class EffectRunner {
 
   /** Runs user code outside any transaction, under a time limit. */
   async #outside(row: EffectRow, compiled: CompiledEffect, work: (request: unknown, context: any) => Promise<unknown>): Promise<unknown> {
-    const { platform, externals, log } = this.#environment;
+    const { platform, externals, log, metrics } = this.#environment;
     const canceller = new Canceller();
     const meta = { caller: row.origin.caller, trace: row.origin.trace, depth: 0 };
     const context = {
       key: row.key,
       crypto: platform.crypto,
+      metrics,
       log: boundLog(log, row.origin.trace),
       caller: row.origin.caller,
       now: () => new Date(platform.clock.wallNow()),

@@ -6,7 +6,7 @@ import { type CompiledUses, compileUses, DEFAULT_POLICY, type Dispatcher, Edge, 
 import { ALERT_WORK, type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { createRetention, DueWorker, type Store, type Tx } from '../store/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { Log, Metrics } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { type CompiledEffect, EffectRunner } from './effect-runner.ts';
@@ -19,6 +19,7 @@ export interface HostEnvironment {
   readonly store: Store;
   readonly transport: TransportRoutes;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Unique to this start of the process. */
   readonly owner: string;
   /** Posts an alert to whoever is to be told; undefined when nobody is. */
@@ -80,7 +81,7 @@ export function checkService(definition: ServiceDefinition): string[] {
 
 /** Puts a service together on its store. Nothing runs until `start`. */
 export function hostService(definition: ServiceDefinition, environment: HostEnvironment): HostedService {
-  const { platform, store, transport, owner, observe } = environment;
+  const { platform, store, transport, owner, observe, metrics } = environment;
   const { compiled: contract } = compileContract(definition.contract);
   const { name } = contract.contract;
   const log = environment.log.child({ service: name });
@@ -90,10 +91,20 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   const changes = new ChangeHub(platform);
   let engine: SagaEngine | undefined;
   const due = dueWorker(environment, name, log);
-  const work: WorkEnvironment = { platform, contract, outbox, changes, log, sagaCodecs, engine: () => engine, wakeDue: () => due.wake() };
+  const work: WorkEnvironment = {
+    platform,
+    contract,
+    outbox,
+    changes,
+    log,
+    metrics,
+    sagaCodecs,
+    engine: () => engine,
+    wakeDue: () => due.wake(),
+  };
   const unitOfWork = (tx: Tx, origin: WorkOrigin) => new UnitOfWork(work, origin, tx);
   const { effects } = compileEffects(definition, contract);
-  const runner = new EffectRunner({ platform, store, log, effects, externals: uses.all, unitOfWork });
+  const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork });
   if (definition.sagas.length > 0) {
     engine = new SagaEngine({
       platform,
@@ -118,6 +129,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     contract,
     store,
     log,
+    metrics,
     clients: uses.all,
     changes,
     effects,
@@ -125,6 +137,8 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     unitOfWork,
     ...(observe ? { onCall: (operation, outcome, ms) => observe.call(name, operation, outcome, ms) } : {}),
   });
+  for (const [gauge, { description, read }] of Object.entries(definition.gauges))
+    metrics.gauge(gauge, { description }, async () => read({ db: store.reader.db }));
   const retention = createRetention(store, platform, (error) =>
     log.warn({ err: error }, 'what is out of date could not be deleted; it is tried later'),
   );

@@ -23,6 +23,7 @@ export function service<
         commands?: object;
         queries?: object;
         reactions?: (on: unknown) => Reaction<any, any>[];
+        gauges?: ServiceDefinition['gauges'];
         sagas?: ServiceDefinition['sagas'];
       };
       return {
@@ -32,6 +33,7 @@ export function service<
         commands: (given.commands ?? {}) as ServiceDefinition['commands'],
         queries: (given.queries ?? {}) as ServiceDefinition['queries'],
         reactions: given.reactions?.((event: Reaction<any, any>['event'], run: Reaction<any, any>['run']) => ({ event, run })) ?? [],
+        gauges: given.gauges ?? {},
         sagas: given.sagas ?? [],
       };
     },

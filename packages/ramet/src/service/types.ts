@@ -5,7 +5,7 @@ import type { Externals, Queries, Uses } from '../rpc/index.ts';
 import type { Saga } from '../saga/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Migrations } from '../store/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { Log, Metrics } from '../telemetry/index.ts';
 
 /** The tables of a service, and where its migrations are: a folder (`new URL('./migrations/', import.meta.url)`) or a record of name and SQL. */
 export interface SqlStore<T> {
@@ -16,6 +16,8 @@ export interface SqlStore<T> {
 /** What every handler is given. */
 export interface Base {
   readonly log: Log;
+  /** Metrics of your own, shown with the framework's: `metrics.counter('coupons_used_total', { description: '…' }).add(1)`. */
+  readonly metrics: Metrics;
   /** Hashes and comparisons of secrets. Those of passwords take their time: never inside a transaction. */
   readonly crypto: Crypto;
   now(): Date;
@@ -128,6 +130,12 @@ export type On<C, T> = <E extends EventRef<any>>(
   run: (data: Data<E>, ctx: WriteContext<C, T> & { readonly event: EventInfo }) => Promise<void> | void,
 ) => Reaction<C, T>;
 
+/** A number read from the service's tables, as `active_orders_total`. */
+export interface Gauge<T> {
+  readonly description: string;
+  readonly read: (ctx: { readonly db: ReadDb<T> }) => Promise<number> | number;
+}
+
 /** What a reaction may know of the event beside its data. */
 export interface EventInfo {
   readonly id: string;
@@ -142,6 +150,8 @@ export type Handlers<C, K extends Operations, Q extends Operations, T, U extends
   : { commands: { [P in keyof K]: CommandHandler<C, T, U, K[P]> } }) &
   ({} extends Q ? {} : { queries: { [P in keyof Q]: QueryHandler<T, U, Q[P]> } }) & {
     reactions?: (on: On<C, T>) => Reaction<C, T>[];
+    /** Numbers of the business, read whenever metrics are asked for. */
+    gauges?: Record<string, Gauge<T>>;
     sagas?: Saga<any, any>[];
   };
 
@@ -153,6 +163,7 @@ export interface ServiceDefinition {
   readonly commands: Readonly<Record<string, CommandImplementation>>;
   readonly queries: Readonly<Record<string, (input: any, ctx: any) => any>>;
   readonly reactions: readonly Reaction<any, any>[];
+  readonly gauges: Readonly<Record<string, Gauge<any>>>;
   readonly sagas: readonly Saga[];
 }
 export type CommandImplementation =

@@ -6,7 +6,7 @@ import type { Cancellation } from '../rpc/index.ts';
 import { insertSaga, LEASE_MS, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
 import { type Caller, initiatorOf } from '../security/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
-import type { Log, Trace } from '../telemetry/index.ts';
+import type { Log, Metrics, Trace } from '../telemetry/index.ts';
 import type { ChangeHub } from './changes.ts';
 import type { SagaCodecs } from './saga-codecs.ts';
 
@@ -27,6 +27,7 @@ export interface WorkEnvironment {
   readonly outbox: OutboxWriter;
   readonly changes: ChangeHub;
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly sagaCodecs: SagaCodecs;
   /** Set once the engine exists; a service without sagas has none. */
   readonly engine: () => SagaEngine | undefined;
@@ -67,6 +68,7 @@ export class UnitOfWork {
     return {
       db: this.#tx.db,
       crypto: platform.crypto,
+      metrics: this.#environment.metrics,
       log: boundLog(log, origin.trace),
       caller: origin.caller,
       now: () => new Date(platform.clock.wallNow()),

@@ -126,14 +126,14 @@ describe('values', () => {
 describe('gauges', () => {
   test('are asked at each rendering and may have several observers', async () => {
     const metrics = make();
-    const { outboxPending } = standardMetrics(metrics);
+    const { eventLag } = standardMetrics(metrics);
     let pending = 1;
-    outboxPending(() => [{ value: pending++, labels: { service: 'orders' } }]);
-    outboxPending(async () => [{ value: 9, labels: { service: 'users' } }]);
+    eventLag(() => [{ value: pending++, labels: { subscriber: 'orders' } }]);
+    eventLag(async () => [{ value: 9, labels: { subscriber: 'users' } }]);
     await metrics.render();
-    expect(linesOf(await metrics.render(), 'ramet_outbox')).toEqual([
-      'ramet_outbox_pending{service="orders"} 2',
-      'ramet_outbox_pending{service="users"} 9',
+    expect(linesOf(await metrics.render(), 'ramet_event_lag')).toEqual([
+      'ramet_event_lag_events{subscriber="orders"} 2',
+      'ramet_event_lag_events{subscriber="users"} 9',
     ]);
   });
 

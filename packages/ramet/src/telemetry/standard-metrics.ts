@@ -36,9 +36,6 @@ export function standardMetrics(metrics: Metrics) {
       description: 'Time from the first attempt of a step to its outcome',
       buckets: STEP_BUCKETS,
     }),
-    /** Hooks in who can count the outbox of a service. */
-    outboxPending: (observe: Observe<'service'>) =>
-      metrics.gauge('ramet_outbox_pending', { description: 'Events that are committed and not yet on the bus' }, observe),
     deadLetters: metrics.counter<'subscriber' | 'event'>('ramet_dead_letters_total', {
       description: 'Events given up by a subscriber; each waits for a person',
     }),

@@ -62,6 +62,7 @@ class Reader {
   readonly #finished: Promise<void>;
   #stopping = false;
   #dirty = true;
+  #backingOff = false;
   #wake: (() => void) | undefined;
 
   constructor(environment: BusEnvironment, outbox: Outbox, p: number, subscription: Subscription) {
@@ -77,13 +78,14 @@ class Reader {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#forget();
-    this.#rouse();
+    this.#wake?.();
     await this.#finished;
   }
 
+  /** There is something new, which a reader that backs off from a failure does not need to hear. */
   #rouse(): void {
     this.#dirty = true;
-    this.#wake?.();
+    if (!this.#backingOff) this.#wake?.();
   }
 
   async #follow(): Promise<void> {
@@ -97,13 +99,17 @@ class Reader {
         if (batch) {
           await this.#subscription.sink.deliver(batch);
           cursor = batch.through;
+          // A long way to catch up must not keep timers and sockets from their turn.
+          await this.#platform.timers.yield();
         } else if (!this.#dirty && !this.#stopping) await this.#idle(POLL_MS);
         failures = 0;
       } catch (error) {
         failures++;
         this.#environment.onError(error, { group: this.#subscription.group, source: this.#outbox.service, partition: this.#p, failures });
         if (error instanceof RametError && error.code === 'PositionGap') return;
+        this.#backingOff = true;
         if (!this.#stopping) await this.#idle(steadyBackoffMs(this.#platform, BACKOFF, failures));
+        this.#backingOff = false;
       }
     }
   }

@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { realPlatform } from '../../platform/index.ts';
+import { sqlite } from '../../store/sqlite/index.ts';
+import { type BusPlace, busConformance } from '../conformance.ts';
+import { BusFixture } from '../fixture.conformance.ts';
+import { topicOf } from '../index.ts';
+import { embedded } from './index.ts';
+
+async function place(): Promise<BusPlace> {
+  const folder = mkdtempSync(join(tmpdir(), 'ramet-bus-'));
+  const platform = realPlatform();
+  const stores = sqlite(folder, { exclusive: false });
+  const environment = {
+    platform,
+    warn: () => {},
+    fatal: (error: unknown) => {
+      throw error;
+    },
+  };
+  return {
+    platform,
+    bus: (onError) => embedded().create({ platform, onError }),
+    store: (service) => stores.open(service, environment),
+    dispose: async () => rmSync(folder, { recursive: true }),
+  };
+}
+
+busConformance('embedded', { capabilities: embedded().capabilities, place });
+
+describe('embedded', () => {
+  let bus: BusFixture;
+  afterEach(() => bus.dispose());
+
+  test('stops a partition for good in which an event is missing, and says so once', async () => {
+    bus = new BusFixture(await place());
+    await bus.publish('orders', ['a', 'b', 'c', 'd']);
+    await (await bus.store('orders')).write((tx) => tx.run('delete from ramet_outbox where pos = 2'));
+    const process = await bus.start('mail');
+    await bus.until('an error', () => process.errors.length > 0);
+    await bus.publish('orders', ['e']);
+    await bus.platform.timers.sleep(20);
+    expect(process.errors).toEqual([expect.objectContaining({ code: 'PositionGap' })]);
+    expect(await bus.effects('mail')).toEqual([]);
+  });
+
+  test('remembers how far it has read although nothing there was for the group', async () => {
+    bus = new BusFixture(await place());
+    await bus.publish('orders', ['a', 'b', 'c']);
+    const topics = new Set([topicOf('orders', 'placed')]);
+    const process = await bus.start('mail', { topics });
+    await bus.platform.timers.sleep(20);
+    await process.stop();
+    const store = await bus.store('mail');
+    expect(await store.reader.all('select checkpoint, claimed_to from ramet_claims')).toEqual([{ checkpoint: 3, claimed_to: 3 }]);
+  });
+
+  test('attaches and consumes in any order', async () => {
+    bus = new BusFixture(await place());
+    await bus.start('mail', { sources: ['orders'] });
+    await bus.publish('orders', ['a']);
+    await bus.untilEffects('mail', 1);
+  });
+
+  test('takes an event within milliseconds of its commit', async () => {
+    bus = new BusFixture(await place());
+    await bus.start('mail');
+    await bus.publish('orders', ['warm']);
+    await bus.untilEffects('mail', 1);
+    const startedMono = bus.platform.clock.monoNow();
+    await bus.publish('orders', ['quick']);
+    await bus.untilEffects('mail', 2);
+    expect(bus.platform.clock.monoNow() - startedMono).toBeLessThan(500);
+  });
+});

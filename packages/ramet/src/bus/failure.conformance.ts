@@ -1,0 +1,266 @@
+import { expect } from 'vitest';
+import { PermanentError, RametError } from '../errors/index.ts';
+import type { Case } from '../platform/cases.conformance.ts';
+import type { OnBus } from './delivery.conformance.ts';
+import { FAST, flakyStore } from './fixture.conformance.ts';
+import type { Envelope } from './index.ts';
+
+const nOf = (envelope: Envelope): number => (envelope.data as { n: number }).n;
+
+/** Cases about events that cannot be handled: tried again, set aside, given back. */
+export function failureCases(it: Case, onBus: OnBus): void {
+  it(
+    'tries an event again with growing pauses; its key waits in order, and other keys go on',
+    onBus(async (bus) => {
+      const startsMono: number[] = [];
+      const process = await bus.start('mail', {
+        retry: { maxAttempts: 5, baseMs: 20, capMs: 1_000 },
+        handle: ({ key, data }) => {
+          if (key !== 'bad' || (data as { n: number }).n !== 1) return;
+          startsMono.push(bus.platform.clock.monoNow());
+          if (startsMono.length < 4) throw new Error('not yet');
+        },
+      });
+      await bus.publish('orders', ['bad', 'good', 'bad', 'good', 'bad']);
+      await bus.untilEffects('mail', 2);
+      expect(await bus.effects('mail')).toEqual(['orders/good/1', 'orders/good/2']);
+      await bus.untilEffects('mail', 5);
+      await bus.expectOnceInOrder('mail', 5);
+      const pausesMs = startsMono.slice(1).map((start, i) => start - (startsMono[i] as number));
+      expect(pausesMs).toHaveLength(3);
+      for (const [i, pauseMs] of pausesMs.entries()) expect(pauseMs).toBeGreaterThan(10 * 2 ** i - 2);
+      expect(process.outcomes.filter(({ outcome }) => outcome === 'retrying')).toHaveLength(3);
+      expect(await bus.deadLetters('mail')).toEqual([]);
+    }),
+  );
+
+  it(
+    'undoes what a failing handler wrote',
+    onBus(async (bus) => {
+      let failures = 0;
+      await bus.start('mail', {
+        handle: async (_, tx) => {
+          await tx.run("insert into effects (seq, event_id, source, key, n) values (-1, 'half', 'half', 'half', 1)");
+          if (failures++ < 2) throw new Error('after the first half');
+          await tx.run('delete from effects where seq = -1');
+        },
+      });
+      await bus.publish('orders', ['a']);
+      await bus.untilEffects('mail', 1);
+      expect([await bus.effects('mail'), failures]).toEqual([['orders/a/1'], 3]);
+    }),
+  );
+
+  it(
+    'makes an event a dead letter when its attempts are used up',
+    onBus(async (bus) => {
+      let starts = 0;
+      const process = await bus.start('mail', {
+        handle: () => {
+          starts++;
+          throw new TypeError('no such thing');
+        },
+      });
+      const [id] = await bus.publish('orders', ['a']);
+      await bus.until('a dead letter', async () => (await bus.deadLetters('mail')).length > 0);
+      expect(starts).toBe(FAST.maxAttempts);
+      expect(await bus.deadLetters('mail')).toMatchObject([
+        { subscriber: 'mail', eventId: id, event: 'orders.changed', key: 'a', error: 'TypeError: no such thing', attempts: 3, parked: 0 },
+      ]);
+      expect(process.outcomes.map(({ outcome }) => outcome)).toEqual(['retrying', 'retrying', 'dead']);
+    }),
+  );
+
+  it(
+    'sets an event aside at once that cannot ever be handled, and lets its key wait',
+    onBus(async (bus) => {
+      const starts: string[] = [];
+      await bus.start('mail', {
+        handle: (envelope) => {
+          starts.push(`${envelope.key}${nOf(envelope)}`);
+          if (envelope.key === 'bad') throw new PermanentError('never');
+        },
+      });
+      await bus.publish('orders', ['bad', 'good', 'bad', 'good', 'bad']);
+      await bus.until('two events wait', async () => (await bus.deadLetters('mail'))[0]?.parked === 2);
+      expect(starts.filter((start) => start.startsWith('bad'))).toEqual(['bad1']);
+      expect(await bus.effects('mail')).toEqual(['orders/good/1', 'orders/good/2']);
+      expect(await bus.deadLetters('mail')).toMatchObject([{ key: 'bad', reason: 'PermanentFailure', attempts: 1 }]);
+    }),
+  );
+
+  it(
+    'sets events of an unknown version or with malformed data aside, and handles the rest',
+    onBus(async (bus) => {
+      await bus.start('mail', {
+        // As the host of a service does: the consumer knows versions and schemas, the bus does not.
+        handle: (envelope) => {
+          if (envelope.version > 1) throw new RametError('UnknownEvent', `version ${envelope.version}`);
+          if (typeof (envelope.data as { n?: unknown } | null)?.n !== 'number') throw new RametError('UnknownEvent', 'no number');
+        },
+      });
+      await bus.publish('orders', ['newer'], { version: 2 });
+      await bus.publish('orders', ['malformed'], { data: { m: '1' } });
+      await bus.publish('orders', ['empty'], { data: null });
+      await bus.publish('orders', ['fine']);
+      await bus.untilEffects('mail', 1);
+      expect(await bus.effects('mail')).toEqual(['orders/fine/1']);
+      const letters = await bus.deadLetters('mail');
+      expect(letters.map(({ key, reason, attempts }) => [key, reason, attempts]).sort()).toEqual([
+        ['empty', 'UnknownEvent', 1],
+        ['malformed', 'UnknownEvent', 1],
+        ['newer', 'UnknownEvent', 1],
+      ]);
+    }),
+  );
+
+  it(
+    'replays a dead letter and what waited behind it in order; new arrivals do not overtake',
+    onBus(async (bus) => {
+      let broken = true;
+      const process = await bus.start('mail', {
+        handle: async (envelope) => {
+          if (envelope.key === 'bad' && nOf(envelope) === 2 && broken) throw new PermanentError('broken');
+          await bus.platform.timers.yield();
+        },
+      });
+      await bus.publish(
+        'orders',
+        Array.from({ length: 30 }, () => 'bad'),
+      );
+      await bus.until('28 events wait', async () => (await bus.deadLetters('mail'))[0]?.parked === 28);
+      expect(await bus.effects('mail')).toEqual(['orders/bad/1']);
+      broken = false;
+      expect(await bus.settle(process, 'mail')).toBe(1);
+      for (let i = 0; i < 10; i++) {
+        await bus.publish('orders', ['bad', 'bad', 'other']);
+        await bus.platform.timers.sleep(3);
+      }
+      await bus.untilEffects('mail', 60);
+      await bus.expectOnceInOrder('mail', 60);
+      // The key is open again: the next event runs at once, in its lane.
+      await bus.publish('orders', ['bad']);
+      await bus.untilEffects('mail', 61);
+      await bus.expectOnceInOrder('mail', 61);
+      expect(process.outcomes.at(-1)).toEqual({ outcome: 'handled', id: 'evt_orders_bad_51' });
+    }),
+  );
+
+  it(
+    'makes a dead letter again of one that was replayed in vain',
+    onBus(async (bus) => {
+      let starts = 0;
+      const process = await bus.start('mail', {
+        handle: (envelope) => {
+          if (nOf(envelope) > 1) return;
+          starts++;
+          throw new Error('still broken');
+        },
+      });
+      await bus.publish('orders', ['a', 'a']);
+      await bus.until('a dead letter', async () => (await bus.deadLetters('mail'))[0]?.parked === 1);
+      await bus.settle(process, 'mail');
+      await bus.until('six starts', () => starts === 6);
+      await bus.until('a dead letter again', async () => (await bus.deadLetters('mail'))[0]?.parked === 1);
+      expect(await bus.effects('mail')).toEqual([]);
+    }),
+  );
+
+  it(
+    'goes on without a dead letter that was discarded',
+    onBus(async (bus) => {
+      const process = await bus.start('mail', {
+        handle: (envelope) => {
+          if (nOf(envelope) % 2 === 1) throw new PermanentError('odd');
+        },
+      });
+      await bus.publish('orders', ['a', 'a', 'a', 'a']);
+      await bus.until('three wait', async () => (await bus.deadLetters('mail'))[0]?.parked === 3);
+      await bus.settle(process, 'mail', 'discard');
+      await bus.until('one waits behind the next', async () => (await bus.deadLetters('mail'))[0]?.parked === 1);
+      await bus.settle(process, 'mail', 'discard');
+      await bus.untilEffects('mail', 2);
+      expect(await bus.effects('mail')).toEqual(['orders/a/2', 'orders/a/4']);
+      expect(await bus.deadLetters('mail')).toEqual([]);
+      await bus.rewind('mail');
+    }),
+  );
+
+  it(
+    'loses nothing when events of one key from two sources fail together',
+    onBus(async (bus) => {
+      let broken = true;
+      const process = await bus.start('mail', {
+        sources: ['orders', 'payments'],
+        handle: (envelope) => {
+          if (!broken) return;
+          throw envelope.source === 'payments' ? new PermanentError('never') : new Error('not yet');
+        },
+        retry: { ...FAST, maxAttempts: 1_000 },
+      });
+      const shared = Array.from({ length: 10 }, (_, i) => `k${i}`);
+      await Promise.all([bus.publish('orders', [...shared, ...shared]), bus.publish('payments', [...shared, ...shared])]);
+      await bus.until('dead letters or retries of both', async () => process.outcomes.length > 30);
+      broken = false;
+      await bus.until('everything is handled', async () => {
+        await bus.settle(process, 'mail');
+        return (await bus.effects('mail')).length >= 40;
+      });
+      await bus.expectOnceInOrder('mail', 40);
+    }),
+  );
+
+  it(
+    'keeps two dead letters of one key apart, in whatever order they are replayed',
+    onBus(async (bus) => {
+      let broken = true;
+      const process = await bus.start('mail', {
+        sources: ['orders', 'payments'],
+        handle: () => {
+          if (broken) throw new PermanentError('never');
+        },
+      });
+      await Promise.all([bus.publish('orders', ['a', 'a']), bus.publish('payments', ['a', 'a'])]);
+      await bus.until('all is set aside', () => process.outcomes.length === 4);
+      broken = false;
+      const store = await bus.store('mail');
+      // Newest first, and each only when the one before has had its time.
+      await bus.until('everything is handled', async () => {
+        const [newest] = await bus.deadLetters('mail');
+        if (newest) await bus.settle(process, 'mail');
+        await bus.platform.timers.sleep(5);
+        return (await bus.effects('mail')).length >= 4;
+      });
+      await bus.expectOnceInOrder('mail', 4);
+      expect(await store.reader.all('select key from ramet_retries')).toEqual([]);
+      expect(await store.reader.all('select key from ramet_parked')).toEqual([]);
+    }),
+  );
+
+  it(
+    'does not spend the attempts of an event on a store that is away',
+    onBus(async (bus) => {
+      let away = false;
+      let failures = 0;
+      const process = await bus.start('mail', {
+        store: flakyStore((name) => away && name.endsWith('again')),
+        handle: () => {
+          if (failures++ > 0) return;
+          away = true;
+          throw new Error('once');
+        },
+        retry: { maxAttempts: 2, baseMs: 4, capMs: 16 },
+      });
+      await bus.publish('orders', ['a']);
+      await bus.until('the first attempt failed', () => process.outcomes.length === 1);
+      for (let i = 0; i < 5; i++) {
+        await bus.platform.timers.sleep(25);
+        process.consumer.retries.wake();
+      }
+      away = false;
+      process.consumer.retries.wake();
+      await bus.untilEffects('mail', 1);
+      expect(process.outcomes.map(({ outcome }) => outcome)).toEqual(['retrying', 'handled']);
+    }),
+  );
+}

@@ -1,0 +1,271 @@
+import { expect } from 'vitest';
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { migrate, type Store, type Tx } from '../store/index.ts';
+import type { BusPlace } from './conformance.ts';
+import {
+  type Bus,
+  Consumer,
+  createOutbox,
+  type DeadLetter,
+  type Envelope,
+  type EventOutcome,
+  listDeadLetters,
+  type OutboxWriter,
+  type RetryPolicy,
+  replayDeadLetter,
+  topicOf,
+} from './index.ts';
+
+/** Attempts so close together that a case need not wait for them. */
+export const FAST: RetryPolicy = { maxAttempts: 3, baseMs: 4, capMs: 16 };
+
+/** What a case's handler does with an event before its effect is written: nothing, something slow, or an error. */
+export type Handle = (envelope: Envelope, tx: Tx, process: Process) => Promise<void> | void;
+
+export interface GroupOptions {
+  readonly sources?: readonly string[];
+  readonly topics?: ReadonlySet<string>;
+  readonly retry?: RetryPolicy;
+  readonly handle?: Handle;
+  /** Stands between the group and its store. */
+  readonly store?: (store: Store) => Store;
+}
+
+/** A process that hosts one group: started, and then stopped in good order or killed. */
+export interface Process {
+  readonly consumer: Consumer;
+  readonly outcomes: { readonly outcome: EventOutcome; readonly id: string }[];
+  /** What the bus told of its failures. */
+  readonly errors: unknown[];
+  stop(): Promise<void>;
+  /** Ends the process as SIGKILL does: open transactions roll back, and nothing that it awaits ever comes. */
+  kill(): void;
+}
+
+/** The error of a transaction whose process was killed in it. */
+class Killed extends Error {}
+
+const EFFECTS = {
+  name: '0001_effects',
+  sql: 'create table effects (seq bigint primary key, event_id text not null, source text not null, key text not null, n bigint not null)',
+};
+
+/** Services that publish, groups that consume, and the means to stop them, for one case. */
+export class BusFixture {
+  readonly platform: Platform;
+  readonly #place: BusPlace;
+  readonly #stores = new Map<string, Promise<Store>>();
+  readonly #outboxes = new Map<string, OutboxWriter>();
+  readonly #counts = new Map<string, number>();
+  readonly #running = new Set<Process>();
+
+  constructor(place: BusPlace) {
+    this.#place = place;
+    this.platform = place.platform;
+  }
+
+  store(service: string): Promise<Store> {
+    const known = this.#stores.get(service);
+    if (known) return known;
+    const opened = this.#place.store(service).then(async (store) => {
+      await migrate(store, this.platform, [EFFECTS]);
+      return store;
+    });
+    this.#stores.set(service, opened);
+    return opened;
+  }
+
+  async outbox(source: string): Promise<OutboxWriter> {
+    const known = this.#outboxes.get(source);
+    if (known) return known;
+    const outbox = createOutbox(await this.store(source));
+    this.#outboxes.set(source, outbox);
+    return outbox;
+  }
+
+  /** Publishes an event per key, each with the number of its place among the events of its source and key. @returns their ids */
+  async publish(source: string, keys: readonly string[], more: Partial<Envelope> = {}): Promise<string[]> {
+    const outbox = await this.outbox(source);
+    const events = keys.map((key): Envelope => {
+      const n = (this.#counts.get(`${source}/${key}`) ?? 0) + 1;
+      this.#counts.set(`${source}/${key}`, n);
+      return {
+        id: `evt_${source}_${key}_${n}`,
+        type: topicOf(source, 'changed'),
+        version: 1,
+        source,
+        key,
+        timestamp: '2026-07-31T12:00:00.000Z',
+        correlationId: `cor_${n}`,
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        data: { n },
+        ...more,
+      };
+    });
+    const store = await this.store(source);
+    for (let i = 0; i < events.length; i += 100) await store.write((tx) => outbox.append(tx, events.slice(i, i + 100)));
+    return events.map((event) => event.id);
+  }
+
+  /** Starts a process that hosts a group. */
+  async start(group: string, options: GroupOptions = {}): Promise<Process> {
+    const { sources = ['orders'], retry = FAST, handle } = options;
+    const topics = options.topics ?? new Set(sources.map((source) => topicOf(source, 'changed')));
+    const real = await this.store(group);
+    const mortal = mortalStore(options.store?.(real) ?? real);
+    const errors: unknown[] = [];
+    const outcomes: Process['outcomes'] = [];
+    const effect = async (envelope: Envelope, tx: Tx) => {
+      await handle?.(envelope, tx, process);
+      await writeEffect(tx, envelope);
+    };
+    const consumer = new Consumer({
+      platform: this.platform,
+      store: mortal.store,
+      subscriber: group,
+      handlers: new Map([...topics].map((topic) => [topic, effect])),
+      retry,
+      onOutcome: (outcome, envelope) => outcomes.push({ outcome, id: envelope.id }),
+    });
+    const bus: Bus = this.#place.bus((error) => errors.push(error));
+    for (const source of sources) bus.attach(await this.outbox(source));
+    consumer.retries.start();
+    const subscription = bus.consume({ group, topics, sink: consumer });
+    const process: Process = {
+      consumer,
+      outcomes,
+      errors,
+      stop: async () => {
+        this.#running.delete(process);
+        await subscription.stop();
+        await consumer.retries.stop();
+        await consumer.flush();
+        await bus.close();
+      },
+      kill: () => {
+        this.#running.delete(process);
+        mortal.kill();
+        void subscription.stop();
+        void consumer.retries.stop();
+      },
+    };
+    this.#running.add(process);
+    return process;
+  }
+
+  /** Makes everything that the group has had come again. Call it while no process hosts the group. */
+  async rewind(group: string): Promise<void> {
+    if (this.#place.rewind) return this.#place.rewind(group);
+    const store = await this.store(group);
+    await store.write((tx) => tx.run('update ramet_claims set checkpoint = 0, claimed_to = 0 where subscriber = ?', group));
+  }
+
+  /** The effects of a group, in the order in which they took place: `<source>/<key>/<n>`. */
+  async effects(group: string): Promise<string[]> {
+    const store = await this.store(group);
+    const rows = await store.reader.all<{ source: string; key: string; n: number }>('select source, key, n from effects order by seq');
+    return rows.map(({ source, key, n }) => `${source}/${key}/${n}`);
+  }
+
+  async deadLetters(group: string): Promise<DeadLetter[]> {
+    return listDeadLetters(await this.store(group));
+  }
+
+  /** Replays or discards every dead letter of a group, and has its process look. @returns how many there were */
+  async settle(process: Process, group: string, how: 'replay' | 'discard' = 'replay'): Promise<number> {
+    const store = await this.store(group);
+    const letters = await this.deadLetters(group);
+    for (const { id } of letters) await replayDeadLetter(store, id, how);
+    process.consumer.retries.wake();
+    return letters.length;
+  }
+
+  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+    const deadlineMono = this.platform.clock.monoNow() + 15_000;
+    while (!(await condition())) {
+      if (this.platform.clock.monoNow() > deadlineMono) throw new Error(`not within 15 s: ${what}`);
+      await this.platform.timers.sleep(2);
+    }
+  }
+
+  async untilEffects(group: string, count: number): Promise<void> {
+    const store = await this.store(group);
+    await this.until(`${count} effects of '${group}'`, async () => {
+      const row = await store.reader.get<{ count: number }>('select count(*) as count from effects');
+      return Number(row?.count) >= count;
+    });
+  }
+
+  /** What must hold whatever happened: each event once, and those of one source and key in their order. */
+  async expectOnceInOrder(group: string, published: number): Promise<void> {
+    const effects = await this.effects(group);
+    expect(new Set(effects).size).toBe(effects.length);
+    expect(effects.length).toBe(published);
+    const last = new Map<string, number>();
+    for (const effect of effects) {
+      const [source, key, n] = effect.split('/') as [string, string, string];
+      expect(`${effect} after ${last.get(`${source}/${key}`) ?? 0}`).toBe(`${effect} after ${Number(n) - 1}`);
+      last.set(`${source}/${key}`, Number(n));
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const process of this.#running) await process.stop();
+    for (const store of this.#stores.values()) await (await store).close();
+    await this.#place.dispose();
+  }
+}
+
+async function writeEffect(tx: Tx, envelope: Envelope): Promise<void> {
+  await tx.run(
+    'insert into effects (seq, event_id, source, key, n) select coalesce(max(seq), 0) + 1, ?, ?, ?, ? from effects',
+    envelope.id,
+    envelope.source,
+    envelope.key,
+    (envelope.data as { n: number }).n,
+  );
+}
+
+/** A store as a process that may be killed sees it. */
+function mortalStore(store: Store): { store: Store; kill: () => void } {
+  let dead = false;
+  const whileAlive = <R>(work: () => Promise<R>): Promise<R> =>
+    new Promise((resolve, reject) => {
+      if (dead) return;
+      work().then(
+        (value) => dead || resolve(value),
+        (error) => dead || reject(error),
+      );
+    });
+  return {
+    kill: () => {
+      dead = true;
+    },
+    store: {
+      ...store,
+      reader: {
+        db: store.reader.db,
+        all: <R>(...query: [string]) => whileAlive<R[]>(() => store.reader.all(...query)),
+        get: <R>(...query: [string]) => whileAlive<R | undefined>(() => store.reader.get(...query)),
+      },
+      write: (work, options) =>
+        whileAlive(() =>
+          store.write(async (tx) => {
+            const value = await work(tx);
+            if (dead) throw new Killed('the process was killed');
+            return value;
+          }, options),
+        ),
+    },
+  };
+}
+
+/** A store that refuses what `refuses` says, as on a full disk. */
+export const flakyStore =
+  (refuses: (name: string) => boolean) =>
+  (store: Store): Store => ({
+    ...store,
+    write: (work, options) =>
+      refuses(options?.name ?? '') ? Promise.reject(new RametError('StoreUnavailable')) : store.write(work, options),
+  });

@@ -1,0 +1,82 @@
+import type { Databases } from '../databases.ts';
+import type { History } from '../history.ts';
+import type { Death } from '../kill-plan.ts';
+import type { Subscriptions } from '../subscriptions.ts';
+import type { Unfinished } from '../unfinished.ts';
+
+/** One life of the shop, from its start to its end. Moments are monotonic milliseconds of the torture. */
+export interface Life {
+  readonly number: number;
+  readonly startedMono: number;
+  /** Undefined when it died before. */
+  readonly readyMono: number | undefined;
+  /** When it was told to end, for the lives that end by SIGTERM. */
+  readonly toldMono: number | undefined;
+  readonly endedMono: number;
+  readonly planned: Death | 'SIGTERM';
+  /** How it ended: by which signal, or with which code. */
+  readonly signal: string | null;
+  readonly code: number | null;
+  /** What was under way on disk when it was dead; undefined when there was nothing on disk yet. */
+  readonly hit: Unfinished | undefined;
+  /** How many requests were waiting for their answer when it ended. */
+  readonly requests: number;
+  readonly logFiles: readonly string[];
+}
+
+/** Everything that the verdict looks at. */
+export interface Evidence {
+  readonly dataDir: string;
+  readonly databases: Databases;
+  readonly subscriptions: Subscriptions;
+  readonly history: History;
+  readonly lives: readonly Life[];
+  /** What was wrong with sagas between two lives. */
+  readonly watched: readonly string[];
+  /** How long everything took to settle after the last restart, and what had not when the time was over. */
+  readonly settling: { readonly ms: number; readonly left: Unfinished | undefined };
+}
+
+/** Looks at one promise of the shop, and names everything that breaks it. */
+export interface Check {
+  readonly name: string;
+  readonly violations: (evidence: Evidence) => Iterable<string>;
+}
+
+export interface OrderRow {
+  readonly order_id: string;
+  readonly customer_id: string;
+  readonly status: 'pending' | 'confirmed' | 'cancelled';
+  readonly reason: string | null;
+  readonly total: number;
+  readonly lines: string;
+  readonly accepted: number;
+  readonly cancel_requested: number;
+  readonly entries: number;
+}
+
+export interface SoldLine {
+  readonly sku: string;
+  readonly price: number;
+  readonly quantity: number;
+}
+
+export const ordersOf = ({ databases }: Evidence): OrderRow[] => databases.rows<OrderRow>('orders', 'select * from orders order by order_id');
+
+export const linesOf = (order: OrderRow): SoldLine[] => JSON.parse(order.lines) as SoldLine[];
+
+export function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(keyOf(row));
+    if (group) group.push(row);
+    else groups.set(keyOf(row), [row]);
+  }
+  return groups;
+}
+
+/** Both differences of two sets, in words. */
+export function* differences(expected: ReadonlySet<string>, found: ReadonlySet<string>, missing: string, invented: string): Generator<string> {
+  for (const id of expected) if (!found.has(id)) yield `${missing}: ${id}`;
+  for (const id of found) if (!expected.has(id)) yield `${invented}: ${id}`;
+}

@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ExchangeRequest, Wire } from './exchange.ts';
+import type { Answer, Cancellation, Customer, Exchange, History, Placement } from './history.ts';
+import type { Random } from './random.ts';
+import { chooseOrder } from './shopping.ts';
+
+export interface WorkloadOptions {
+  readonly port: number;
+  readonly clients: number;
+  readonly customers: number;
+  readonly random: Random;
+  readonly history: History;
+}
+
+const PASSWORD = 'correct horse battery staple';
+/** Statuses that say "not now": the same request again is right. */
+const LATER = new Set([429, 503, 504]);
+const RETRY_MS = 40;
+
+/**
+ * Customers who order and cancel all the time, whether or not the shop is there: each request is repeated, an order always
+ * under its own key, until it is answered. What they asked and were told goes into the history.
+ */
+export class Workload {
+  readonly #options: WorkloadOptions;
+  readonly #wires: Wire[] = [];
+  #stopping = false;
+  #running: Promise<unknown> = Promise.resolve();
+  /** Whether cards are used whose orders take long to settle. */
+  slowCards = true;
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options;
+  }
+
+  /** Registers the customers; each logs in once and keeps the token. */
+  async prepare(): Promise<void> {
+    const wire = this.#wire('registration', true);
+    for (let index = 0; index < this.#options.customers; index++) await this.#register(wire, `Customer ${index + 1}`, `c${index + 1}@torture.example`);
+  }
+
+  start(): void {
+    const { clients, random } = this.#options;
+    this.#running = Promise.all(
+      Array.from({ length: clients }, (_, index) => {
+        const name = `client ${index + 1}`;
+        // A connection per request reaches places that kept connections do not: the queue of the listening socket.
+        return this.#shop(this.#wire(name, index % 4 !== 3), random.fork(name));
+      }),
+    );
+  }
+
+  /** Begins nothing new, and resolves when everything begun is answered. */
+  async finish(): Promise<void> {
+    this.#stopping = true;
+    await this.#running;
+  }
+
+  /** Reads every customer's list of orders, to the last page. */
+  async view(): Promise<void> {
+    const { history } = this.#options;
+    const wire = this.#wire('view', true);
+    for (const customer of history.customers) {
+      for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+        const path = `/api/orders?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
+        const answer = await this.#untilAnswered(wire, { method: 'GET', path, headers: bearer(customer) });
+        const page = answer.body as { items?: { orderId: string; status: string; total: number; reason?: string }[]; next?: string };
+        for (const item of page.items ?? []) history.views.push({ customer: customer.email, ...item });
+        cursor = page.next;
+      }
+    }
+  }
+
+  close(): void {
+    for (const wire of this.#wires) wire.close();
+  }
+
+  #wire(name: string, keepAlive: boolean): Wire {
+    const { port, history } = this.#options;
+    const wire = new Wire({ name, port, keepAlive, record: (exchange) => history.exchanges.push(exchange) });
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  async #register(wire: Wire, name: string, email: string): Promise<Customer> {
+    const registered = await this.#untilAnswered(wire, { method: 'POST', path: '/api/users', body: { email, password: PASSWORD, name } });
+    const session = await this.#untilAnswered(wire, { method: 'POST', path: '/api/sessions', body: { email, password: PASSWORD } });
+    const customer = {
+      email,
+      name,
+      // The answer to a registration may be lost with the process; the repeat then says that the address is taken.
+      userId: (registered.body as { userId?: string }).userId ?? '',
+      token: String((session.body as { accessToken?: string }).accessToken),
+    };
+    this.#options.history.customers.push(customer);
+    return customer;
+  }
+
+  async #shop(wire: Wire, random: Random): Promise<void> {
+    const { history } = this.#options;
+    while (!this.#stopping) {
+      const newcomer = random.chance(0.01);
+      const customer = newcomer
+        ? await this.#register(wire, 'Newcomer', `n${Math.floor(random.next() * 1e12)}@torture.example`)
+        : random.pick(history.customers);
+      const placement = await this.#order(wire, random, customer);
+      const orderId = (placement.answers.at(-1)?.body as { orderId?: string } | undefined)?.orderId;
+      if (orderId !== undefined) await this.#afterwards(wire, random, customer, placement, orderId);
+      await sleep(random.between(0, 250));
+    }
+  }
+
+  async #order(wire: Wire, random: Random, customer: Customer): Promise<Placement> {
+    const { kind, body } = chooseOrder(random, this.slowCards);
+    const key = `key-${Math.floor(random.next() * 1e15).toString(36)}-${Math.floor(random.next() * 1e15).toString(36)}`;
+    const placement: Placement = { customer: customer.email, key, kind, body, answers: [] };
+    this.#options.history.placements.push(placement);
+    const request = placing(customer, key, body);
+    const place = async () => void placement.answers.push(await this.#untilAnswered(wire, request));
+    // An impatient customer clicks twice at once.
+    await Promise.all(random.chance(0.05) ? [place(), place()] : [place()]);
+    return placement;
+  }
+
+  async #afterwards(wire: Wire, random: Random, customer: Customer, placement: Placement, orderId: string): Promise<void> {
+    const { history } = this.#options;
+    const what = random.weighted({ cancel: 34, watch: 18, repeat: 6, misuse: 2, list: 4, nothing: 36 });
+    if (what === 'cancel') {
+      // Most orders are settled within a few hundred milliseconds: that is where cancellations are interesting.
+      await sleep(random.chance(0.8) ? random.between(0, 150) : random.between(0, 2_000));
+      await this.#cancel(wire, random, customer, orderId);
+    } else if (what === 'watch') {
+      await this.#untilAnswered(wire, { method: 'GET', path: `/api/orders/${orderId}`, headers: { ...bearer(customer), prefer: 'wait=3' } });
+    } else if (what === 'repeat') {
+      placement.answers.push(await this.#untilAnswered(wire, placing(customer, placement.key, placement.body)));
+    } else if (what === 'misuse') {
+      const other = { ...placement.body, lines: [{ sku: placement.body.lines[0]?.sku ?? '', quantity: 7 }] };
+      const answer = await this.#untilAnswered(wire, placing(customer, placement.key, other));
+      history.misuses.push({ key: placement.key, answer });
+    } else if (what === 'list') {
+      await this.#untilAnswered(wire, { method: 'GET', path: '/api/orders?limit=20', headers: bearer(customer) });
+    }
+  }
+
+  async #cancel(wire: Wire, random: Random, customer: Customer, orderId: string): Promise<void> {
+    const cancellation: Cancellation = { orderId, answers: [] };
+    this.#options.history.cancellations.push(cancellation);
+    const cancel = async () =>
+      void cancellation.answers.push(
+        await this.#untilAnswered(wire, { method: 'POST', path: `/api/orders/${orderId}/cancel`, headers: bearer(customer) }),
+      );
+    await Promise.all(random.chance(0.1) ? [cancel(), cancel()] : [cancel()]);
+  }
+
+  /** Repeats a request until it has a definite answer. */
+  async #untilAnswered(wire: Wire, request: ExchangeRequest): Promise<Answer> {
+    for (;;) {
+      const exchange: Exchange = await wire.ask(request);
+      const { status, body, endedMono } = exchange;
+      if (status !== undefined && !LATER.has(status)) return { status, body, endedMono };
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+const bearer = ({ token }: Customer) => ({ authorization: `Bearer ${token}` });
+
+const placing = (customer: Customer, key: string, body: unknown): ExchangeRequest => ({
+  method: 'POST',
+  path: '/api/orders',
+  headers: { ...bearer(customer), 'idempotency-key': key },
+  body,
+});
