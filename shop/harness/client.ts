@@ -217,8 +217,8 @@ export class ShopClient {
         onEvent?.(event);
       }
     };
-    const answer = await this.#send(this.urls.url, 'GET', `/api/orders/${encodeURIComponent(orderId)}/events`, rest, onText);
-    return { ...answer, body: events };
+    const answer = await this.#send<OrderEvent[]>(this.urls.url, 'GET', `/api/orders/${encodeURIComponent(orderId)}/events`, rest, onText);
+    return answer.status === 200 ? { ...answer, body: events } : answer;
   }
 
   /** Closes the connections that are kept. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +86,22 @@ function isFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
+}
+
+/**
+ * Whether a group has a member that is more than a zombie: one that has ended holds nothing any more, but where the first
+ * process of the machine is slow to collect orphans its id goes on for seconds. Systems without `/proc` wait for these.
+ */
+async function groupLives(group: number | undefined): Promise<boolean> {
+  const ids = await readdir('/proc').catch(() => undefined);
+  if (!ids) return true;
+  for (const id of ids) {
+    if (!/^\d+$/.test(id)) continue;
+    const stat = await readFile(`/proc/${id}/stat`, 'utf8').catch(() => '');
+    const [state, , ofGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(ofGroup) === group && state !== 'Z' && state !== 'X') return true;
+  }
+  return false;
 }
 
 /**
@@ -250,7 +266,7 @@ export class ShopProcess {
   /** The companions die with the main process, but a moment later: until then they hold their ports and files. */
   async #groupGone(): Promise<void> {
     const killAt = Date.now() + 10_000;
-    while (this.#signalGroup(0)) {
+    while (this.#signalGroup(0) && (await groupLives(this.#child?.pid))) {
       if (Date.now() > killAt) this.#signalGroup('SIGKILL');
       await sleep(LOOK_MS);
     }

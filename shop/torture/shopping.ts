@@ -1,17 +1,19 @@
+import { ANTARCTICA, CARDS } from '../harness/client.ts';
 import { products } from '../services/catalog/data/products.ts';
 import type { OrderBody, OrderKind } from './history.ts';
 import type { Random } from './random.ts';
 
-/** The numbers on which the provider acts by itself. */
-const CARDS: Readonly<Record<Exclude<OrderKind, 'pays' | 'undeliverable' | 'out of stock'>, string>> = {
-  declined: '4000000000000002',
-  'no funds': '4000000000009995',
-  'charges and drops': '4000000000000119',
-  'answers late': '4000000000000259',
-  'never answers': '4000000000000341',
-  'fails twice': '4000000000000432',
+/** The card that makes an order of each kind what it is. */
+const CARD_OF: Readonly<Record<Exclude<OrderKind, 'undeliverable'>, string>> = {
+  pays: CARDS.pays,
+  declined: CARDS.declined,
+  'no funds': CARDS.lacksFunds,
+  'charges and drops': CARDS.chargesAndDrops,
+  'answers late': CARDS.answersLate,
+  'never answers': CARDS.dropsWithoutCharge,
+  'fails twice': CARDS.failsTwice,
+  'out of stock': CARDS.pays,
 };
-const PLAIN_CARD = '4242424242424242';
 
 const WEIGHTS: Readonly<Record<OrderKind, number>> = {
   pays: 46,
@@ -27,8 +29,8 @@ const WEIGHTS: Readonly<Record<OrderKind, number>> = {
 /** Kinds that hold a place for long: some orders of them tell as much as many. */
 const SLOW: readonly OrderKind[] = ['answers late', 'never answers'];
 
-/** Cards that pay in the end. */
-const PAYING: readonly OrderKind[] = ['pays', 'charges and drops', 'fails twice'];
+/** Kinds of card with which an order gets as far as its shipment. */
+const PAYING = ['pays', 'charges and drops', 'fails twice'] as const;
 
 const QUANTITY_MAX = 99;
 const scarcest = [...products].sort((a, b) => a.stock - b.stock).slice(0, 20);
@@ -59,10 +61,8 @@ function lines(kind: OrderKind, random: Random): OrderBody['lines'] {
 }
 
 function cardOf(kind: OrderKind, random: Random): string {
-  if (kind === 'out of stock') return PLAIN_CARD;
-  const paid = kind === 'undeliverable' ? random.pick(PAYING) : kind;
-  if (paid === 'pays' || paid === 'undeliverable' || paid === 'out of stock') return random.chance(0.7) ? PLAIN_CARD : someCard(random);
-  return CARDS[paid];
+  const card = kind === 'undeliverable' ? random.pick(PAYING) : kind;
+  return card === 'pays' && random.chance(0.3) ? someCard(random) : CARD_OF[card];
 }
 
 /** A valid number that is nobody's test card: it pays. */
@@ -78,6 +78,6 @@ function someCard(random: Random): string {
 
 function shipTo(kind: OrderKind, random: Random): Pick<OrderBody, 'shipTo'> {
   const address = { name: 'T. Orture', street: 'Hafenstraße 1', city: 'Kiel' };
-  if (kind === 'undeliverable') return { shipTo: { ...address, country: 'AQ' } };
+  if (kind === 'undeliverable') return { shipTo: ANTARCTICA };
   return random.chance(0.5) ? { shipTo: { ...address, country: random.pick(['DE', 'FR', 'PT', 'NO']) } } : {};
 }

@@ -21,7 +21,10 @@ export const isFinished = (unfinished: Unfinished): boolean => Object.values(unf
 export function unfinished(databases: Databases, subscriptions: Subscriptions): Unfinished {
   const states = new Map(
     databases
-      .rows<{ state: string; n: number }>('orders', "select state, count(*) as n from ramet_sagas where state in ('RUNNING', 'COMPENSATING') group by state")
+      .rows<{ state: string; n: number }>(
+        'orders',
+        "select state, count(*) as n from ramet_sagas where state in ('RUNNING', 'COMPENSATING') group by state",
+      )
       .map(({ state, n }) => [state, n]),
   );
   const everywhere = (sql: string) => SERVICES.reduce((sum, service) => sum + databases.count(service, sql), 0);
@@ -40,7 +43,8 @@ export function unfinished(databases: Databases, subscriptions: Subscriptions): 
 export function isEmpty(databases: Databases): boolean {
   return SERVICES.some(
     (service) =>
-      !databases.has(service) || databases.count(service, "select count(*) from sqlite_master where name in ('ramet_fences', 'ramet_sagas')") < 2,
+      !databases.has(service) ||
+      databases.count(service, "select count(*) from sqlite_master where name in ('ramet_fences', 'ramet_sagas')") < 2,
   );
 }
 

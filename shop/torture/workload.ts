@@ -14,8 +14,8 @@ export interface WorkloadOptions {
 
 const PASSWORD = 'correct horse battery staple';
 /** Statuses that say "not now": the same request again is right. */
-const LATER = new Set([429, 503, 504]);
-const RETRY_MS = 40;
+const LATER = new Set([503, 504]);
+const RETRY_MS = 100;
 
 /**
  * Customers who order and cancel all the time, whether or not the shop is there: each request is repeated, an order always
@@ -26,6 +26,7 @@ export class Workload {
   readonly #wires: Wire[] = [];
   #stopping = false;
   #running: Promise<unknown> = Promise.resolve();
+  #giveUpMono = Number.POSITIVE_INFINITY;
   /** Whether cards are used whose orders take long to settle. */
   slowCards = true;
 
@@ -33,26 +34,30 @@ export class Workload {
     this.#options = options;
   }
 
-  /** Registers the customers; each logs in once and keeps the token. */
-  async prepare(): Promise<void> {
-    const wire = this.#wire('registration', true);
-    for (let index = 0; index < this.#options.customers; index++) await this.#register(wire, `Customer ${index + 1}`, `c${index + 1}@torture.example`);
-  }
-
   start(): void {
-    const { clients, random } = this.#options;
-    this.#running = Promise.all(
-      Array.from({ length: clients }, (_, index) => {
+    const { clients, customers, random } = this.#options;
+    this.#running = Promise.allSettled(
+      Array.from({ length: clients }, async (_, index) => {
         const name = `client ${index + 1}`;
         // A connection per request reaches places that kept connections do not: the queue of the listening socket.
-        return this.#shop(this.#wire(name, index % 4 !== 3), random.fork(name));
+        const wire = this.#wire(name, index % 4 !== 3);
+        // Each customer logs in once, and the token is everybody's: a login is limited, and an order is not.
+        for (let number = index + 1; number <= customers; number += clients)
+          await this.#register(wire, `Customer ${number}`, `c${number}@torture.example`);
+        await this.#shop(wire, random.fork(name));
       }),
     );
   }
 
-  /** Begins nothing new, and resolves when everything begun is answered. */
-  async finish(): Promise<void> {
+  /** Requests that wait for their answer. */
+  get waiting(): number {
+    return this.#wires.reduce((sum, wire) => sum + wire.waiting, 0);
+  }
+
+  /** Begins nothing new, and resolves when everything begun is answered, or the time is over. */
+  async finish(withinMs: number): Promise<void> {
     this.#stopping = true;
+    this.#giveUpMono = performance.now() + withinMs;
     await this.#running;
   }
 
@@ -99,14 +104,14 @@ export class Workload {
   async #shop(wire: Wire, random: Random): Promise<void> {
     const { history } = this.#options;
     while (!this.#stopping) {
-      const newcomer = random.chance(0.01);
+      const newcomer = history.customers.length === 0 || random.chance(0.01);
       const customer = newcomer
         ? await this.#register(wire, 'Newcomer', `n${Math.floor(random.next() * 1e12)}@torture.example`)
         : random.pick(history.customers);
       const placement = await this.#order(wire, random, customer);
       const orderId = (placement.answers.at(-1)?.body as { orderId?: string } | undefined)?.orderId;
       if (orderId !== undefined) await this.#afterwards(wire, random, customer, placement, orderId);
-      await sleep(random.between(0, 250));
+      await sleep(random.between(0, 150));
     }
   }
 
@@ -130,7 +135,11 @@ export class Workload {
       await sleep(random.chance(0.8) ? random.between(0, 150) : random.between(0, 2_000));
       await this.#cancel(wire, random, customer, orderId);
     } else if (what === 'watch') {
-      await this.#untilAnswered(wire, { method: 'GET', path: `/api/orders/${orderId}`, headers: { ...bearer(customer), prefer: 'wait=3' } });
+      await this.#untilAnswered(wire, {
+        method: 'GET',
+        path: `/api/orders/${orderId}`,
+        headers: { ...bearer(customer), prefer: 'wait=3' },
+      });
     } else if (what === 'repeat') {
       placement.answers.push(await this.#untilAnswered(wire, placing(customer, placement.key, placement.body)));
     } else if (what === 'misuse') {
@@ -158,6 +167,7 @@ export class Workload {
       const exchange: Exchange = await wire.ask(request);
       const { status, body, endedMono } = exchange;
       if (status !== undefined && !LATER.has(status)) return { status, body, endedMono };
+      if (endedMono > this.#giveUpMono) throw new Error(`${request.method} ${request.path} was not answered in time`);
       await sleep(RETRY_MS);
     }
   }

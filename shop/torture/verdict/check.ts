@@ -14,6 +14,8 @@ export interface Life {
   readonly toldMono: number | undefined;
   readonly endedMono: number;
   readonly planned: Death | 'SIGTERM';
+  /** Whether it ended by itself: at the point that was planned, where one was. */
+  readonly reached: boolean;
   /** How it ended: by which signal, or with which code. */
   readonly signal: string | null;
   readonly code: number | null;
@@ -50,7 +52,6 @@ export interface OrderRow {
   readonly reason: string | null;
   readonly total: number;
   readonly lines: string;
-  readonly accepted: number;
   readonly cancel_requested: number;
   readonly entries: number;
 }
@@ -61,7 +62,8 @@ export interface SoldLine {
   readonly quantity: number;
 }
 
-export const ordersOf = ({ databases }: Evidence): OrderRow[] => databases.rows<OrderRow>('orders', 'select * from orders order by order_id');
+export const ordersOf = ({ databases }: Evidence): OrderRow[] =>
+  databases.rows<OrderRow>('orders', 'select * from orders order by order_id');
 
 export const linesOf = (order: OrderRow): SoldLine[] => JSON.parse(order.lines) as SoldLine[];
 
@@ -76,7 +78,12 @@ export function groupBy<Row>(rows: readonly Row[], keyOf: (row: Row) => string):
 }
 
 /** Both differences of two sets, in words. */
-export function* differences(expected: ReadonlySet<string>, found: ReadonlySet<string>, missing: string, invented: string): Generator<string> {
+export function* differences(
+  expected: ReadonlySet<string>,
+  found: ReadonlySet<string>,
+  missing: string,
+  invented: string,
+): Generator<string> {
   for (const id of expected) if (!found.has(id)) yield `${missing}: ${id}`;
   for (const id of found) if (!expected.has(id)) yield `${invented}: ${id}`;
 }

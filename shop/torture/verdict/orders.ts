@@ -145,7 +145,8 @@ export const cancellations: Check = {
       const order = orders.get(orderId);
       for (const { status, body } of answers) {
         if (status === 202 && order?.status !== 'cancelled') yield `order ${orderId} is ${order?.status}, its cancellation was accepted`;
-        if (status === 409 && order?.status !== 'confirmed') yield `order ${orderId} is ${order?.status}, its cancellation was refused as too late`;
+        if (status === 409 && order?.status !== 'confirmed')
+          yield `order ${orderId} is ${order?.status}, its cancellation was refused as too late`;
         if (status !== 202 && status !== 409) yield `the cancellation of ${orderId} was answered ${status} ${JSON.stringify(body)}`;
       }
       if (new Set(answers.map(({ status }) => status)).size > 1)

@@ -104,6 +104,7 @@ export function failureCases(it: Case, onBus: OnBus): void {
       await bus.publish('orders', ['empty'], { data: null });
       await bus.publish('orders', ['fine']);
       await bus.untilEffects('mail', 1);
+      await bus.until('three dead letters', async () => (await bus.deadLetters('mail')).length === 3);
       expect(await bus.effects('mail')).toEqual(['orders/fine/1']);
       const letters = await bus.deadLetters('mail');
       expect(letters.map(({ key, reason, attempts }) => [key, reason, attempts]).sort()).toEqual([

@@ -2,7 +2,6 @@ import { expect } from 'vitest';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { migrate, type Store, type Tx } from '../store/index.ts';
-import type { BusPlace } from './conformance.ts';
 import {
   type Bus,
   Consumer,
@@ -16,6 +15,18 @@ import {
   replayDeadLetter,
   topicOf,
 } from './index.ts';
+
+/** Where the services and groups of one case are. */
+export interface BusPlace {
+  readonly platform: Platform;
+  /** A bus as a process makes one when it starts; what buses of one place keep outside of themselves, they share. */
+  bus(onError: (error: unknown) => void): Bus;
+  /** An empty store for a service or group, without tables. */
+  store(service: string): Promise<Store>;
+  /** Makes a broker that keeps offsets itself deliver everything to the group again; otherwise the suite rewinds the group's checkpoint. */
+  rewind?(group: string): Promise<void>;
+  dispose(): Promise<void>;
+}
 
 /** Attempts so close together that a case need not wait for them. */
 export const FAST: RetryPolicy = { maxAttempts: 3, baseMs: 4, capMs: 16 };
@@ -38,6 +49,7 @@ export interface Process {
   readonly outcomes: { readonly outcome: EventOutcome; readonly id: string }[];
   /** What the bus told of its failures. */
   readonly errors: unknown[];
+  /** Resolves when it has ended; at once when it is killed meanwhile. */
   stop(): Promise<void>;
   /** Ends the process as SIGKILL does: open transactions roll back, and nothing that it awaits ever comes. */
   kill(): void;
@@ -56,7 +68,7 @@ export class BusFixture {
   readonly platform: Platform;
   readonly #place: BusPlace;
   readonly #stores = new Map<string, Promise<Store>>();
-  readonly #outboxes = new Map<string, OutboxWriter>();
+  readonly #outboxes = new Map<string, Promise<OutboxWriter>>();
   readonly #counts = new Map<string, number>();
   readonly #running = new Set<Process>();
 
@@ -76,12 +88,11 @@ export class BusFixture {
     return opened;
   }
 
-  async outbox(source: string): Promise<OutboxWriter> {
-    const known = this.#outboxes.get(source);
-    if (known) return known;
-    const outbox = createOutbox(await this.store(source));
-    this.#outboxes.set(source, outbox);
-    return outbox;
+  /** The one outbox of a service: who appends through another one wakes nobody. */
+  outbox(source: string): Promise<OutboxWriter> {
+    const known = this.#outboxes.get(source) ?? this.store(source).then(createOutbox);
+    this.#outboxes.set(source, known);
+    return known;
   }
 
   /** Publishes an event per key, each with the number of its place among the events of its source and key. @returns their ids */
@@ -132,16 +143,19 @@ export class BusFixture {
     for (const source of sources) bus.attach(await this.outbox(source));
     consumer.retries.start();
     const subscription = bus.consume({ group, topics, sink: consumer });
+    const end = async () => {
+      await subscription.stop();
+      await consumer.retries.stop();
+      await consumer.flush();
+      await bus.close();
+    };
     const process: Process = {
       consumer,
       outcomes,
       errors,
-      stop: async () => {
+      stop: () => {
         this.#running.delete(process);
-        await subscription.stop();
-        await consumer.retries.stop();
-        await consumer.flush();
-        await bus.close();
+        return Promise.race([end(), mortal.killed]);
       },
       kill: () => {
         this.#running.delete(process);
@@ -228,8 +242,12 @@ async function writeEffect(tx: Tx, envelope: Envelope): Promise<void> {
 }
 
 /** A store as a process that may be killed sees it. */
-function mortalStore(store: Store): { store: Store; kill: () => void } {
+function mortalStore(store: Store): { store: Store; kill: () => void; killed: Promise<void> } {
   let dead = false;
+  let die: (() => void) | undefined;
+  const killed = new Promise<void>((resolve) => {
+    die = resolve;
+  });
   const whileAlive = <R>(work: () => Promise<R>): Promise<R> =>
     new Promise((resolve, reject) => {
       if (dead) return;
@@ -239,8 +257,10 @@ function mortalStore(store: Store): { store: Store; kill: () => void } {
       );
     });
   return {
+    killed,
     kill: () => {
       dead = true;
+      die?.();
     },
     store: {
       ...store,

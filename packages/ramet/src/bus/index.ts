@@ -4,4 +4,4 @@ export { type DeadLetter, listDeadLetters, replayDeadLetter } from './dead-lette
 export { type Envelope, topicOf } from './envelope.ts';
 export type { BusEnvironment, BusFactory } from './factory.ts';
 export { createOutbox, type Outbox, type OutboxRow, type OutboxWriter } from './outbox.ts';
-export { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
+export type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './subscriber.ts';

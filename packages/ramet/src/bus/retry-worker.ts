@@ -23,6 +23,8 @@ export class RetryWorker {
   readonly #options: ConsumerOptions;
   readonly #policy: RetryPolicy;
   readonly #loop: Periodic;
+  /** Attempts that were counted and then not made, because the store was away: by event, the count. */
+  readonly #unspent = new Map<string, number>();
 
   constructor(options: ConsumerOptions, policy: RetryPolicy) {
     this.#options = options;

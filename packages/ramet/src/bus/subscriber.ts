@@ -17,8 +17,6 @@ export interface ConsumerOptions {
   /** Told when the background work failed; it is tried again. */
   readonly onError?: (error: unknown) => void;
   readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure) => void;
-  /** Told when retries could not even be looked at; they are looked at again. Failures of deliveries are the bus's to tell. */
-  readonly onError?: (error: unknown) => void;
 }
 
 export interface RetryPolicy {

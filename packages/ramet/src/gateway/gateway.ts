@@ -14,7 +14,10 @@ export type Access =
   | { readonly scope: string };
 
 export interface RouteOptions {
-  /** Replaces the gateway's limit for this route, with a bucket of its own; `false` for none. */
+  /**
+   * Replaces the gateway's limit for this route, with a bucket of its own; a limit by a field of the input comes on top of
+   * it. `false` for none.
+   */
   readonly limit?: Limit | false;
 }
 

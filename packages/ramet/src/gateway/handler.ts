@@ -109,13 +109,13 @@ export function createGateway(
           if ('scope' in route.access && !caller.scopes.includes(route.access.scope))
             throw new RametError('Forbidden', `The token lacks the scope '${route.access.scope}'`);
           const principal = caller.kind === 'user' ? `user ${caller.subject}` : client;
-          const general = route.limit === undefined ? definition.limit : route.limit || undefined;
-          if (general && (general.by ?? 'client') === 'client')
-            limit(limiterOf(general), route.limit ? `${principal} ${pattern}` : principal, rateHeaders);
+          const limits = limitsOf(definition, route);
+          for (const one of limits.filter((each) => !isByField(each)))
+            limit(limiterOf(one), one === route.limit ? `${principal} ${pattern}` : principal, rateHeaders);
           const key = keyOf(route, request);
           const input = inputOf(route, request, params);
-          if (general?.by?.startsWith('input.'))
-            limit(limiterOf(general), `${principal} ${pattern} ${fieldOf(input, general.by)}`, rateHeaders);
+          for (const one of limits.filter(isByField))
+            limit(limiterOf(one), `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
           return await answerTo(environment, route, request, caller, trace, key, input, rateHeaders);
         } catch (error) {
           if (!(error instanceof RametError) && !(error instanceof DeclaredError))
@@ -155,6 +155,15 @@ const forwarded = (request: CanonicalRequest): string[] => {
   const header = request.headers.get('x-forwarded-for');
   return header === undefined ? [] : [header];
 };
+
+/** A limit by a field comes on top of the gateway's: whoever changes the field with every request must not escape both. */
+function limitsOf({ limit: general }: GatewayDefinition, { limit: own }: Route): Limit[] {
+  if (own === false) return [];
+  const limits = own === undefined ? [general] : isByField(own) ? [general, own] : [own];
+  return limits.filter((limit) => limit !== undefined);
+}
+
+const isByField = ({ by }: Limit): boolean => by?.startsWith('input.') === true;
 
 /** @throws RametError TooManyRequests */
 function limit(limiter: RateLimiter, key: string, headers: Record<string, string> = {}): void {
@@ -204,6 +213,7 @@ function inputOf(route: Route, request: CanonicalRequest, params: Readonly<Recor
 function bodyOf(request: CanonicalRequest): unknown {
   const type = request.headers.get('content-type');
   if (type === undefined || !JSON_TYPE.test(type)) throw new RametError('UnsupportedMediaType');
+  if (request.headers.has('content-encoding')) throw new RametError('UnsupportedMediaType', 'The body must not be encoded');
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(request.body);

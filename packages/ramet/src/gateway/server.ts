@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
@@ -23,14 +23,21 @@ export interface GatewayServerOptions {
 export interface GatewayServer {
   /** Begins to accept connections. @returns the port. */
   listen(port: number, host: string): Promise<number>;
-  /** Accepts no more connections, and says so on those that are open. */
-  drain(): void;
+  /**
+   * Says on open connections that they end, takes what clients had sent before now, and then accepts no more. A connection
+   * that waits for its acceptance, and a request that waits to be read, are in nobody's sight: closing would break them.
+   */
+  drain(): Promise<void>;
   /** Requests that wait for their answer. */
   readonly inFlight: number;
   /** Ends streams and waiting requests, then closes. */
   close(): Promise<void>;
 }
 
+/** How long at most what was sent before may take to be accepted; under load one connection is, per turn of the event loop. */
+const ACCEPT_MS = 1_000;
+/** Turns of the event loop without a new connection after which none waits, and what the last one sent is read. */
+const QUIET_TURNS = 3;
 const BODY_MAX_BYTES = 1024 * 1024;
 const KEEP_ALIVE_COMMENT_MS = 15_000;
 /** For a browser that opens an answer as a page: it is data, and nothing in it may run. */
@@ -49,6 +56,9 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   const targets = new WeakMap<IncomingMessage, string>();
   const open = new Set<Canceller>();
   let draining = false;
+  let accepted = 0;
+  /** From a request's head to its answer's last byte: its body may still be on the way. */
+  let underWay = 0;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
@@ -63,15 +73,26 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       return '/';
     },
     clientErrorHandler(error, socket) {
-      if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') return socket.destroy();
-      const { body } = refusal(new RametError('MalformedRequest'), newTrace(platform, {}), '(none)') as { body: string };
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      );
+      if (!socket.writable || (error as NodeJS.ErrnoException).code === 'ECONNRESET') socket.destroy();
+      else refuseOn(platform, socket);
     },
+    // The gate looks at the Host headers, and refuses in words.
+    http: { requireHostHeader: false },
   });
   app.server.headersTimeout = 10_000;
   app.server.maxHeadersCount = 2_000;
+  app.server.on('connection', () => {
+    accepted++;
+  });
+  // What Node would answer by itself, without a word.
+  app.server.on('connect', (_request, socket) => refuseOn(platform, socket));
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.server.on('request', (_request, response) => {
+    underWay++;
+    response.once('close', () => {
+      underWay--;
+    });
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   // A rejection by Fastify itself (a body too large, a broken length) never reaches the handler.
@@ -89,6 +110,8 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     return send(reply, refusal(known, newTrace(platform, {}), '(none)'), request);
   });
   app.all('/', (request, reply) => serve(request, reply));
+  // Methods that Fastify has not heard of.
+  app.setNotFoundHandler((request, reply) => serve(request, reply));
 
   async function serve(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const startedMono = platform.clock.monoNow();
@@ -166,19 +189,41 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       const address = app.server.address();
       return typeof address === 'object' && address ? address.port : port;
     },
-    drain() {
+    async drain() {
       draining = true;
+      const { clock, timers } = platform;
+      const giveUpMono = clock.monoNow() + ACCEPT_MS;
+      for (let quiet = 0; quiet < QUIET_TURNS && clock.monoNow() < giveUpMono; ) {
+        const before = accepted;
+        await timers.yield();
+        quiet = accepted === before ? quiet + 1 : 0;
+      }
       app.server.close();
       app.server.closeIdleConnections();
     },
     get inFlight() {
-      return open.size;
+      return underWay;
     },
     async close() {
       for (const canceller of open) canceller.cancel(new RametError('ShuttingDown'));
       await closed(app);
     },
   };
+}
+
+/** Refuses on a connection where no request came about that could be answered. */
+function refuseOn(platform: Platform, socket: Duplex): void {
+  const response = refusal(new RametError('MalformedRequest'), newTrace(platform, {}), '(none)');
+  const body = 'body' in response ? response.body : '';
+  const headers = {
+    ...SECURITY_HEADERS,
+    ...response.headers,
+    'x-correlation-id': response.correlationId,
+    connection: 'close',
+    'content-length': Buffer.byteLength(body),
+  };
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 400 Bad Request\r\n${head.join('')}\r\n${body}`);
 }
 
 const closed = (app: FastifyInstance): Promise<void> => app.close();

@@ -108,9 +108,16 @@ function externalMaker(
       const late = new RametError('DeadlineExceeded', `${declared.external} did not answer in ${Math.round(budgetMs)} ms`);
       const timer = platform.timers.set(budgetMs, () => controller.abort(late));
       const release = [abort(origin.signal), abort(request.signal)];
+      const ended = (executed: 'no' | 'unknown') => {
+        const { reason } = controller.signal;
+        return reason instanceof RametError
+          ? new RametError(reason.code, reason.message, { executed })
+          : new RametError('Cancelled', undefined, { executed });
+      };
       try {
+        if (controller.signal.aborted) throw ended('no');
         await bulkhead.enter(declared.external, (giveUp) =>
-          controller.signal.addEventListener('abort', () => giveUp(new RametError('BulkheadFull')), { once: true }),
+          controller.signal.addEventListener('abort', () => giveUp(ended('no')), { once: true }),
         );
         try {
           const answer = await platform.http.fetch(declared.url + path, {
@@ -129,7 +136,7 @@ function externalMaker(
         }
       } catch (error) {
         if (error instanceof RametError) throw error;
-        if (controller.signal.aborted && controller.signal.reason instanceof RametError) throw controller.signal.reason;
+        if (controller.signal.aborted) throw ended('unknown');
         throw new RametError('Unavailable', `${declared.external} cannot be reached (${reasonOf(error)})`, {
           cause: error,
           executed: 'unknown',

@@ -32,7 +32,7 @@ export async function shutDown(parts: RunningParts, drainDelayMs: number): Promi
   const { platform, health, log } = parts;
   health.setReady(false, 'shutting down');
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
-  for (const server of parts.servers) server.drain();
+  await Promise.all(parts.servers.map((server) => server.drain()));
   for (const hosted of parts.services) hosted.endWaits();
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
   const background = Promise.allSettled([

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { assert, constantFrom, array as listOf, property, tuple } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { realPlatform } from '../platform/index.ts';
 import { readMigrations, statementsOf } from './migrate.ts';
@@ -35,12 +35,12 @@ const TRIGGER = `create temp trigger touched after insert on things begin
 
 describe('statementsOf', () => {
   test('finds the statements that were joined, whatever stands in them', () => {
-    const plain = listOf(constantFrom(...PIECES), { minLength: 1, maxLength: 6 }).map((pieces) => `insert ${pieces.join(' ')} x`);
-    const statement = tuple(plain, constantFrom(false, false, false, true)).map(([text, trigger]) => (trigger ? TRIGGER : text));
-    assert(
-      property(
-        listOf(statement, { maxLength: 6 }),
-        constantFrom(';', ' ;\n', ';;', '; -- between\n', ';/* ; */'),
+    const plain = fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 }).map((pieces) => `insert ${pieces.join(' ')} x`);
+    const statement = fc.tuple(plain, fc.constantFrom(false, false, false, true)).map(([text, trigger]) => (trigger ? TRIGGER : text));
+    fc.assert(
+      fc.property(
+        fc.array(statement, { maxLength: 6 }),
+        fc.constantFrom(';', ' ;\n', ';;', '; -- between\n', ';/* ; */'),
         (statements, separator) => {
           const found = statementsOf(statements.join(separator));
           const bare = found.map((text) => text.replace(/^(-- between\n|\/\* ; \*\/|\s)+/, ''));

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { realPlatform } from '../../platform/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
-import { type BusPlace, busConformance } from '../conformance.ts';
-import { BusFixture } from '../fixture.conformance.ts';
+import { busConformance } from '../conformance.ts';
+import { BusFixture, type BusPlace } from '../fixture.conformance.ts';
 import { topicOf } from '../index.ts';
 import { embedded } from './index.ts';
 

@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RametError } from '../../errors/index.ts';
@@ -65,28 +66,26 @@ describe('sqlite', () => {
   }
   const count = async (store: Store) => Number((await store.reader.get<{ n: number }>('select count(*) as n from things'))?.n);
 
-  test('refuses a folder that another process uses, and gives it back however that one ends', async () => {
+  test('refuses a folder that another process or handle uses, and gives it back however that one ends', async () => {
     const holder = sqlite(folder);
     await holder.prepare(environment);
     const script = `
       import { sqlite } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))};
       await sqlite(${JSON.stringify(folder)}).prepare({}).then(() => console.log('free'), (error) => console.log(error.code, error.message));
       process.kill(process.pid, 'SIGKILL');`;
-    const other = () => spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-    const refused = other();
-    expect(refused.stdout + refused.stderr).toContain('StoreLocked');
-    expect(refused.stdout).toContain(folder);
-    expect(refused.stdout).toContain('DATA_DIR');
-    await holder.release();
-    expect(other().stdout).toBe('free\n');
-    await holder.prepare(environment);
-    await holder.release();
-  });
-
-  test('refuses a second handle in the same process', async () => {
-    const holder = sqlite(folder);
-    await holder.prepare(environment);
+    const other = () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+      return text(child.stdout);
+    };
+    const elsewhere = other();
     await expect(sqlite(folder).prepare(environment)).rejects.toMatchObject({ code: 'StoreLocked' });
+    const refused = await elsewhere;
+    expect(refused).toContain('StoreLocked');
+    expect(refused).toContain(folder);
+    expect(refused).toContain('DATA_DIR');
+    await holder.release();
+    expect(await other()).toBe('free\n');
+    await holder.prepare(environment);
     await holder.release();
   });
 

@@ -1,0 +1,10 @@
+/**
+ * The suites that every adapter passes, for those who write one. They register tests of Vitest, which is an optional peer
+ * of this subpath: `storeConformance('mine', harness)` in a test file of yours is all.
+ */
+export { type BusHarness, busConformance } from './bus/conformance.ts';
+export type { BusPlace } from './bus/fixture.conformance.ts';
+export type { Exceptions } from './platform/cases.conformance.ts';
+export { transportConformance } from './rpc/conformance.ts';
+export type { TransportHarness } from './rpc/fixture.conformance.ts';
+export { type StoreHarness, type StorePlace, storeConformance } from './store/conformance.ts';

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { DeclaredError, ERRORS, problemOf, RametError } from './index.ts';
+
+const source = join(import.meta.dirname, '..');
+const document = readFileSync(join(source, '../../../docs/errors.md'), 'utf8');
+
+/** A row of the document's tables: code, status, again, nothing happened, meaning, what to do. */
+const documented = [...document.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (yes|) ?\| (.+?) \| (.+?) \|$/gm)].map((row) => {
+  const [, code = '', status, again, nothing, title, fix] = row;
+  return { code, status: Number(status), retryable: again === 'yes', executed: nothing === 'yes' ? 'no' : 'unknown', title, fix };
+});
+
+const codes = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
+
+/** Codes that no place raises, and why they are there all the same. One that is raised again must leave this list. */
+const NOT_RAISED: Readonly<Record<string, string>> = {
+  CompensationAfterPivot: 'begins the reason of a divergence, as text',
+  Diverged: 'is the state of a saga, and no request is answered with it',
+};
+
+test('docs/errors.md and the table list the same codes in the same order, and say the same of each', () => {
+  const inTable = codes.map((code) => {
+    const { status, title, fix } = ERRORS[code];
+    const { retryable, executed } = new RametError(code);
+    return { code, status, retryable, executed, title, fix };
+  });
+  expect(documented).toEqual(inTable);
+});
+
+describe('the table', () => {
+  /** Where a code is made an error: by its class, by a class derived from it, or as the code of a fault or refusal. */
+  const raised = new Set(
+    sourceFiles().flatMap((text) => [...text.matchAll(/(?:RametError\(|super\(|code:)\s*'(\w+)'/g)].map(([, code]) => code as string)),
+  );
+
+  test('has no code that nothing raises, but those that say why', () => {
+    expect(codes.filter((code) => !raised.has(code))).toEqual(Object.keys(NOT_RAISED));
+  });
+
+  test('says what to do next in sentences, and names no status but one of an error', () => {
+    for (const [code, { title, fix, status }] of Object.entries(ERRORS)) {
+      expect(`${code}: ${fix}`).toMatch(/^\w+: [A-Z].+[.`)]$/s);
+      expect(`${code}: ${title}`).toMatch(/^\w+: [A-Z].+[^.]$/);
+      expect(status).toBeGreaterThanOrEqual(400);
+    }
+  });
+
+  function sourceFiles(): string[] {
+    return readdirSync(source, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts') && !/\.(test|test-d|conformance|fixture|bench)\.ts$/.test(path))
+      .filter((path) => !path.endsWith(join('errors', 'table.ts')))
+      .map((path) => readFileSync(join(source, path), 'utf8'));
+  }
+});
+
+describe('what a client is told', () => {
+  test('of a declared failure: all of it', () => {
+    expect(problemOf(new DeclaredError('OutOfStock', 409, { sku: 'a' }), 'cor_1')).toEqual({
+      type: 'urn:ramet:failure:OutOfStock',
+      title: 'OutOfStock',
+      status: 409,
+      code: 'OutOfStock',
+      data: { sku: 'a' },
+      correlationId: 'cor_1',
+    });
+  });
+
+  test('of a bad request: which fields, and what to do', () => {
+    const error = new RametError('BadRequest', 'the input of orders.place does not fit', {
+      issues: [{ path: 'lines', message: 'too few' }],
+    });
+    expect(problemOf(error)).toMatchObject({
+      status: 400,
+      detail: 'the input of orders.place does not fit. Correct the fields named in `errors` and send it again.',
+      errors: [{ path: 'lines', message: 'too few' }],
+    });
+  });
+
+  test('of a fault: its code and what to do, and nothing of the inside', () => {
+    const faults = [
+      new Error('connect ECONNREFUSED 10.0.0.7:5432'),
+      new RametError('Internal', 'orders.place failed', { cause: new Error('secret') }),
+      new RametError('InvalidOutput', 'the answer of orders.get does not fit', { issues: [{ path: 'total', message: 'not a number' }] }),
+      'a string',
+    ];
+    for (const fault of faults) {
+      const text = JSON.stringify(problemOf(fault));
+      expect(text).not.toMatch(/10\.0\.0\.7|secret|orders\.|a string|not a number/);
+      expect(problemOf(fault)).toMatchObject({ status: 500, detail: expect.stringMatching(/\.$/) });
+    }
+  });
+});

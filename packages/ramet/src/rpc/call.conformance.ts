@@ -1,0 +1,467 @@
+import { expect } from 'vitest';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import type { Case } from '../platform/cases.conformance.ts';
+import { command, query, type RpcFixture } from './fixture.conformance.ts';
+import { Canceller, type Edge, type Reply } from './index.ts';
+
+export type OnRpc = (run: (fixture: RpcFixture) => Promise<void>) => () => Promise<void>;
+
+const faulty = (code: string, executed: 'no' | 'unknown') => expect.objectContaining({ ok: false, kind: 'fault', code, executed });
+
+/** Cases about calls that are answered once. */
+export function callCases(it: Case, onRpc: OnRpc): void {
+  it(
+    'gives values to the other side as they are',
+    onRpc(async (rpc) => {
+      rpc.host('echo', { calls: { say: (input) => input } });
+      const echo = await rpc.edge('echo');
+      const values = [
+        null,
+        true,
+        '',
+        'Größe 😀 \u0000 \u2028 "\\',
+        0,
+        -1.5,
+        1e300,
+        Number.MAX_SAFE_INTEGER,
+        [],
+        {},
+        { a: [{ b: [[null]] }], __proto: 1, '': '' },
+        'ä'.repeat(500_000),
+      ];
+      for (const value of values) expect(await echo.call(query('echo', 'say'), value, rpc.origin())).toEqual({ ok: true, value });
+    }),
+  );
+
+  it(
+    'shares nothing between the two sides',
+    onRpc(async (rpc) => {
+      let kept: { list: string[] } | undefined;
+      rpc.host('orders', {
+        calls: {
+          keep: (input) => {
+            kept = input;
+            input.list.push('of the handler');
+            return input;
+          },
+        },
+      });
+      const input = { list: ['of the caller'] };
+      const orders = await rpc.edge('orders');
+      const reply = (await orders.call(command('orders', 'keep'), input, rpc.origin())) as { value: { list: string[] } };
+      expect(input).toEqual({ list: ['of the caller'] });
+      input.list.push('changed');
+      reply.value.list.push('changed too');
+      expect(kept).toEqual({ list: ['of the caller', 'of the handler'] });
+    }),
+  );
+
+  it(
+    'brings the caller, the trace and the key of a call, and how deep it is',
+    onRpc(async (rpc) => {
+      rpc.host('orders', { calls: { place: (_, { meta }) => ({ ...meta, timeoutMs: undefined }) } });
+      const caller = { kind: 'user', subject: 'usr_ü', scopes: ['orders'], initiator: 'usr_1' } as const;
+      const trace = {
+        correlationId: 'cor_9',
+        causationId: 'evt_9',
+        traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00',
+      };
+      const step = { key: 'stp_1', epoch: 3, undo: true, reason: 'no stock' };
+      const orders = await rpc.edge('orders');
+      const origin = { ...rpc.origin(), meta: { caller, trace, depth: 2 } };
+      expect(await orders.call(command('orders', 'place'), {}, origin, { key: 'k', step })).toEqual({
+        ok: true,
+        value: { caller, trace, depth: 3, key: 'k', step },
+      });
+    }),
+  );
+
+  it(
+    'answers a declared failure with its data, and does not try it again',
+    onRpc(async (rpc) => {
+      let calls = 0;
+      rpc.host('stock', {
+        calls: {
+          reserve: () => {
+            calls++;
+            throw new DeclaredError('OutOfStock', 409, { sku: 'ä', left: 0 });
+          },
+        },
+      });
+      const stock = await rpc.edge('stock');
+      expect(await stock.call(query('stock', 'reserve'), {}, rpc.origin())).toEqual({
+        ok: false,
+        kind: 'declared',
+        error: 'OutOfStock',
+        status: 409,
+        data: { sku: 'ä', left: 0 },
+      });
+      expect(calls).toBe(1);
+    }),
+  );
+
+  it(
+    'answers a fault with its code, its issues, and whether anything was done',
+    onRpc(async (rpc) => {
+      rpc.host('stock', {
+        calls: {
+          refuse: () => {
+            throw new RametError('BadRequest', 'no', { issues: [{ path: 'lines.0', message: 'is missing' }] });
+          },
+          fail: () => {
+            throw new Error('secret of the inside');
+          },
+        },
+      });
+      const stock = await rpc.edge('stock', { retries: 0 });
+      expect(await stock.call(command('stock', 'refuse'), {}, rpc.origin())).toEqual({
+        ok: false,
+        kind: 'fault',
+        code: 'BadRequest',
+        detail: 'no',
+        issues: [{ path: 'lines.0', message: 'is missing' }],
+        executed: 'no',
+      });
+      expect(await stock.call(command('stock', 'fail'), {}, rpc.origin())).toEqual(faulty('Internal', 'unknown'));
+      expect(await stock.call(command('stock', 'nothing'), {}, rpc.origin())).toEqual(faulty('UnknownOperation', 'no'));
+    }),
+  );
+
+  it(
+    'answers that a service which nobody hosts is unavailable, and nothing was done',
+    onRpc(async (rpc) => {
+      rpc.host('stock', {});
+      const nowhere = await rpc.edge('nowhere');
+      expect(await nowhere.call(command('nowhere', 'do'), {}, rpc.origin())).toEqual(faulty('Unavailable', 'no'));
+    }),
+  );
+
+  it(
+    'keeps a thousand calls at once apart',
+    onRpc(async (rpc) => {
+      rpc.host('echo', {
+        calls: {
+          say: async (n) => {
+            if (n % 3 === 0) await rpc.platform.timers.sleep(n % 7);
+            if (n % 5 === 0) throw new DeclaredError('Fifth', 400, { n });
+            return n;
+          },
+        },
+      });
+      const echo = await rpc.edge('echo', { bulkhead: 1_000 });
+      const replies = await Promise.all(Array.from({ length: 1_000 }, (_, n) => echo.call(query('echo', 'say'), n, rpc.origin())));
+      for (const [n, reply] of replies.entries())
+        expect(reply).toEqual(n % 5 === 0 ? expect.objectContaining({ error: 'Fifth', data: { n } }) : { ok: true, value: n });
+      expect(echo.busy).toBe(0);
+    }),
+  );
+
+  it(
+    'gives along a chain of calls less and less time',
+    onRpc(async (rpc) => {
+      const given: number[] = [];
+      const edges: Edge[] = [];
+      rpc.host('chain', {
+        calls: {
+          go: async (n, { meta, origin }) => {
+            given.push(meta.timeoutMs);
+            await rpc.platform.timers.sleep(5);
+            if (n > 0) await edges[0]?.call(query('chain', 'go'), n - 1, origin);
+            return null;
+          },
+        },
+      });
+      edges.push(await rpc.edge('chain', { timeoutMs: 5_000 }));
+      await edges[0]?.call(query('chain', 'go'), 4, rpc.origin(), { timeout: '1s' });
+      expect(given).toHaveLength(5);
+      expect(given[0]).toBeLessThanOrEqual(999);
+      for (const [i, timeoutMs] of given.slice(1).entries()) expect(timeoutMs).toBeLessThan((given[i] as number) - 4);
+    }),
+  );
+
+  it(
+    'answers DeadlineExceeded when the time is over, and aborts the handler',
+    onRpc(async (rpc) => {
+      const aborted: unknown[] = [];
+      rpc.host('slow', {
+        calls: {
+          wait: (_, { signal }) =>
+            new Promise(() => {
+              signal.addEventListener('abort', () => aborted.push(signal.reason));
+            }),
+        },
+      });
+      const slow = await rpc.edge('slow', { timeoutMs: 40 });
+      const startedMono = rpc.platform.clock.monoNow();
+      expect(await slow.call(command('slow', 'wait'), {}, rpc.origin())).toEqual(faulty('DeadlineExceeded', 'unknown'));
+      const tookMs = rpc.platform.clock.monoNow() - startedMono;
+      expect(tookMs).toBeGreaterThan(38);
+      expect(tookMs).toBeLessThan(1_000);
+      await rpc.until('the handler is aborted', () => aborted.length === 1);
+      expect(slow.busy).toBe(0);
+    }),
+  );
+
+  it(
+    'has no time for calls when the caller has none left',
+    onRpc(async (rpc) => {
+      let calls = 0;
+      rpc.host('stock', { calls: { look: () => ++calls } });
+      const stock = await rpc.edge('stock');
+      const late = rpc.origin({ remainingMs: () => 0.5 });
+      expect(await stock.call(query('stock', 'look'), {}, late)).toEqual(faulty('DeadlineExceeded', 'no'));
+      expect(calls).toBe(0);
+    }),
+  );
+
+  it(
+    'cancels a whole chain when its caller goes away',
+    onRpc(async (rpc) => {
+      const aborted: string[] = [];
+      let arrived = false;
+      const edges: Edge[] = [];
+      rpc.host('chain', {
+        calls: {
+          go: async (n, { signal, origin }) => {
+            signal.addEventListener('abort', () => aborted.push(`${n}`));
+            if (n > 0) return edges[0]?.call(query('chain', 'go'), n - 1, origin);
+            arrived = true;
+            return new Promise(() => {});
+          },
+        },
+      });
+      edges.push(await rpc.edge('chain'));
+      const canceller = new Canceller();
+      const reply = edges[0]?.call(query('chain', 'go'), 2, rpc.origin({ canceller }));
+      await rpc.until('the last one is called', () => arrived);
+      canceller.cancel(new RametError('Cancelled'));
+      expect(await reply).toEqual(faulty('Cancelled', 'unknown'));
+      await rpc.until('all three are aborted', () => aborted.length === 3);
+      expect(aborted.toSorted()).toEqual(['0', '1', '2']);
+      expect(await edges[0]?.call(query('chain', 'go'), 0, rpc.origin({ canceller }))).toEqual(faulty('Cancelled', 'no'));
+    }),
+  );
+
+  it(
+    'tries again only what may be repeated or was certainly not done',
+    onRpc(async (rpc) => {
+      let calls = 0;
+      rpc.host('stock', {
+        calls: {
+          fail: ({ code, executed }) => {
+            calls++;
+            throw new RametError(code, 'no', { executed });
+          },
+        },
+      });
+      const stock = await rpc.edge('stock', { retries: 2 });
+      const callsFor = async (kind: typeof query | typeof command, input: object, options = {}) => {
+        calls = 0;
+        const reply = await stock.call(kind('stock', 'fail'), input, rpc.origin(), options);
+        expect(reply).toMatchObject({ ok: false, ...input });
+        return calls;
+      };
+      const unknown = { code: 'Internal', executed: 'unknown' };
+      const notDone = { code: 'Unavailable', executed: 'no' };
+      const pointless = { code: 'BadRequest', executed: 'no' };
+      expect(await callsFor(query, unknown)).toBe(3);
+      expect(await callsFor(command, unknown)).toBe(1);
+      expect(await callsFor(command, unknown, { key: 'k' })).toBe(3);
+      expect(await callsFor(command, notDone)).toBe(3);
+      expect(await callsFor(query, pointless)).toBe(1);
+      expect(await callsFor(query, unknown, { step: { key: 's', epoch: 1, undo: false } })).toBe(1);
+    }),
+  );
+
+  it(
+    'answers with the first attempt that succeeds',
+    onRpc(async (rpc) => {
+      let calls = 0;
+      rpc.host('stock', {
+        calls: {
+          look: () => {
+            if (++calls < 3) throw new RametError('Unavailable');
+            return calls;
+          },
+        },
+      });
+      const stock = await rpc.edge('stock', { retries: 5 });
+      expect(await stock.call(query('stock', 'look'), {}, rpc.origin())).toEqual({ ok: true, value: 3 });
+    }),
+  );
+
+  it(
+    'does not say that nothing was done when an earlier attempt may have done it',
+    onRpc(async (rpc) => {
+      let calls = 0;
+      rpc.host('stock', {
+        calls: {
+          reserve: () => {
+            throw new RametError('Unavailable', 'no', { executed: ++calls === 1 ? 'unknown' : 'no' });
+          },
+        },
+      });
+      const stock = await rpc.edge('stock', { retries: 1 });
+      expect(await stock.call(command('stock', 'reserve'), {}, rpc.origin(), { key: 'k' })).toEqual(faulty('Unavailable', 'unknown'));
+      expect(calls).toBe(2);
+    }),
+  );
+
+  it(
+    'waits as long as it is asked to before it tries again, but not beyond the deadline',
+    onRpc(async (rpc) => {
+      const startsMono: number[] = [];
+      rpc.host('stock', {
+        calls: {
+          look: (retryAfterMs) => {
+            startsMono.push(rpc.platform.clock.monoNow());
+            throw new RametError('TooManyRequests', 'no', { retryAfterMs });
+          },
+        },
+      });
+      const stock = await rpc.edge('stock', { retries: 1, timeoutMs: 500 });
+      expect(await stock.call(query('stock', 'look'), 30, rpc.origin())).toMatchObject({ code: 'TooManyRequests', retryAfterMs: 30 });
+      expect((startsMono[1] as number) - (startsMono[0] as number)).toBeGreaterThan(28);
+      startsMono.length = 0;
+      expect(await stock.call(query('stock', 'look'), 600, rpc.origin())).toMatchObject({ code: 'TooManyRequests' });
+      expect(startsMono).toHaveLength(1);
+    }),
+  );
+
+  it(
+    'ends the pause before another attempt when the caller goes away',
+    onRpc(async (rpc) => {
+      let calls = 0;
+      rpc.host('stock', {
+        calls: {
+          look: () => {
+            calls++;
+            throw new RametError('Internal', 'no', { retryAfterMs: 3_000 });
+          },
+        },
+      });
+      const stock = await rpc.edge('stock');
+      const canceller = new Canceller();
+      const reply = stock.call(query('stock', 'look'), {}, rpc.origin({ canceller }));
+      await rpc.until('the first attempt', () => calls === 1);
+      await rpc.platform.timers.sleep(5);
+      canceller.cancel(new RametError('Cancelled'));
+      expect(await reply).toEqual(faulty('Cancelled', 'unknown'));
+      expect(calls).toBe(1);
+    }),
+  );
+
+  it(
+    'lets so many calls through an edge, so many wait, and refuses the rest',
+    onRpc(async (rpc) => {
+      const { slow, release, started } = await gate(rpc, { bulkhead: 3, retries: 0 });
+      const replies = Array.from({ length: 8 }, (_, i) => slow.call(command('slow', 'wait'), i, rpc.origin()));
+      const outcomes: Reply[] = [];
+      for (const reply of replies) void reply.then((outcome) => outcomes.push(outcome));
+      await rpc.until('three run', () => started.length === 3);
+      await rpc.until('two are refused', () => outcomes.length === 2);
+      expect(outcomes).toEqual([faulty('BulkheadFull', 'no'), faulty('BulkheadFull', 'no')]);
+      release();
+      await rpc.until('the others are answered', () => outcomes.length === 8);
+      expect(started).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(slow.busy).toBe(0);
+    }),
+  );
+
+  it(
+    'leaves the queue of an edge at the deadline, or when the caller goes away, with nothing done',
+    onRpc(async (rpc) => {
+      const { slow, release, started } = await gate(rpc, { bulkhead: 1, retries: 0 });
+      const running = slow.call(command('slow', 'wait'), 'running', rpc.origin());
+      await rpc.until('one runs', () => started.length === 1);
+      const canceller = new Canceller();
+      const leaving = slow.call(command('slow', 'wait'), 'leaving', rpc.origin({ canceller }));
+      canceller.cancel(new RametError('Cancelled'));
+      expect(await leaving).toEqual(faulty('Cancelled', 'no'));
+      const late = slow.call(command('slow', 'wait'), 'late', rpc.origin(), { timeoutMs: 20 });
+      expect(await late).toEqual(faulty('DeadlineExceeded', 'no'));
+      const patient = slow.call(command('slow', 'wait'), 'patient', rpc.origin());
+      release();
+      expect([await running, await patient].every((reply) => reply.ok)).toBe(true);
+      expect(started).toEqual(['running', 'patient']);
+      expect(slow.busy).toBe(0);
+    }),
+  );
+
+  it(
+    'calls nobody for a caller who went away in the moment when a place became free',
+    onRpc(async (rpc) => {
+      let release: () => void = () => {};
+      let canceller = new Canceller();
+      const wanted: boolean[] = [];
+      rpc.host('slow', {
+        calls: {
+          wait: (waits) => {
+            if (waits)
+              return new Promise((resolve) => {
+                release = () => resolve(null);
+              });
+            wanted.push(!canceller.cancelled);
+            return null;
+          },
+        },
+      });
+      const slow = await rpc.edge('slow', { bulkhead: 1 });
+      for (let turns = 0; turns < 40; turns++) {
+        canceller = new Canceller();
+        const running = slow.call(command('slow', 'wait'), true, rpc.origin());
+        const next = slow.call(command('slow', 'wait'), false, rpc.origin({ canceller }));
+        await rpc.platform.timers.sleep(1);
+        release();
+        for (let turn = 0; turn < turns; turn++) await undefined;
+        canceller.cancel(new RametError('Cancelled'));
+        await Promise.all([running, next]);
+        expect(slow.busy).toBe(0);
+      }
+      expect(wanted.every(Boolean)).toBe(true);
+      expect(wanted.length).toBeLessThan(40);
+    }),
+  );
+
+  it(
+    'does not lead a circle of calls deeper than eight',
+    onRpc(async (rpc) => {
+      const depths: number[] = [];
+      const edges: Edge[] = [];
+      rpc.host('circle', {
+        calls: {
+          round: async (_, { meta, origin }) => {
+            depths.push(meta.depth);
+            const reply = (await edges[0]?.call(query('circle', 'round'), {}, origin)) as Reply;
+            return reply.ok ? reply.value : (reply as { code: string }).code;
+          },
+        },
+      });
+      edges.push(await rpc.edge('circle'));
+      expect(await edges[0]?.call(query('circle', 'round'), {}, rpc.origin())).toEqual({ ok: true, value: 'CallTooDeep' });
+      expect(depths).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    }),
+  );
+}
+
+/** A service whose calls wait until `release`. */
+async function gate(
+  rpc: RpcFixture,
+  policy: { bulkhead: number; retries: number },
+): Promise<{ slow: Edge; release: () => void; started: unknown[] }> {
+  let release: () => void = () => {};
+  const open = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const started: unknown[] = [];
+  rpc.host('slow', {
+    calls: {
+      wait: async (input) => {
+        started.push(input);
+        await open;
+        return input;
+      },
+    },
+  });
+  return { slow: await rpc.edge('slow', policy), release, started };
+}

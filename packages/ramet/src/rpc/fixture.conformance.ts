@@ -1,0 +1,165 @@
+import { DeclaredError, RametError } from '../errors/index.ts';
+import type { Exceptions } from '../platform/cases.conformance.ts';
+import type { Platform } from '../platform/index.ts';
+import { ANONYMOUS } from '../security/index.ts';
+import {
+  type CallMeta,
+  type CallOrigin,
+  Canceller,
+  DEFAULT_POLICY,
+  type Dispatcher,
+  declared,
+  Edge,
+  fault,
+  type Reply,
+  type Transport,
+  type TransportCapabilities,
+} from './index.ts';
+
+/** What an adapter of {@link Transport} gives to its conformance suite. */
+export interface TransportHarness {
+  readonly capabilities: TransportCapabilities;
+  readonly platform: Platform;
+  /** Hosts `dispatchers` where calls arrive, and gives the transport of those who call. */
+  connect(dispatchers: ReadonlyMap<string, Dispatcher>, platform: Platform): Promise<{ transport: Transport; close(): Promise<void> }>;
+  readonly exceptions?: Exceptions;
+}
+
+/** What a handler of a case sees of the call that it answers. */
+export interface Received {
+  readonly meta: CallMeta;
+  readonly signal: AbortSignal;
+  /** Where calls that this one leads to come from. */
+  readonly origin: CallOrigin;
+}
+
+export type Handler = (input: any, call: Received) => unknown;
+export type StreamHandler = (input: any, call: Received) => AsyncIterable<unknown>;
+
+export interface Handlers {
+  readonly calls?: Readonly<Record<string, Handler>>;
+  readonly streams?: Readonly<Record<string, StreamHandler>>;
+}
+
+const TRACE = { correlationId: 'cor_1', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+
+/** Services that answer calls, and edges to them, for one case. */
+export class RpcFixture {
+  readonly platform: Platform;
+  readonly #harness: TransportHarness;
+  readonly #hosted = new Map<string, Dispatcher>();
+  readonly #closing: (() => Promise<void>)[] = [];
+  #transport: Transport | undefined;
+
+  constructor(harness: TransportHarness) {
+    this.#harness = harness;
+    // Pauses between attempts are as short as the jitter allows.
+    this.platform = { ...harness.platform, random: { ...harness.platform.random, next: () => 0 } };
+  }
+
+  /** Hosts a service. Call it before the first {@link edge}. */
+  host(service: string, handlers: Handlers): void {
+    this.#hosted.set(service, dispatcher(this.platform, service, handlers));
+  }
+
+  async transport(): Promise<Transport> {
+    if (!this.#transport) {
+      const { transport, close } = await this.#harness.connect(this.#hosted, this.platform);
+      this.#transport = transport;
+      this.#closing.push(close);
+    }
+    return this.#transport;
+  }
+
+  async edge(service: string, policy: Partial<typeof DEFAULT_POLICY> = {}): Promise<Edge> {
+    return new Edge(this.platform, await this.transport(), service, { ...DEFAULT_POLICY, ...policy });
+  }
+
+  /** Where a call of a client comes from, who may go away. */
+  origin(more: Partial<CallOrigin> & { canceller?: Canceller; depth?: number } = {}): CallOrigin {
+    const { canceller = new Canceller(), depth = 0, ...rest } = more;
+    return {
+      meta: { caller: ANONYMOUS, trace: TRACE, depth },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+      get signal() {
+        return canceller.signal;
+      },
+      ...rest,
+    };
+  }
+
+  async until(what: string, condition: () => boolean): Promise<void> {
+    const deadlineMono = this.platform.clock.monoNow() + 10_000;
+    while (!condition()) {
+      if (this.platform.clock.monoNow() > deadlineMono) throw new Error(`not within 10 s: ${what}`);
+      await this.platform.timers.sleep(1);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const close of this.#closing) await close();
+  }
+}
+
+export const query = (service: string, name: string) => ({ kind: 'query', service, name }) as const;
+export const command = (service: string, name: string) => ({ kind: 'command', service, name }) as const;
+
+/** As the host of a service answers, without one: decodes what comes in and encodes what goes out, so that both are copies. */
+function dispatcher(platform: Platform, service: string, { calls = {}, streams = {} }: Handlers): Dispatcher {
+  const received = (meta: CallMeta, signal: () => AbortSignal): Received => {
+    const arrivedMono = platform.clock.monoNow();
+    return {
+      meta,
+      get signal() {
+        return signal();
+      },
+      origin: {
+        meta: { caller: meta.caller, trace: meta.trace, depth: meta.depth },
+        remainingMs: () => meta.timeoutMs - (platform.clock.monoNow() - arrivedMono),
+        get signal() {
+          return signal();
+        },
+      },
+    };
+  };
+  const unknown = (operation: string) => fault(new RametError('UnknownOperation', `'${service}' has no operation '${operation}'`));
+  return {
+    async call(operation, input, meta, cancellation) {
+      const handler = calls[operation];
+      if (!handler) return unknown(operation);
+      try {
+        return {
+          ok: true,
+          value: copied(
+            await handler(
+              copied(input),
+              received(meta, () => cancellation.signal),
+            ),
+          ),
+        };
+      } catch (error) {
+        return replyOf(error);
+      }
+    },
+    async *stream(operation, input, meta, cancellation) {
+      const handler = streams[operation];
+      if (!handler) return yield unknown(operation);
+      try {
+        for await (const answer of handler(
+          copied(input),
+          received(meta, () => cancellation.signal),
+        ))
+          yield { ok: true, value: copied(answer) };
+      } catch (error) {
+        yield replyOf(error);
+      }
+    },
+  };
+}
+
+const copied = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+
+function replyOf(error: unknown): Reply {
+  if (error instanceof DeclaredError) return declared(error);
+  return fault(error instanceof RametError ? error : new RametError('Internal', 'a handler failed', { cause: error }));
+}

@@ -1,0 +1,26 @@
+import { badInput } from './bad-input.ts';
+import { cards } from './cards.ts';
+import { edge } from './edge.ts';
+import { orders } from './orders.ts';
+import { products } from './products.ts';
+import { secrets } from './secrets.ts';
+import { openSuite, type StartShop } from './suite.ts';
+import { tokens } from './tokens.ts';
+import { users } from './users.ts';
+
+/**
+ * What the shop promises to whoever uses it, by its public interface alone: the same for every way to run it.
+ * @param startShop how this profile starts one
+ */
+export function acceptance(startShop: StartShop): void {
+  const suite = openSuite(startShop, { env: { LOG_LEVEL: 'trace' } });
+  const slowCards = cards(suite);
+  products(suite);
+  users(suite);
+  orders(suite);
+  tokens(suite);
+  edge(suite);
+  badInput(suite);
+  slowCards();
+  secrets(suite);
+}

@@ -1,0 +1,4 @@
+import { acceptance } from './acceptance.ts';
+import { startMonolith } from './monolith.ts';
+
+acceptance(startMonolith);

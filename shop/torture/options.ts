@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+
+export interface TortureOptions {
+  readonly kills: number;
+  readonly seed: number;
+  readonly secondsMin: number;
+  readonly secondsMax: number;
+  readonly clients: number;
+  readonly customers: number;
+  readonly sigterm: boolean;
+  readonly keep: boolean;
+  readonly json: string | undefined;
+}
+
+export const USAGE = `usage: npm run torture -- [--kills 10] [--seed <number>] [--seconds-between 0.3-2.5] [--clients 16] [--customers 12]
+                          [--no-sigterm] [--keep] [--json <file>]`;
+
+/** @throws Error with what is wrong with the arguments */
+export function optionsOf(args: readonly string[]): TortureOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    allowNegative: true,
+    options: {
+      kills: { type: 'string', default: '10' },
+      seed: { type: 'string' },
+      'seconds-between': { type: 'string', default: '0.3-2.5' },
+      clients: { type: 'string', default: '16' },
+      customers: { type: 'string', default: '12' },
+      sigterm: { type: 'boolean', default: true },
+      keep: { type: 'boolean', default: false },
+      json: { type: 'string' },
+    },
+  });
+  const [secondsMin = '', secondsMax = secondsMin] = values['seconds-between'].split('-');
+  const options = {
+    kills: number('--kills', values.kills),
+    seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : number('--seed', values.seed),
+    secondsMin: number('--seconds-between', secondsMin, false),
+    secondsMax: number('--seconds-between', secondsMax, false),
+    clients: number('--clients', values.clients),
+    customers: number('--customers', values.customers),
+    sigterm: values.sigterm,
+    keep: values.keep,
+    json: values.json,
+  };
+  if (options.secondsMin > options.secondsMax) throw new Error('--seconds-between names the smaller number first, such as 0.3-2.5');
+  if (options.clients < 1 || options.customers < 1) throw new Error('there must be a client and a customer');
+  return options;
+}
+
+function number(name: string, text: string, whole = true): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0) || (whole && !Number.isInteger(value)))
+    throw new Error(`${name} is '${text}', which is no number for it`);
+  return value;
+}
