@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { realPlatform } from 'ramet/platform';
@@ -29,6 +30,9 @@ const companions = startCompanions((name, code) => {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(1);
 });
+/** So that whoever started the shop in the background can stop this process and no other. */
+const pidFile = join(dataDir, 'shop.pid');
+let serving = false;
 const onPoint = stopAt(process.env.SHOP_STOP_AT);
 const runtime = await run(
   topology,
@@ -42,7 +46,12 @@ const runtime = await run(
     admin: { port: adminPort, tokenFile: join(dataDir, 'admin.token') },
     ...(process.env.ALERT_WEBHOOK ? { alertWebhook: process.env.ALERT_WEBHOOK } : {}),
   },
-  async () => (await companions).stop(),
+  async () => {
+    if (serving) rmSync(pidFile, { force: true });
+    await (await companions).stop();
+  },
 );
 await Promise.all([seed(runtime), companions]);
+writeFileSync(pidFile, `${process.pid}\n`);
+serving = true;
 process.stdout.write(`ready http://127.0.0.1:${runtime.ports['web']}\n`);

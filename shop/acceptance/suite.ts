@@ -47,7 +47,11 @@ export function openSuite(startShop: StartShop, options: StartOptions = {}): Sui
   beforeAll(async () => {
     shop = await startShop(options);
     client = new ShopClient(shop);
-    unused = (await everyProduct(client)).filter(({ available }) => available >= 100);
+    const all = await eventually(
+      () => everyProduct(there(client)),
+      (products) => products.length > 0 && products.every(({ available }) => available > 0),
+    );
+    unused = all.filter(({ available }) => available >= 100);
   });
   afterAll(async () => {
     client?.close();

@@ -20,7 +20,6 @@ export class Wire {
   readonly #port: number;
   readonly #agent: Agent;
   readonly #record: (exchange: Exchange) => void;
-  #waiting = 0;
 
   constructor(options: { name: string; port: number; keepAlive: boolean; record: (exchange: Exchange) => void }) {
     this.#name = options.name;
@@ -29,20 +28,13 @@ export class Wire {
     this.#record = options.record;
   }
 
-  /** Requests without an answer yet. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   /** Asks once. Never rejects: what went wrong is in the answer. */
   async ask(asked: ExchangeRequest): Promise<Exchange> {
     const startedMono = performance.now();
     let sentMono: number | undefined;
-    this.#waiting++;
     const end = await this.#once(asked, () => {
       sentMono = performance.now();
     });
-    this.#waiting--;
     const exchange: Exchange = {
       client: this.#name,
       method: asked.method,

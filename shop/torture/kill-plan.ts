@@ -4,6 +4,8 @@ import type { Random } from './random.ts';
 export type Death =
   /** The whole process group is killed so long after it was ready. */
   | { readonly kind: 'moment'; readonly afterReadyMs: number }
+  /** So long after it was started, ready or not. */
+  | { readonly kind: 'start'; readonly afterStartMs: number }
   /** The process kills itself when it comes to a named point of the platform for the n-th time; when it never does, it is killed. */
   | { readonly kind: 'point'; readonly stopAt: string; readonly giveUpMs: number };
 
@@ -27,13 +29,21 @@ export interface KillPlan {
   readonly secondsMax: number;
 }
 
-/** Every third life ends at a point, the others at a moment; all of it is decided before the first one begins. */
+/** Longer than a start takes on a quiet machine. */
+const START_MS = 1_500;
+
+/**
+ * Every third life ends at a point, some while they start, the others at a moment; all of it is decided before the first one
+ * begins.
+ */
 export function planDeaths({ kills, secondsMin, secondsMax }: KillPlan, random: Random): Death[] {
   return Array.from({ length: kills }, (): Death => {
-    if (!random.chance(1 / 3)) return { kind: 'moment', afterReadyMs: Math.round(random.between(secondsMin, secondsMax) * 1_000) };
+    const kind = random.weighted({ point: 40, start: 8, moment: 72 });
+    if (kind === 'start') return { kind, afterStartMs: Math.round(random.between(0, START_MS)) };
+    if (kind === 'moment') return { kind, afterReadyMs: Math.round(random.between(secondsMin, secondsMax) * 1_000) };
     const point = random.pick(Object.keys(POINTS));
     // Squared: the first times are those during recovery, and there the interesting windows are close together.
     const nth = 1 + Math.floor(random.next() ** 2 * (POINTS[point] as number));
-    return { kind: 'point', stopAt: `${point}#${nth}`, giveUpMs: POINT_GIVE_UP_MS };
+    return { kind, stopAt: `${point}#${nth}`, giveUpMs: POINT_GIVE_UP_MS };
   });
 }

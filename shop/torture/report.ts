@@ -1,6 +1,7 @@
-import { orderIdsOf } from './history.ts';
+import { type Exchange, orderIdsOf } from './history.ts';
 import type { TortureOptions } from './options.ts';
 import { SERVICES } from './subscriptions.ts';
+import { wasOpen } from './verdict/answers.ts';
 import { type Evidence, type Life, ordersOf } from './verdict/check.ts';
 import type { Judgement } from './verdict/verdict.ts';
 
@@ -57,7 +58,7 @@ export function reportOf(options: TortureOptions, evidence: Evidence, judgements
       'a compensation': hit((life) => life.hit?.compensations ?? 0),
       'an effect between its transactions': hit((life) => life.hit?.effects ?? 0),
       'an event not handled yet': hit((life) => life.hit?.events ?? 0),
-      'a request not answered yet': hit((life) => life.requests),
+      'a request not answered yet': hit((life) => history.exchanges.filter((exchange) => wasLost(exchange, life)).length),
     },
     orders: {
       placed: orders.length,
@@ -78,8 +79,15 @@ export function reportOf(options: TortureOptions, evidence: Evidence, judgements
       sent: databases.count('mail', 'select count(*) from messages'),
       facts: databases.count('mail', 'select count(distinct message_id) from messages'),
     },
-    sigterm: lives.flatMap(({ toldMono, endedMono, requests }) =>
-      toldMono === undefined ? [] : [{ requestsWaiting: requests, ms: Math.round(endedMono - toldMono) }],
+    sigterm: lives.flatMap(({ toldMono, endedMono }) =>
+      toldMono === undefined
+        ? []
+        : [
+            {
+              requestsWaiting: history.exchanges.filter((exchange) => wasOpen(exchange, toldMono)).length,
+              ms: Math.round(endedMono - toldMono),
+            },
+          ],
     ),
     recovery: {
       longestStartMs: Math.round(Math.max(0, ...lives.map(({ startedMono, readyMono }) => (readyMono ?? startedMono) - startedMono))),
@@ -88,6 +96,10 @@ export function reportOf(options: TortureOptions, evidence: Evidence, judgements
     judgements,
   };
 }
+
+/** Whether a request had been sent in this life, and the answer died with it. */
+const wasLost = ({ startedMono, sentMono, status }: Exchange, life: Life): boolean =>
+  sentMono !== undefined && status === undefined && startedMono > life.startedMono && startedMono <= life.endedMono;
 
 const tally = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {};

@@ -41,9 +41,18 @@ const hot = [...products].sort((a, b) => b.stock - a.stock).slice(0, 5);
 export const mayBeConfirmed = (kind: OrderKind): boolean =>
   kind === 'pays' || kind === 'charges and drops' || kind === 'fails twice' || kind === 'answers late';
 
-export function chooseOrder(random: Random, slow: boolean): { kind: OrderKind; body: OrderBody } {
+export interface PlannedOrder {
+  readonly kind: OrderKind;
+  readonly body: OrderBody;
+}
+
+/** @param slow whether it may be one that takes long to settle */
+export function chooseOrder(random: Random, slow: boolean): PlannedOrder {
   const weights = slow ? WEIGHTS : { ...WEIGHTS, ...Object.fromEntries(SLOW.map((kind) => [kind, 0])) };
-  const kind = random.weighted(weights);
+  return orderOf(random.weighted(weights), random);
+}
+
+export function orderOf(kind: OrderKind, random: Random): PlannedOrder {
   return { kind, body: { lines: lines(kind, random), card: { number: cardOf(kind, random) }, ...shipTo(kind, random) } };
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExchangeRequest, Wire } from './exchange.ts';
 import type { Answer, Cancellation, Customer, Exchange, History, Placement } from './history.ts';
 import type { Random } from './random.ts';
-import { chooseOrder } from './shopping.ts';
+import { chooseOrder, type PlannedOrder } from './shopping.ts';
 
 export interface WorkloadOptions {
   readonly port: number;
@@ -21,9 +21,10 @@ const RETRY_MS = 100;
  * Customers who order and cancel all the time, whether or not the shop is there: each request is repeated, an order always
  * under its own key, until it is answered. What they asked and were told goes into the history.
  */
-export class Workload {
+export class Workload implements Disposable {
   readonly #options: WorkloadOptions;
   readonly #wires: Wire[] = [];
+  #keys = 0;
   #stopping = false;
   #running: Promise<unknown> = Promise.resolve();
   #giveUpMono = Number.POSITIVE_INFINITY;
@@ -40,18 +41,13 @@ export class Workload {
       Array.from({ length: clients }, async (_, index) => {
         const name = `client ${index + 1}`;
         // A connection per request reaches places that kept connections do not: the queue of the listening socket.
-        const wire = this.#wire(name, index % 4 !== 3);
+        const wire = this.wire(name, index % 4 !== 3);
         // Each customer logs in once, and the token is everybody's: a login is limited, and an order is not.
         for (let number = index + 1; number <= customers; number += clients)
-          await this.#register(wire, `Customer ${number}`, `c${number}@torture.example`);
+          await this.register(wire, `Customer ${number}`, `c${number}@torture.example`);
         await this.#shop(wire, random.fork(name));
       }),
     );
-  }
-
-  /** Requests that wait for their answer. */
-  get waiting(): number {
-    return this.#wires.reduce((sum, wire) => sum + wire.waiting, 0);
   }
 
   /** Begins nothing new, and resolves when everything begun is answered, or the time is over. */
@@ -64,7 +60,7 @@ export class Workload {
   /** Reads every customer's list of orders, to the last page. */
   async view(): Promise<void> {
     const { history } = this.#options;
-    const wire = this.#wire('view', true);
+    const wire = this.wire('view', true);
     for (const customer of history.customers) {
       for (let cursor: string | undefined = ''; cursor !== undefined; ) {
         const path = `/api/orders?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
@@ -76,18 +72,22 @@ export class Workload {
     }
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
+    this.#stopping = true;
+    this.#giveUpMono = 0;
     for (const wire of this.#wires) wire.close();
   }
 
-  #wire(name: string, keepAlive: boolean): Wire {
+  /** A client with connections of its own, or with a new one for each request. */
+  wire(name: string, keepAlive: boolean): Wire {
     const { port, history } = this.#options;
     const wire = new Wire({ name, port, keepAlive, record: (exchange) => history.exchanges.push(exchange) });
     this.#wires.push(wire);
     return wire;
   }
 
-  async #register(wire: Wire, name: string, email: string): Promise<Customer> {
+  /** Makes somebody a customer, who logs in. */
+  async register(wire: Wire, name: string, email: string): Promise<Customer> {
     const registered = await this.#untilAnswered(wire, { method: 'POST', path: '/api/users', body: { email, password: PASSWORD, name } });
     const session = await this.#untilAnswered(wire, { method: 'POST', path: '/api/sessions', body: { email, password: PASSWORD } });
     const customer = {
@@ -106,24 +106,23 @@ export class Workload {
     while (!this.#stopping) {
       const newcomer = history.customers.length === 0 || random.chance(0.01);
       const customer = newcomer
-        ? await this.#register(wire, 'Newcomer', `n${Math.floor(random.next() * 1e12)}@torture.example`)
+        ? await this.register(wire, 'Newcomer', `n${random.below(2 ** 40)}@torture.example`)
         : random.pick(history.customers);
-      const placement = await this.#order(wire, random, customer);
+      // An impatient customer clicks twice at once.
+      const placement = await this.order(wire, customer, chooseOrder(random, this.slowCards), random.chance(0.05) ? 2 : 1);
       const orderId = (placement.answers.at(-1)?.body as { orderId?: string } | undefined)?.orderId;
       if (orderId !== undefined) await this.#afterwards(wire, random, customer, placement, orderId);
       await sleep(random.between(0, 150));
     }
   }
 
-  async #order(wire: Wire, random: Random, customer: Customer): Promise<Placement> {
-    const { kind, body } = chooseOrder(random, this.slowCards);
-    const key = `key-${Math.floor(random.next() * 1e15).toString(36)}-${Math.floor(random.next() * 1e15).toString(36)}`;
-    const placement: Placement = { customer: customer.email, key, kind, body, answers: [] };
+  /** Places an order under a new key. @param times how often at once */
+  async order(wire: Wire, customer: Customer, { kind, body }: PlannedOrder, times = 1): Promise<Placement> {
+    const placement: Placement = { customer: customer.email, key: `key-${++this.#keys}`, kind, body, answers: [] };
     this.#options.history.placements.push(placement);
-    const request = placing(customer, key, body);
+    const request = placing(customer, placement.key, body);
     const place = async () => void placement.answers.push(await this.#untilAnswered(wire, request));
-    // An impatient customer clicks twice at once.
-    await Promise.all(random.chance(0.05) ? [place(), place()] : [place()]);
+    await Promise.all(Array.from({ length: times }, place));
     return placement;
   }
 

@@ -101,7 +101,7 @@ export const ends: Check = {
   name: 'the shop ends only when it is told to or killed',
   *violations({ lives }) {
     for (const { number, planned, reached, signal, code } of lives)
-      if (planned !== 'SIGTERM' && (signal !== 'SIGKILL' || (reached && planned.kind === 'moment')))
+      if (planned !== 'SIGTERM' && (signal !== 'SIGKILL' || (reached && planned.kind !== 'point')))
         yield `life ${number} ended by itself with code ${code}, signal ${signal}`;
   },
 };

@@ -21,8 +21,6 @@ export interface Life {
   readonly code: number | null;
   /** What was under way on disk when it was dead; undefined when there was nothing on disk yet. */
   readonly hit: Unfinished | undefined;
-  /** How many requests were waiting for their answer when it ended. */
-  readonly requests: number;
   readonly logFiles: readonly string[];
 }
 

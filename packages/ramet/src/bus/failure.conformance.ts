@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import { PermanentError, RametError } from '../errors/index.ts';
 import type { Case } from '../platform/cases.conformance.ts';
 import type { OnBus } from './delivery.conformance.ts';
-import { FAST, flakyStore } from './fixture.conformance.ts';
-import type { Envelope } from './index.ts';
+import { FAST, flakyStore, type GroupOptions } from './fixture.conformance.ts';
+import { type Envelope, replayDeadLetter } from './index.ts';
 
 const nOf = (envelope: Envelope): number => (envelope.data as { n: number }).n;
 
@@ -211,30 +211,56 @@ export function failureCases(it: Case, onBus: OnBus): void {
     }),
   );
 
+  for (const first of ['head', 'other'] as const)
+    it(
+      `keeps two dead letters of one key apart when the ${first === 'head' ? 'first' : 'second'} is replayed first`,
+      onBus(async (bus) => {
+        await Promise.all([bus.publish('orders', ['a', 'a']), bus.publish('payments', ['a', 'a'])]);
+        let broken = true;
+        const process = await bus.start(
+          'mail',
+          together(() => broken && new PermanentError('never')),
+        );
+        const store = await bus.store('mail');
+        const waiting = (letters: number, parked: number) =>
+          bus.until(`${letters} letters, and ${parked} events wait`, async () => {
+            const found = await bus.deadLetters('mail');
+            return found.length === letters && found.every((letter) => letter.parked === parked);
+          });
+        await waiting(2, 2);
+        broken = false;
+        const row = await store.reader.get<{ event_id: string }>('select event_id from ramet_retries');
+        const letters = await bus.deadLetters('mail');
+        const replay = async (which: typeof first) => {
+          const letter = letters.find(({ eventId }) => (eventId === row?.event_id) === (which === 'head'));
+          await replayDeadLetter(store, letter?.id as string);
+          process.consumer.retries.wake();
+        };
+        await replay(first);
+        // The key is not open: the other letter is still there, and nothing overtakes it.
+        if (first === 'head') await bus.untilEffects('mail', 1);
+        await waiting(1, first === 'head' ? 2 : 3);
+        expect(await bus.effects('mail')).toHaveLength(first === 'head' ? 1 : 0);
+        await replay(first === 'head' ? 'other' : 'head');
+        await bus.untilEffects('mail', 4);
+        await bus.expectOnceInOrder('mail', 4);
+        await bus.until('the key is open', async () => (await store.reader.all('select key from ramet_retries')).length === 0);
+        expect(await store.reader.all('select key from ramet_parked')).toEqual([]);
+      }),
+    );
+
   it(
-    'keeps two dead letters of one key apart, in whatever order they are replayed',
+    'tries two events of one key again that failed at the same time',
     onBus(async (bus) => {
-      let broken = true;
-      const process = await bus.start('mail', {
-        sources: ['orders', 'payments'],
-        handle: () => {
-          if (broken) throw new PermanentError('never');
-        },
-      });
       await Promise.all([bus.publish('orders', ['a', 'a']), bus.publish('payments', ['a', 'a'])]);
-      await bus.until('all is set aside', () => process.outcomes.length === 4);
-      broken = false;
-      const store = await bus.store('mail');
-      // Newest first, and each only when the one before has had its time.
-      await bus.until('everything is handled', async () => {
-        const [newest] = await bus.deadLetters('mail');
-        if (newest) await bus.settle(process, 'mail');
-        await bus.platform.timers.sleep(5);
-        return (await bus.effects('mail')).length >= 4;
-      });
+      let failures = 0;
+      await bus.start(
+        'mail',
+        together(() => ++failures <= 2 && new Error('not yet')),
+      );
+      await bus.untilEffects('mail', 4);
       await bus.expectOnceInOrder('mail', 4);
-      expect(await store.reader.all('select key from ramet_retries')).toEqual([]);
-      expect(await store.reader.all('select key from ramet_parked')).toEqual([]);
+      expect(failures).toBeGreaterThanOrEqual(4);
     }),
   );
 
@@ -264,4 +290,29 @@ export function failureCases(it: Case, onBus: OnBus): void {
       expect(process.outcomes.map(({ outcome }) => outcome)).toEqual(['retrying', 'handled']);
     }),
   );
+}
+
+/** A group of two sources, whose first failures are both there before either is written down. */
+function together(errorOf: () => Error | false): GroupOptions {
+  let failed = 0;
+  let go: (() => void) | undefined;
+  const both = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  return {
+    sources: ['orders', 'payments'],
+    handle: () => {
+      const error = errorOf();
+      if (!error) return;
+      if (++failed === 2) go?.();
+      throw error;
+    },
+    store: (store) => ({
+      ...store,
+      async write(work, options) {
+        if (options?.name?.endsWith('aside')) await both;
+        return store.write(work, options);
+      },
+    }),
+  };
 }

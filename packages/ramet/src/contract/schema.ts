@@ -22,7 +22,10 @@ export interface Codec {
   readonly secrets: readonly string[];
 }
 
-/** Marks a field whose value never appears in a journal, a log, a trace or the console. */
+/**
+ * Marks a field whose value people do not get to see: masked in the admin interface and on the command line. The store keeps
+ * it as it is, because a step that is repeated needs it; so keep tokens there, and never what they stand for.
+ */
 export function secret<T extends z.ZodType>(schema: T): T {
   return schema.meta({ secret: true }) as T;
 }

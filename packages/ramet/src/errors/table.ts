@@ -49,7 +49,7 @@ export const ERRORS = {
   BulkheadFull: entry(503, 'Too many calls to this dependency are under way', 'Try again later, or raise the bulkhead in `use()`.', notNow),
   Unavailable: entry(503, 'The service cannot be reached', 'Try again later; see the health of the process that hosts it.', notNow),
   ShuttingDown: entry(503, 'The process is shutting down', 'Try again; another instance, or the next one, answers.', notNow),
-  Internal: entry(500, 'A handler failed', 'Look at the log under the correlation id.', again),
+  Internal: entry(500, 'A handler failed', 'Look at the log under the correlation id.'),
   InvalidOutput: entry(
     500,
     'A handler answered what its contract does not allow',

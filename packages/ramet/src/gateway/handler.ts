@@ -6,7 +6,7 @@ import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
 import { Answer } from './answer.ts';
 import { clientAddressReader, limitKey } from './client-address.ts';
 import type { GatewayDefinition, Limit } from './gateway.ts';
-import { bearerToken, correlationId, idempotencyKey, preferredWaitMs, problemHeaders, rateLimitHeaders } from './headers.ts';
+import { bearerToken, idempotencyKey, preferredWaitMs, problemHeaders, rateLimitHeaders } from './headers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { type Authenticator, createAuthenticator } from './jwt.ts';
 import { parseQuery } from './query-string.ts';
@@ -84,7 +84,7 @@ export function createGateway(
       routes,
       async handle(request) {
         const trace = newTrace(platform, {
-          correlationId: correlationId(request.headers.get('x-correlation-id')),
+          correlationId: request.headers.get('x-correlation-id'),
           traceparent: request.headers.get('traceparent'),
         });
         let pattern = '(none)';

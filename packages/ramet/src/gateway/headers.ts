@@ -1,11 +1,6 @@
 import { SECOND } from '../platform/index.ts';
 import type { RateDecision } from './rate-limit.ts';
 
-/** The id under which a client looks for its request in our logs, or undefined when it has none that is safe to write there. */
-export function correlationId(text: string | undefined): string | undefined {
-  return text !== undefined && /^[A-Za-z0-9._:-]{1,128}$/.test(text) ? text : undefined;
-}
-
 /** A key of 1 to 255 visible ASCII characters, quotes included where the client writes some; undefined for any other. */
 export function idempotencyKey(text: string | undefined): string | undefined {
   return text !== undefined && /^[\x21-\x7e]{1,255}$/.test(text) ? text : undefined;

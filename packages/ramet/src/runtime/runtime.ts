@@ -22,7 +22,7 @@ import {
 } from '../telemetry/index.ts';
 import { observerOf } from './observer.ts';
 import { type RunningParts, shutDown } from './shutdown.ts';
-import type { Topology } from './topology.ts';
+import type { Load, Topology } from './topology.ts';
 
 export interface StartOptions {
   /** Which profile of the topology (default: `monolith`, or the only one). */
@@ -210,11 +210,7 @@ async function eventLag(services: readonly HostedService[]): Promise<{ value: nu
   return lags;
 }
 
-async function loadAll<T>(
-  what: string,
-  loads: Readonly<Record<string, () => Promise<{ readonly default: T }>>>,
-  problems: string[],
-): Promise<Map<string, T>> {
+async function loadAll<T>(what: string, loads: Readonly<Record<string, Load<T>>>, problems: string[]): Promise<Map<string, T>> {
   const loaded = await Promise.all(
     Object.entries(loads).map(async ([name, load]): Promise<[string, T] | undefined> => {
       try {
@@ -259,6 +255,11 @@ function checkAll(
     for (const route of definition.routes) {
       if (route.kind === 'expose' && !definitions.has(route.contract.name))
         problems.push(`gateway '${name}' exposes '${route.contract.name}', which the topology does not have`);
+      for (const use of route.kind === 'compose' ? Object.values(route.uses) : [])
+        if ('contract' in use && !definitions.has(use.contract.name))
+          problems.push(
+            `gateway '${name}', route '${(route as { route: string }).route}' uses '${use.contract.name}', which the topology does not have`,
+          );
     }
   }
   for (const name of Object.keys(options.ports ?? {}))

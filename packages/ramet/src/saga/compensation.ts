@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import { MINUTE, SECOND } from '../platform/index.ts';
-import type { StepMeta } from '../rpc/index.ts';
+import type { Fault, StepMeta } from '../rpc/index.ts';
 import type { Alert } from './alerts.ts';
 import type { SagaState, StepRow } from './journal.ts';
 import type { Run } from './run.ts';
@@ -13,6 +13,8 @@ const PENDING_UNTIL_ALERT_MS = 5 * MINUTE;
 
 /** Faults that say that the undo was not attempted: they do not count. */
 const NOT_ATTEMPTED = new Set(['BulkheadFull', 'Unavailable', 'ShuttingDown', 'StoreUnavailable', 'StepPending', 'ConcurrencyConflict']);
+/** Besides, a deadline that passed before the call left, in the queue of the bulkhead. */
+const notAttempted = ({ code, executed }: Fault): boolean => NOT_ATTEMPTED.has(code) || (code === 'DeadlineExceeded' && executed === 'no');
 
 /** The steps that may have had an effect: all with a stored intent but those that were certainly refused, latest first. */
 export const toCompensate = (steps: readonly StepRow[]): StepRow[] =>
@@ -71,7 +73,7 @@ async function undo(run: Run, step: StepRow): Promise<void> {
     if (reply.ok) return done(run, step);
     if (reply.kind === 'fault' && reply.code === 'StaleOwner') throw new RametError('StaleOwner', reply.detail);
     if (reply.kind === 'fault' && reply.code === 'EffectInDoubt') return giveUp(run, step, 'IN_DOUBT', reply.detail);
-    if (reply.kind === 'fault' && NOT_ATTEMPTED.has(reply.code)) {
+    if (reply.kind === 'fault' && notAttempted(reply)) {
       resumed = true;
       if (!told && clock.monoNow() - sinceMono > PENDING_UNTIL_ALERT_MS) {
         told = true;

@@ -8,8 +8,8 @@ import type { Log } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
 import { compensate } from './compensation.ts';
 import { loadSteps, type SagaState, sagaOf } from './journal.ts';
-import { programContext, type Suspension } from './program.ts';
-import { asStop, LEASE_MS, RENEW_MS, Run, type RunEnvironment } from './run.ts';
+import { runProgram } from './program.ts';
+import { asStop, LEASE_MS, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
 import type { Invocation, Saga } from './saga.ts';
 
 export interface SagaEngineOptions {
@@ -28,6 +28,13 @@ export interface SagaEngineOptions {
 
 /** Sagas of one service that run at once; further ones wait. */
 const RUNS_MAX = 256;
+/** Those that only wait for their next attempt take nobody's place, as long as there are not too many to be kept in hand. */
+const HELD_MAX = 4_096;
+/** How long a saga that failed for a reason of ours is left alone: what failed at once would fail at once again. */
+const REST_MS = 1_000;
+/** Leases confirmed in one statement. */
+const RENEW_AT_ONCE = 200;
+const RENEW_PLACES = Array(RENEW_AT_ONCE).fill('?').join(', ');
 /** How many sagas that lost their owner are taken on at once: after a downtime there may be thousands. */
 const CLAIM_MAX = 32;
 const SCAN_MS = 1_000;
@@ -43,6 +50,8 @@ export class SagaEngine {
   readonly #runs = new Map<string, Run>();
   /** Started by a command of ours and about to be taken in hand: not for the scan, which would raise their epoch. */
   readonly #beginning = new Set<string>();
+  /** Put down because something failed, and left alone for a while. */
+  readonly #resting = new Set<string>();
   readonly #finished = new Set<Promise<void>>();
   readonly #environment: RunEnvironment;
   readonly #claiming: Periodic;
@@ -82,6 +91,13 @@ export class SagaEngine {
     return this.#runs.size;
   }
 
+  /** How many more may be taken in hand. */
+  get #free(): number {
+    let pausing = 0;
+    for (const run of this.#runs.values()) if (run.pausing) pausing++;
+    return Math.min(RUNS_MAX + pausing, HELD_MAX) - this.#runs.size;
+  }
+
   start(): void {
     this.#claiming.start();
     this.#renewing.start();
@@ -89,7 +105,7 @@ export class SagaEngine {
 
   /** A command of this process has committed the start of a saga. */
   started(id: string): void {
-    if (this.#stopping || this.#runs.size >= RUNS_MAX) {
+    if (this.#stopping || this.#free <= 0) {
       this.#claiming.wake();
       return;
     }
@@ -131,7 +147,7 @@ export class SagaEngine {
 
   /** Takes over sagas that nobody holds. @returns in how many milliseconds to look again */
   async #claim(): Promise<number> {
-    const free = RUNS_MAX - this.#runs.size;
+    const free = this.#free;
     if (free <= 0) return SCAN_MS;
     const { store, owner } = this.#options;
     // Sagas that are ours but not in hand were dropped when the store was away, or wait for their turn.
@@ -139,9 +155,11 @@ export class SagaEngine {
       `select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') ${this.#adoptAll ? '' : 'and (lease_until <= ramet_now() or owner = ?)'}
        order by lease_until limit ?`,
       ...(this.#adoptAll ? [] : [owner]),
-      this.#runs.size + this.#beginning.size + Math.min(free, CLAIM_MAX),
+      this.#runs.size + this.#beginning.size + this.#resting.size + Math.min(free, CLAIM_MAX),
     );
-    const fresh = open.filter((row) => !this.#runs.has(row.id) && !this.#beginning.has(row.id)).slice(0, CLAIM_MAX);
+    const fresh = open
+      .filter(({ id }) => !this.#runs.has(id) && !this.#beginning.has(id) && !this.#resting.has(id))
+      .slice(0, Math.min(free, CLAIM_MAX));
     if (fresh.length === 0) {
       this.#adoptAll = false;
       return SCAN_MS;
@@ -166,12 +184,23 @@ export class SagaEngine {
   /** Confirms the leases of all runs in hand; a run whose lease is gone is dropped. */
   async #renew(): Promise<number> {
     if (this.#runs.size === 0) return RENEW_MS;
-    for (const [id, run] of [...this.#runs]) {
-      const mine = await this.#options.store.write((tx) =>
-        tx.run('update ramet_sagas set lease_until = ramet_now() + ? where id = ? and epoch = ?', LEASE_MS, id, run.saga.epoch),
+    const { store, owner } = this.#options;
+    const runs = [...this.#runs.values()];
+    for (let from = 0; from < runs.length; from += RENEW_AT_ONCE) {
+      const some = runs.slice(from, from + RENEW_AT_ONCE);
+      const mine = await store.write((tx) =>
+        tx.all<{ id: string; epoch: number }>(
+          `update ramet_sagas set lease_until = ramet_now() + ? where owner = ? and id in (${RENEW_PLACES}) returning id, epoch`,
+          LEASE_MS,
+          owner,
+          ...Array.from({ length: RENEW_AT_ONCE }, (_, i) => some[i]?.saga.id ?? null),
+        ),
       );
-      if (mine === 1) run.confirmed();
-      else run.stop(new RametError('StaleOwner'));
+      const epochs = new Map(mine.map(({ id, epoch }) => [id, Number(epoch)]));
+      for (const run of some) {
+        if (epochs.get(run.saga.id) === run.saga.epoch) run.confirmed();
+        else run.stop(new RametError('StaleOwner'));
+      }
     }
     return RENEW_MS;
   }
@@ -186,6 +215,8 @@ export class SagaEngine {
       .finally(() => {
         this.#runs.delete(saga.id);
         this.#finished.delete(finished);
+        // Branches of its program may still wait for answers: they can write nothing any more.
+        run.stop(new RametError('StaleOwner'));
         if (run.saga.state !== 'RUNNING' && run.saga.state !== 'COMPENSATING') {
           this.#options.onFinished?.(run.saga.type, run.saga.state, this.#options.platform.clock.monoNow() - startedMono);
         }
@@ -197,7 +228,11 @@ export class SagaEngine {
     const stop = asStop(error);
     const fields = { saga: run.saga.type, sagaId: run.saga.id, code: stop.code, correlationId: run.saga.trace.correlationId };
     if (stop.code === 'StaleOwner' || stop.code === 'ShuttingDown') this.#options.log.info(fields, 'the saga goes on elsewhere or later');
-    else this.#options.log.warn({ ...fields, err: error }, 'the saga was put down; it is taken up again');
+    else {
+      this.#options.log.warn({ ...fields, err: error }, 'the saga was put down; it is taken up again');
+      this.#resting.add(run.saga.id);
+      this.#options.platform.timers.set(REST_MS, () => this.#resting.delete(run.saga.id));
+    }
   }
 
   async #drive(run: Run, fresh: boolean): Promise<void> {
@@ -211,34 +246,36 @@ export class SagaEngine {
     const program = this.#programs.get(programId(saga.type, saga.programVersion));
     if (!program)
       return this.#diverge(run, `version ${saga.programVersion} of its program is not part of this deployment; list it in 'previous'`);
-    const suspended = new Promise<Suspension>((resolve) => {
-      const context = programContext(run, this.#invocationsOf(program) as never, resolve);
-      const finished = (result: Returned | Threw) => resolve(result as never);
-      try {
-        program.run(saga.input, context).then(
-          (value) => finished({ kind: 'returned', value }),
-          (error: unknown) => finished({ kind: 'threw', error }),
-        );
-      } catch (error) {
-        finished({ kind: 'threw', error });
-      }
-    });
-    const end = (await suspended) as Suspension | Returned | Threw;
+    const end = await runProgram(run, program, this.#invocationsOf(program) as never);
     switch (end.kind) {
       case 'returned':
-        return run.save(
-          { state: 'COMPLETED', result: end.value, attention: undefined },
-          { entries: [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }] },
-        );
+        return this.#complete(run, end.value);
       case 'threw':
         if (saga.pivoted) return this.#diverge(run, `its program failed after the pivot: ${describe(end.error)}`);
         return this.#compensating(run, describe(end.error));
       case 'compensate':
+        // A step beside the pivot: what cannot be undone as a whole is not undone in part.
+        if (saga.pivoted) return this.#diverge(run, `${end.reason}, and its pivot has been passed`);
         return this.#compensating(run, end.reason);
       case 'diverged':
         return this.#diverge(run, end.reason);
       case 'stopped':
+        // What was answered meanwhile need not be asked for again.
+        if (end.error.code === 'ShuttingDown' && run.noted) await run.save({});
         throw end.error;
+    }
+  }
+
+  /** A cancellation that was accepted counts to the very end. */
+  async #complete(run: Run, result: unknown): Promise<void> {
+    try {
+      await run.save(
+        { state: 'COMPLETED', result, attention: undefined },
+        { entries: [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }], refuseWhenCancelled: !run.saga.pivoted },
+      );
+    } catch (error) {
+      if (!(error instanceof RametError && error.code === 'Cancelled')) throw error;
+      await this.#compensating(run, run.saga.cancelReason as string);
     }
   }
 
@@ -319,19 +356,9 @@ export class SagaEngine {
   }
 }
 
-interface Returned {
-  readonly kind: 'returned';
-  readonly value: unknown;
-}
-interface Threw {
-  readonly kind: 'threw';
-  readonly error: unknown;
-}
-
 const programId = (type: string, version: number): string => `${type}@${version}`;
 
-const describe = (error: unknown): string =>
-  error instanceof DeclaredError ? error.error : error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+const describe = (error: unknown): string => (error instanceof DeclaredError ? error.error : textOf(error));
 
 /** Functions that make invocations; an input that does not fit the contract is refused where the program says it, not by the participant. */
 function builders({ operations }: CompiledContract): Record<string, (input: unknown) => Invocation> {

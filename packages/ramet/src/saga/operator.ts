@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Reply, StepMeta } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
+import { COMPENSATION_ATTEMPTS, toCompensate } from './compensation.ts';
 import { appendLog, type CompState, loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
 import type { Invocation } from './saga.ts';
 
@@ -35,19 +36,17 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
   const steps = await loadSteps(store, id);
   const change = await plan(saga, steps, action, resolver);
   await store.write(async (tx) => {
+    if (action.kind === 'cancel') return cancel(tx, id, actor, action.reason);
     const mine = await tx.run(
-      `update ramet_sagas set state = ?, attention = ?, failure = coalesce(failure, ?), cancel_reason = coalesce(cancel_reason, ?),
-         version = version + ?, owner = null, lease_until = 0, updated_at = ramet_now()
-       where id = ? and version = ? and state = ? and (? = 0 or pivoted = 0)`,
+      `update ramet_sagas set state = ?, attention = ?, failure = coalesce(failure, ?),
+         version = version + 1, owner = null, lease_until = 0, updated_at = ramet_now()
+       where id = ? and version = ? and state = ?`,
       change.state,
       change.attention ?? null,
       change.failure ?? null,
-      action.kind === 'cancel' ? action.reason : null,
-      1,
       id,
       saga.version,
       saga.state,
-      action.kind === 'cancel' ? 1 : 0,
     );
     if (mine === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
     for (const [step, compState] of change.steps) await setCompState(tx, id, step, compState);
@@ -56,6 +55,17 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
       { actor, was: saga.state, became: change.state, detail: [describe(action), reason].filter(Boolean).join(': ') },
     ]);
   });
+}
+
+/** As a command of its owner would: the saga stays in the hands that have it, and takes the request at its next step. */
+async function cancel(tx: Tx, id: string, actor: string, reason: string): Promise<void> {
+  const asked = await tx.run(
+    "update ramet_sagas set cancel_reason = coalesce(cancel_reason, ?) where id = ? and state = 'RUNNING' and pivoted = 0",
+    reason,
+    id,
+  );
+  if (asked === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
+  await appendLog(tx, id, [{ actor, became: 'CANCEL_REQUESTED', detail: reason }]);
 }
 
 interface Change {
@@ -118,8 +128,9 @@ async function tellParticipant(
     );
 }
 
-/** The state once `step` is settled: waiting for the other undos, or over. */
+/** The state once `step` is settled: undos that have not been tried go on; otherwise waiting for the others that failed, or over. */
 function afterwards(steps: readonly StepRow[], step: StepRow, compState: CompState): Change {
+  if (toCompensate(steps).length > 0) return { state: 'COMPENSATING', steps: [[step, compState]] };
   const states = new Set(steps.map((other) => (other === step ? compState : other.compState)));
   const others = steps
     .filter((other) => other !== step && (other.compState === 'COMP_FAILED' || other.compState === 'IN_DOUBT'))
@@ -137,9 +148,12 @@ function afterwards(steps: readonly StepRow[], step: StepRow, compState: CompSta
 }
 
 async function setCompState(tx: Tx, sagaId: string, step: StepRow, compState: CompState | undefined): Promise<void> {
+  // Attempts are counted in threes: an undo that is asked for again has three more, however many of the last three were used.
+  const attempts = compState === undefined ? Math.ceil(step.compAttempt / COMPENSATION_ATTEMPTS) * COMPENSATION_ATTEMPTS : step.compAttempt;
   await tx.run(
-    'update ramet_saga_steps set comp_state = ?, updated_at = ramet_now() where saga_id = ? and idx = ?',
+    'update ramet_saga_steps set comp_state = ?, comp_attempt = ?, updated_at = ramet_now() where saga_id = ? and idx = ?',
     compState ?? null,
+    attempts,
     sagaId,
     step.idx,
   );

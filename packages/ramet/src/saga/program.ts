@@ -1,29 +1,75 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
-import { type Duration, durationMs, newId, SECOND } from '../platform/index.ts';
-import type { Reply } from '../rpc/index.ts';
+import { type Duration, durationMs, newId, SECOND, type Timer } from '../platform/index.ts';
 import type { StepError, StepKind, StepRow } from './journal.ts';
 import { asStop, type Run } from './run.ts';
-import type { Invocation, SagaContext } from './saga.ts';
-
-/** Why a program does not go on, beside returning and throwing. */
-export type Suspension =
-  | { readonly kind: 'compensate'; readonly reason: string }
-  | { readonly kind: 'diverged'; readonly reason: string }
-  | { readonly kind: 'stopped'; readonly error: RametError };
+import type { Invocation, Saga, SagaContext } from './saga.ts';
+import { resolve, type Suspension } from './step.ts';
 
 const TIMEOUT_MS = 5 * SECOND;
 const DEADLINE_MS = 30 * SECOND;
-/** After so many attempts of a step that must succeed, somebody is told. */
-const ATTEMPTS_UNTIL_ALERT = 10;
+/** How long steps under way may take to end when the process stops. */
+const STOP_GRACE_MS = 10 * SECOND;
 
-/** Faults after which a step certainly did not and will not happen: the request itself is at fault. */
-const DEFINITE = new Set(['BadRequest', 'UnknownOperation', 'Forbidden', 'NotFound', 'MissingIdempotencyKey', 'InvalidOutput']);
+/** How a program came to its end. */
+export type End = Suspension | { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
+
+/**
+ * Runs a program over the journal until it returns, throws, or cannot go on. Steps that it did not wait for are waited for
+ * before it counts as returned. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
+ * no further step: the journal holds every intent there will be, and so does the compensation.
+ */
+export async function runProgram(run: Run, program: Saga, uses: SagaContext<any>['use']): Promise<End> {
+  const over = new AbortController();
+  const underWay = new Set<Promise<unknown>>();
+  let timer: Timer | undefined;
+  let onStop = () => {};
+  try {
+    const end = await new Promise<End>((resolve) => {
+      const finish = (how: End) => {
+        resolve(how);
+        over.abort(new RametError('StepCancelled', 'the program has ended'));
+      };
+      // A step under way may come to its end; a program that waits for anything else is not waited for.
+      onStop = () => {
+        const stopped = () => finish({ kind: 'stopped', error: asStop(run.stopped.reason) });
+        if (underWay.size === 0 || run.stopped.reason.code !== 'ShuttingDown') stopped();
+        else timer = run.environment.platform.timers.set(STOP_GRACE_MS, stopped);
+      };
+      if (run.stopped.aborted) return onStop();
+      run.stopped.addEventListener('abort', onStop, { once: true });
+      const returned = async (value: unknown): Promise<End> => {
+        // A branch that goes on after its step begins the next one within a turn.
+        for (; underWay.size > 0; await run.environment.platform.timers.yield()) await Promise.allSettled(underWay);
+        // What cannot be kept is an error of the program, and is met here rather than at each attempt to write it.
+        JSON.stringify(value);
+        return { kind: 'returned', value };
+      };
+      const context = programContext(run, uses, finish, over.signal, underWay);
+      Promise.resolve()
+        .then(() => program.run(run.saga.input, context))
+        .then(returned)
+        .then(finish, (error: unknown) => finish({ kind: 'threw', error }));
+    });
+    // Intents that were on their way are in the journal now, and the pivot, if it was among them.
+    await run.written();
+    return end;
+  } finally {
+    timer?.cancel();
+    run.stopped.removeEventListener('abort', onStop);
+  }
+}
 
 /**
  * The context that a program runs against. Steps are found in the journal by name and give what they gave before; an
  * unknown name is live. `suspend` ends the program without its knowledge: the promise it waits for never settles.
  */
-export function programContext(run: Run, uses: SagaContext<any>['use'], suspend: (suspension: Suspension) => void): SagaContext<any> {
+function programContext(
+  run: Run,
+  uses: SagaContext<any>['use'],
+  suspend: (suspension: Suspension) => void,
+  over: AbortSignal,
+  underWay: Set<Promise<unknown>>,
+): SagaContext<any> {
   const seen = new Set<string>();
   let values = 0;
   const never = (suspension: Suspension): Promise<never> => {
@@ -33,6 +79,7 @@ export function programContext(run: Run, uses: SagaContext<any>['use'], suspend:
 
   const recorded = (name: string): StepRow | undefined => {
     if (seen.has(name)) throw new RametError('DuplicateStep', `saga '${run.saga.type}' has two steps named '${name}'`);
+    if (name.endsWith(':undo')) throw new RametError('DuplicateStep', `'${name}' is how participants call the undo of another step`);
     seen.add(name);
     return run.steps.find((step) => step.name === name);
   };
@@ -45,6 +92,7 @@ export function programContext(run: Run, uses: SagaContext<any>['use'], suspend:
     timeoutMs: number,
     deadlineMs: number | undefined,
   ): Promise<any> => {
+    if (over.aborted) return new Promise(() => {});
     const known = recorded(name);
     if (known) {
       const difference = differs(known, kind, call);
@@ -55,9 +103,10 @@ export function programContext(run: Run, uses: SagaContext<any>['use'], suspend:
     try {
       const step = known ?? (await intend(run, name, kind, call, undo, deadlineMs));
       if (step.state === 'STARTED' || step.state === 'UNKNOWN') {
-        const suspension = await resolve(run, step, timeoutMs);
+        const suspension = await resolve(run, step, timeoutMs, known !== undefined, over);
         if (suspension) return never(suspension);
       }
+      if (run.stopped.aborted) throw run.stopped.reason;
       if (step.state === 'OK') return step.result;
       throw errorOf(step.error as StepError);
     } catch (error) {
@@ -69,16 +118,29 @@ export function programContext(run: Run, uses: SagaContext<any>['use'], suspend:
     }
   };
 
-  const value = <T>(make: () => T): T => {
+  /** A step's promise; one that is refused while nobody waits for it must not end the process. */
+  const begin = (...step: Parameters<typeof execute>): Promise<any> => {
+    const promise = execute(...step);
+    underWay.add(promise);
+    const done = () => void underWay.delete(promise);
+    promise.then(done, done);
+    return promise;
+  };
+
+  const value = <T>(what: string, make: () => T): T => {
+    if (over.aborted) return make();
     const name = `value ${++values}`;
     const known = recorded(name);
-    if (known) return known.result as T;
+    if (known) {
+      if (known.invocation.operation === what) return known.result as T;
+      const reason = `${name} was '${known.invocation.operation}' and is '${what}' now`;
+      suspend({ kind: 'diverged', reason });
+      throw new RametError('Diverged', reason);
+    }
     const made = make();
+    const invocation = { kind: 'value', service: '', operation: what, input: null };
     void run
-      .save(
-        {},
-        { inserts: [rowOf(run, name, 'value', { kind: 'value', service: '', operation: '', input: null }, undefined, undefined, made)] },
-      )
+      .save({}, { inserts: [rowOf(run, name, 'value', invocation, undefined, undefined, made)] })
       .catch((error: unknown) => suspend({ kind: 'stopped', error: asStop(error) }));
     return made;
   };
@@ -90,13 +152,13 @@ export function programContext(run: Run, uses: SagaContext<any>['use'], suspend:
     step: (name, call, o) => {
       // After the pivot there is only forward: a step is then retried until it is done.
       const deadlineMs = run.saga.pivoted ? undefined : ms(o.deadline, DEADLINE_MS);
-      return execute(name, 'step', call, o.undo === 'nothing' ? undefined : o.undo, ms(o.timeout, TIMEOUT_MS), deadlineMs);
+      return begin(name, 'step', call, o.undo === 'nothing' ? undefined : o.undo, ms(o.timeout, TIMEOUT_MS), deadlineMs);
     },
-    pivot: (name, call) => execute(name, 'pivot', call, undefined, TIMEOUT_MS, undefined),
-    ask: (name, call) => execute(name, 'ask', call, undefined, TIMEOUT_MS, run.saga.pivoted ? undefined : DEADLINE_MS),
-    now: () => new Date(value(() => run.environment.platform.clock.wallNow())),
-    id: (prefix) => value(() => newId(run.environment.platform, prefix)),
-    random: () => value(() => run.environment.platform.random.next()),
+    pivot: (name, call) => begin(name, 'pivot', call, undefined, TIMEOUT_MS, undefined),
+    ask: (name, call) => begin(name, 'ask', call, undefined, TIMEOUT_MS, run.saga.pivoted ? undefined : DEADLINE_MS),
+    now: () => new Date(value('now', () => run.environment.platform.clock.wallNow())),
+    id: (prefix) => value(`id ${prefix}`, () => newId(run.environment.platform, prefix)),
+    random: () => value('random', () => run.environment.platform.random.next()),
   };
 }
 
@@ -135,7 +197,7 @@ function rowOf(
   result?: unknown,
 ): StepRow {
   const step: StepRow = {
-    idx: run.steps.length,
+    idx: (run.steps.at(-1)?.idx ?? -1) + 1,
     name,
     kind,
     invocation,
@@ -155,6 +217,9 @@ function rowOf(
   return step;
 }
 
+/** Whether there is a step beside `but`: what was only asked or drawn is nothing to undo. */
+const hasBegun = (run: Run, but: StepRow): boolean => run.steps.some((step) => step !== but && step.kind === 'step');
+
 /** Stores what is about to be done, and how to undo it, before it is done. A cancellation asked for meanwhile goes first. */
 async function intend(
   run: Run,
@@ -170,96 +235,12 @@ async function intend(
     await run.save(kind === 'pivot' ? { pivoted: true } : {}, {
       inserts: [step],
       entries: [{ actor: 'engine', step: name, became: 'STARTED' }],
-      // Not before the first step: its undo is how the owner learns that the saga came to nothing.
-      refuseWhenCancelled: !run.saga.pivoted && run.steps.length > 1,
+      // Not before the first step: its undo is how the owner learns that the saga came to nothing. A pivot has no undo.
+      refuseWhenCancelled: !run.saga.pivoted && (kind === 'pivot' || hasBegun(run, step)),
     });
   } catch (error) {
     run.steps.splice(run.steps.indexOf(step), 1);
     throw error;
   }
   return step;
-}
-
-/**
- * Calls with the step's key until the outcome is definite or the deadline has passed; a step without one is called for ever.
- * @returns a suspension when the outcome stays unknown
- */
-async function resolve(run: Run, step: StepRow, timeoutMs: number): Promise<Suspension | undefined> {
-  const { clock } = run.environment.platform;
-  // After a restart the deadline may be long past; the participant may still know the answer, so it is asked at least once.
-  const deadlineMono =
-    step.deadlineMs === undefined ? Number.POSITIVE_INFINITY : clock.monoNow() + Math.max(step.remainingMs ?? 0, timeoutMs);
-  for (let attempt = 1; ; attempt++) {
-    if (run.stopped.aborted) return { kind: 'stopped', error: asStop(run.stopped.reason) };
-    const remainingMs = deadlineMono - clock.monoNow();
-    const reply = await run.call(step.invocation, {
-      timeoutMs: Math.min(timeoutMs, remainingMs),
-      ...(step.kind === 'ask'
-        ? {}
-        : { step: { key: step.stepKey, epoch: run.saga.epoch, undo: false, ...(Number.isFinite(remainingMs) ? { remainingMs } : {}) } }),
-    });
-    if (settleStep(run, step, reply)) return undefined;
-    if (reply.ok || reply.kind === 'declared') throw new RametError('Internal', 'unreachable: a definite reply settles the step');
-    if (reply.code === 'StaleOwner') return { kind: 'stopped', error: new RametError('StaleOwner', reply.detail) };
-    const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt';
-    const waitMs = reply.retryAfterMs ?? 0;
-    if (hopeless || clock.monoNow() + waitMs >= deadlineMono) {
-      if (step.deadlineMs !== undefined) return unknown(run, step, reply.detail);
-    }
-    if (step.deadlineMs === undefined && attempt === ATTEMPTS_UNTIL_ALERT) await stuck(run, step, reply.detail);
-    await run.pause(attempt, Math.min(waitMs, 30_000));
-  }
-}
-
-/** Records a definite outcome. @returns false when it is none */
-function settleStep(run: Run, step: StepRow, reply: Reply): boolean {
-  if (reply.ok) {
-    step.state = 'OK';
-    step.result = reply.value;
-  } else if (reply.kind === 'declared') {
-    step.state = 'REJECTED';
-    step.error = { kind: 'declared', error: reply.error, status: reply.status, data: reply.data };
-  } else if (DEFINITE.has(reply.code) && reply.executed === 'no') {
-    step.state = 'REJECTED';
-    step.error = {
-      kind: 'fault',
-      code: reply.code,
-      detail: [reply.detail, ...reply.issues.map((issue) => `${issue.path}: ${issue.message}`)].join('; '),
-    };
-  } else return false;
-  run.note(step, {
-    actor: 'engine',
-    step: step.name,
-    was: 'STARTED',
-    became: step.state,
-    ...(step.error ? { detail: describe(step.error) } : {}),
-  });
-  return true;
-}
-
-const describe = (error: StepError): string => (error.kind === 'declared' ? error.error : `${error.code}: ${error.detail}`);
-
-function unknown(run: Run, step: StepRow, detail: string): Suspension {
-  step.state = 'UNKNOWN';
-  run.note(step, { actor: 'engine', step: step.name, was: 'STARTED', became: 'UNKNOWN', detail });
-  return { kind: 'compensate', reason: `step '${step.name}': no definite answer within its deadline (${detail})` };
-}
-
-async function stuck(run: Run, step: StepRow, detail: string): Promise<void> {
-  const { saga, environment } = run;
-  await run.save(
-    { attention: `step '${step.name}' does not succeed: ${detail}` },
-    {
-      alert: {
-        id: `${saga.id}:${step.name}:alert`,
-        service: environment.service,
-        sagaId: saga.id,
-        saga: saga.type,
-        key: saga.key,
-        step: step.name,
-        state: saga.state,
-        reason: `saga '${saga.type}' (${saga.key}): step '${step.name}' has failed ${ATTEMPTS_UNTIL_ALERT} times and goes on being retried: ${detail}`,
-      },
-    },
-  );
 }

@@ -41,7 +41,9 @@ export class Run {
   #tail: Promise<unknown> = Promise.resolve();
   #confirmedMono: number;
   #stop = new AbortController();
-  #lost = false;
+  /** Why nothing can be written any more. */
+  #dead: RametError | undefined;
+  #pausing = 0;
 
   constructor(environment: RunEnvironment, saga: SagaRow, steps: StepRow[]) {
     this.environment = environment;
@@ -55,10 +57,25 @@ export class Run {
     return this.#stop.signal;
   }
 
+  /** Whether it waits for its next attempt, and needs nothing meanwhile but memory. */
+  get pausing(): boolean {
+    return this.#pausing > 0;
+  }
+
+  /** Whether something is noted that is not written. */
+  get noted(): boolean {
+    return this.#changed.size > 0;
+  }
+
   /** Ends the run at its next step. */
   stop(reason: RametError): void {
-    if (reason.code === 'StaleOwner') this.#lost = true;
+    if (reason.code === 'StaleOwner') this.#dead ??= reason;
     this.#stop.abort(reason);
+  }
+
+  /** Resolves when every write that was asked for is done or refused. */
+  async written(): Promise<void> {
+    await this.#tail;
   }
 
   /** The owner's lease was confirmed by the database. */
@@ -73,12 +90,13 @@ export class Run {
     const { timers } = this.environment.platform;
     void timers
       .yield()
-      .then(() => (this.#changed.size > 0 && !this.#stop.signal.aborted ? this.save({}) : undefined))
+      .then(() => (this.noted && !this.#stop.signal.aborted ? this.save({}) : undefined))
       .catch((error: unknown) => this.stop(asStop(error)));
   }
 
   /**
-   * Writes everything noted, the new state of the saga, and new intents, in one commit.
+   * Writes everything noted, the new state of the saga, and new intents, in one commit. After a write that failed there is
+   * no other: the next one would build on what is not there.
    * @param inserts intents to store
    * @param refuseWhenCancelled throws `Cancelled` with the reason when a cancellation was asked for, and writes no intent
    */
@@ -87,7 +105,7 @@ export class Run {
     more: { inserts?: readonly StepRow[]; entries?: readonly LogEntry[]; alert?: Alert; refuseWhenCancelled?: boolean } = {},
   ): Promise<void> {
     const write = async () => {
-      if (this.#lost) throw new RametError('StaleOwner');
+      if (this.#dead) throw this.#dead;
       const changed = [...this.#changed];
       const entries = [...this.#entries, ...(more.entries ?? [])];
       const noted = this.#entries.length;
@@ -99,6 +117,7 @@ export class Run {
       } catch (error) {
         for (const step of changed) this.#changed.add(step);
         this.#entries = [...entries.slice(0, noted), ...this.#entries];
+        if (!(error instanceof RametError && error.code === 'Cancelled')) this.#dead = asStop(error);
         throw error;
       }
       Object.assign(this.saga, patch);
@@ -149,12 +168,26 @@ export class Run {
     return reply;
   }
 
-  /** Waits with jitter before the next attempt. @throws the reason when the run must stop */
-  async pause(attempt: number, atLeastMs: number): Promise<void> {
+  /** Waits with jitter before the next attempt. @throws the reason when `signal` says that there is none */
+  async pause(attempt: number, atLeastMs: number, signal: AbortSignal = this.stopped): Promise<void> {
     const waitMs = Math.max(atLeastMs, backoffMs(this.environment.platform, { baseMs: 200, capMs: 10_000 }, attempt));
-    await this.environment.platform.timers.sleep(waitMs, this.stopped);
+    this.#pausing++;
+    try {
+      await this.environment.platform.timers.sleep(waitMs, signal);
+    } finally {
+      this.#pausing--;
+    }
   }
 }
 
 export const asStop = (error: unknown): RametError =>
-  error instanceof RametError ? error : new RametError('Internal', String(error), { cause: error });
+  error instanceof RametError ? error : new RametError('Internal', textOf(error), { cause: error });
+
+/** What was thrown, in words; programs may throw anything, also what has none. */
+export function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return `a ${typeof error} that says nothing of itself`;
+  }
+}

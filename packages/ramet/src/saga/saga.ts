@@ -31,7 +31,11 @@ export interface StepOptions<N extends string> {
   readonly deadline?: Duration;
 }
 
-/** What a saga program is given. Between its calls the program must be deterministic: it runs again from the start after a restart. */
+/**
+ * What a saga program is given. Between its calls the program must be deterministic: it runs again from the start after a
+ * restart. Steps may run side by side (`Promise.all`); the saga is over when all of them are. `now`, `id` and `random` are
+ * told apart by their order: take them where the order is certain, not in branches that run side by side.
+ */
 export interface SagaContext<U extends Uses> {
   readonly sagaId: string;
   readonly use: { readonly [K in keyof U]: InvocationsOf<U[K]> };

@@ -62,11 +62,20 @@ export async function requestCancel(
     key,
   );
   if (!row) return { answer: 'refused' };
-  if (row.state === 'COMPENSATING' || row.state === 'COMPENSATED') return { answer: 'accepted', sagaId: row.id };
+  if (UNDOING.has(row.state)) return { answer: 'accepted', sagaId: row.id };
   if (row.state !== 'RUNNING' || Number(row.pivoted) === 1) return { answer: 'refused' };
   if (row.cancel_reason === null) {
-    await tx.run('update ramet_sagas set cancel_reason = ? where id = ?', reason, row.id);
+    // Decided by the row as it is now: the pivot may have been stored since it was read.
+    const asked = await tx.run(
+      "update ramet_sagas set cancel_reason = ? where id = ? and state = 'RUNNING' and pivoted = 0",
+      reason,
+      row.id,
+    );
+    if (asked === 0) return { answer: 'refused' };
     await appendLog(tx, row.id, [{ actor: 'command', became: 'CANCEL_REQUESTED', detail: reason }]);
   }
   return { answer: 'accepted', sagaId: row.id };
 }
+
+/** States of a saga that is being undone, or was, or waits for a person in the middle of it. */
+const UNDOING: ReadonlySet<string> = new Set(['COMPENSATING', 'COMPENSATED', 'COMPENSATION_FAILED', 'IN_DOUBT']);

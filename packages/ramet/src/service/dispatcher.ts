@@ -16,7 +16,7 @@ import type { Log, Metrics } from '../telemetry/index.ts';
 import type { ChangeHub, Following } from './changes.ts';
 import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
-import { answerOf, claimRequest, earlierAnswer, requestId, storeAnswer } from './requests.ts';
+import { answerOf, claimRequest, earlierAnswer, type RequestId, requestId, storeAnswer } from './requests.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';
 import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
 
@@ -256,7 +256,7 @@ async function effectRequest(
 ): Promise<Reply> {
   const { key: clientKey, caller, trace } = call.meta;
   const id = clientKey === undefined ? undefined : requestId(platform, call.compiled, caller, clientKey, call.input);
-  const key = id ? `req:${id.operation}:${id.principal}:${id.key}` : `req:${Buffer.from(platform.random.bytes(16)).toString('hex')}`;
+  const key = id ? `req:${effectKey(platform, id)}` : `req:${Buffer.from(platform.random.bytes(16)).toString('hex')}`;
   if (id) await earlierAnswer(store.reader, id);
   const refused = await runner.begin(
     key,
@@ -272,8 +272,15 @@ async function effectRequest(
       },
     },
   );
-  return refused ?? (await runner.answered(key)) ?? (await runner.drive(key).done);
+  return refused ?? (await runner.answered(key)) ?? (await runner.join(key, call.meta.timeoutMs));
 }
+
+/**
+ * One per principal, operation, key and body, whatever characters they are made of; the body too, because the effect is
+ * remembered longer than the request. Hashed: it goes to the other system, whom the client's own key is nothing to.
+ */
+const effectKey = (platform: Platform, { operation, principal, key, bodyHash }: RequestId): string =>
+  platform.crypto.sha256(JSON.stringify([operation, principal, key, bodyHash]));
 
 /** A declared failure of another operation, let through by a handler, is no answer of this one: its callers do not know it. */
 const declares = (compiled: CompiledOperation | undefined, error: unknown): error is DeclaredError =>

@@ -96,9 +96,16 @@ export async function keepEffect(tx: Tx, key: string): Promise<void> {
   await tx.run('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
 }
 
+/** Somebody else has moved the effect on: what is in its row counts now. */
+export class EffectMoved extends RametError {
+  constructor(key: string) {
+    super('ConcurrencyConflict', `effect '${key}' has been moved on by somebody else`);
+  }
+}
+
 /**
  * Moves an effect on, if it still is where it was.
- * @throws RametError ConcurrencyConflict when it is not
+ * @throws EffectMoved when it is not
  */
 export async function moveEffect(
   tx: Tx,
@@ -116,7 +123,20 @@ export async function moveEffect(
     key,
     ...from,
   );
-  if (mine === 0) throw new RametError('ConcurrencyConflict', `effect '${key}' has been moved on by somebody else`);
+  if (mine === 0) throw new EffectMoved(key);
+}
+
+/** The step that an effect has undone. */
+export async function settleUndone(tx: Tx, key: string): Promise<void> {
+  await tx.run(
+    "update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')",
+    key,
+  );
+}
+
+/** An undo that was refused is asked for anew: a refusal is the answer to that attempt, and the effect it undoes is still there. */
+export async function forgetRefusal(tx: Tx, key: string): Promise<void> {
+  await tx.run("delete from ramet_fences where step_key = ? and state = 'REJECTED'", key);
 }
 
 /** Effects under way whose owner gave no sign for a while, or, of a store that has one process only, all of them. */

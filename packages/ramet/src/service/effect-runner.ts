@@ -4,16 +4,20 @@ import { Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/in
 import { Canceller, type ClientFactory, declared, fault, NEVER, type Reply } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
+import { Drive, type Known } from './drive.ts';
 import {
   abandonedEffects,
   countAttempt,
+  EffectMoved,
   type EffectOrigin,
   type EffectRow,
   effectRow,
+  forgetRefusal,
   insertEffect,
   keepEffect,
   moveEffect,
   setRequest,
+  settleUndone,
 } from './effect-rows.ts';
 import { fenceOf, replyOf } from './fences.ts';
 import { answerOf } from './requests.ts';
@@ -41,16 +45,12 @@ export interface EffectEnvironment {
 /** A perform that takes longer counts as unknown. */
 const PERFORM_TIMEOUT_MS = 15 * SECOND;
 const BACKOFF = { baseMs: 200, capMs: 10 * SECOND };
-/** Look-ups that fail one after another until the outcome counts as in doubt: about a minute. */
+/** Look-ups that fail until the outcome counts as in doubt: about a minute. */
 const LOOKUPS_MAX = 10;
+/** How often a sign is given for an effect that waits. */
+const KEEP_MS = 5 * SECOND;
 const SCAN_MS = 1_000;
 const ADOPT_MAX = 64;
-
-interface Drive {
-  readonly done: Promise<Reply>;
-  /** Told of every attempt that fails. */
-  readonly failed: Set<(error: unknown) => void>;
-}
 
 /**
  * Carries effects from their first transaction to their second: performs them, always under the same key, until the outcome
@@ -100,6 +100,7 @@ export class EffectRunner {
       async (tx) => {
         const other = await options.within?.(tx);
         if (other) return { reply: other, fresh: false };
+        if (origin.undoes) await forgetRefusal(tx, key);
         if (!(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, ...options })))
           return { reply: undefined, fresh: false };
         const answer = await answerOf(tx, compiled, async () => {
@@ -127,129 +128,176 @@ export class EffectRunner {
   drive(key: string, fresh = false): Drive {
     const known = this.#drives.get(key);
     if (known) return known;
-    const failed = new Set<(error: unknown) => void>();
-    const done = this.#carry(key, fresh, failed).catch((error: unknown) =>
-      fault(error instanceof RametError ? error : new RametError('Internal', String(error), { cause: error })),
-    );
-    const drive = { done, failed };
+    const drive = new Drive((own) => this.#carry(key, fresh, own).catch((error: unknown) => this.#putDown(key, error)));
     this.#drives.set(key, drive);
-    void done.finally(() => this.#drives.delete(key));
+    void drive.done.finally(() => this.#drives.delete(key));
     return drive;
+  }
+
+  /** Works on an effect, and waits for it as long as whoever asks does. @returns its reply, or that it goes on */
+  async join(key: string, forMs: number): Promise<Reply> {
+    const reply = await this.drive(key).wait(this.#environment.platform, forMs);
+    return reply ?? fault(new RametError('DeadlineExceeded', 'the effect is under way and goes on'));
+  }
+
+  /** The effect cannot be gone on with now: it is looked at again when its time comes, after the others that wait. */
+  async #putDown(key: string, error: unknown): Promise<Reply> {
+    const stop = error instanceof RametError ? error : new RametError('Internal', String(error), { cause: error });
+    if (stop.code !== 'ShuttingDown') {
+      this.#environment.log.warn({ err: error, effect: key }, 'an effect was put down; it is taken up again');
+      await this.#environment.store.write((tx) => keepEffect(tx, key)).catch(() => {});
+    }
+    return fault(stop);
   }
 
   async #adopt(): Promise<number> {
     const keys = (await abandonedEffects(this.#environment.store.reader, this.#adoptAll, ADOPT_MAX + this.#drives.size)).filter(
       (key) => !this.#drives.has(key),
     );
-    if (keys.length === 0) this.#adoptAll = false;
+    if (keys.length < ADOPT_MAX) this.#adoptAll = false;
     for (const key of keys) this.drive(key);
     return SCAN_MS;
   }
 
-  async #carry(key: string, fresh: boolean, failed: Drive['failed']): Promise<Reply> {
+  async #carry(key: string, fresh: boolean, drive: Drive): Promise<Reply> {
     for (let round = 1; ; round++) {
       const row = await effectRow(this.#environment.store.reader, key);
       if (!row) throw new RametError('Internal', `effect '${key}' is gone`);
-      if (row.state !== 'STARTED' && row.state !== 'CANCELLING') return replyOf({ ...row, sagaEpoch: row.sagaEpoch }) as Reply;
+      if (row.state !== 'STARTED' && row.state !== 'CANCELLING') return replyOf(row) as Reply;
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
       const compiled = this.#environment.effects.get(row.operation);
       if (!compiled)
-        throw new RametError(
-          'UnknownOperation',
-          `effect '${key}' waits for the operation '${row.operation}', which this deployment does not have`,
-        );
-      if (row.state === 'CANCELLING' || (row.remainingMs !== undefined && row.remainingMs <= 0)) await this.#settle(row, compiled);
-      else await this.#attempt(row, compiled, fresh && round === 1, failed);
+        throw new RametError('UnknownOperation', `it waits for the operation '${row.operation}', which this deployment does not have`);
+      const over = row.state === 'CANCELLING' || (row.remainingMs !== undefined && row.remainingMs <= 0);
+      try {
+        if (!drive.known) await (over ? this.#settle(row, compiled, drive) : this.#attempt(row, compiled, fresh && round === 1, drive));
+        if (drive.known) await this.#conclude(row, compiled, drive, over);
+      } catch (error) {
+        if (!(error instanceof EffectMoved)) throw error;
+      }
     }
   }
 
-  async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, failed: Drive['failed']): Promise<void> {
-    const { platform, store, log } = this.#environment;
+  async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, drive: Drive): Promise<void> {
+    const { platform, store } = this.#environment;
     if (!counted && !(await store.write((tx) => countAttempt(tx, row), { name: `${compiled.compiled.fullName} attempt` }))) return;
     const attempt = counted ? row.attempt : row.attempt + 1;
     await this.#point('effect.perform');
+    const perform = () => this.#outside(row, compiled, (request, context) => compiled.effect.perform(request, context));
+    const came = await this.#learn(compiled, perform, 'performed');
+    drive.ended = { attempt, atMono: platform.clock.monoNow() };
+    await this.#point('effect.performed');
+    if ('error' in came) {
+      this.#failed(row, compiled, drive, came.error);
+      if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
+      const found = compiled.effect.lookup ? await this.#learn(compiled, () => this.#lookUp(row, compiled), 'looked up') : undefined;
+      if (found && 'known' in found && found.known) drive.known = found.known;
+      else await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, attempt), this.#stop.signal);
+    } else drive.known = came.known;
+  }
+
+  /**
+   * What the other system says. Only it can refuse, and only in words that the contract has; an outcome that does not fit
+   * is as good as none.
+   */
+  async #learn(
+    { compiled, outcome: codec }: CompiledEffect,
+    ask: () => Promise<unknown>,
+    how: 'performed' | 'looked up',
+  ): Promise<{ known: Known | undefined } | { error: unknown }> {
     try {
-      const outcome = await this.#outside(row, compiled, (request, context) => compiled.effect.perform(request, context));
-      await this.#point('effect.performed');
-      await this.#record(row, compiled, outcome);
-      await this.#point('effect.recorded');
+      const outcome = await ask();
+      if (how === 'looked up' && outcome === undefined) return { known: undefined };
+      const decoded = codec.decode(outcome);
+      if (decoded.ok) return { known: { outcome: decoded.value } };
+      return {
+        error: new RametError('InvalidOutput', `the outcome of ${compiled.fullName} does not fit its schema`, { issues: decoded.issues }),
+      };
     } catch (error) {
-      if (refuses(compiled, error)) return this.#reject(row, compiled, error);
-      if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
-      for (const listener of failed) listener(error);
-      boundLog(log, row.origin.trace).warn(
-        { err: error, effect: compiled.compiled.fullName, attempt },
-        'the outcome of an effect is not known; it is found out',
-      );
-      if (compiled.effect.lookup && (await this.#found(row, compiled))) return;
-      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, attempt), this.#stop.signal);
+      if (error instanceof DeclaredError && compiled.errors.has(error.error)) return { known: { refusal: error } };
+      return { error };
     }
   }
 
-  /** Asks the other system, and records what it knows. @returns whether it knew something */
-  async #found(row: EffectRow, compiled: CompiledEffect): Promise<boolean> {
+  #failed(row: EffectRow, { compiled }: CompiledEffect, drive: Drive, error: unknown): void {
+    drive.fail(error);
+    boundLog(this.#environment.log, row.origin.trace).warn(
+      { err: error, effect: compiled.fullName, failures: drive.failures },
+      'an effect has failed; it is found out what came of it, or tried again',
+    );
+  }
+
+  /** Writes down what is known. When that fails it is tried again by itself: what has happened is not done again. */
+  async #conclude(row: EffectRow, compiled: CompiledEffect, drive: Drive, over: boolean): Promise<void> {
+    const { platform, store } = this.#environment;
+    const known = drive.known as Known;
     try {
-      const outcome = await this.#lookUp(row, compiled);
-      if (outcome === undefined) return false;
-      await this.#record(row, compiled, outcome);
-      return true;
+      await ('refusal' in known ? this.#reject(row, compiled, known.refusal) : this.#record(row, compiled, known.outcome));
+      await this.#point('effect.recorded');
     } catch (error) {
-      if (refuses(compiled, error)) {
-        await this.#reject(row, compiled, error);
-        return true;
-      }
-      return false;
+      if (error instanceof EffectMoved) return;
+      this.#failed(row, compiled, drive, error);
+      if (over && drive.failures >= LOOKUPS_MAX) return this.#inDoubt(row, compiled);
+      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, drive.failures), this.#stop.signal);
+      await store.write((tx) => keepEffect(tx, row.key));
     }
   }
 
   /** No further attempt may begin: finds out what became of those that did. Nothing found counts only after the quiet time, and only twice. */
-  async #settle(row: EffectRow, compiled: CompiledEffect): Promise<void> {
+  async #settle(row: EffectRow, compiled: CompiledEffect, drive: Drive): Promise<void> {
     const { platform, store } = this.#environment;
-    const from = [row.state];
-    if (!compiled.effect.lookup) return store.write((tx) => moveEffect(tx, row.key, from, 'IN_DOUBT'));
-    const attemptMono = platform.clock.monoNow() - row.sinceAttemptMs;
+    if (!compiled.effect.lookup) return this.#inDoubt(row, compiled);
+    // The last request may have left at the very end of the last attempt; one of another process is given its whole time.
+    const ended =
+      drive.ended?.attempt === row.attempt ? drive.ended.atMono : platform.clock.monoNow() - row.sinceAttemptMs + PERFORM_TIMEOUT_MS;
     let nothing = 0;
     for (let failures = 0; failures < LOOKUPS_MAX; ) {
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
       let waitMs: number;
-      try {
-        const outcome = await this.#lookUp(row, compiled);
-        if (outcome !== undefined) return await this.#record(row, compiled, outcome);
-        const quietInMs = attemptMono + compiled.quietMs - platform.clock.monoNow();
-        nothing++;
-        if (nothing > 1 && quietInMs <= 0) return await this.#givenUp(row, compiled);
-        waitMs = Math.max(quietInMs, BACKOFF.baseMs);
-      } catch (error) {
-        if (refuses(compiled, error)) return this.#reject(row, compiled, error);
-        if (error instanceof RametError && error.code === 'ConcurrencyConflict') return;
+      const found = await this.#learn(compiled, () => this.#lookUp(row, compiled), 'looked up');
+      if ('error' in found) {
         failures++;
         waitMs = steadyBackoffMs(platform, BACKOFF, failures);
+      } else if (found.known) {
+        drive.known = found.known;
+        return;
+      } else {
+        const quietInMs = ended + compiled.quietMs - platform.clock.monoNow();
+        nothing++;
+        if (nothing > 1 && quietInMs <= 0) return this.#givenUp(row, compiled);
+        waitMs = Math.max(quietInMs, BACKOFF.baseMs);
       }
-      await platform.timers.sleep(waitMs, this.#stop.signal);
-      await store.write((tx) => keepEffect(tx, row.key));
+      for (let leftMs = waitMs; leftMs > 0; leftMs -= KEEP_MS) {
+        await platform.timers.sleep(Math.min(leftMs, KEEP_MS), this.#stop.signal);
+        await store.write((tx) => keepEffect(tx, row.key));
+      }
     }
-    await store.write((tx) => moveEffect(tx, row.key, from, 'IN_DOUBT'));
+    await this.#inDoubt(row, compiled);
+  }
+
+  /** Only a person can find out now. */
+  async #inDoubt(row: EffectRow, { compiled }: CompiledEffect): Promise<void> {
+    await this.#environment.store.write((tx) => moveEffect(tx, row.key, [row.state], 'IN_DOUBT'));
+    boundLog(this.#environment.log, row.origin.trace).error(
+      { effect: compiled.fullName, key: row.key },
+      'whether an effect took place cannot be found out',
+    );
   }
 
   /**
    * The second transaction. When the step was cancelled meanwhile, what happened is recorded all the same, and the fence
    * says DONE: whoever cancels finds it and undoes it.
    */
-  async #record(row: EffectRow, { compiled, effect, outcome: codec }: CompiledEffect, outcome: unknown): Promise<void> {
-    const decoded = codec.decode(outcome);
-    if (!decoded.ok)
-      throw new RametError('InvalidOutput', `the outcome of ${compiled.fullName} does not fit its schema`, { issues: decoded.issues });
+  async #record(row: EffectRow, { compiled, effect }: CompiledEffect, outcome: unknown): Promise<void> {
     await this.#environment.store.write(
       async (tx) => {
         const work = this.#work(tx, row.origin);
-        const answer = compiled.output.decode(await effect.record(decoded.value, work.context(compiled), row.request));
+        const answer = compiled.output.decode(await effect.record(outcome, work.context(compiled), row.request));
         if (!answer.ok)
           throw new RametError('InvalidOutput', `the answer of ${compiled.fullName} does not fit its contract`, { issues: answer.issues });
-        await moveEffect(tx, row.key, ['STARTED', 'CANCELLING'], 'DONE', {
-          result: { ok: true, value: answer.value },
-          outcome: decoded.value,
-        });
-        if (row.origin.undoes) await moveEffect(tx, row.origin.undoes.key, ['DONE', 'IN_DOUBT'], 'UNDONE');
+        await moveEffect(tx, row.key, ['STARTED', 'CANCELLING'], 'DONE', { result: { ok: true, value: answer.value }, outcome });
+        // An operator may have settled the step by hand meanwhile; what the undo did is done all the same.
+        if (row.origin.undoes) await settleUndone(tx, row.origin.undoes.key);
         await work.flush();
       },
       { name: `${compiled.fullName} records` },
@@ -350,7 +398,3 @@ export class EffectRunner {
     return fence && replyOf(fence);
   }
 }
-
-/** Whether the other system refused for certain, in words that the contract has. */
-const refuses = ({ compiled }: CompiledEffect, error: unknown): error is DeclaredError =>
-  error instanceof DeclaredError && compiled.errors.has(error.error);

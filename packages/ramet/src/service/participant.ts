@@ -1,7 +1,7 @@
 import type { CompiledOperation } from '../contract/index.ts';
-import { RametError } from '../errors/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type CallMeta, fault, type Reply, type StepMeta } from '../rpc/index.ts';
+import { type CallMeta, declared, fault, type Reply, type StepMeta } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import { moveEffect } from './effect-rows.ts';
 import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
@@ -50,16 +50,24 @@ export class Participant {
     const known = await fenceOf(this.#store.reader, step.key);
     if (known) {
       checkEpoch(known, step.epoch);
-      return replyOf(known) ?? (await this.#joined(step));
+      return replyOf(known) ?? (await this.#effects.join(step.key, call.meta.timeoutMs));
     }
     if (call.effect) {
       const reply = await this.#effects.begin(step.key, call.effect, call.input, originOf(call.meta), {
         epoch: step.epoch,
         notAfterMs: step.remainingMs,
       });
-      return reply ?? (await this.#effects.drive(step.key).done);
+      return reply ?? (await this.#effects.join(step.key, call.meta.timeoutMs));
     }
-    const prepared = await call.prepare();
+    // A refusal by what prepares is as final as one by the command: it stops the attempts that are still on their way.
+    let prepared: unknown;
+    let refusal: Reply | undefined;
+    try {
+      prepared = await call.prepare();
+    } catch (error) {
+      if (!(error instanceof DeclaredError && call.compiled.errors.has(error.error))) throw error;
+      refusal = declared(error);
+    }
     return this.#store.write(
       async (tx) => {
         if (!(await raiseFence(tx, step.key, call.compiled.operation.name, 'DONE', step.epoch))) {
@@ -67,7 +75,7 @@ export class Participant {
           checkEpoch(fence, step.epoch);
           return replyOf(fence) ?? pending();
         }
-        const reply = await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared));
+        const reply = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared)));
         if (!reply.ok) await setFence(tx, step.key, 'REJECTED', reply);
         else if (reply.value !== undefined) await setFence(tx, step.key, 'DONE', reply);
         return reply;
@@ -123,8 +131,7 @@ export class Participant {
 
   /** Waits for the effect that is being cancelled. @returns undefined when it is settled and can be looked at again */
   async #settled(key: string): Promise<Reply | undefined> {
-    const { done } = this.#effects.drive(key);
-    const settled = await this.#within(done);
+    const settled = await this.#effects.drive(key).wait(this.#platform, PENDING_MS);
     if (settled === undefined) return pending();
     if (!settled.ok && settled.kind === 'fault' && settled.code !== 'StepCancelled') return settled;
     return undefined;
@@ -135,32 +142,18 @@ export class Participant {
     const { step } = call.meta;
     const key = undoKey(step.key);
     const answered = await this.#effects.answered(key);
-    if (answered) return answered;
+    if (answered && (answered.ok || answered.kind === 'fault')) return answered;
     const origin = { ...originOf(call.meta), undoes: { key: step.key, reason: step.reason ?? 'undone', result } };
     const begun = await this.#effects.begin(key, call.effect as CompiledEffect, call.input, origin, {
       epoch: step.epoch,
       notAfterMs: undefined,
     });
     if (begun) return begun;
-    const drive = this.#effects.drive(key);
-    let listener: ((error: unknown) => void) | undefined;
-    const failure = new Promise<Reply>((resolve) => {
-      listener = (error) =>
-        resolve(
-          fault(
-            new RametError(
-              'Internal',
-              `the undo failed and goes on being tried: ${error instanceof Error ? error.message : String(error)}`,
-            ),
-          ),
-        );
-      drive.failed.add(listener);
-    });
-    try {
-      return (await this.#within(Promise.race([drive.done, failure]))) ?? pending();
-    } finally {
-      if (listener) drive.failed.delete(listener);
-    }
+    const failed = (error: unknown) =>
+      fault(
+        new RametError('Internal', `the undo failed and goes on being tried: ${error instanceof Error ? error.message : String(error)}`),
+      );
+    return (await this.#effects.drive(key).wait(this.#platform, PENDING_MS, failed)) ?? pending();
   }
 
   /** An operator has found out what became of an effect. */
@@ -184,23 +177,6 @@ export class Participant {
         await tx.run('delete from ramet_fences where step_key = ?', undoKey(step.key));
       return OK;
     });
-  }
-
-  async #joined(step: StepMeta): Promise<Reply> {
-    return this.#effects.drive(step.key).done;
-  }
-
-  async #within(work: Promise<Reply>): Promise<Reply | undefined> {
-    let cancel = () => {};
-    const late = new Promise<undefined>((resolve) => {
-      const timer = this.#platform.timers.set(PENDING_MS, () => resolve(undefined));
-      cancel = () => timer.cancel();
-    });
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      cancel();
-    }
   }
 }
 

@@ -22,7 +22,7 @@ export function standardMetrics(metrics: Metrics) {
       buckets: DURATION_BUCKETS,
     }),
     callDuration: metrics.histogram<'service' | 'operation' | 'outcome'>('ramet_call_duration_seconds', {
-      description: 'Time of a call between services, as its caller sees it, with retries',
+      description: 'Time of an operation, from its call to its answer, at the service that has it',
       buckets: FAST_BUCKETS,
     }),
     eventsHandled: metrics.counter<'subscriber' | 'event' | 'outcome'>('ramet_events_handled_total', {
@@ -33,7 +33,7 @@ export function standardMetrics(metrics: Metrics) {
       metrics.gauge('ramet_event_lag_events', { description: 'Events published that a subscriber has not handled' }, observe),
     sagasFinished: metrics.counter<'saga' | 'state'>('ramet_sagas_finished_total', { description: 'Sagas that reached an end' }),
     sagaStepDuration: metrics.histogram<'saga' | 'step' | 'outcome'>('ramet_saga_step_duration_seconds', {
-      description: 'Time from the first attempt of a step to its outcome',
+      description: 'Time of one call that a saga makes; the step is the operation that it calls',
       buckets: STEP_BUCKETS,
     }),
     deadLetters: metrics.counter<'subscriber' | 'event'>('ramet_dead_letters_total', {

@@ -214,7 +214,13 @@ describe('sqlite', () => {
     await expect(write(new Date(0))).rejects.toThrow(/store a date as milliseconds/);
     await expect(write({})).rejects.toThrow(/an object as JSON text/);
     await store.write(({ db }) => sql`insert into things (id, note) values ('b', ${true})`.execute(db));
-    expect(await store.reader.get('select note from things')).toEqual({ note: '1' });
+    await store.write((tx) => tx.run('insert into things (id, note) values (?, ?)', 'c', 5));
+    expect(await store.reader.all('select note from things')).toEqual([{ note: '1' }, { note: '5' }]);
+    expect(await store.reader.get("select 7 / ? as whole, json_array(?) as json, '' || ? as text", 2, 3, 0.5)).toEqual({
+      whole: 3,
+      json: '[3]',
+      text: '0.5',
+    });
     await store.close();
   });
 

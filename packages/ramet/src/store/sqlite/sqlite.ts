@@ -29,7 +29,8 @@ export function sqlite(folder: string, { exclusive = true }: SqliteOptions = {})
     capabilities,
     async prepare() {
       try {
-        mkdirSync(directory, { recursive: true });
+        // Whoever may read these files reads every customer's data.
+        mkdirSync(directory, { recursive: true, mode: 0o700 });
         accessSync(directory, constants.W_OK | constants.X_OK);
       } catch (error) {
         throw new RametError(
