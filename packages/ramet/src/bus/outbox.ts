@@ -9,6 +9,8 @@ export interface Outbox {
   readonly partitions: number;
   /** Events behind position `after` of partition `p`, in order, without holes. */
   read(p: number, after: number, limit: number): Promise<OutboxRow[]>;
+  /** The newest position of partition `p`; 0 when it has no event. */
+  head(p: number): Promise<number>;
   /** Calls `wake` after each commit that added events. A hint: whoever needs certainty polls as well. */
   onAppend(wake: () => void): () => void;
 }
@@ -79,6 +81,10 @@ export function createOutbox(store: Store): OutboxWriter {
         }
         return { pos, type: row.event, envelope: row.envelope };
       });
+    },
+    async head(p) {
+      const row = await store.reader.get<{ pos: number }>('select pos from ramet_partitions where p = ?', p);
+      return Number(row?.pos ?? 0);
     },
     onAppend(wake) {
       wakers.add(wake);

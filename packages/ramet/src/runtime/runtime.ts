@@ -8,7 +8,7 @@ import { type ClientOf, clientFor, type Dispatcher } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { checkService, type HostedService, hostService, newOwner, type ServiceDefinition } from '../service/index.ts';
-import { migrate, readMigrations, type Store } from '../store/index.ts';
+import { migrate, readMigrations, type Store, type StoreEnvironment } from '../store/index.ts';
 import {
   createHealth,
   createLog,
@@ -87,7 +87,15 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   if (problems.length > 0) throw new BootError(problems);
 
   const fatal = options.onFatal ?? ((error: unknown) => exitNow(log, error));
-  const environment = { platform, warn: (fields: object, message: string) => log.warn(fields, message), fatal };
+  const environment: StoreEnvironment = {
+    platform,
+    warn: (fields, message) => log.warn(fields, message),
+    fatal,
+    onCommit(store, ms, transactions) {
+      standard.storeCommitDuration.record(ms / SECOND, { service: store });
+      standard.storeBatchSize.record(transactions, { service: store });
+    },
+  };
   await profile.store.prepare(environment).catch((error: unknown) => fail(error));
   const stores = new Map<string, Store>();
   const parts: RunningParts = {

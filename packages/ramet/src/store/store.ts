@@ -86,4 +86,6 @@ export interface StoreEnvironment {
   readonly warn: (fields: object, message: string) => void;
   /** The store can no longer promise durability; the process must end. */
   readonly fatal: (error: unknown) => void;
+  /** Told of each COMMIT: how long it took, in milliseconds, and how many transactions shared it. */
+  readonly onCommit?: (service: string, ms: number, transactions: number) => void;
 }

@@ -46,6 +46,24 @@ describe('embedded', () => {
     expect(await bus.effects('mail')).toEqual([]);
   });
 
+  test('stops and says so when a source was restored from an older copy than a group has read', async () => {
+    bus = new BusFixture(await place());
+    await bus.publish('orders', ['a', 'b', 'c']);
+    const before = await bus.start('mail');
+    await bus.until('three effects', async () => (await bus.effects('mail')).length === 3);
+    await before.stop();
+    const orders = await bus.store('orders');
+    await orders.write(async (tx) => {
+      await tx.run('delete from ramet_outbox where pos > 1');
+      await tx.run('update ramet_partitions set pos = 1');
+    });
+    const process = await bus.start('mail');
+    await bus.until('an error', () => process.errors.length > 0);
+    expect(process.errors).toEqual([
+      expect.objectContaining({ code: 'PositionGap', message: expect.stringContaining('restore all stores') }),
+    ]);
+  });
+
   test('remembers how far it has read although nothing there was for the group', async () => {
     bus = new BusFixture(await place());
     await bus.publish('orders', ['a', 'b', 'c']);

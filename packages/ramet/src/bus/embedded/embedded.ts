@@ -93,7 +93,7 @@ class Reader {
     let failures = 0;
     while (!this.#stopping) {
       try {
-        cursor ??= await this.#subscription.sink.checkpoint(this.#outbox.service, this.#p);
+        cursor ??= await this.#begin();
         this.#dirty = false;
         const batch = await this.#read(cursor);
         if (batch) {
@@ -112,6 +112,19 @@ class Reader {
         this.#backingOff = false;
       }
     }
+  }
+
+  /** Where to go on. A source that is behind what it has already given was restored from an older copy: its new events would pass for old ones. */
+  async #begin(): Promise<number> {
+    const checkpoint = await this.#subscription.sink.checkpoint(this.#outbox.service, this.#p);
+    const head = await this.#outbox.head(this.#p);
+    if (checkpoint > head) {
+      throw new RametError(
+        'PositionGap',
+        `the outbox of '${this.#outbox.service}', partition ${this.#p}, ends at ${head}, but '${this.#subscription.group}' has read up to ${checkpoint}; restore all stores from the same moment`,
+      );
+    }
+    return checkpoint;
   }
 
   async #read(cursor: number): Promise<Batch | undefined> {

@@ -96,7 +96,7 @@ export class CommitQueue {
           break;
         }
       }
-      failure ??= await this.#attempt('commit', 'sqlite.commit');
+      failure ??= await this.#commit(jobs.length);
     } else {
       jobs.push(...this.#waiting.splice(0, BATCH_MAX));
     }
@@ -116,7 +116,7 @@ export class CommitQueue {
     let failure = await this.#attempt('begin immediate', 'sqlite.begin');
     if (failure === undefined) {
       const outcome = await this.#runInSavepoint(job);
-      failure = this.#connection.db.isTransaction ? await this.#attempt('commit', 'sqlite.commit') : gone(outcome);
+      failure = this.#connection.db.isTransaction ? await this.#commit(1) : gone(outcome);
       if (failure === undefined) return this.#settle([job], [outcome]);
     }
     job.reject(this.#giveUp(failure.error));
@@ -174,6 +174,14 @@ export class CommitQueue {
         },
       );
     });
+  }
+
+  async #commit(transactions: number): Promise<{ error: unknown } | undefined> {
+    const { platform, onCommit } = this.#environment;
+    const beganMono = platform.clock.monoNow();
+    const failure = await this.#attempt('commit', 'sqlite.commit');
+    if (failure === undefined) onCommit?.(this.#service, platform.clock.monoNow() - beganMono, transactions);
+    return failure;
   }
 
   async #attempt(statement: 'begin immediate' | 'commit', site: string): Promise<{ error: unknown } | undefined> {
