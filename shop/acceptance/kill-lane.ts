@@ -88,10 +88,10 @@ export async function openLane(): Promise<Lane> {
   const point = join(folder, 'point');
   const shop = await startShop({ env: { SHOP_STOP_AT: `@${point}` } });
   const client = new ShopClient(shop, { keepAlive: false });
-  await quiet({ client });
+  await heard({ client });
   const product = bodyOf(await client.search({ limit: 100 })).items.find(({ available }) => available >= 500) as Product;
   const customer = await client.customer();
-  await quiet({ client });
+  await heard({ client });
   return { shop, client, customer, product, point, placed: [] };
 }
 
@@ -116,7 +116,7 @@ export async function runCase(lane: Lane, { at, order: kind, open }: Case): Prom
     const placed = customer.placeSurely(order, randomUUID(), 60_000);
     placing.push(placed);
     // Each goes its whole way before the next one: the points of one order are counted, not of two at once.
-    const itsWay = placed.then((orderId) => customer.settled(orderId, DIES_WITHIN_MS)).then(() => quiet(lane));
+    const itsWay = placed.then((orderId) => atRest(lane, orderId));
     await Promise.race([dying, itsWay]).catch(() => dying);
   }
   const exit = await Promise.race([dying, sleep(5_000)]);
@@ -125,9 +125,9 @@ export async function runCase(lane: Lane, { at, order: kind, open }: Case): Prom
   await shop.restart();
   for (const orderId of await Promise.all(placing)) {
     lane.placed.push({ orderId, kind });
+    await atRest(lane, orderId);
     await checkOrder(lane, { orderId, kind });
   }
-  await quiet(lane);
 }
 
 /** From now on the running process counts how often it comes to the point. */
@@ -149,23 +149,42 @@ async function checkOrder({ customer, client, product }: Lane, { orderId, kind }
   expect(order.history.map(({ what }) => what)).toEqual([...new Set(order.history.map(({ what }) => what))]);
   const charges = await client.charges(orderId);
   expect(charges.map(({ amount, status: charged }) => ({ amount, status: charged }))).toEqual([{ amount: total, status: charge }]);
-  const mails = await eventually(
-    async () => (await customer.mails()).filter(({ subject }) => subject.includes(orderId)),
-    (found) => found.length > 0,
-  );
+  const mails = await mailsOf({ customer }, orderId);
   // A mail that was sent and not recorded is sent again, and bears the same id.
   expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(1);
   expect(new Set(mails.map(({ subject }) => subject))).toEqual(new Set([`Your order ${orderId} is ${status}`]));
   expect(mails.length).toBeLessThanOrEqual(2);
 }
 
-/** Everything told has been heard: what the next start does is its own. */
-async function quiet({ client }: Pick<Lane, 'client'>): Promise<void> {
+const mailsOf = async ({ customer }: Pick<Lane, 'customer'>, orderId: string) =>
+  (await customer.mails()).filter(({ subject }) => subject.includes(orderId));
+
+/** The order is settled, its customer has been told, and nothing of it goes on anywhere: what happens next belongs to the next order. */
+async function atRest(lane: Lane, orderId: string): Promise<void> {
+  await lane.customer.settled(orderId, 60_000);
   await eventually(
-    async () =>
-      [...(await client.request<string>('GET', '/metrics')).text.matchAll(/^ramet_event_lag_events\{.*\} (\d+)$/gm)].map(([, lag]) =>
-        Number(lag),
-      ),
+    () => mailsOf(lane, orderId),
+    (mails) => mails.length > 0,
+  );
+  const open = [
+    ['orders', "select count(*) as open from ramet_sagas where state in ('RUNNING', 'COMPENSATING')"],
+    ['payments', "select count(*) as open from ramet_fences where state in ('STARTED', 'CANCELLING')"],
+    ['notifications', "select count(*) as open from ramet_fences where state in ('STARTED', 'CANCELLING')"],
+  ] as const;
+  await eventually(
+    async () => open.map(([service, sql]) => rows<{ open: number }>(lane, service, sql)[0]?.open),
+    (counts) => counts.every((count) => count === 0),
+  );
+  await heard(lane);
+}
+
+/** Every event has reached everybody. */
+async function heard({ client }: Pick<Lane, 'client'>): Promise<void> {
+  await eventually(
+    async () => {
+      const { text } = await client.request('GET', '/metrics');
+      return [...text.matchAll(/^ramet_event_lag_events\{.*\} (\d+)$/gm)].map(([, lag]) => Number(lag));
+    },
     (lags) => lags.length > 0 && lags.every((lag) => lag === 0),
   );
 }
@@ -180,7 +199,7 @@ export async function checkBooks(lane: Lane): Promise<void> {
   const charges = await client.charges();
   expect(charges.map(({ reference }) => reference).toSorted()).toEqual(placed.map(({ orderId }) => orderId).toSorted());
   expect(charges.filter(({ status }) => status === 'captured')).toHaveLength(confirmed);
-  await quiet(lane);
+  await heard(lane);
   expect(await shop.terminate()).toEqual({ code: 0, signal: null });
 
   const entries = rows<{ type: string; key: string; times: number }>(lane, 'audit', 'select type, key, times from entries');

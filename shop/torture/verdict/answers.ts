@@ -109,8 +109,13 @@ export const ends: Check = {
 export const sound: Check = {
   name: 'every database is sound',
   *violations({ databases }: Evidence) {
-    for (const name of [...SERVICES, 'provider', 'mail'])
-      for (const { integrity_check: found } of databases.rows<{ integrity_check: string }>(name, 'pragma integrity_check'))
-        if (found !== 'ok') yield `${name}: ${found}`;
+    for (const name of [...SERVICES, 'provider', 'mail']) {
+      try {
+        for (const { integrity_check: found } of databases.rows<{ integrity_check: string }>(name, 'pragma integrity_check'))
+          if (found !== 'ok') yield `${name}: ${found}`;
+      } catch (error) {
+        yield `${name}: ${(error as Error).message}`;
+      }
+    }
   },
 };

@@ -61,24 +61,42 @@ export const outcomes: Check = {
   *violations(evidence) {
     const placed = placementsByOrder(evidence);
     const cancelled = new Set(evidence.history.cancellations.map(({ orderId }) => orderId));
+    const late = overdue(evidence);
     for (const order of ordersOf(evidence)) {
       const placement = placed.get(order.order_id);
       if (!placement || order.status === 'pending') continue;
       const told = `order ${order.order_id} (${placement.kind}) is ${order.status}${order.reason === null ? '' : ` (${order.reason})`}`;
       if (order.status === 'confirmed') {
         if (!mayBeConfirmed(placement.kind)) yield told;
-      } else if (!isTrue(order.reason ?? '', placement, cancelled.has(order.order_id))) yield told;
+      } else if (!isTrue(order.reason ?? '', placement, { cancelAsked: cancelled.has(order.order_id), late: late.has(order.order_id) }))
+        yield told;
     }
   },
 };
 
-function isTrue(reason: string, { kind, body }: Placement, cancelAsked: boolean): boolean {
+/** A step is given up already when the next attempt would come too late. */
+const EARLY_MS = 2_000;
+
+/** Orders of which a step was given up when its time was over, and not before: kills may take all the time there is. */
+function overdue({ databases }: Evidence): Set<string> {
+  const rows = databases.rows<{ id: string }>(
+    'orders',
+    `select saga.business_key as id from ramet_saga_log as entry
+     join ramet_sagas as saga on saga.id = entry.saga_id
+     join ramet_saga_steps as step on step.saga_id = entry.saga_id and step.name = entry.step
+     where entry.became = 'UNKNOWN' and entry.at >= step.deadline_at - ?`,
+    EARLY_MS,
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+function isTrue(reason: string, { kind, body }: Placement, { cancelAsked, late }: { cancelAsked: boolean; late: boolean }): boolean {
   if (reason === 'cancelled by the customer') return cancelAsked;
   if (reason.startsWith('out of stock: ')) return body.lines.some(({ sku }) => reason.endsWith(` ${sku}`));
   if (reason === 'card declined: refused by the bank') return kind === 'declined';
   if (reason === 'card declined: insufficient funds') return kind === 'no funds';
   if (reason === 'cannot be delivered: no carrier goes to AQ') return kind === 'undeliverable';
-  return reason === 'the order could not be completed in time' && kind === 'never answers';
+  return reason === 'the order could not be completed in time' && late;
 }
 
 export const histories: Check = {

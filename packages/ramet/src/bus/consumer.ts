@@ -35,16 +35,17 @@ export class Consumer implements Sink {
   async deliver(batch: Batch): Promise<void> {
     const claim = await this.#claim(batch.source, batch.p);
     const known: Delivery[] = batch.deliveries.filter((delivery) => this.#options.handlers.has(delivery.envelope.type));
-    const isSuspect = ({ pos }: Delivery) => pos <= claim.suspectTo && pos > claim.clearedTo;
+    const { suspects = [], rest = [] } = Object.groupBy(known, ({ pos }) =>
+      pos <= claim.suspectTo && pos > claim.clearedTo ? 'suspects' : 'rest',
+    );
     // After a crash, what was under way then is taken one by one: the one that kills the process must not take others with it.
-    for (const delivery of known.filter(isSuspect)) {
+    for (const delivery of suspects) {
       const attempts = await this.#countSuspect(batch, claim, delivery.pos);
       if (attempts > this.#policy.maxAttempts) await this.#buryUnrun(delivery.envelope, attempts);
       else await this.#handle(delivery.envelope, attempts);
       claim.clearedTo = delivery.pos;
       claim.starts = 1;
     }
-    const rest = known.filter((delivery) => !isSuspect(delivery));
     if (rest.length > 0) {
       await this.#writeClaim(batch, (rest[0] as Delivery).pos - 1, batch.through, 0);
       const lanes = new KeyLanes(LANES);
@@ -179,18 +180,23 @@ export class Consumer implements Sink {
     if (!final) this.retries.wake();
   }
 
+  /** One whose key is blocked has not been run at all: it waits like others, and its starts are counted when its turn comes. */
   async #buryUnrun(envelope: Envelope, attempts: number): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#options;
     const failure = failureOf(new PermanentError(`the process ended ${attempts - 1} times while it handled this event`), platform);
-    const buried = await store.write(
-      async (tx) => {
-        if (!(await takeOver(tx, subscriber, envelope))) return false;
+    const outcome = await store.write(
+      async (tx): Promise<EventOutcome> => {
+        if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
+        if (await isBlocked(tx, subscriber, envelope.key)) {
+          await park(tx, subscriber, envelope);
+          return 'parked';
+        }
         await deadLetter(tx, platform, subscriber, envelope, failure, attempts - 1);
-        return true;
+        return 'dead';
       },
       { name: `${subscriber} buries ${envelope.type}` },
     );
-    if (buried) onOutcome?.('dead', envelope, failure);
+    onOutcome?.(outcome, envelope, outcome === 'dead' ? failure : undefined);
   }
 }
 

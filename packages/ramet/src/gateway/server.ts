@@ -35,7 +35,7 @@ export interface GatewayServer {
 }
 
 /** How long at most what was sent before may take to be accepted; under load one connection is, per turn of the event loop. */
-const ACCEPT_MS = 1_000;
+const ACCEPT_MS = 5_000;
 /** Turns of the event loop without a new connection after which none waits, and what the last one sent is read. */
 const QUIET_TURNS = 3;
 const BODY_MAX_BYTES = 1024 * 1024;

@@ -144,6 +144,10 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     connect(bus, parts);
     standard.eventLag(() => eventLag(parts.services));
     standard.observeProcess(platform.process);
+    for (const { engine } of services.values()) {
+      for (const missing of (await engine?.missingPrograms()) ?? [])
+        log.error(missing, "open sagas began with a program that this deployment does not have; list it in 'previous'");
+    }
     for (const hosted of services.values()) hosted.start();
 
     const ports: Record<string, number> = {};

@@ -358,6 +358,7 @@ describe('a saga and its program', () => {
     {
       await using t = await startTravel(folder.path, { world: { ...newWorld(), tickets, saga: newest } });
       expect(await ended(t, 'k')).toMatchObject({ state: 'DIVERGED', attention: expect.stringContaining("list it in 'previous'") });
+      expect(t.lines.join('')).toContain('open sagas began with a program that this deployment does not have');
     }
     await using t = await startTravel(folder.path, { world: { ...newWorld(), tickets, saga: { ...newest, previous: [planTrip] } } });
     await act(t, (await sagaOf(t, 'k')).sagaId, { kind: 'retry' });
@@ -385,6 +386,18 @@ describe('a saga and its program', () => {
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: late } });
     await t.runtime.client(Trips).plan({ tripId: 'm' });
     expect(await ended(t, 'm')).toMatchObject({ state: 'DIVERGED', attention: expect.stringContaining('CompensationAfterPivot') });
+  });
+
+  test('a pivot that is refused is no point of no return: the saga is undone', async () => {
+    using folder = temporaryFolder();
+    const refused = withProgram(async ({ tripId }, saga) => {
+      const { trips, hotels } = saga.use as any;
+      await saga.step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await saga.pivot('book hotel', hotels.book({ tripId }));
+    });
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: refused } });
+    await t.runtime.client(Trips).plan({ tripId: 'full-p' });
+    expect(await ended(t, 'full-p')).toMatchObject({ state: 'COMPENSATED', failureReason: 'Full', compensatedSteps: ['accept'] });
   });
 
   test('values of chance and time are the same when the program runs again', async () => {

@@ -32,14 +32,15 @@ export async function shutDown(parts: RunningParts, drainDelayMs: number): Promi
   const { platform, health, log } = parts;
   health.setReady(false, 'shutting down');
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
-  await Promise.all(parts.servers.map((server) => server.drain()));
+  const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
   for (const hosted of parts.services) hosted.endWaits();
+  const drained = Promise.all(parts.servers.map((server) => server.drain()));
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
   const background = Promise.allSettled([
     ...parts.consumers.map((consumer) => consumer.stop()),
     ...parts.services.map((hosted) => hosted.stop()),
   ]);
-  const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
+  await drained;
   while (parts.servers.some((server) => server.inFlight > 0) && platform.clock.monoNow() < giveUpMono) await platform.timers.sleep(LOOK_MS);
   await Promise.allSettled(parts.servers.map((server) => server.close()));
   await background;

@@ -98,6 +98,16 @@ export class SagaEngine {
     return Math.min(RUNS_MAX + pausing, HELD_MAX) - this.#runs.size;
   }
 
+  /** Programs that open sagas began with and that this deployment does not have: they will wait for an operator. */
+  async missingPrograms(): Promise<{ saga: string; version: number; open: number }[]> {
+    const rows = await this.#options.store.reader.all<{ type: string; program_version: number; open: number }>(
+      "select type, program_version, count(*) as open from ramet_sagas where state = 'RUNNING' group by type, program_version",
+    );
+    return rows
+      .filter((row) => !this.#programs.has(programId(row.type, Number(row.program_version))))
+      .map((row) => ({ saga: row.type, version: Number(row.program_version), open: Number(row.open) }));
+  }
+
   start(): void {
     this.#claiming.start();
     this.#renewing.start();

@@ -108,6 +108,8 @@ function programContext(
       }
       if (run.stopped.aborted) throw run.stopped.reason;
       if (step.state === 'OK') return step.result;
+      // A pivot that was refused is no point of no return: nothing happened, and the saga may go either way again.
+      if (kind === 'pivot' && run.saga.pivoted) await run.save({ pivoted: false });
       throw errorOf(step.error as StepError);
     } catch (error) {
       if (error instanceof DeclaredError || (error instanceof StepRejected && error.step)) throw error;

@@ -50,6 +50,8 @@ export async function resolve(
     if (settleStep(run, step, reply, doubtful)) return undefined;
     if (reply.ok || reply.kind === 'declared') throw new RametError('Internal', 'unreachable: a definite reply settles the step');
     if (reply.code === 'StaleOwner') return { kind: 'stopped', error: new RametError('StaleOwner', reply.detail) };
+    // A process that stops makes no further attempt: the participant may have stopped already, and the next process asks again.
+    if (run.stopped.aborted) return { kind: 'stopped', error: asStop(run.stopped.reason) };
     doubtful ||= step.kind !== 'ask' && reply.executed !== 'no';
     const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt';
     const waitMs = reply.retryAfterMs ?? 0;

@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { PermanentError } from '../../errors/index.ts';
 import { realPlatform } from '../../platform/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { busConformance } from '../conformance.ts';
-import { BusFixture, type BusPlace } from '../fixture.conformance.ts';
-import { topicOf } from '../index.ts';
+import { BusFixture, type BusPlace, FAST } from '../fixture.conformance.ts';
+import { type Envelope, topicOf } from '../index.ts';
 import { embedded } from './index.ts';
 
 async function place(): Promise<BusPlace> {
@@ -62,6 +63,25 @@ describe('embedded', () => {
     expect(process.errors).toEqual([
       expect.objectContaining({ code: 'PositionGap', message: expect.stringContaining('restore all stores') }),
     ]);
+  });
+
+  test('does not blame an event for the end of a process in which its key was blocked', async () => {
+    bus = new BusFixture(await place());
+    const handle = ({ data }: Envelope) => {
+      if ((data as { n: number }).n === 1) throw new PermanentError('never');
+    };
+    await bus.publish('orders', ['a']);
+    const first = await bus.start('mail', { handle });
+    await bus.until('a dead letter', async () => (await bus.deadLetters('mail')).length === 1);
+    await first.stop();
+    await bus.publish('orders', ['a']);
+    // As after several ends of the process, none of which this event has caused.
+    const store = await bus.store('mail');
+    await store.write((tx) => tx.run('update ramet_claims set claimed_to = 2, attempts = ?', FAST.maxAttempts));
+    const second = await bus.start('mail', { handle });
+    await bus.until('the event came', () => second.outcomes.length > 0);
+    expect(second.outcomes).toEqual([{ outcome: 'parked', id: 'evt_orders_a_2' }]);
+    expect(await bus.deadLetters('mail')).toMatchObject([{ eventId: 'evt_orders_a_1', parked: 1 }]);
   });
 
   test('remembers how far it has read although nothing there was for the group', async () => {

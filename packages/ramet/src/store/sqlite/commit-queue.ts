@@ -1,11 +1,14 @@
 import { RametError } from '../../errors/index.ts';
 import type { StoreEnvironment, Tx, WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { closed, fsyncFailed, translated } from './errors.ts';
+import { closed, fsyncFailed, locked, translated } from './errors.ts';
 import { type HandlerTx, handlerTx } from './transaction.ts';
 
 /** How many transactions share a commit at most. */
 export const BATCH_MAX = 16;
+/** How long at most, and how often, to wait for another process that writes to this store (`exclusive: false`). */
+const LOCK_WAIT_MS = 5_000;
+const LOCK_RETRY_MS = 2;
 const IDLE_WARN_MS = 100;
 const IDLE_ABORT_MS = 1_000;
 /** How long writes may follow each other before timers and sockets have their turn: none of them leaves the microtask queue. */
@@ -185,13 +188,18 @@ export class CommitQueue {
   }
 
   async #attempt(statement: 'begin immediate' | 'commit', site: string): Promise<{ error: unknown } | undefined> {
-    try {
-      const stop = this.#environment.platform.point(site);
-      if (stop) await stop;
-      this.#connection.exec(statement);
-      return undefined;
-    } catch (error) {
-      return { error };
+    const { clock, timers, point } = this.#environment.platform;
+    const giveUpMono = clock.monoNow() + LOCK_WAIT_MS;
+    for (;;) {
+      try {
+        const stop = point(site);
+        if (stop) await stop;
+        this.#connection.exec(statement);
+        return undefined;
+      } catch (error) {
+        if (!locked(error) || clock.monoNow() >= giveUpMono) return { error };
+      }
+      await timers.sleep(LOCK_RETRY_MS);
     }
   }
 

@@ -27,6 +27,8 @@ export function connect(platform: Platform, file: string, { readOnly }: { readOn
     readOnly ? 'pragma query_only = on' : 'pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864',
   );
   db.exec('pragma temp_store = memory; pragma cache_size = -16384; pragma mmap_size = 268435456');
+  // From here on nobody waits for a lock with the event loop in his hands: the commit queue comes again.
+  if (!readOnly) db.exec('pragma busy_timeout = 0');
   const statements = new Map<string, { statement: StatementSync; answers: boolean }>();
   const prepare = (sql: string) => {
     const known = statements.get(sql);

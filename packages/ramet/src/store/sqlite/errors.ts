@@ -22,6 +22,9 @@ export function translated(error: unknown, service: string): unknown {
   });
 }
 
+/** Another connection holds the lock: SQLITE_BUSY. */
+export const locked = (error: unknown): boolean => isSqliteError(error) && (error.errcode & 0xff) === 5;
+
 export const fsyncFailed = (error: unknown): boolean => isSqliteError(error) && FSYNC_FAILED.has(error.errcode);
 
 export const closed = (service: string): RametError => new RametError('StoreUnavailable', `The store of '${service}' is closed`);
