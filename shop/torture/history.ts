@@ -18,8 +18,6 @@ export interface OrderBody {
 
 export interface Customer {
   readonly email: string;
-  readonly name: string;
-  readonly userId: string;
   readonly token: string;
 }
 

@@ -10,7 +10,7 @@ export type Death =
   | { readonly kind: 'point'; readonly stopAt: string; readonly giveUpMs: number };
 
 /** The points, and at most how often one is passed before it counts. */
-const POINTS: Readonly<Record<string, number>> = {
+export const POINTS: Readonly<Record<string, number>> = {
   'sqlite.commit': 300,
   'saga.saved': 150,
   'saga.call': 100,

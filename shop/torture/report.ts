@@ -147,6 +147,6 @@ export function linesOfJudgements(judgements: readonly Judgement[]): string[] {
   return judgements.flatMap(({ name, violations }) => [
     `${violations.length === 0 ? 'ok  ' : 'FAIL'} ${name}${violations.length === 0 ? '' : `: ${violations.length}`}`,
     ...violations.slice(0, SHOWN_MAX).map((violation) => `       ${violation}`),
-    ...(violations.length > SHOWN_MAX ? [`       and ${violations.length - SHOWN_MAX} more (--json has them all)`] : []),
+    ...(violations.length > SHOWN_MAX ? [`       and ${violations.length - SHOWN_MAX} more in report.json`] : []),
   ]);
 }

@@ -32,10 +32,12 @@ try {
   const judgements = judge(evidence);
   const report = reportOf(options, evidence, judgements, (performance.now() - startedMono) / 1_000);
   evidence.databases[Symbol.dispose]();
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+  const json = `${JSON.stringify(report, null, 2)}\n`;
+  if (options.json !== undefined) writeFileSync(options.json, json);
   const failed = judgements.filter(({ violations }) => violations.length > 0).length;
   for (const line of ['', ...linesOfReport(report), '', ...linesOfJudgements(judgements), '']) say(line);
   if (failed > 0 || options.keep) {
+    writeFileSync(join(folder, 'report.json'), json);
     writeFileSync(join(folder, 'history.json'), JSON.stringify(evidence.history));
     say(`the data is in ${folder}`);
   } else rmSync(folder, { recursive: true, force: true, maxRetries: 5 });

@@ -166,6 +166,32 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   ['a list without an order', 'customers see their orders as they are', ({ history }) => history.views.pop()],
   [
+    'a stream that left something out',
+    'streams tell the history of their order from its beginning, to its end unless the process ended',
+    ({ history, confirmed }) =>
+      history.exchanges.push(
+        lost({
+          path: `/api/orders/${confirmed}/events`,
+          status: 200,
+          error: undefined,
+          body: 'data: {"status":"confirmed","what":"confirmed"}\n\n',
+        }),
+      ),
+  ],
+  [
+    'a stream that ended early',
+    'streams tell the history of their order from its beginning, to its end unless the process ended',
+    ({ history, confirmed }) =>
+      history.exchanges.push(
+        lost({
+          path: `/api/orders/${confirmed}/events`,
+          status: 200,
+          error: undefined,
+          body: 'data: {"status":"pending","what":"placed"}\n\n',
+        }),
+      ),
+  ],
+  [
     'an accepted cancellation of a confirmed order',
     'an accepted cancellation cancels, a refused one does not',
     ({ history, confirmed }) => history.cancellations.push({ orderId: confirmed, answers: [answer(202)] }),

@@ -155,6 +155,39 @@ export const views: Check = {
   },
 };
 
+const STREAM = /^\/api\/orders\/([^/]+)\/events$/;
+/** A stream ends a little before or after the process does. */
+const TOLERANCE_MS = 500;
+
+export const streams: Check = {
+  name: 'streams tell the history of their order from its beginning, to its end unless the process ended',
+  *violations({ databases, history, lives }) {
+    const entries = groupBy(
+      databases.rows<{ order_id: string; status: string; what: string }>(
+        'orders',
+        'select order_id, status, what from order_history order by order_id, seq',
+      ),
+      (entry) => entry.order_id,
+    );
+    for (const { path, status, body, endedMono } of history.exchanges) {
+      const orderId = STREAM.exec(path)?.[1];
+      if (orderId === undefined || status !== 200) continue;
+      const told = String(body ?? '')
+        .split('\n')
+        .filter((line) => line.startsWith('data: '))
+        .map((line) => JSON.parse(line.slice('data: '.length)) as { status: string; what: string });
+      const real = entries.get(orderId) ?? [];
+      const words = told.map(({ what }) => what).join(', ');
+      if (told.some(({ what, status: then }, index) => what !== real[index]?.what || then !== real[index]?.status))
+        yield `order ${orderId} was told as: ${words}; its history is: ${real.map(({ what }) => what).join(', ')}`;
+      const ended = lives.some(
+        (life) => endedMono > (life.toldMono ?? life.endedMono) - TOLERANCE_MS && endedMono < life.endedMono + TOLERANCE_MS,
+      );
+      if (told.length < real.length && !ended) yield `the stream of order ${orderId} ended early, after: ${words}`;
+    }
+  },
+};
+
 export const cancellations: Check = {
   name: 'an accepted cancellation cancels, a refused one does not',
   *violations(evidence) {

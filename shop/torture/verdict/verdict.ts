@@ -4,14 +4,14 @@ import { delivered, facts, inOrder, kept, nothingLeft, onceInEffect, positions }
 import { effects, fences } from './fences.ts';
 import { mails, messageIds } from './mails.ts';
 import { charges, payments, refunds, turnover } from './money.ts';
-import { asOrdered, cancellations, histories, onePerKey, outcomes, settled, views } from './orders.ts';
+import { asOrdered, cancellations, histories, onePerKey, outcomes, settled, streams, views } from './orders.ts';
 import { sagaEnds, sagaLogs, sagaSteps } from './sagas.ts';
 import { cardNumbers } from './secrets.ts';
 import { availability, reservations, stock } from './stock.ts';
 
 /** Everything that must be true of a shop that was killed again and again, in the order in which it is told. */
 export const CHECKS: readonly Check[] = [
-  ...[settled, onePerKey, asOrdered, outcomes, histories, views, cancellations],
+  ...[settled, onePerKey, asOrdered, outcomes, histories, views, streams, cancellations],
   ...[charges, refunds, turnover, payments],
   ...[stock, reservations, availability],
   ...[delivered, onceInEffect, inOrder, kept, facts, nothingLeft, positions],

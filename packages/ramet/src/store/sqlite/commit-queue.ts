@@ -183,7 +183,8 @@ export class CommitQueue {
     const { platform, onCommit } = this.#environment;
     const beganMono = platform.clock.monoNow();
     const failure = await this.#attempt('commit', 'sqlite.commit');
-    if (failure === undefined) onCommit?.(this.#service, platform.clock.monoNow() - beganMono, transactions);
+    const tookMs = platform.clock.monoNow() - beganMono;
+    if (failure === undefined) this.#afterCommit(() => onCommit?.(this.#service, tookMs, transactions));
     return failure;
   }
 

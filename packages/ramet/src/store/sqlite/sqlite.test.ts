@@ -186,6 +186,24 @@ describe('sqlite', () => {
     await store.close();
   });
 
+  test('tells of each commit how many shared it, and is not harmed by a listener that throws', async () => {
+    const told: [string, number][] = [];
+    environment = {
+      ...environment,
+      onCommit: (service, _, transactions) => {
+        told.push([service, transactions]);
+        throw new Error('a listener of somebody');
+      },
+    };
+    const store = await opened();
+    await Promise.all(['a', 'b', 'c'].map((id) => store.write((tx) => tx.run('insert into things (id) values (?)', id))));
+    expect(told).toEqual([
+      ['things', 1],
+      ['things', 3],
+    ]);
+    await store.close();
+  });
+
   test('has durable commits, a write-ahead log and foreign keys', async () => {
     const store = await opened();
     const pragma = (name: string) => store.write((tx) => tx.get<Record<string, unknown>>(`pragma ${name}`));
