@@ -30,6 +30,7 @@ export function edge(suite: Suite): void {
         .filter((labels) => labels.includes('route="/api/products/{sku}"') && labels.includes('status_code="404"'));
       expect(buckets.every((labels) => labels.includes('method="GET"'))).toBe(true);
       expect(buckets.map((labels) => /le="([^"]+)"/.exec(labels)?.[1])).toEqual(['0.01', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '+Inf']);
+      expect(text).toMatch(/^active_orders_total \d+$/m);
       // An address of a stranger's making is no label.
       await suite.client.request('GET', '/api/no-such-route-4711');
       expect(bodyOf(await suite.client.request('GET', '/metrics'))).not.toContain('4711');

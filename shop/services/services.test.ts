@@ -117,11 +117,12 @@ async function place(by: Customer, card: string, more: object = {}): Promise<Rep
 async function settled(by: Customer, placed: Reply) {
   if (!placed.ok) throw new Error(`not placed: ${JSON.stringify(placed)}`);
   const { orderId } = placed.value;
-  for (;;) {
+  for (let waits = 0; waits < 12; waits++) {
     const reply = await by.ask('orders', 'get', { orderId, wait: 5 });
     if (!reply.ok) throw new Error(JSON.stringify(reply));
     if (reply.value.status !== 'pending') return reply.value;
   }
+  throw new Error(`order ${orderId} was not settled in a minute`);
 }
 
 const whats = (order: { history: { what: string }[] }) => order.history.map((entry) => entry.what);
@@ -279,22 +280,26 @@ describe('a cancellation', () => {
     expect(await ada.ask('orders', 'requestCancel', placed.value)).toMatchObject({ ok: true });
   });
 
-  test('before the order was accepted cancels it at once, and nothing happens afterwards', async () => {
+  test('before the order was accepted is taken right after it, and nothing else happens', async () => {
     const ada = await customer();
     await idle();
-    let goOn = () => {};
+    let goOn: (() => void) | undefined;
     beforeCall = () =>
       new Promise<void>((resolve) => {
         beforeCall = undefined;
         goOn = resolve;
       });
     const placed = await place(ada, CARD.pays);
+    await eventually(
+      () => goOn,
+      (held) => held !== undefined,
+    );
     expect(await ada.ask('orders', 'requestCancel', placed.ok ? placed.value : {})).toMatchObject({ ok: true });
-    expect(await settled(ada, placed)).toMatchObject({ status: 'cancelled', reason: 'cancelled by the customer' });
-    goOn();
-    await idle();
+    goOn?.();
     const order = await settled(ada, placed);
-    expect(whats(order)).toEqual(['placed', 'cancelled by the customer']);
+    expect(order).toMatchObject({ status: 'cancelled', reason: 'cancelled by the customer' });
+    await idle();
+    expect(whats(order)).toEqual(['placed', 'cancellation requested', 'accepted', 'cancelled by the customer']);
     expect(await charges(order.orderId)).toEqual([]);
   });
 

@@ -261,14 +261,16 @@ export function callCases(it: Case, onRpc: OnRpc): void {
         expect(reply).toMatchObject({ ok: false, ...input });
         return calls;
       };
-      const unknown = { code: 'Internal', executed: 'unknown' };
+      const unknown = { code: 'Unavailable', executed: 'unknown' };
       const notDone = { code: 'Unavailable', executed: 'no' };
       const pointless = { code: 'BadRequest', executed: 'no' };
+      const handlers = { code: 'Internal', executed: 'unknown' };
       expect(await callsFor(query, unknown)).toBe(3);
       expect(await callsFor(command, unknown)).toBe(1);
       expect(await callsFor(command, unknown, { key: 'k' })).toBe(3);
       expect(await callsFor(command, notDone)).toBe(3);
       expect(await callsFor(query, pointless)).toBe(1);
+      expect(await callsFor(query, handlers)).toBe(1);
       expect(await callsFor(query, unknown, { step: { key: 's', epoch: 1, undo: false } })).toBe(1);
     }),
   );
@@ -336,7 +338,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
         calls: {
           look: () => {
             calls++;
-            throw new RametError('Internal', 'no', { retryAfterMs: 3_000 });
+            throw new RametError('Unavailable', 'no', { retryAfterMs: 3_000, executed: 'unknown' });
           },
         },
       });
