@@ -60,11 +60,11 @@ export function orders(suite: Suite): void {
       const before = performance.now();
       expect(bodyOf(await customer.order(orderId)).status).toBe('pending');
       const asked = performance.now();
-      expect(asked - before).toBeLessThan(800);
+      expect(asked - before).toBeLessThan(2_000);
       expect(bodyOf(await customer.order(orderId, { wait: 1 })).status).toBe('pending');
       const waited = performance.now() - asked;
       expect(waited).toBeGreaterThan(900);
-      expect(waited).toBeLessThan(2_500);
+      expect(waited).toBeLessThan(4_000);
       const again = performance.now();
       expect(bodyOf(await customer.order(orderId, { wait: 30 })).status).toBe('confirmed');
       expect(performance.now() - again).toBeLessThan(20_000);
@@ -78,7 +78,7 @@ export function orders(suite: Suite): void {
       await eventually(
         async () => live.map(({ what }) => what),
         (whats) => whats.includes('stock reserved'),
-        3_000,
+        4_500,
       );
       expect(live.every(({ status }) => status === 'pending')).toBe(true);
       const followed = await following;

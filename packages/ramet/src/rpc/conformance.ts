@@ -1,6 +1,7 @@
 import { type Case, conformanceSuite } from '../platform/cases.conformance.ts';
 import { callCases } from './call.conformance.ts';
 import { RpcFixture, type TransportHarness } from './fixture.conformance.ts';
+import { policyCases } from './policy.conformance.ts';
 import { streamCases } from './stream.conformance.ts';
 
 /** Registers the tests that every adapter of {@link Transport} passes, alone and below an `Edge`. */
@@ -15,6 +16,7 @@ export function transportConformance(name: string, harness: TransportHarness): v
   };
   conformanceSuite(`${name} as a transport`, harness.exceptions, (it: Case) => {
     callCases(it, onRpc);
+    policyCases(it, onRpc);
     if (harness.capabilities.streams) streamCases(it, onRpc);
   });
 }

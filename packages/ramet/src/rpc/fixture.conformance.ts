@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Exceptions } from '../platform/cases.conformance.ts';
 import type { Platform } from '../platform/index.ts';
@@ -101,6 +102,10 @@ export class RpcFixture {
   }
 }
 
+/** Runs a case with services of its own. */
+export type OnRpc = (run: (fixture: RpcFixture) => Promise<void>) => () => Promise<void>;
+
+export const faulty = (code: string, executed: 'no' | 'unknown') => expect.objectContaining({ ok: false, kind: 'fault', code, executed });
 export const query = (service: string, name: string) => ({ kind: 'query', service, name }) as const;
 export const command = (service: string, name: string) => ({ kind: 'command', service, name }) as const;
 

@@ -1,8 +1,7 @@
 import { expect } from 'vitest';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Case } from '../platform/cases.conformance.ts';
-import type { OnRpc } from './call.conformance.ts';
-import type { Received } from './fixture.conformance.ts';
+import type { OnRpc, Received } from './fixture.conformance.ts';
 import { Canceller, type Edge } from './index.ts';
 
 const follow = (service: string, name: string) => ({ kind: 'stream', service, name }) as const;

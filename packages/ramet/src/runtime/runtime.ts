@@ -153,11 +153,15 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     const ports: Record<string, number> = {};
     for (const [name, definition] of gateways) {
       const port = options.ports?.[name];
-      if (port === undefined) continue;
+      if (port === undefined) {
+        log.warn({ gateway: name }, "this gateway has no port and is not served; name one in 'ports'");
+        continue;
+      }
       const { handler } = createGateway({ platform, transport, log }, definition);
       const server = createGatewayServer({ platform, definition, handler, health, metrics, standard, log });
       ports[name] = await listen(server, name, port, options.host ?? '127.0.0.1');
       parts.servers.push(server);
+      log.info({ gateway: name, address: `http://${options.host ?? '127.0.0.1'}:${ports[name]}` }, 'listening');
     }
     if (options.admin) {
       parts.admin = await startAdminServer({

@@ -261,6 +261,11 @@ export class SagaEngine {
       case 'returned':
         return this.#complete(run, end.value);
       case 'threw':
+        // A declared failure is a way that sagas go; anything else is a mistake in the program, which nobody may ever look for.
+        if (!(end.error instanceof DeclaredError)) {
+          const fields = { err: end.error, saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
+          this.#options.log.warn(fields, 'the program of a saga threw what no contract declares');
+        }
         if (saga.pivoted) return this.#diverge(run, `its program failed after the pivot: ${describe(end.error)}`);
         return this.#compensating(run, describe(end.error));
       case 'compensate':
@@ -378,7 +383,13 @@ function builders({ operations }: CompiledContract): Record<string, (input: unkn
       (input: unknown): Invocation => {
         const decoded = codec.decode(input);
         if (!decoded.ok)
-          throw new RametError('BadRequest', `the input of ${fullName} does not fit its contract`, { issues: decoded.issues });
+          throw new RametError(
+            'BadRequest',
+            `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
+            {
+              issues: decoded.issues,
+            },
+          );
         return { kind: operation.kind, service: operation.service, operation: operation.name, input: decoded.value ?? null };
       },
     ]),

@@ -2,6 +2,7 @@ import { type Case, conformanceSuite, type Exceptions } from '../platform/cases.
 import type { Platform } from '../platform/index.ts';
 import { dueCases } from './due.conformance.ts';
 import { type OnStore, THINGS } from './fixture.conformance.ts';
+import { handleCases } from './handle.conformance.ts';
 import { migrate, type Store, type StoreCapabilities, type StoreEnvironment, type StoreFactory } from './index.ts';
 import { migrationCases } from './migrate.conformance.ts';
 import { outboxCases } from './outbox.conformance.ts';
@@ -66,6 +67,7 @@ export function storeConformance(name: string, harness: StoreHarness): void {
   };
   conformanceSuite(`${name} as a store`, harness.exceptions, (it: Case) => {
     transactionCases(it, onStore, harness.capabilities);
+    handleCases(it, onStore);
     valueCases(it, onStore);
     migrationCases(it, onStore, harness.capabilities);
     outboxCases(it, onStore);

@@ -1,5 +1,6 @@
+import { expect } from 'vitest';
 import type { Platform } from '../platform/index.ts';
-import type { Migration, Store, StoreCapabilities, StoreEnvironment } from './index.ts';
+import type { Migration, Store, StoreCapabilities, StoreEnvironment, Tx } from './index.ts';
 
 /** One case's store and what stands around it. */
 export interface StoreFixture {
@@ -23,3 +24,8 @@ export const THINGS: Migration = {
   name: '0001_things',
   sql: 'create table things (id text primary key, n bigint, note text)',
 };
+
+export const insert = (tx: Tx, id: string, n = 0) => tx.run('insert into things (id, n) values (?, ?)', id, n);
+export const ids = async (store: Store): Promise<string[]> =>
+  (await store.reader.all<{ id: string }>('select id from things order by id')).map((row) => row.id);
+export const code = (expected: string) => expect.objectContaining({ code: expected });

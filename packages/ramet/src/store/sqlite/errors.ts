@@ -22,6 +22,9 @@ export function translated(error: unknown, service: string): unknown {
   });
 }
 
+/** A write on a connection that reads: SQLITE_READONLY. */
+export const readOnly = (error: unknown): boolean => isSqliteError(error) && (error.errcode & 0xff) === 8;
+
 /** Another connection holds the lock: SQLITE_BUSY. */
 export const locked = (error: unknown): boolean => isSqliteError(error) && (error.errcode & 0xff) === 5;
 

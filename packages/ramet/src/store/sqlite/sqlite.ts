@@ -6,7 +6,7 @@ import { RametError } from '../../errors/index.ts';
 import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
 import { type Connection, connect, executorOver } from './connection.ts';
-import { closed, translated } from './errors.ts';
+import { closed, readOnly, translated } from './errors.ts';
 
 export interface SqliteOptions {
   /**
@@ -123,6 +123,7 @@ function readerOver(connection: Connection, service: string): Reader {
     try {
       return execute();
     } catch (error) {
+      if (readOnly(error)) throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
       throw connection.db.isOpen ? translated(error, service) : closed(service);
     }
   };
