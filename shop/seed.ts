@@ -12,4 +12,14 @@ export async function seed(runtime: Runtime): Promise<void> {
     .client(Catalog)
     .importProducts({ products: products.map(({ stock: _stock, ...product }) => product) }, { key: 'seed-products-1' });
   await runtime.client(Inventory).receive({ items: products.map(({ sku, stock }) => ({ sku, quantity: stock })) }, { key: 'seed-stock-1' });
+  await catalogueStocked(runtime);
+}
+
+/** The catalogue hears of the stock by events; a shop that is ready shows what it has. */
+async function catalogueStocked(runtime: Runtime): Promise<void> {
+  const last = products.at(-1)?.sku ?? '';
+  for (let looks = 0; looks < 500; looks++) {
+    if ((await runtime.client(Catalog).product({ sku: last })).available > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

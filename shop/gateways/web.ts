@@ -7,7 +7,7 @@ import { Users } from '../services/users/contract.ts';
 const provider = external('payment-provider', {
   url: `http://127.0.0.1:${process.env.PROVIDER_PORT || 3900}`,
   timeout: '5s',
-  bulkhead: 20,
+  bulkhead: 200,
 });
 const mine = { scope: 'orders:read' } as const;
 

@@ -187,7 +187,10 @@ export class EffectRunner {
     const came = await this.#learn(compiled, perform, 'performed');
     drive.ended = { attempt, atMono: platform.clock.monoNow() };
     await this.#point('effect.performed');
-    if ('error' in came) {
+    // The other system was not asked (its bulkhead was full): there is nothing to find out, and nobody failed.
+    if ('error' in came && came.error instanceof RametError && came.error.executed === 'no') {
+      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, attempt), this.#stop.signal);
+    } else if ('error' in came) {
       this.#failed(row, compiled, drive, came.error);
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
       const found = compiled.effect.lookup ? await this.#learn(compiled, () => this.#lookUp(row, compiled), 'looked up') : undefined;
