@@ -52,6 +52,7 @@ export class UnitOfWork {
   readonly #tx: Tx;
   readonly #events: Envelope[] = [];
   readonly #starts: { saga: Saga; input: Record<string, unknown> }[] = [];
+  #flushed = false;
   readonly #sends: { id: string; afterMs: number; command: SentCommand }[] = [];
 
   constructor(environment: WorkEnvironment, origin: WorkOrigin, tx: Tx) {
@@ -78,7 +79,10 @@ export class UnitOfWork {
       id: (prefix: string) => newId(platform, prefix),
       fail: failures(operation),
       emit,
-      start: (saga: Saga, input: unknown) => void this.#starts.push({ saga, input: this.#environment.sagaCodecs.decode(saga, input) }),
+      start: (saga: Saga, input: unknown) => {
+        this.#open();
+        this.#starts.push({ saga, input: this.#environment.sagaCodecs.decode(saga, input) });
+      },
       cancel: (saga: Saga, key: string, reason: string) => this.#cancel(saga, key, reason),
       send: (to: Operation, input: unknown, o?: { after?: Duration }) => this.#send(to, input, o),
       ...(origin.undoing ? { undoing: origin.undoing } : {}),
@@ -87,6 +91,7 @@ export class UnitOfWork {
 
   /** Writes what was gathered: sagas, due work, and last the events, whose positions serialise with those of others. */
   async flush(): Promise<void> {
+    this.#flushed = true;
     const { platform, outbox, changes, engine, wakeDue } = this.#environment;
     for (const { saga, input } of this.#starts) {
       const running = engine();
@@ -116,6 +121,7 @@ export class UnitOfWork {
           throw new RametError('InvalidOutput', `event '${topicOf(event.service, name)}' does not fit its contract`, {
             issues: decoded.issues,
           });
+        this.#open();
         this.#events.push(
           this.#envelope(event.service, name, event.version, String((decoded.value as Record<string, unknown>)[event.key]), decoded.value),
         );
@@ -143,6 +149,11 @@ export class UnitOfWork {
     };
   }
 
+  /** What is asked for after the handler has returned would be lost without a word. */
+  #open(): void {
+    if (this.#flushed) throw new RametError('TransactionClosed');
+  }
+
   async #cancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
     const { answer } = await requestCancel(this.#tx, saga, key, reason);
     if (answer === 'accepted') this.#tx.afterCommit(() => this.#environment.engine()?.poke());
@@ -150,6 +161,7 @@ export class UnitOfWork {
   }
 
   #send(to: Operation, input: unknown, o: { after?: Duration } | undefined): void {
+    this.#open();
     this.#sends.push({
       id: newId(this.#environment.platform, 'cmd'),
       afterMs: o?.after === undefined ? 0 : durationMs(o.after),
