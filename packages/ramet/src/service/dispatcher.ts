@@ -14,7 +14,8 @@ import {
 import type { Store, Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import type { ChangeHub, Following } from './changes.ts';
-import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
+import type { CompiledEffect } from './compiled-effect.ts';
+import type { EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
 import { answerOf, claimRequest, earlierAnswer, type RequestId, requestId, storeAnswer } from './requests.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';

@@ -1,9 +1,9 @@
-import type { Codec, CompiledOperation } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
 import { Canceller, type ClientFactory, declared, fault, NEVER, type Reply } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
+import type { CompiledEffect } from './compiled-effect.ts';
 import { Drive, type Known } from './drive.ts';
 import {
   abandonedEffects,
@@ -21,16 +21,7 @@ import {
 } from './effect-rows.ts';
 import { fenceOf, replyOf } from './fences.ts';
 import { answerOf } from './requests.ts';
-import type { Effect } from './types.ts';
 import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
-
-export interface CompiledEffect {
-  readonly compiled: CompiledOperation;
-  readonly effect: Effect<any, any, any, any, any, any>;
-  readonly request: Codec;
-  readonly outcome: Codec;
-  readonly quietMs: number;
-}
 
 export interface EffectEnvironment {
   readonly platform: Platform;

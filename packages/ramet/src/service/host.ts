@@ -1,17 +1,18 @@
 import { Consumer, createOutbox, type EventHandler, type EventOutcome, type OutboxWriter, topicOf } from '../bus/index.ts';
 import { type CompiledContract, compileContract, compileSchema, mask } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
-import { durationMs, newId, type Platform, SECOND } from '../platform/index.ts';
+import { newId, type Platform } from '../platform/index.ts';
 import { type CompiledUses, compileUses, DEFAULT_POLICY, type Dispatcher, Edge, NEVER, type TransportRoutes } from '../rpc/index.ts';
 import { ALERT_WORK, type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { createRetention, DueWorker, type Store, type Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
+import { compileEffects } from './compiled-effect.ts';
 import { createDispatcher } from './dispatcher.ts';
-import { type CompiledEffect, EffectRunner } from './effect-runner.ts';
+import { EffectRunner } from './effect-runner.ts';
 import { SagaCodecs } from './saga-codecs.ts';
-import type { Effect, Reaction, ServiceDefinition } from './types.ts';
+import type { Reaction, ServiceDefinition } from './types.ts';
 import { SEND_WORK, type SentCommand, UnitOfWork, type WorkEnvironment, type WorkOrigin } from './unit-of-work.ts';
 
 export interface HostEnvironment {
@@ -53,9 +54,6 @@ export interface HostedService {
   /** Ends the background work; calls are still answered. */
   stop(): Promise<void>;
 }
-
-/** How long after its last attempt another system may still act on it, unless an effect says otherwise. */
-const QUIET_MS = 10 * SECOND;
 
 /** Everything that is wrong with a service, found without starting it. */
 export function checkService(definition: ServiceDefinition): string[] {
@@ -168,32 +166,6 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
       await consumer?.sink.flush().catch(() => {});
     },
   };
-}
-
-function compileEffects(
-  definition: ServiceDefinition,
-  contract: CompiledContract,
-): { effects: Map<string, CompiledEffect>; problems: string[] } {
-  const effects = new Map<string, CompiledEffect>();
-  const problems: string[] = [];
-  for (const [name, handler] of Object.entries(definition.commands)) {
-    const compiled = contract.operations.get(name);
-    if (!compiled || typeof handler !== 'object' || !('perform' in handler)) continue;
-    const effect = handler as Effect<unknown, unknown, unknown, unknown, unknown, unknown>;
-    const where = `service '${contract.contract.name}', effect '${name}'`;
-    const request = compileSchema(effect.request);
-    const outcome = compileSchema(effect.outcome);
-    for (const problem of request.problems) problems.push(`${where}, request: ${problem}`);
-    for (const problem of outcome.problems) problems.push(`${where}, outcome: ${problem}`);
-    let quietMs = QUIET_MS;
-    try {
-      if (effect.quiet !== undefined) quietMs = durationMs(effect.quiet);
-    } catch (error) {
-      problems.push(`${where}, quiet: ${(error as Error).message}`);
-    }
-    effects.set(name, { compiled, effect, request: request.codec, outcome: outcome.codec, quietMs });
-  }
-  return { effects, problems };
 }
 
 function consumerOf(

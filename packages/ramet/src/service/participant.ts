@@ -3,8 +3,9 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type CallMeta, declared, fault, type Reply, type StepMeta } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
+import type { CompiledEffect } from './compiled-effect.ts';
 import { moveEffect } from './effect-rows.ts';
-import type { CompiledEffect, EffectRunner } from './effect-runner.ts';
+import type { EffectRunner } from './effect-runner.ts';
 import { checkEpoch, type Fence, fenceOf, raiseEpoch, raiseFence, replyOf, setFence } from './fences.ts';
 import { answerOf } from './requests.ts';
 
