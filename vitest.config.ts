@@ -10,6 +10,8 @@ export default defineConfig({
     // `store/sqlite/x.conformance.ts` runs an adapter through its port's suite; the suite itself stands beside the port.
     include: ['packages/*/src/**/*.test.ts', 'packages/*/src/*/*/**/*.conformance.ts', 'shop/**/*.test.ts', 'tools/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**'],
+    // The gateway of the shop serves the storefront: what starts it needs it built, and no two tests shall build it at once.
+    globalSetup: './shop/storefront/fresh.ts',
     pool: 'forks',
     maxWorkers: 2,
     execArgv: ['-C', 'ramet-source'],

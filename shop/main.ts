@@ -6,7 +6,9 @@ import { run } from 'ramet/runtime';
 import { startCompanions } from './companions.ts';
 import { seed } from './seed.ts';
 import { stopAt } from './stop-at.ts';
+import { freshStorefront } from './storefront/fresh.ts';
 import topology, { dataDir } from './topology.ts';
+import { unreachable } from './unreachable.ts';
 
 enableCompileCache();
 
@@ -30,9 +32,15 @@ const companions = startCompanions((name, code) => {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(1);
 });
+// The first start, and the first after a change of its sources, builds the storefront; the gateway reads what is there.
+await freshStorefront().catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(1);
+});
 /** So that whoever started the shop in the background can stop this process and no other. */
 const pidFile = join(dataDir, 'shop.pid');
 let serving = false;
+const transport = unreachable(process.env.SHOP_UNREACHABLE);
 const onPoint = stopAt(process.env.SHOP_STOP_AT);
 const runtime = await run(
   topology,
@@ -40,6 +48,7 @@ const runtime = await run(
     name: 'shop',
     version: '0.1.0',
     env: process.env.NODE_ENV || 'development',
+    ...(transport ? { transport } : {}),
     platform: realPlatform(onPoint ? { onPoint } : {}),
     logLevel: process.env.LOG_LEVEL || 'warn',
     ports: { web: webPort },

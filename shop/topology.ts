@@ -14,6 +14,8 @@ export default topology({
     orders: () => import('./services/orders/service.ts'),
     payments: () => import('./services/payments/service.ts'),
     shipping: () => import('./services/shipping/service.ts'),
+    returns: () => import('./services/returns/service.ts'),
+    preorders: () => import('./services/preorders/service.ts'),
     notifications: () => import('./services/notifications/service.ts'),
     analytics: () => import('./services/analytics/service.ts'),
     audit: () => import('./services/audit/service.ts'),

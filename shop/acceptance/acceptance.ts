@@ -1,8 +1,11 @@
 import { badInput } from './bad-input.ts';
 import { cards } from './cards.ts';
 import { edge } from './edge.ts';
+import { fallbacks } from './fallbacks.ts';
 import { orders } from './orders.ts';
+import { preorders } from './preorders.ts';
 import { products } from './products.ts';
+import { returns } from './returns.ts';
 import { secrets } from './secrets.ts';
 import { openSuite, type StartShop } from './suite.ts';
 import { tokens } from './tokens.ts';
@@ -18,9 +21,12 @@ export function acceptance(startShop: StartShop): void {
   products(suite);
   users(suite);
   orders(suite);
+  returns(suite);
+  preorders(suite);
   tokens(suite);
   edge(suite);
   badInput(suite);
+  fallbacks(suite);
   slowCards();
   secrets(suite);
 }

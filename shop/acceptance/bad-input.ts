@@ -180,14 +180,15 @@ export function badInput(suite: Suite): void {
 
     test('an address that is not served is 404', async () => {
       for (const path of [
-        '/',
+        '/orders/x',
         '/api',
         '/api/',
         '/api/nothing',
         '/API/products',
         '/api/orders/',
         '/api/orders/x/y',
-        '/index.html',
+        '/index.htm',
+        '/assets/nothing.js',
         '/favicon.ico',
         '/.env',
       ]) {

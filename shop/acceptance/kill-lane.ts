@@ -205,7 +205,9 @@ export async function checkBooks(lane: Lane): Promise<void> {
   const entries = rows<{ type: string; key: string; times: number }>(lane, 'audit', 'select type, key, times from entries');
   for (const { orderId, kind } of placed) {
     const ofOrder = entries.filter(({ key, type }) => key === orderId && type !== 'orders.OrderProgressed').map(({ type }) => type);
-    expect(ofOrder.toSorted()).toEqual([...ENDS[kind].events].toSorted());
+    // After a restart the provider may be a moment later than the shop: then the payment is queued first.
+    const told = ofOrder.filter((type) => type !== 'payments.PaymentQueued');
+    expect(told.toSorted()).toEqual([...ENDS[kind].events].toSorted());
     const fact = `order-${ENDS[kind].status}:${orderId}`;
     expect(entries.filter(({ key }) => key === fact).map(({ type }) => type)).toEqual(['notifications.MailSent']);
   }

@@ -16,7 +16,7 @@ async function startMonolith(options: StartOptions = {}): Promise<Shop> {
     get output() {
       return shop.stdout + shop.stderr;
     },
-    operator: (command, email) => operator(shop, command, email),
+    operator: (command, ...subject) => operator(shop, command, ...subject),
     signingKey: async () => JSON.parse(await readFile(join(shop.dataDir, 'users.key'), 'utf8')),
     [Symbol.asyncDispose]: () => shop[Symbol.asyncDispose](),
   };

@@ -36,7 +36,8 @@ export function orders(suite: Suite): void {
         ],
         history: expect.any(Array),
       });
-      expect(order.history.map(({ what }) => what)).toEqual([
+      // Tests with cards that fail may have opened the circuit to the provider meanwhile.
+      expect(order.history.map(({ what }) => what).filter((what) => what !== 'payment queued for retry')).toEqual([
         'placed',
         'accepted',
         'stock reserved',

@@ -18,7 +18,7 @@ export interface Shop extends ShopUrls, AsyncDisposable {
   /** Everything that its processes have written to their outputs so far: the log. */
   readonly output: string;
   /** `npm run shop -- …` */
-  operator(command: 'block' | 'unblock', email: string): Promise<unknown>;
+  operator(command: 'block' | 'unblock' | 'receive', ...subject: string[]): Promise<unknown>;
   /** What access tokens are signed with: for tokens that only one thing is wrong with. */
   signingKey(): Promise<JWK>;
 }

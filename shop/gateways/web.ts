@@ -1,7 +1,9 @@
-import { answer, compose, expose, external, failure, gateway, use } from 'ramet';
+import { answer, compose, expose, external, failure, gateway, site, use } from 'ramet';
 import { z } from 'zod';
 import { Catalog } from '../services/catalog/contract.ts';
 import { Orders } from '../services/orders/contract.ts';
+import { Preorders } from '../services/preorders/contract.ts';
+import { Returns } from '../services/returns/contract.ts';
 import { Users } from '../services/users/contract.ts';
 
 const provider = external('payment-provider', {
@@ -9,14 +11,18 @@ const provider = external('payment-provider', {
   timeout: '5s',
   bulkhead: 200,
 });
+const GUEST = { name: 'guest', guest: true } as const;
 const mine = { scope: 'orders:read' } as const;
+
+const Card = z.object({ number: z.string().regex(/^[0-9 ]{12,24}$/, 'expected a card number') });
+const cardErrors = { InvalidCard: failure(422, z.object({ field: z.string() })), KeyReused: failure(422, z.object({ field: z.string() })) };
 
 const Order = z.object({
   lines: z
     .array(z.object({ sku: z.string().min(1).max(64), quantity: z.int().min(1).max(99) }))
     .min(1)
     .max(50),
-  card: z.object({ number: z.string().regex(/^[0-9 ]{12,24}$/, 'expected a card number') }),
+  card: Card,
   shipTo: z
     .object({
       name: z.string().min(1).max(200),
@@ -33,12 +39,30 @@ export default gateway('web', {
   authenticate: { issuer: 'ramet-shop', audience: 'shop', keys: Users.queries.jwks },
   limit: { rate: process.env.RATE_LIMIT || '100/15m' },
   routes: [
+    site({ folder: new URL('../storefront/dist/', import.meta.url) }),
     expose(Users, {
       prefix: '/api',
       operations: { register: { access: 'public' }, logIn: { access: 'public', limit: { rate: '10/15m', by: 'input.email' } } },
     }),
     expose(Users, { operations: { jwks: { access: 'public', limit: false } } }),
     expose(Catalog, { prefix: '/api', operations: { search: { access: 'public' }, product: { access: 'public' } } }),
+    compose('GET /api/home', {
+      access: 'authenticated',
+      uses: { users: use(Users, { timeout: '1s' }), catalog: use(Catalog, { bulkhead: 20 }) },
+      output: z.object({
+        customer: z.object({ name: z.string(), guest: z.boolean() }),
+        products: Catalog.queries.search.output.shape.items,
+      }),
+      async run(_, { use, caller }) {
+        // Whoever cannot be greeted by name is a guest: the shop window does not close because the users service is down.
+        const [known, { items }] = await Promise.all([
+          use.users.standing.try({ customerId: caller.subject }, { fallback: undefined }),
+          use.catalog.search({ limit: 12 }),
+        ]);
+        const name = known.ok ? known.value?.name : undefined;
+        return { customer: name === undefined ? GUEST : { name, guest: false }, products: items };
+      },
+    }),
     expose(Orders, { prefix: '/api', operations: { list: mine, watch: mine, requestCancel: { scope: 'orders:write' } } }),
     compose('GET /api/orders/{orderId}', {
       ...mine,
@@ -55,20 +79,25 @@ export default gateway('web', {
       uses: { orders: use(Orders, { timeout: '10s', bulkhead: 1_000 }), provider },
       input: Order,
       output: Orders.commands.place.output,
-      errors: { InvalidCard: failure(422, z.object({ field: z.string() })), KeyReused: failure(422, z.object({ field: z.string() })) },
+      errors: cardErrors,
       async run({ lines, card, shipTo }, { use, caller, key, crypto, fail }) {
-        // The number goes to the provider and nowhere else: everything of ours knows a token only. The request's own key
-        // makes a repeated request bear the same token, and so the same body.
-        const answered = await use.provider.fetch('/tokens', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', 'idempotency-key': crypto.sha256(`${caller.subject}/${key}`) },
-          body: JSON.stringify({ number: card.number.replaceAll(' ', '') }),
-        });
-        const body = (await answered.json()) as { token?: string; error?: string };
-        if (body.error === 'idempotency_mismatch') throw fail.KeyReused({ field: 'card.number' });
-        if (answered.status >= 400 && answered.status < 500) throw fail.InvalidCard({ field: 'card.number' });
-        if (!body.token) throw new Error(`the provider answered ${answered.status} to a tokenisation`);
-        return use.orders.place({ lines, cardToken: body.token, ...(shipTo ? { shipTo } : {}) }, key === undefined ? {} : { key });
+        const token = await tokenise(use.provider, card.number, crypto.sha256(`${caller.subject}/${key}`), fail);
+        return use.orders.place({ lines, cardToken: token, ...(shipTo ? { shipTo } : {}) }, key === undefined ? {} : { key });
+      },
+    }),
+    expose(Returns, { prefix: '/api', operations: { request: { scope: 'orders:write' }, get: mine, ofOrder: mine, watch: mine } }),
+    expose(Preorders, { prefix: '/api', operations: { get: mine, list: mine, watch: mine, cancel: { scope: 'orders:write' } } }),
+    compose('POST /api/preorders', {
+      scope: 'orders:write',
+      key: 'required',
+      status: 202,
+      uses: { preorders: use(Preorders, { timeout: '10s', bulkhead: 1_000 }), provider },
+      input: Preorders.commands.place.input.omit({ cardToken: true }).extend({ card: Card }),
+      output: Preorders.commands.place.output,
+      errors: cardErrors,
+      async run({ sku, quantity, card }, { use, caller, key, crypto, fail }) {
+        const cardToken = await tokenise(use.provider, card.number, crypto.sha256(`preorder/${caller.subject}/${key}`), fail);
+        return use.preorders.place({ sku, quantity, cardToken }, key === undefined ? {} : { key });
       },
     }),
     compose('GET /images/{file}', {
@@ -87,3 +116,30 @@ export default gateway('web', {
     }),
   ],
 });
+
+interface CardFailures {
+  InvalidCard(data: { field: string }): Error;
+  KeyReused(data: { field: string }): Error;
+}
+
+/**
+ * What stands for a card. The number goes to the provider and nowhere else: everything of ours knows a token only.
+ * @param key made of the request's own key, so that a repeated request bears the same token, and so the same body
+ */
+async function tokenise(
+  payments: { fetch(path: string, request: { method: string; headers: Record<string, string>; body: string }): Promise<Response> },
+  number: string,
+  key: string,
+  fail: CardFailures,
+): Promise<string> {
+  const answered = await payments.fetch('/tokens', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify({ number: number.replaceAll(' ', '') }),
+  });
+  const body = (await answered.json()) as { token?: string; error?: string };
+  if (body.error === 'idempotency_mismatch') throw fail.KeyReused({ field: 'card.number' });
+  if (answered.status >= 400 && answered.status < 500) throw fail.InvalidCard({ field: 'card.number' });
+  if (!body.token) throw new Error(`the provider answered ${answered.status} to a tokenisation`);
+  return body.token;
+}

@@ -116,6 +116,8 @@ export interface Charge {
   readonly reference: string;
   readonly amount: number;
   readonly status: 'captured' | 'refunded' | 'declined';
+  /** How much of it was refunded, while that is a part. */
+  readonly refunded?: number;
 }
 
 export interface Mail {
@@ -134,6 +136,7 @@ export const CARDS = {
   answersLate: '4000000000000259',
   dropsWithoutCharge: '4000000000000341',
   failsTwice: '4000000000000432',
+  noPartialRefunds: '4000000000005126',
 } as const;
 
 /** The carrier goes there not: an order to this address fails after it was paid. */
@@ -202,9 +205,14 @@ export class ShopClient {
   }
 
   /** Follows an order until the stream ends. @param onEvent is told of each event as it comes */
-  async events(orderId: string, options: RequestOptions & { onEvent?: (event: OrderEvent) => void } = {}): Promise<Answer<OrderEvent[]>> {
+  events(orderId: string, options: RequestOptions & { onEvent?: (event: OrderEvent) => void } = {}): Promise<Answer<OrderEvent[]>> {
+    return this.follow(`/api/orders/${encodeURIComponent(orderId)}/events`, options);
+  }
+
+  /** The same of any stream. */
+  async follow<E>(path: string, options: RequestOptions & { onEvent?: (event: E) => void } = {}): Promise<Answer<E[]>> {
     const { onEvent, ...rest } = options;
-    const events: OrderEvent[] = [];
+    const events: E[] = [];
     let read = 0;
     const onText = (text: string) => {
       for (let end = text.indexOf('\n\n', read); end >= 0; end = text.indexOf('\n\n', read)) {
@@ -212,12 +220,12 @@ export class ShopClient {
         read = end + 2;
         const data = block.split('\n').flatMap((line) => (line.startsWith('data:') ? [line.slice('data:'.length).trim()] : []));
         if (data.length === 0) continue;
-        const event = JSON.parse(data.join('\n')) as OrderEvent;
+        const event = JSON.parse(data.join('\n')) as E;
         events.push(event);
         onEvent?.(event);
       }
     };
-    const answer = await this.#send<OrderEvent[]>(this.urls.url, 'GET', `/api/orders/${encodeURIComponent(orderId)}/events`, rest, onText);
+    const answer = await this.#send<E[]>(this.urls.url, 'GET', path, rest, onText);
     return answer.status === 200 ? { ...answer, body: events } : answer;
   }
 

@@ -9,7 +9,9 @@ export type CardBehaviour =
   /** Drops every connection and never charges. */
   | { readonly kind: 'drops' }
   /** Turns the first attempts of every key away, then pays. */
-  | { readonly kind: 'unavailable'; readonly attempts: number };
+  | { readonly kind: 'unavailable'; readonly attempts: number }
+  /** Pays; what was paid goes back as a whole only. */
+  | { readonly kind: 'no-partial-refunds' };
 
 /** Why a card was declined. */
 export type DeclineReason = 'card_declined' | 'insufficient_funds';
@@ -21,6 +23,7 @@ const testCards: ReadonlyMap<string, CardBehaviour> = new Map<string, CardBehavi
   ['4000000000000119', { kind: 'charges-and-drops' }],
   ['4000000000000259', { kind: 'charges-and-answers-late', delayMs: 5_000 }],
   ['4000000000000341', { kind: 'drops' }],
+  ['4000000000005126', { kind: 'no-partial-refunds' }],
   ['4000000000000432', { kind: 'unavailable', attempts: 2 }],
 ]);
 

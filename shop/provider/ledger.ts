@@ -24,6 +24,8 @@ export interface Charge {
   readonly amount: number;
   readonly status: 'captured' | 'refunded' | 'declined';
   readonly reason?: DeclineReason;
+  /** How much of it was refunded, while that is a part. */
+  readonly refunded?: number;
 }
 
 /** A refund as the API shows it. */
@@ -52,10 +54,12 @@ interface KeyRow {
 
 interface ChargeRow {
   id: string;
+  token: string;
   reference: string;
   amount: number;
   status: Charge['status'];
   reason: DeclineReason | null;
+  refunded: number;
 }
 
 interface RefundRow {
@@ -72,7 +76,7 @@ const schema = `
   ) STRICT;
   CREATE INDEX IF NOT EXISTS charges_by_reference ON charges (reference);
   CREATE TABLE IF NOT EXISTS refunds (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, charge TEXT NOT NULL UNIQUE,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, charge TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0), created_at INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS keys (
@@ -80,6 +84,17 @@ const schema = `
     PRIMARY KEY (operation, key)
   ) STRICT, WITHOUT ROWID;
 `;
+
+/** Books of the time when a charge could be refunded only once said so in their table. */
+const REFUNDED_ONCE = 'charge TEXT NOT NULL UNIQUE';
+const refundsInParts = `
+  ALTER TABLE refunds RENAME TO refunds_of_once;
+  ${schema}
+  INSERT INTO refunds SELECT * FROM refunds_of_once;
+  DROP TABLE refunds_of_once;
+`;
+/** A charge with what was refunded of it. */
+const CHARGES = 'SELECT *, (SELECT coalesce(sum(amount), 0) FROM refunds WHERE charge = charges.id) AS refunded FROM charges';
 
 const mismatch: Answer = { status: 422, body: { error: 'idempotency_mismatch' } };
 const listLimit = 10_000;
@@ -97,6 +112,9 @@ export class Ledger {
     this.#db = new DatabaseSync(join(directory, 'provider.db'), { timeout: 5_000 });
     this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     this.#db.exec(schema);
+    const refunds = this.#get<{ sql: string }>("SELECT sql FROM sqlite_master WHERE name = 'refunds'");
+    if (refunds?.sql.includes(REFUNDED_ONCE)) this.#transaction(() => this.#db.exec(refundsInParts));
+    this.#db.exec('CREATE INDEX IF NOT EXISTS refunds_by_charge ON refunds (charge)');
   }
 
   /** Keeps a card number and gives out a token for it. */
@@ -150,7 +168,7 @@ export class Ledger {
     });
   }
 
-  /** Refunds a charge, whole unless an amount is given. A charge is refunded at most once. */
+  /** Refunds a part of a charge, or whatever of it was not refunded yet, until nothing of it is left. */
   refund(key: string, chargeId: string, amount: number | undefined): Answer {
     return this.#transaction(() => {
       const fingerprint = JSON.stringify([chargeId, amount ?? null]);
@@ -158,19 +176,24 @@ export class Ledger {
       if (known && known.fingerprint !== fingerprint) return mismatch;
       if (known?.body) return replay(known);
 
-      const charge = this.#get<ChargeRow>('SELECT * FROM charges WHERE id = ?', chargeId);
+      const charge = this.#get<ChargeRow>(`${CHARGES} WHERE id = ?`, chargeId);
       if (!charge) return { status: 404, body: { error: 'not_found' } };
-      const earlier = this.#get<RefundRow>('SELECT * FROM refunds WHERE charge = ?', chargeId);
-      if (earlier) return { status: 409, body: { error: 'already_refunded', refundId: earlier.id } };
+      if (charge.status === 'refunded') {
+        const last = this.#get<RefundRow>('SELECT * FROM refunds WHERE charge = ? ORDER BY seq DESC LIMIT 1', chargeId);
+        return { status: 409, body: { error: 'already_refunded', refundId: last?.id } };
+      }
       if (charge.status !== 'captured') return { status: 409, body: { error: 'not_captured' } };
-      if (amount !== undefined && amount > charge.amount) return { status: 422, body: { error: 'invalid_amount', field: 'amount' } };
+      const left = charge.amount - charge.refunded;
+      if (amount !== undefined && amount > left) return { status: 422, body: { error: 'invalid_amount', field: 'amount' } };
+      const part = amount ?? left;
+      if (part < charge.amount && !this.#takesParts(charge)) return { status: 422, body: { error: 'no_partial_refunds' } };
 
       const refundId = newId('re');
       this.#run(
         'INSERT INTO refunds (id, key, charge, amount, created_at) VALUES (?, ?, ?, ?, ?)',
-        ...[refundId, key, chargeId, amount ?? charge.amount, this.#now()],
+        ...[refundId, key, chargeId, part, this.#now()],
       );
-      this.#run("UPDATE charges SET status = 'refunded' WHERE id = ?", chargeId);
+      if (part === left) this.#run("UPDATE charges SET status = 'refunded' WHERE id = ?", chargeId);
       const answer = { status: 201, body: { refundId, chargeId, status: 'refunded' } };
       this.#remember('refund', key, fingerprint, answer);
       return answer;
@@ -179,7 +202,7 @@ export class Ledger {
 
   /** The charge made under a key. */
   chargeByKey(key: string): Charge | undefined {
-    const row = this.#get<ChargeRow>('SELECT * FROM charges WHERE key = ?', key);
+    const row = this.#get<ChargeRow>(`${CHARGES} WHERE key = ?`, key);
     return row && shownCharge(row);
   }
 
@@ -193,8 +216,8 @@ export class Ledger {
   charges(reference?: string): Charge[] {
     const rows =
       reference === undefined
-        ? this.#all<ChargeRow>('SELECT * FROM charges ORDER BY seq DESC LIMIT ?', listLimit)
-        : this.#all<ChargeRow>('SELECT * FROM charges WHERE reference = ? ORDER BY seq DESC LIMIT ?', reference, listLimit);
+        ? this.#all<ChargeRow>(`${CHARGES} ORDER BY seq DESC LIMIT ?`, listLimit)
+        : this.#all<ChargeRow>(`${CHARGES} WHERE reference = ? ORDER BY seq DESC LIMIT ?`, reference, listLimit);
     return rows.reverse().map(shownCharge);
   }
 
@@ -206,6 +229,11 @@ export class Ledger {
   /** Closes the database. */
   close(): void {
     this.#db.close();
+  }
+
+  #takesParts({ token }: ChargeRow): boolean {
+    const card = this.#get<{ number: string }>('SELECT number FROM tokens WHERE token = ?', token);
+    return behaviourOf(card?.number ?? '').kind !== 'no-partial-refunds';
   }
 
   #key(operation: Operation, key: string): KeyRow | undefined {
@@ -270,8 +298,8 @@ function replay(known: KeyRow): Answer {
 }
 
 function shownCharge(row: ChargeRow): Charge {
-  const { id: chargeId, reference, amount, status, reason } = row;
-  return { chargeId, reference, amount, status, ...(reason && { reason }) };
+  const { id: chargeId, reference, amount, status, reason, refunded } = row;
+  return { chargeId, reference, amount, status, ...(reason && { reason }), ...(status === 'captured' && refunded > 0 && { refunded }) };
 }
 
 function shownRefund(row: RefundRow): Refund {

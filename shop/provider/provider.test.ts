@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { behaviourOf, isCardNumber } from './cards.ts';
 import { createProvider, type ProviderClock } from './server.ts';
@@ -14,6 +15,7 @@ const card = {
   chargesAndAnswersLate: '4000000000000259',
   drops: '4000000000000341',
   unavailable: '4000000000000432',
+  noPartialRefunds: '4000000000005126',
 };
 
 interface Call {
@@ -189,7 +191,7 @@ test('charges are found by reference and by key, whatever characters these have'
   expect(await call(`/charges/by-key/${encodeURIComponent(key)}`)).toEqual({ status: 200, body: charge });
 });
 
-test('a charge is refunded once, and a repeat gets the stored answer', async () => {
+test('a whole charge is refunded once, and a repeat gets the stored answer', async () => {
   const body = await chargeOn(card.pays);
   const { body: charge } = await call('/charges', { key: 'k', body });
   const refund = await call(`/charges/${charge.chargeId}/refunds`, { key: 'r' });
@@ -204,6 +206,51 @@ test('a charge is refunded once, and a repeat gets the stored answer', async () 
   expect(await call('/refunds/by-key/r')).toEqual({ status: 200, body: item });
   expect((await call('/refunds/by-key/r2')).status).toBe(404);
   expect(await call('/charges', { key: 'k', body })).toEqual({ status: 201, body: charge });
+});
+
+test('a charge is refunded in parts until nothing of it is left', async () => {
+  const { body: charge } = await call('/charges', { key: 'k', body: await chargeOn(card.pays) });
+  const refund = (key: string, amount?: number) => call(`/charges/${charge.chargeId}/refunds`, { key, body: { amount } });
+  const first = await refund('r1', 500);
+  expect(first).toMatchObject({ status: 201, body: { status: 'refunded' } });
+  expect(await refund('r1', 500)).toEqual(first);
+  expect(await charges()).toEqual([{ ...charge, refunded: 500 }]);
+  expect(await refund('r2', 1500)).toEqual({ status: 422, body: { error: 'invalid_amount', field: 'amount' } });
+  expect((await refund('r3', 1000)).status).toBe(201);
+  await restart();
+  expect((await call('/charges/by-key/k')).body).toEqual({ ...charge, refunded: 1500 });
+  const rest = await refund('r4');
+  expect(rest.status).toBe(201);
+  expect(await charges()).toEqual([{ ...charge, status: 'refunded' }]);
+  expect(await refund('r5', 1)).toEqual({ status: 409, body: { error: 'already_refunded', refundId: rest.body.refundId } });
+  expect((await call('/refunds')).body.items.map(({ amount }: { amount: number }) => amount)).toEqual([500, 1000, 499]);
+});
+
+test('a card may take nothing back in part, but the whole', async () => {
+  const { body: charge } = await call('/charges', { key: 'k', body: await chargeOn(card.noPartialRefunds) });
+  const refund = (key: string, amount: number) => call(`/charges/${charge.chargeId}/refunds`, { key, body: { amount } });
+  expect(await refund('r1', 500)).toEqual({ status: 422, body: { error: 'no_partial_refunds' } });
+  expect(await charges()).toEqual([charge]);
+  expect((await refund('r2', 1999)).status).toBe(201);
+});
+
+test('books from before refunds in parts are taken over', async () => {
+  const { body: charge } = await call('/charges', { key: 'k', body: await chargeOn(card.pays) });
+  const { body: refunded } = await call(`/charges/${charge.chargeId}/refunds`, { key: 'r', body: {} });
+  const { body: other } = await call('/charges', { key: 'k2', body: await chargeOn(card.pays) });
+  await provider.close();
+  const books = new DatabaseSync(join(dataDir, 'provider', 'provider.db'));
+  books.exec(`DROP INDEX refunds_by_charge; ALTER TABLE refunds RENAME TO parts;
+    CREATE TABLE refunds (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL UNIQUE, charge TEXT NOT NULL UNIQUE,
+      amount INTEGER NOT NULL CHECK (amount > 0), created_at INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO refunds SELECT * FROM parts; DROP TABLE parts;`);
+  books.close();
+  provider = await createProvider({ dataDir, port: 0 });
+  expect((await call('/refunds/by-key/r')).body.refundId).toBe(refunded.refundId);
+  const parts = ['p1', 'p2'].map((key) => call(`/charges/${other.chargeId}/refunds`, { key, body: { amount: 100 } }));
+  expect((await Promise.all(parts)).map(({ status }) => status)).toEqual([201, 201]);
 });
 
 test('a refund of an unknown charge, of too much, or of another charge under the same key is refused', async () => {

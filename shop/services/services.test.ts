@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Running } from '../child-process.ts';
 import { createMail, type RunningMail } from '../mail/server.ts';
 import { createProvider } from '../provider/server.ts';
+import shop from '../topology.ts';
 import { Analytics } from './analytics/contract.ts';
 import { Audit } from './audit/contract.ts';
 import { Catalog } from './catalog/contract.ts';
@@ -47,17 +48,7 @@ beforeAll(async () => {
   runtime = await start(
     topology({
       // Loaded only now, because payments reads its provider's port when it is loaded.
-      services: {
-        users: () => import('./users/service.ts'),
-        catalog: () => import('./catalog/service.ts'),
-        inventory: () => import('./inventory/service.ts'),
-        orders: () => import('./orders/service.ts'),
-        payments: () => import('./payments/service.ts'),
-        shipping: () => import('./shipping/service.ts'),
-        notifications: () => import('./notifications/service.ts'),
-        analytics: () => import('./analytics/service.ts'),
-        audit: () => import('./audit/service.ts'),
-      },
+      services: shop.services,
       profiles: { monolith: { store: sqlite(folder), bus: embedded() } },
     }),
     { logLevel: 'silent', platform: realPlatform({ onPoint: (site) => (site === 'saga.call' ? beforeCall?.() : undefined) }) },
@@ -394,5 +385,7 @@ describe('who listens', () => {
     const answer = await fetch(`http://127.0.0.1:${provider.port}/charges`);
     const made = ((await answer.json()) as { items: { status: string; amount: number }[] }).items;
     expect(summary.revenue).toBe(made.filter((charge) => charge.status === 'captured').reduce((sum, { amount }) => sum + amount, 0));
+    const ledger = () => runtime.services.get('analytics')?.store.reader.get<{ sum: number }>('select sum(amount) as sum from ledger');
+    await eventually(ledger, (row) => row?.sum === summary.revenue);
   });
 });

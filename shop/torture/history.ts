@@ -54,6 +54,46 @@ export interface Cancellation {
   readonly answers: Answer[];
 }
 
+export interface ReturnBody {
+  readonly reason: string;
+  readonly lines?: readonly { readonly sku: string; readonly quantity: number }[];
+}
+
+/** A return under one Idempotency-Key. */
+export interface ReturnRequest {
+  readonly orderId: string;
+  readonly customer: string;
+  readonly key: string;
+  readonly body: ReturnBody;
+  readonly answers: Answer[];
+}
+
+/** The cards with which a pre-order comes to an end of its own. */
+export type PreorderKind = 'pays' | 'charges and drops' | 'fails twice' | 'declined' | 'no funds';
+
+export interface PreorderBody {
+  readonly sku: string;
+  readonly quantity: number;
+  readonly card: { readonly number: string };
+}
+
+/** A pre-order under one Idempotency-Key, with the answers to its cancellations. */
+export interface PreorderPlacement {
+  readonly customer: string;
+  readonly key: string;
+  readonly kind: PreorderKind;
+  readonly body: PreorderBody;
+  readonly answers: Answer[];
+  readonly cancelled: Answer[];
+}
+
+/** What came into the warehouse: asked for until it was answered. */
+export interface Delivery {
+  readonly sku: string;
+  readonly quantity: number;
+  readonly answers: Answer[];
+}
+
 /** What a customer's list of orders said when everything was settled. */
 export interface OrderView {
   readonly customer: string;
@@ -72,15 +112,24 @@ export interface History {
   readonly misuses: { readonly key: string; readonly answer: Answer }[];
   readonly exchanges: Exchange[];
   readonly views: OrderView[];
+  readonly returns: ReturnRequest[];
+  readonly preorders: PreorderPlacement[];
+  readonly deliveries: Delivery[];
 }
 
-export const newHistory = (): History => ({ customers: [], placements: [], cancellations: [], misuses: [], exchanges: [], views: [] });
+export const newHistory = (): History => ({
+  ...{ customers: [], placements: [], cancellations: [], misuses: [], exchanges: [], views: [] },
+  ...{ returns: [], preorders: [], deliveries: [] },
+});
 
 /** The order ids that clients were given for a key: never more than one. */
-export const orderIdsOf = (placement: Placement): string[] => [
+export const orderIdsOf = (placement: Placement): string[] => idsOf(placement, 'orderId');
+
+/** The same of a return or a pre-order. */
+export const idsOf = ({ answers }: { readonly answers: readonly Answer[] }, name: string): string[] => [
   ...new Set(
-    placement.answers
+    answers
       .filter((answer) => answer.status === 202)
-      .map((answer) => String((answer.body as { orderId?: string } | undefined)?.orderId)),
+      .map((answer) => String((answer.body as Readonly<Record<string, unknown>> | undefined)?.[name])),
   ),
 ];

@@ -2,7 +2,7 @@ import { type Exchange, orderIdsOf } from './history.ts';
 import type { TortureOptions } from './options.ts';
 import { SERVICES } from './subscriptions.ts';
 import { wasOpen } from './verdict/answers.ts';
-import { type Evidence, type Life, ordersOf } from './verdict/check.ts';
+import { type Evidence, type Life, ordersOf, preordersOf, returnsOf } from './verdict/check.ts';
 import type { Judgement } from './verdict/verdict.ts';
 
 /** What one torture came to, in numbers. */
@@ -26,6 +26,9 @@ export interface Report {
     readonly repeatedKeys: number;
     readonly cancellations: Readonly<Record<string, number>>;
   };
+  /** How many of each status. */
+  readonly returns: Readonly<Record<string, number>>;
+  readonly preorders: Readonly<Record<string, number>>;
   readonly events: number;
   readonly mails: { readonly sent: number; readonly facts: number };
   readonly sigterm: readonly { readonly requestsWaiting: number; readonly ms: number }[];
@@ -74,6 +77,8 @@ export function reportOf(options: TortureOptions, evidence: Evidence, judgements
       repeatedKeys: history.placements.filter((placement) => orderIdsOf(placement).length === 1 && placement.answers.length > 1).length,
       cancellations: tally(history.cancellations.flatMap(({ answers }) => answers.map(({ status }) => String(status)))),
     },
+    returns: tally(returnsOf(evidence).map(({ stage }) => stage)),
+    preorders: tally(preordersOf(evidence).map(({ status }) => status)),
     events: SERVICES.reduce((sum, service) => sum + databases.count(service, 'select count(*) from ramet_outbox'), 0),
     mails: {
       sent: databases.count('mail', 'select count(*) from messages'),
@@ -125,6 +130,8 @@ export function linesOfReport(report: Report): string[] {
     ['orders', `${orders.placed} placed, ${orders.confirmed} confirmed, ${orders.cancelled} cancelled`],
     ...Object.entries(orders.byReason).map(([reason, count]): [string, string] => [`  ${reason}`, String(count)]),
     ['  by kind', listed(orders.byKind)],
+    ['returns', listed(report.returns)],
+    ['pre-orders', listed(report.preorders)],
     ['requests', `${requests.total}, of them without an answer ${requests.unanswered}: ${listed(requests.byStatus)}`],
     ['  keys answered more than once', String(requests.repeatedKeys)],
     ['  cancellations', listed(requests.cancellations)],

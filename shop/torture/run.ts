@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newHistory } from './history.ts';
 import { planDeaths } from './kill-plan.ts';
@@ -27,7 +28,8 @@ export async function run(options: TortureOptions, folder: string, tell: (line: 
   const { ports } = await lives.begin(deaths[0]);
   const history = newHistory();
   const { clients, customers } = options;
-  using workload = new Workload({ port: ports.web, clients, customers, random: random.fork('workload'), history });
+  const counter = { port: ports.admin, tokenFile: join(folder, 'data', 'admin.token') };
+  using workload = new Workload({ port: ports.web, clients, customers, random: random.fork('workload'), history, counter });
   workload.start();
   for (const [index, death] of deaths.entries()) {
     if (index > 0) await lives.begin(death);

@@ -35,7 +35,9 @@ export function unfinished(databases: Databases, subscriptions: Subscriptions): 
     effects: everywhere("select count(*) from ramet_fences where state in ('STARTED', 'CANCELLING')"),
     events: unhandled(databases, subscriptions),
     timers: everywhere('select count(*) from ramet_timers'),
-    retries: everywhere('select (select count(*) from ramet_retries) + (select count(*) from ramet_parked)'),
+    retries: everywhere(
+      'select (select count(*) from ramet_retries) + (select count(*) from ramet_parked) + (select count(*) from ramet_halts)',
+    ),
   };
 }
 
@@ -51,9 +53,10 @@ export function isEmpty(databases: Databases): boolean {
 function unhandled(databases: Databases, subscriptions: Subscriptions): number {
   let count = 0;
   for (const [subscriber, topics] of subscriptions) {
+    const home = subscriber.split('.')[0] as string;
     for (const source of new Set([...topics].map((topic) => topic.split('.')[0] as string))) {
       const checkpoint = databases.count(
-        subscriber,
+        home,
         'select coalesce(max(checkpoint), 0) from ramet_claims where subscriber = ? and source = ?',
         subscriber,
         source,
@@ -62,7 +65,7 @@ function unhandled(databases: Databases, subscriptions: Subscriptions): number {
         .rows<{ event_id: string; event: string }>(source, 'select event_id, event from ramet_outbox where pos > ?', checkpoint)
         .filter(({ event }) => topics.has(event));
       const taken = (id: string) =>
-        databases.count(subscriber, 'select count(*) from ramet_inbox where subscriber = ? and event_id = ?', subscriber, id) > 0;
+        databases.count(home, 'select count(*) from ramet_inbox where subscriber = ? and event_id = ?', subscriber, id) > 0;
       count += later.filter(({ event_id }) => !taken(event_id)).length;
     }
   }

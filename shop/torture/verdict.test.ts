@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { preorderOf } from './aftersales.ts';
 import { Databases } from './databases.ts';
-import { type Exchange, type History, newHistory, type OrderKind } from './history.ts';
+import { type Exchange, type History, newHistory, type OrderKind, orderIdsOf, type Placement, type ReturnBody } from './history.ts';
 import { Lives } from './lives.ts';
 import { randomOf } from './random.ts';
 import { settle } from './run.ts';
@@ -27,10 +28,25 @@ beforeAll(async () => {
   await lives.ready();
   const history = newHistory();
   const random = randomOf(1);
-  using workload = new Workload({ port: ports.web, clients: 0, customers: 0, random, history });
+  const counter = { port: ports.admin, tokenFile: join(folder, 'data', 'admin.token') };
+  using workload = new Workload({ port: ports.web, clients: 0, customers: 0, random, history, counter });
   const wire = workload.wire('test', true);
   const customer = await workload.register(wire, 'Ada', 'ada@torture.example');
   for (const kind of KINDS) await workload.order(wire, customer, orderOf(kind, random));
+  await settle(lives, workload);
+  const [whole, , , , , , part] = history.placements as Placement[];
+  const piece = [{ sku: part?.body.lines[0]?.sku ?? '', quantity: 1 }];
+  const returned = async (of: Placement | undefined, body: ReturnBody) =>
+    workload.return(wire, customer, orderIdsOf(of as Placement)[0] as string, body);
+  await returned(whole, { reason: 'Too green.' });
+  await returned(part, { reason: 'They are worn out.', lines: piece });
+  await settle(lives, workload);
+  await returned(part, { reason: 'Too green.', lines: piece });
+  for (const kind of ['pays', 'declined'] as const) await workload.preorder(wire, customer, preorderOf(kind, random, false));
+  const waiting = preorderOf('pays', random, true);
+  for (let i = 0; i < 3; i++) await workload.preorder(wire, customer, waiting);
+  await workload.cancelPreorder(wire, customer, await workload.preorder(wire, customer, waiting));
+  await workload.deliver(waiting.body.sku, 30);
   const settling = await settle(lives, workload);
   await workload.view();
   await lives.terminate();
@@ -202,8 +218,81 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ history, cancelled }) => history.cancellations.push({ orderId: cancelled, answers: [answer(409)] }),
   ],
   [
+    'a return that is gone',
+    'each key is one return or one pre-order, each of them has a key, and each delivery came in',
+    ({ sql }) => sql('returns', "delete from returns where stage = 'refused'"),
+  ],
+  [
+    'a pre-order that nobody was told of',
+    'each key is one return or one pre-order, each of them has a key, and each delivery came in',
+    ({ history }) => history.preorders.pop(),
+  ],
+  [
+    'a delivery that was not answered',
+    'each key is one return or one pre-order, each of them has a key, and each delivery came in',
+    ({ history }) => history.deliveries.push({ sku: 'X', quantity: 1, answers: [] }),
+  ],
+  [
+    'a return that has not ended',
+    'returns end: completed for what was bought and its price, or refused for a true reason',
+    ({ sql }) => sql('returns', "update returns set stage = 'received' where stage = 'completed'"),
+  ],
+  [
+    'a return that was worth more than its goods',
+    'returns end: completed for what was bought and its price, or refused for a true reason',
+    ({ sql }) => sql('returns', "update returns set refund = refund + 1 where stage = 'completed'"),
+  ],
+  [
+    'a return of more than was sold',
+    'returns end: completed for what was bought and its price, or refused for a true reason',
+    ({ sql }) => sql('returns', `update returns set lines = replace(lines, '"quantity":', '"quantity":1') where stage = 'completed'`),
+  ],
+  [
+    'a return that was refused for no reason',
+    'returns end: completed for what was bought and its price, or refused for a true reason',
+    ({ sql }) => sql('returns', "update returns set because = 'Too green.' where stage = 'refused'"),
+  ],
+  [
+    'a refund of a part that nobody was promised',
+    'refunds add up: to the whole of a refunded charge, to what was returned of another one',
+    ({ sql }) =>
+      sql('provider', "update refunds set amount = amount + 1 where charge in (select id from charges where status = 'captured')"),
+  ],
+  [
+    'a part that went back and is not in our books',
+    'our books of payments agree with the provider',
+    ({ sql }) => sql('payments', 'update payments set refunded = 0 where refunded < amount and refunded > 0'),
+  ],
+  [
+    'goods that came back and were not restocked',
+    'stock adds up for every product',
+    ({ history }) => void history.deliveries.push({ sku: only(history.deliveries).sku, quantity: 1, answers: [answer(200)] }),
+  ],
+  [
+    'a pre-order that waits for what is there',
+    'pre-orders end as they must, and who waits does so for want of goods',
+    ({ sql }) => sql('preorders', "update preorders set quantity = 1 where status = 'waiting'"),
+  ],
+  [
+    'a pre-order whose goods are still held',
+    'pre-orders end as they must, and who waits does so for want of goods',
+    ({ sql }) => sql('inventory', "update allocations set status = 'allocated' where status = 'sold'"),
+  ],
+  [
+    'a cancellation of a pre-order that changed nothing',
+    'pre-orders end as they must, and who waits does so for want of goods',
+    ({ history }) => only(history.preorders).cancelled.push(answer(202)),
+  ],
+  [
+    'a pre-order that was cancelled by nobody',
+    'pre-orders end as they must, and who waits does so for want of goods',
+    ({ history }) => {
+      for (const { cancelled } of history.preorders) cancelled.length = 0;
+    },
+  ],
+  [
     'a double charge',
-    'a confirmed order has one captured charge of its total, a cancelled one has none',
+    'a confirmed order has one charge of its total, captured unless all of it came back, and a cancelled one none',
     ({ sql, confirmed }) =>
       sql(
         'provider',
@@ -213,23 +302,23 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   [
     'a charge that a cancelled order keeps',
-    'a confirmed order has one captured charge of its total, a cancelled one has none',
+    'a confirmed order has one charge of its total, captured unless all of it came back, and a cancelled one none',
     ({ sql }) => sql('provider', "update charges set status = 'captured' where status = 'refunded'"),
   ],
   [
     'a refund that was not made',
-    'each refunded charge has one refund, of its whole amount',
+    'refunds add up: to the whole of a refunded charge, to what was returned of another one',
     ({ sql }) => sql('provider', 'delete from refunds'),
   ],
   [
     'a cent too much',
-    'the money at the provider is the total of the confirmed orders',
+    'the money at the provider is the total of what is sold: confirmed orders and pre-orders, less what came back',
     ({ sql, confirmed }) => sql('provider', `update charges set amount = amount + 1 where reference = '${confirmed}'`),
   ],
   [
     'a payment that the provider does not know',
     'our books of payments agree with the provider',
-    ({ sql, confirmed }) => sql('payments', `update payments set status = 'refunded' where order_id = '${confirmed}'`),
+    ({ sql }) => sql('payments', "update payments set status = 'refunded' where status = 'captured' and refunded = 0"),
   ],
   [
     'stock off by one',
@@ -329,12 +418,12 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   [
     'a mail that never came',
-    'each settled order has its mail, and no order a wrong one',
+    'what is settled has its mail, order, return and pre-order, and nothing a wrong one',
     ({ sql }) => sql('mail', `delete from messages where ${first('messages')}`),
   ],
   [
     'a mail of the wrong outcome',
-    'each settled order has its mail, and no order a wrong one',
+    'what is settled has its mail, order, return and pre-order, and nothing a wrong one',
     ({ sql, cancelled }) =>
       sql(
         'mail',

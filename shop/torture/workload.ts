@@ -1,6 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Counter, choosePreorder, chooseReturn, deliver, LARGE, type PlannedPreorder } from './aftersales.ts';
 import { type ExchangeRequest, Wire } from './exchange.ts';
-import type { Answer, Cancellation, Customer, Exchange, History, Placement } from './history.ts';
+import {
+  type Answer,
+  type Cancellation,
+  type Customer,
+  type Delivery,
+  type Exchange,
+  type History,
+  idsOf,
+  type Placement,
+  type PreorderPlacement,
+  type ReturnBody,
+  type ReturnRequest,
+} from './history.ts';
 import type { Random } from './random.ts';
 import { chooseOrder, type PlannedOrder } from './shopping.ts';
 
@@ -10,6 +23,7 @@ export interface WorkloadOptions {
   readonly customers: number;
   readonly random: Random;
   readonly history: History;
+  readonly counter: Counter;
 }
 
 const PASSWORD = 'correct horse battery staple';
@@ -106,6 +120,10 @@ export class Workload implements Disposable {
       const customer = newcomer
         ? await this.register(wire, 'Newcomer', `n${random.below(2 ** 40)}@torture.example`)
         : random.pick(history.customers);
+      if (random.chance(0.15)) {
+        await this.#preorder(wire, random, customer);
+        continue;
+      }
       // An impatient customer clicks twice at once.
       const placement = await this.order(wire, customer, chooseOrder(random, this.slowCards), random.chance(0.05) ? 2 : 1);
       const orderId = (placement.answers.at(-1)?.body as { orderId?: string } | undefined)?.orderId;
@@ -126,19 +144,20 @@ export class Workload implements Disposable {
 
   async #afterwards(wire: Wire, random: Random, customer: Customer, placement: Placement, orderId: string): Promise<void> {
     const { history } = this.#options;
-    const what = random.weighted({ cancel: 34, watch: 14, follow: 5, repeat: 6, misuse: 2, list: 4, nothing: 35 });
+    const what = random.weighted({ cancel: 30, watch: 12, follow: 5, repeat: 6, misuse: 2, list: 4, return: 14, nothing: 27 });
     if (what === 'cancel') {
       // Most orders are settled within a few hundred milliseconds: that is where cancellations are interesting.
       await sleep(random.chance(0.8) ? random.between(0, 150) : random.between(0, 2_000));
       await this.#cancel(wire, random, customer, orderId);
     } else if (what === 'watch') {
-      await this.#untilAnswered(wire, {
-        method: 'GET',
-        path: `/api/orders/${orderId}`,
-        headers: { ...bearer(customer), prefer: 'wait=3' },
-      });
+      await this.#settled(wire, customer, orderId);
     } else if (what === 'follow') {
       await this.#untilAnswered(wire, { method: 'GET', path: `/api/orders/${orderId}/events`, headers: bearer(customer) });
+    } else if (what === 'return') {
+      // Most are confirmed by then; of one that is not, nothing can be returned.
+      if (random.chance(0.8)) await this.#settled(wire, customer, orderId);
+      for (let more = true; more; more = random.chance(0.4))
+        await this.return(wire, customer, orderId, chooseReturn(random, placement.body), random.chance(0.1) ? 2 : 1);
     } else if (what === 'repeat') {
       placement.answers.push(await this.#untilAnswered(wire, placing(customer, placement.key, placement.body)));
     } else if (what === 'misuse') {
@@ -148,6 +167,62 @@ export class Workload implements Disposable {
     } else if (what === 'list') {
       await this.#untilAnswered(wire, { method: 'GET', path: '/api/orders?limit=20', headers: bearer(customer) });
     }
+  }
+
+  #settled(wire: Wire, customer: Customer, orderId: string): Promise<Answer> {
+    return this.#untilAnswered(wire, {
+      method: 'GET',
+      path: `/api/orders/${orderId}`,
+      headers: { ...bearer(customer), prefer: 'wait=3' },
+    });
+  }
+
+  /** Returns something of an order under a new key. @param times how often at once */
+  async return(wire: Wire, customer: Customer, orderId: string, body: ReturnBody, times = 1): Promise<ReturnRequest> {
+    const request: ReturnRequest = { orderId, customer: customer.email, key: `key-${++this.#keys}`, body, answers: [] };
+    this.#options.history.returns.push(request);
+    const asked = keyed(customer, request.key, `/api/orders/${orderId}/returns`, body);
+    await Promise.all(Array.from({ length: times }, async () => void request.answers.push(await this.#untilAnswered(wire, asked))));
+    return request;
+  }
+
+  /** Places a pre-order under a new key. @param times how often at once */
+  async preorder(wire: Wire, customer: Customer, { kind, body }: PlannedPreorder, times = 1): Promise<PreorderPlacement> {
+    const key = `key-${++this.#keys}`;
+    const placement: PreorderPlacement = { customer: customer.email, key, kind, body, answers: [], cancelled: [] };
+    this.#options.history.preorders.push(placement);
+    const asked = keyed(customer, key, '/api/preorders', body);
+    await Promise.all(Array.from({ length: times }, async () => void placement.answers.push(await this.#untilAnswered(wire, asked))));
+    return placement;
+  }
+
+  async cancelPreorder(wire: Wire, customer: Customer, placement: PreorderPlacement): Promise<void> {
+    const [preorderId] = idsOf(placement, 'preorderId');
+    const path = `/api/preorders/${preorderId}/cancel`;
+    placement.cancelled.push(await this.#untilAnswered(wire, { method: 'POST', path, headers: bearer(customer) }));
+  }
+
+  /** Lets goods come in, once. */
+  async deliver(sku: string, quantity: number): Promise<void> {
+    const delivery: Delivery = { sku, quantity, answers: [] };
+    this.#options.history.deliveries.push(delivery);
+    const key = `delivery-${++this.#keys}`;
+    for (;;) {
+      const answer = await deliver(this.#options.counter, key, sku, quantity);
+      if (answer) return void delivery.answers.push(answer);
+      if (performance.now() > this.#giveUpMono) throw new Unanswered(`the delivery of ${sku} was not answered in time`);
+      await sleep(RETRY_MS);
+    }
+  }
+
+  async #preorder(wire: Wire, random: Random, customer: Customer): Promise<void> {
+    const placement = await this.preorder(wire, customer, choosePreorder(random), random.chance(0.05) ? 2 : 1);
+    if (idsOf(placement, 'preorderId').length === 0) return;
+    const cancels = random.chance(0.4);
+    const delivered = placement.body.quantity === LARGE && random.chance(0.6) ? this.deliver(placement.body.sku, LARGE) : undefined;
+    await sleep(random.chance(0.8) ? random.between(0, 120) : random.between(0, 2_000));
+    if (cancels) await this.cancelPreorder(wire, customer, placement);
+    await delivered;
   }
 
   async #cancel(wire: Wire, random: Random, customer: Customer, orderId: string): Promise<void> {
@@ -174,9 +249,11 @@ export class Workload implements Disposable {
 
 const bearer = ({ token }: Customer) => ({ authorization: `Bearer ${token}` });
 
-const placing = (customer: Customer, key: string, body: unknown): ExchangeRequest => ({
+const placing = (customer: Customer, key: string, body: unknown): ExchangeRequest => keyed(customer, key, '/api/orders', body);
+
+const keyed = (customer: Customer, key: string, path: string, body: unknown): ExchangeRequest => ({
   method: 'POST',
-  path: '/api/orders',
+  path,
   headers: { ...bearer(customer), 'idempotency-key': key },
   body,
 });

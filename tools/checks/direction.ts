@@ -62,7 +62,8 @@ function inFramework(from: string, to: string, imported: Import, adapters: reado
   const foreign = adapterAround(to, adapters);
   // The runtime joins everything: within one process there is one transport, and it is the runtime that lays it.
   const laid = headOf(from) === 'runtime' && foreign === `${FRAMEWORK}rpc/local`;
-  if (foreign !== undefined && foreign !== home && !laid) {
+  // The simulator chooses the stores and buses of every process that it makes up: it is a composition root.
+  if (foreign !== undefined && foreign !== home && !laid && headOf(from) !== 'simulation') {
     return {
       message: `only a composition root (a topology, a test) imports an adapter, here ${foreign.slice(FRAMEWORK.length)}`,
       instead: `import the port, ${headOf(to)}/index.ts, and be given the adapter`,

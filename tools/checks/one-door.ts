@@ -59,7 +59,9 @@ function reaches(file: SourceFile, adapters: readonly string[]): Finding[] {
   const rest = file.path.slice(FRAMEWORK.length);
   if (rest.startsWith('platform/')) return [];
   const { code } = layers(file);
-  const mayDoIo = adapterAround(file.path, adapters) !== undefined || /^(gateway\/(fastify|server)|admin\/server)[^/]*\.ts$/.test(rest);
+  const mayDoIo =
+    adapterAround(file.path, adapters) !== undefined ||
+    /^(gateway\/(fastify|server)|admin\/server|simulation\/(command-line|storage))[^/]*\.ts$/.test(rest);
   const found: Finding[] = [];
   for (const { pattern, what, instead } of mayDoIo ? TIME_AND_CHANCE : [...TIME_AND_CHANCE, ...NETWORK]) {
     for (const match of code.matchAll(pattern)) {

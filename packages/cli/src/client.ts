@@ -10,8 +10,21 @@ export interface AdminOptions {
 /** Says what went wrong and what to do about it; printed without a stack. */
 export class CliError extends Error {}
 
+/**
+ * The address of the admin interface as people write it: `http://host:port`, `host:port`, or a port of this machine.
+ * @throws CliError when it is none
+ */
+export function addressOf(admin: string): string {
+  const local = /^:?(\d+)$/.exec(admin);
+  const text = local ? `http://127.0.0.1:${local[1]}` : /^[a-z][a-z0-9+.-]*:\/\//i.test(admin) ? admin : `http://${admin}`;
+  if (!/^https?:\/\/[^/]/i.test(text) || !URL.canParse(text))
+    throw new CliError(`'${admin}' is no address: write --admin http://127.0.0.1:3001, or only host and port`);
+  return text.replace(/\/+$/, '');
+}
+
 /** Asks the admin interface of a running process. @throws CliError */
 export async function ask(options: AdminOptions, path: string, body?: unknown): Promise<any> {
+  const address = addressOf(options.admin);
   let token: string;
   try {
     token = readFileSync(options.tokenFile, 'utf8').trim();
@@ -22,7 +35,7 @@ export async function ask(options: AdminOptions, path: string, body?: unknown): 
   }
   let response: Response;
   try {
-    response = await fetch(options.admin + path, {
+    response = await fetch(address + path, {
       method: body === undefined ? 'GET' : 'POST',
       headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -30,7 +43,7 @@ export async function ask(options: AdminOptions, path: string, body?: unknown): 
   } catch (error) {
     const { cause, message } = error as Error & { cause?: Error };
     throw new CliError(
-      `${options.admin} does not answer (${cause?.message ?? message}): start the process, or name its address with --admin (or its port in ADMIN_PORT)`,
+      `${address} does not answer (${cause?.message ?? message}): start the process, or name its address with --admin (or its port in ADMIN_PORT)`,
     );
   }
   const answer = (await response.json()) as { title?: string; detail?: string; errors?: { path: string; message: string }[] };

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type AdminOptions, ask, CliError } from './client.ts';
-import { deadLetterList, sagaDetail, sagaList } from './render.ts';
+import { addNew } from './new.ts';
+import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList } from './render.ts';
 
 const program = new Command('ramet')
   .description('Watches and operates a running Ramet process over its admin interface')
@@ -66,18 +67,31 @@ saga
   .addOption(reason())
   .action((id: string, given: { reason: string }) => act(id, { kind: 'cancel', ...given }));
 
+program
+  .command('subscriptions')
+  .description('who takes which events, and which subscriptions stand at one')
+  .action(async () => print(await ask(options(), '/subscriptions'), (answer) => subscriptionList(answer.items)));
+program
+  .command('schedules')
+  .description('what is done at certain times: when next, and how the last run went')
+  .action(async () => print(await ask(options(), '/schedules'), (answer) => scheduleList(answer.items)));
+
 const letters = program.command('dead-letters').description('events that a subscriber could not handle');
 letters.command('list').action(async () => print(await ask(options(), '/dead-letters'), (answer) => deadLetterList(answer.items)));
 for (const how of ['replay', 'discard'] as const) {
   letters
     .command(`${how} <letterId>`)
     .description(
-      how === 'replay' ? 'handle it again, then those that wait behind it' : 'leave it out, and go on with those that wait behind it',
+      how === 'replay'
+        ? 'handle it again, then what waits behind it; a subscription that stands at it goes on'
+        : 'leave it out, and go on with what waits behind it',
     )
     .action(async (id: string) =>
       print(await ask(options(), `/dead-letters/${encodeURIComponent(id)}/${how}`, {}), (answer) => `${how}ed for ${answer.subscriber}`),
     );
 }
+
+addNew(program);
 
 try {
   await program.parseAsync();

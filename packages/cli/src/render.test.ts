@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deadLetterList, sagaDetail, sagaList, table } from './render.ts';
+import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList, table } from './render.ts';
 
 const saga = {
   sagaId: 'saga_1',
@@ -52,6 +52,57 @@ test('a detail shows what was done, what undoes it, and how that went', () => {
 
 test('dead letters say how many events wait behind them', () => {
   expect(
-    deadLetterList([{ id: 'dl_1', subscriber: 'audit', event: 'orders.OrderPlaced', key: 'ord_1', attempts: 8, parked: 2, error: 'boom' }]),
-  ).toMatch(/dl_1 +audit +orders\.OrderPlaced +ord_1 +8 +2 +boom/);
+    deadLetterList([
+      { id: 'dl_1', subscriber: 'audit', event: 'orders.OrderPlaced', key: 'ord_1', policy: 'skip', attempts: 8, parked: 2, error: 'boom' },
+    ]),
+  ).toMatch(/dl_1 +audit +orders\.OrderPlaced +ord_1 +skip +8 +2 +boom/);
+});
+
+test('subscriptions say what they stand at, and schedules when they run and what went wrong', () => {
+  const standsAt = [{ source: 'payments', eventId: 'evt_1', error: 'boom' }];
+  const list = subscriptionList([
+    { subscription: 'analytics', poison: 'skip', topics: ['a.B', 'a.C'], standsAt: [] },
+    { subscription: 'analytics.ledger', poison: 'halt', topics: ['a.B'], standsAt },
+  ]);
+  expect(list).toMatch(/analytics +skip +2 +goes on/);
+  expect(list).toMatch(/analytics\.ledger +halt +1 +HALTED at evt_1: boom/);
+  const due = { service: 'analytics', name: 'close days', timing: 'every 1m', dueAt: '2026-11-21T03:00:00.000Z' };
+  expect(scheduleList([{ ...due, attempts: 0 }])).toMatch(/analytics +close days +every 1m +2026-11-21T03:00:00\.000Z +never$/m);
+  expect(scheduleList([{ ...due, attempts: 2, lastError: 'boom' }])).toContain('attempt 2 failed: boom');
+});
+
+const detail = (more: Partial<Parameters<typeof sagaDetail>[0]>) =>
+  sagaDetail({
+    ...saga,
+    initiator: 'usr_1',
+    correlationId: 'cor_1',
+    programVersion: 1,
+    context: { input: {} },
+    steps: [],
+    log: [],
+    ...more,
+  });
+const charge = { name: "charge ann's card", kind: 'step', state: 'OK', call: 'payments.charge', undo: 'payments.refund' };
+
+test('whoever is needed reads which commands there are, ready to be copied', () => {
+  const failed = detail({ steps: [{ ...charge, compensation: { state: 'COMP_FAILED', attempts: 3 } }] });
+  expect(failed).toMatch(/NEEDS YOU .*\n +ramet saga retry saga_1 /);
+  expect(failed).toContain("ramet saga resolve saga_1 --step 'charge ann'\\''s card' --effect absent --reason '…'");
+  expect(failed).toContain("ramet saga skip saga_1 --step 'charge ann'\\''s card' --reason '…'");
+  expect(failed).not.toContain('saga compensate');
+});
+
+test('a diverged saga is offered to be undone only before its pivot', () => {
+  const pivot = { name: 'confirm', kind: 'pivot', call: 'orders.confirm' };
+  expect(detail({ state: 'DIVERGED', steps: [{ ...pivot, state: 'REJECTED' }] })).toContain("ramet saga compensate saga_1 --reason '…'");
+  expect(detail({ state: 'DIVERGED', steps: [{ ...pivot, state: 'OK' }] })).not.toContain('saga compensate');
+});
+
+test('a saga that goes on by itself asks nobody to decide', () => {
+  expect(detail({ state: 'RUNNING', steps: [{ ...charge, state: 'STARTED' }] })).toContain('nothing to decide');
+});
+
+test('a step that waits says until when', () => {
+  const wait = { name: 'goods', kind: 'wait', state: 'WAITING', call: 'shipping.Delivered of ord_1', until: '2026-11-22T00:00:00.000Z' };
+  expect(detail({ steps: [wait] })).toMatch(/goods +WAITING until 2026-11-22T00:00:00\.000Z +shipping\.Delivered of ord_1/);
 });

@@ -36,6 +36,7 @@ export interface SagaDetail extends SagaSummary {
     readonly kind: string;
     readonly state: string;
     readonly call: string;
+    readonly until?: string;
     readonly undo?: string;
     readonly result?: unknown;
     readonly error?: unknown;
@@ -64,6 +65,34 @@ export function sagaList(items: readonly SagaSummary[]): string {
   return table([['SAGA', 'NAME', 'KEY', 'STATE', 'STARTED', 'WHY'], ...rows]);
 }
 
+/** What a person may do, as commands to copy; what each means stands behind it. */
+function whatToDo({ sagaId, state, steps }: SagaDetail): string[] {
+  const command = (action: string, ...more: string[]) => ['ramet saga', action, sagaId, ...more].join(' ');
+  const reason = "--reason '…'";
+  if (state === 'DIVERGED') {
+    const pivoted = steps.some((step) => step.kind === 'pivot' && step.state !== 'REJECTED');
+    return [
+      `${command('retry')}  (run the program again: after a deploy that fits)`,
+      ...(pivoted ? [] : [`${command('compensate', reason)}  (undo what it did)`]),
+    ];
+  }
+  const waiting = steps.filter((step) => step.compensation?.state === 'COMP_FAILED' || step.compensation?.state === 'IN_DOUBT');
+  if (waiting.length === 0) return ['nothing to decide: it goes on by itself as soon as what it calls answers'];
+  return [
+    `${command('retry')}  (try the failed undos again)`,
+    ...waiting.flatMap(({ name }) => {
+      const step = `--step ${quoted(name)}`;
+      return [
+        `${command('resolve', step, '--effect absent', reason)}  (its effect is not there any more)`,
+        `${command('resolve', step, '--effect applied', reason)}  (its effect is there: undo it)`,
+        `${command('skip', step, reason)}  (leave its effect, for good)`,
+      ];
+    }),
+  ];
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 export function sagaDetail(saga: SagaDetail): string {
   const head = table([
     ['saga', `${saga.saga} (version ${saga.programVersion}) of ${saga.service}`],
@@ -75,11 +104,11 @@ export function sagaDetail(saga: SagaDetail): string {
     ['correlation', saga.correlationId],
     ['input', JSON.stringify(saga.context.input)],
     ...(saga.failureReason === undefined ? [] : [['failed because', saga.failureReason]]),
-    ...(saga.attention === undefined ? [] : [['NEEDS YOU', saga.attention]]),
+    ...(saga.attention === undefined ? [] : [['NEEDS YOU', saga.attention], ...whatToDo(saga).map((line) => ['', line])]),
   ]);
   const steps = saga.steps.map((step) => [
     step.name,
-    step.state,
+    step.until === undefined ? step.state : `${step.state} until ${step.until}`,
     step.call,
     step.undo ?? (step.kind === 'pivot' ? '(point of no return)' : ''),
     step.compensation
@@ -105,6 +134,7 @@ export interface DeadLetter {
   readonly subscriber: string;
   readonly event: string;
   readonly key: string;
+  readonly policy: string;
   readonly attempts: number;
   readonly parked: number;
   readonly error: string;
@@ -117,9 +147,51 @@ export function deadLetterList(items: readonly DeadLetter[]): string {
     letter.subscriber,
     letter.event,
     letter.key,
+    letter.policy,
     String(letter.attempts),
     String(letter.parked),
     letter.error,
   ]);
-  return table([['LETTER', 'SUBSCRIBER', 'EVENT', 'KEY', 'ATTEMPTS', 'WAITING', 'ERROR'], ...rows]);
+  return table([['LETTER', 'SUBSCRIBER', 'EVENT', 'KEY', 'POLICY', 'ATTEMPTS', 'WAITING', 'ERROR'], ...rows]);
+}
+
+export interface Subscription {
+  readonly subscription: string;
+  readonly poison: string;
+  readonly topics: readonly string[];
+  readonly standsAt: readonly { readonly source: string; readonly eventId: string; readonly error: string }[];
+}
+
+export function subscriptionList(items: readonly Subscription[]): string {
+  if (items.length === 0) return 'No subscriptions.';
+  const rows = items.map(({ subscription, poison, topics, standsAt }) => [
+    subscription,
+    poison,
+    String(topics.length),
+    standsAt.map(({ eventId, error }) => `HALTED at ${eventId}: ${error}`).join('; ') || 'goes on',
+  ]);
+  return table([['SUBSCRIPTION', 'POISON', 'EVENTS', 'STATE'], ...rows]);
+}
+
+export interface Schedule {
+  readonly service: string;
+  readonly name: string;
+  readonly timing: string;
+  readonly dueAt: string;
+  readonly lastRunAt?: string;
+  readonly attempts: number;
+  readonly lastError?: string;
+}
+
+export function scheduleList(items: readonly Schedule[]): string {
+  if (items.length === 0) return 'No schedules.';
+  const rows = items.map(({ service, name, timing, dueAt, lastRunAt, attempts, lastError }) => [
+    service,
+    name,
+    timing,
+    dueAt,
+    lastRunAt ?? 'never',
+    lastError === undefined ? '' : `attempt ${attempts} failed: ${lastError}`,
+  ]);
+  return table([['SERVICE', 'SCHEDULE', 'WHEN', 'NEXT', 'LAST RUN', 'PROBLEM'], ...rows]);
 }

@@ -14,6 +14,7 @@ import {
   gateway,
   prepared,
   query,
+  SagaNeedsAttention,
   saga,
   service,
   sql,
@@ -89,6 +90,29 @@ const fulfilOrder = saga('fulfil-order', {
   },
 });
 
+saga('patient', {
+  input: z.object({ orderId: z.string() }),
+  key: 'orderId',
+  uses: { inventory: use(Inventory), payments: use(Payments) },
+  waitsFor: [Payments.events.PaymentCaptured, Orders.events.OrderPlaced],
+  async run({ orderId }, saga) {
+    const { inventory, payments } = saga.use;
+    const { payment, reserved } = await saga.parallel({
+      payment: saga.step('charge', payments.charge({ orderId, amount: 1, cardToken: '' }), { undo: 'nothing' }),
+      reserved: saga.step('reserve', inventory.reserve({ orderId, lines: [] }), { undo: 'nothing' }),
+    });
+    payment.paymentId.toUpperCase();
+    reserved satisfies void;
+    await saga.sleep('a day', '1d');
+    const captured = await saga.waitFor('captured', Payments.events.PaymentCaptured, { key: orderId, timeout: '7d' });
+    // @ts-expect-error it may not have come in time
+    captured.paymentId;
+    const placed = await saga.waitFor('placed', Orders.events.OrderPlaced, { key: orderId, timeout: '1h' });
+    placed?.total.toFixed();
+    return captured?.paymentId.toUpperCase();
+  },
+});
+
 interface OrderTables {
   orders: { order_id: string; customer_id: string; status: 'pending' | 'paid' };
 }
@@ -129,11 +153,33 @@ service(Orders, { store: sql<OrderTables>({ migrations: {} }), uses: { catalog: 
     },
   },
   reactions: (on) => [
+    on(SagaNeedsAttention.of('payments'), ({ saga, key, step, reason }, { log }) => {
+      log.warn({ saga, key, step: step?.toUpperCase() }, reason.toUpperCase());
+    }),
     on(Payments.events.PaymentCaptured, async ({ orderId, paymentId }, { db, event }) => {
       paymentId.toUpperCase();
       event.id.toUpperCase();
       await db.updateTable('orders').set({ status: 'paid' }).where('order_id', '=', orderId).execute();
     }),
+    on(Payments.events.PaymentCaptured, ({ paymentId }) => void paymentId.toUpperCase(), {
+      subscription: 'ledger',
+      poison: 'halt',
+      attempts: 3,
+    }),
+    // @ts-expect-error there is no such policy
+    on(Payments.events.PaymentCaptured, () => {}, { poison: 'retry' }),
+  ],
+  schedules: (every, cron) => [
+    every('30s', 'look', async ({ db, emit, schedule }) => {
+      schedule.due.toISOString();
+      await db.deleteFrom('orders').where('status', '=', 'pending').execute();
+      emit.OrderPlaced({ orderId: '', customerId: '', total: 1 });
+    }),
+    cron('0 3 * * *', 'report', ({ log, schedule }) => log.info({}, schedule.name.toUpperCase()), { timezone: 'Europe/Berlin' }),
+    // @ts-expect-error a duration has a unit
+    every('30', 'often', () => {}),
+    // @ts-expect-error a schedule calls nobody inside its transaction
+    cron('0 3 * * *', 'call', ({ use }) => use),
   ],
   sagas: [fulfilOrder],
 });
@@ -182,6 +228,23 @@ service(Payments, {
 });
 
 gateway('web', { routes: [expose(Orders, { operations: { place: { scope: 'orders:write' }, get: { access: 'public' } } })] });
+
+// A fallback's type joins that of the answer, whether it is a value or made of the error.
+const Window = contract('window', { queries: { show: query({ input: z.object({}), output: z.object({}) }) } });
+service(Window, { store: sql<{}>({ migrations: {} }), uses: { catalog: use(Catalog, { breaker: { openFor: '5s' } }) } }).implement({
+  queries: {
+    show: async (_, { use }) => {
+      const quote = await use.catalog.quote({ lines: [] }, { fallback: null });
+      quote?.total.toFixed();
+      // @ts-expect-error it may be the fallback
+      quote.total.toFixed();
+      const told = await use.catalog.quote({ lines: [] }, { fallback: ({ code }) => code });
+      if (typeof told === 'string') told satisfies string;
+      else told.total.toFixed();
+      return {};
+    },
+  },
+});
 
 // ---- What must not compile --------------------------------------------------------------------------------------------
 
@@ -236,15 +299,38 @@ saga('wrong', {
     await saga.step('again', payments.refund({ orderId }), { undo: payments.charge({ orderId, amount: 1, cardToken: '' }) });
     // @ts-expect-error a saga has no database
     saga.db;
+    // @ts-expect-error it waits only for what `waitsFor` names
+    await saga.waitFor('captured', Payments.events.PaymentCaptured, { key: orderId, timeout: '1h' });
+    // @ts-expect-error branches are promises
+    await saga.parallel({ reserve: inventory.reserve({ orderId, lines: [] }) });
+    // @ts-expect-error a duration has a unit
+    await saga.sleep('a while', '30');
+  },
+});
+saga('particular', {
+  input: z.object({ orderId: z.string() }),
+  key: 'orderId',
+  uses: {},
+  waitsFor: [Payments.events.PaymentCaptured],
+  async run({ orderId }, saga) {
+    // @ts-expect-error another event than `waitsFor` names
+    await saga.waitFor('placed', Orders.events.OrderPlaced, { key: orderId, timeout: '1h' });
+    // @ts-expect-error a wait has an end
+    await saga.waitFor('captured', Payments.events.PaymentCaptured, { key: orderId });
   },
 });
 // @ts-expect-error the key is a field of the input
 saga('keyless', { input: z.object({ orderId: z.string() }), key: 'id', uses: {}, run: async () => {} });
 // @ts-expect-error the key of an event is one of its fields
 event(z.object({ orderId: z.string() }), { key: 'id' });
+event(z.object({ orderId: z.string() }), { key: 'orderId', version: 2, upcast: { 1: ({ id }: { id: string }) => ({ orderId: id }) } });
+// @ts-expect-error a step is a function
+event(z.object({ orderId: z.string() }), { key: 'orderId', version: 2, upcast: { 1: { orderId: '' } } });
 // @ts-expect-error an operation that the contract does not have cannot be exposed
 expose(Orders, { operations: { steal: { access: 'public' } } });
 // @ts-expect-error access must be said
 expose(Orders, { operations: { get: {} } });
 // @ts-expect-error a duration has a unit
 use(Catalog, { timeout: '30' });
+// @ts-expect-error a breaker has no other setting
+use(Catalog, { breaker: { failures: 3 } });

@@ -18,10 +18,10 @@ export {
   stream,
 } from './contract/index.ts';
 export { DeclaredError, ERRORS, type ErrorCode, PermanentError, RametError } from './errors/index.ts';
-export { type Access, answer, type ComposeContext, compose, expose, gateway, type Limit } from './gateway/index.ts';
+export { type Access, answer, type ComposeContext, compose, expose, gateway, type Limit, type Site, site } from './gateway/index.ts';
 export type { Duration } from './platform/index.ts';
-export { type CallOptions, external, type Policy, use } from './rpc/index.ts';
-export { type Invocation, type Saga, type SagaContext, saga } from './saga/index.ts';
+export { type BreakerPolicy, type CallOptions, type CallWatcher, external, type Policy, use } from './rpc/index.ts';
+export { type Invocation, type Saga, type SagaContext, SagaNeedsAttention, saga } from './saga/index.ts';
 export type { Caller } from './security/index.ts';
 export {
   type Effect,
@@ -30,6 +30,7 @@ export {
   effect,
   type Prepared,
   prepared,
+  type ReactionOptions,
   type ReadContext,
   type ServiceDefinition,
   service,

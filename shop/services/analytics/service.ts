@@ -2,6 +2,7 @@ import { service, sql, type WriteContext } from 'ramet';
 import { Orders } from '../orders/contract.ts';
 import { Payments } from '../payments/contract.ts';
 import { Analytics } from './contract.ts';
+import { enterPaid, enterRefunded, LEDGER, type LedgerTables } from './ledger.ts';
 
 interface Counts {
   placed: number;
@@ -10,11 +11,15 @@ interface Counts {
   captured: number;
   refunded: number;
 }
-interface Tables {
+interface Tables extends LedgerTables {
   days: Counts & { day: string };
+  reports: { day: string };
   effects: { event_id: string; type: string; times: number };
 }
 type Context = WriteContext<typeof Analytics, Tables> & { readonly event: { id: string; type: string; timestamp: string } };
+
+/** Counts need no order: one event that cannot be counted holds nothing up. */
+const COUNTED = { poison: 'skip' } as const;
 
 export default service(Analytics, { store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }) }).implement({
   queries: {
@@ -40,13 +45,38 @@ export default service(Analytics, { store: sql<Tables>({ migrations: new URL('./
     },
   },
   reactions: (on) => [
-    on(Orders.events.OrderPlaced, (_, ctx) => count(ctx, { placed: 1 })),
-    on(Orders.events.OrderConfirmed, (_, ctx) => count(ctx, { confirmed: 1 })),
-    on(Orders.events.OrderCancelled, (_, ctx) => count(ctx, { cancelled: 1 })),
-    on(Payments.events.PaymentCaptured, ({ amount }, ctx) => count(ctx, { captured: amount })),
-    on(Payments.events.PaymentRefunded, ({ amount }, ctx) => count(ctx, { refunded: amount })),
+    on(Orders.events.OrderPlaced, (_, ctx) => count(ctx, { placed: 1 }), COUNTED),
+    on(Orders.events.OrderConfirmed, (_, ctx) => count(ctx, { confirmed: 1 }), COUNTED),
+    on(Orders.events.OrderCancelled, (_, ctx) => count(ctx, { cancelled: 1 }), COUNTED),
+    on(Payments.events.PaymentCaptured, ({ amount }, ctx) => count(ctx, { captured: amount }), COUNTED),
+    on(Payments.events.PaymentRefunded, ({ amount }, ctx) => count(ctx, { refunded: amount }), COUNTED),
+    on(Payments.events.PartRefunded, ({ amount }, ctx) => count(ctx, { refunded: amount }), COUNTED),
+
+    on(Payments.events.PaymentCaptured, ({ orderId, amount }, ctx) => enterPaid(ctx, orderId, amount), LEDGER),
+    on(Payments.events.PaymentRefunded, ({ orderId, amount }, ctx) => enterRefunded(ctx, orderId, amount), LEDGER),
+    on(Payments.events.PartRefunded, ({ orderId, amount }, ctx) => enterRefunded(ctx, orderId, amount), LEDGER),
   ],
+  schedules: (_, cron) => [cron('0 3 * * *', 'daily report', report, { timezone: 'UTC' })],
 });
+
+/** Tells of every day that is over and was not told of yet, so that no day is left out after a night without a run. */
+async function report({
+  db,
+  emit,
+  schedule,
+}: WriteContext<typeof Analytics, Tables> & { readonly schedule: { due: Date } }): Promise<void> {
+  const days = await db
+    .selectFrom('days')
+    .selectAll()
+    .where('day', '<', schedule.due.toISOString().slice(0, 10))
+    .where('day', 'not in', (eb) => eb.selectFrom('reports').select('day'))
+    .orderBy('day')
+    .execute();
+  for (const { day, placed, confirmed, cancelled, captured, refunded } of days) {
+    await db.insertInto('reports').values({ day }).execute();
+    emit.DayReported({ day, placed, confirmed, cancelled, revenue: captured - refunded });
+  }
+}
 
 /** Counts an event into its day, and counts that it did. */
 async function count({ db, event }: Context, counts: Partial<Counts>): Promise<void> {

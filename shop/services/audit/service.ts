@@ -1,8 +1,11 @@
 import { service, sql } from 'ramet';
+import { Analytics } from '../analytics/contract.ts';
 import { Inventory } from '../inventory/contract.ts';
 import { Notifications } from '../notifications/contract.ts';
 import { Orders } from '../orders/contract.ts';
 import { Payments } from '../payments/contract.ts';
+import { Preorders } from '../preorders/contract.ts';
+import { Returns } from '../returns/contract.ts';
 import { Shipping } from '../shipping/contract.ts';
 import { Users } from '../users/contract.ts';
 import { Audit } from './contract.ts';
@@ -14,12 +17,15 @@ interface Tables {
 /** All events of the shop but StockChanged: it only follows from what is here already. */
 const { StockChanged: _, ...ofInventory } = Inventory.events;
 const kept = [
+  ...Object.values(Analytics.events),
   ...Object.values(Users.events),
   ...Object.values(Orders.events),
   ...Object.values(ofInventory),
   ...Object.values(Payments.events),
   ...Object.values(Shipping.events),
   ...Object.values(Notifications.events),
+  ...Object.values(Returns.events),
+  ...Object.values(Preorders.events),
 ];
 
 export default service(Audit, { store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }) }).implement({

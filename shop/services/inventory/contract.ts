@@ -3,8 +3,10 @@ import { z } from 'zod';
 
 const Line = z.object({ sku: z.string().min(1).max(64), quantity: z.int().min(1).max(1_000_000) });
 const OfOrder = z.object({ orderId: z.string(), lines: z.array(Line) });
+const OfReturn = z.object({ returnId: z.string(), lines: z.array(Line) });
+const Allocation = z.object({ preorderId: z.string(), sku: z.string(), quantity: z.int() });
 
-/** What lies in the warehouse, and for which orders it is held. */
+/** What lies in the warehouse, for which orders and pre-orders it is held, and what comes back. */
 export const Inventory = contract('inventory', {
   commands: {
     receive: command({ input: z.object({ items: z.array(Line).min(1).max(1_000) }) }),
@@ -14,6 +16,8 @@ export const Inventory = contract('inventory', {
     }),
     /** Gives back what is reserved for an order; nothing when nothing is. */
     release: command({ input: z.object({ orderId: z.string() }) }),
+    /** A parcel that is expected has come in: what is in it is looked at. */
+    unpack: command({ input: z.object({ returnId: z.string() }) }),
   },
   queries: {
     /** All zeros for what never came in. */
@@ -27,5 +31,14 @@ export const Inventory = contract('inventory', {
     StockChanged: event(z.object({ sku: z.string(), available: z.int(), revision: z.int() }), { key: 'sku' }),
     StockReserved: event(OfOrder, { key: 'orderId' }),
     StockReleased: event(OfOrder, { key: 'orderId' }),
+    /** Pieces are held for a pre-order. */
+    StockAllocated: event(Allocation, { key: 'preorderId' }),
+    /** They are not any more. */
+    AllocationReleased: event(Allocation, { key: 'preorderId' }),
+    GoodsReceived: event(OfReturn, { key: 'returnId' }),
+    /** They came back as nobody would buy them, and go to the customer again. */
+    GoodsRejected: event(OfReturn.extend({ condition: z.string() }), { key: 'returnId' }),
+    /** They can be bought again. */
+    GoodsRestocked: event(OfReturn, { key: 'returnId' }),
   },
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { merged } from './domain.ts';
+import { faultOf, merged } from './domain.ts';
 
 test('lines of one sku become one demand, in the order of the skus', () => {
   const lines = [
@@ -19,4 +19,8 @@ test('merging merged lines changes nothing', () => {
     { sku: 'B', quantity: 2 },
   ];
   expect(merged(lines)).toEqual(lines);
+});
+
+test('goods come back worn out when the customer says so in these words', () => {
+  expect(['It is Worn out!', 'worn outside only', 'too green'].map(faultOf)).toEqual(['worn out', undefined, undefined]);
 });

@@ -12,3 +12,12 @@ export function merged(lines: readonly Line[]): Line[] {
   for (const { sku, quantity } of lines) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
   return [...quantities].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
+
+/**
+ * How the goods of a return came back. Nobody opens a parcel here: what the warehouse would see is taken from what the
+ * customer wrote.
+ * @returns undefined when they can be sold again
+ */
+export function faultOf(because: string): string | undefined {
+  return /\bworn out\b/i.test(because) ? 'worn out' : undefined;
+}

@@ -1,13 +1,12 @@
-import { service, sql, type WriteContext } from 'ramet';
+import { service, sql } from 'ramet';
 import { Orders } from '../orders/contract.ts';
+import { Payments } from '../payments/contract.ts';
+import { Preorders } from '../preorders/contract.ts';
+import { allocate, callOff, sell, wait } from './allocations.ts';
 import { Inventory } from './contract.ts';
 import { type Line, merged } from './domain.ts';
-
-interface Tables {
-  stock: { sku: string; available: number; reserved: number; sold: number; revision: number };
-  reservations: { order_id: string; sku: string; quantity: number; status: 'reserved' | 'released' | 'sold' };
-}
-type Context = WriteContext<typeof Inventory, Tables>;
+import { expectParcel, restock, sendBack, unpack } from './parcels.ts';
+import { type Context, move, shift, type Tables } from './stock.ts';
 
 export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }) }).implement({
   commands: {
@@ -25,6 +24,7 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
           .returning(['sku', 'available', 'revision'])
           .executeTakeFirstOrThrow();
         ctx.emit.StockChanged(stock);
+        await allocate(ctx, sku);
       }
     },
 
@@ -41,9 +41,12 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
     async release({ orderId }, ctx) {
       const lines = await settle(ctx, orderId, 'released');
       if (lines.length === 0) return;
-      for (const line of lines) await move(ctx, line, 'reserved', 'available');
+      for (const line of lines) await shift(ctx, line, 'reserved', 'available');
       ctx.emit.StockReleased({ orderId, lines });
+      for (const { sku } of lines) await allocate(ctx, sku);
     },
+
+    unpack: ({ returnId }, ctx) => unpack(ctx, returnId),
   },
 
   queries: {
@@ -56,29 +59,18 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
 
   reactions: (on) => [
     on(Orders.events.OrderConfirmed, async ({ orderId }, ctx) => {
-      for (const { sku, quantity } of await settle(ctx, orderId, 'sold')) {
-        await ctx.db
-          .updateTable('stock')
-          .set((eb) => ({ reserved: eb('reserved', '-', quantity), sold: eb('sold', '+', quantity) }))
-          .where('sku', '=', sku)
-          .execute();
-      }
+      for (const line of await settle(ctx, orderId, 'sold')) await shift(ctx, line, 'reserved', 'sold');
     }),
+    // Pre-orders
+    on(Preorders.events.PreorderPlaced, (preorder, ctx) => wait(ctx, preorder)),
+    on(Preorders.events.PreorderCancelled, (preorder, ctx) => callOff(ctx, preorder)),
+    on(Preorders.events.PreorderConfirmed, ({ preorderId }, ctx) => sell(ctx, preorderId)),
+    // Returns: what comes back was sold before, for an order tells of both under one key.
+    on(Orders.events.ReturnApproved, ({ returnId, lines, because }, ctx) => expectParcel(ctx, returnId, lines, because)),
+    on(Payments.events.PartRefunded, ({ returnId }, ctx) => restock(ctx, returnId)),
+    on(Payments.events.RefundRefused, ({ returnId }, ctx) => sendBack(ctx, returnId)),
   ],
 });
-
-/** Moves pieces between what is available and what is reserved, and tells. @returns false when there are not enough */
-async function move(ctx: Context, { sku, quantity }: Line, from: 'available' | 'reserved', to: 'available' | 'reserved'): Promise<boolean> {
-  const stock = await ctx.db
-    .updateTable('stock')
-    .set((eb) => ({ [from]: eb(from, '-', quantity), [to]: eb(to, '+', quantity), revision: eb('revision', '+', 1) }))
-    .where('sku', '=', sku)
-    .where(from, '>=', quantity)
-    .returning(['sku', 'available', 'revision'])
-    .executeTakeFirst();
-  if (stock) ctx.emit.StockChanged(stock);
-  return stock !== undefined;
-}
 
 /** Ends what is still reserved for an order. @returns what that was */
 async function settle(ctx: Context, orderId: string, status: 'released' | 'sold'): Promise<Line[]> {

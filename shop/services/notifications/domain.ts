@@ -11,6 +11,20 @@ export interface Order {
   readonly total: number;
 }
 
+export interface Return {
+  readonly returnId: string;
+  readonly orderId: string;
+  readonly customerId: string;
+}
+
+export interface Preorder {
+  readonly preorderId: string;
+  readonly customerId: string;
+  readonly name: string;
+  readonly quantity: number;
+  readonly total: number;
+}
+
 /** What a mail says, and the fact that it tells of. */
 export interface Draft {
   readonly fact: string;
@@ -39,6 +53,38 @@ export function cancellation(customer: Customer, order: Order & { reason: string
       customer,
       `your order ${order.orderId} over ${money(order.total)} is cancelled (${order.reason}). Whatever was charged has been refunded.`,
     ),
+  };
+}
+
+export function refund(customer: Customer, { returnId, orderId, refund: cents }: Return & { refund: number }): Draft {
+  return {
+    fact: `return-completed:${returnId}`,
+    subject: `Your return ${returnId} is completed`,
+    text: letter(customer, `what you returned of your order ${orderId} has arrived, and ${money(cents)} went back to your card.`),
+  };
+}
+
+export function returnRefusal(customer: Customer, { returnId, orderId, reason }: Return & { reason: string }): Draft {
+  return {
+    fact: `return-refused:${returnId}`,
+    subject: `Your return ${returnId} is refused`,
+    text: letter(customer, `we cannot take back what you wanted to return of the order ${orderId} (${reason}).`),
+  };
+}
+
+export function preorderConfirmation(customer: Customer, { preorderId, name, quantity, total }: Preorder): Draft {
+  return {
+    fact: `preorder-confirmed:${preorderId}`,
+    subject: `Your pre-order ${preorderId} is confirmed`,
+    text: letter(customer, `it is here: ${quantity} × ${name} over ${money(total)}, paid and waiting for you at our counter.`),
+  };
+}
+
+export function preorderCancellation(customer: Customer, { preorderId, name, quantity, reason }: Preorder & { reason: string }): Draft {
+  return {
+    fact: `preorder-cancelled:${preorderId}`,
+    subject: `Your pre-order ${preorderId} is cancelled`,
+    text: letter(customer, `your pre-order of ${quantity} × ${name} is cancelled (${reason}). Whatever was charged is refunded.`),
   };
 }
 

@@ -1,9 +1,21 @@
-import { effect, RametError, service, sql, type WriteContext } from 'ramet';
+import { effect, external, RametError, service, sql, type WriteContext } from 'ramet';
 import { z } from 'zod';
 import { Orders } from '../orders/contract.ts';
+import { Preorders } from '../preorders/contract.ts';
+import { Returns } from '../returns/contract.ts';
 import { Users } from '../users/contract.ts';
 import { Notifications } from './contract.ts';
-import { type Customer, cancellation, confirmation, type Draft, messageIdOf, type Order } from './domain.ts';
+import {
+  type Customer,
+  cancellation,
+  confirmation,
+  type Draft,
+  messageIdOf,
+  preorderCancellation,
+  preorderConfirmation,
+  refund,
+  returnRefusal,
+} from './domain.ts';
 import { Refused, sendMail } from './smtp.ts';
 
 interface Tables {
@@ -11,7 +23,7 @@ interface Tables {
   mails: { fact: string; recipient: string; subject: string; status: 'requested' | 'sent' | 'refused'; requested_at: string };
 }
 type Context = WriteContext<typeof Notifications, Tables, typeof Notifications.commands.orderConfirmed>;
-type Outside = Pick<Context, 'fail' | 'now' | 'signal'>;
+type Outside = Pick<Context, 'fail' | 'now' | 'signal'> & { use: { mail: { send: typeof sendMail } } };
 
 const Mail = z.object({ fact: z.string(), to: z.string(), subject: z.string(), text: z.string() });
 type Mail = z.infer<typeof Mail>;
@@ -20,7 +32,7 @@ type Mail = z.infer<typeof Mail>;
  * A mail to a customer, as `compose` words it. SMTP knows neither keys nor look-ups: what was sent and not recorded is sent
  * again, under the same Message-ID.
  */
-const mailing = <I extends Order>(compose: (customer: Customer, input: I) => Draft) =>
+const mailing = <I extends { readonly customerId: string }>(compose: (customer: Customer, input: I) => Draft) =>
   effect({
     request: Mail,
     outcome: z.object({}),
@@ -41,10 +53,9 @@ const mailing = <I extends Order>(compose: (customer: Customer, input: I) => Dra
         .execute();
       return { fact, to: customer.email, subject, text };
     },
-    async perform({ fact, to, subject, text }: Mail, { fail, now, signal }: Outside) {
-      const port = Number(process.env.SMTP_PORT || 3902);
+    async perform({ fact, to, subject, text }: Mail, { fail, now, signal, use }: Outside) {
       try {
-        await sendMail({ messageId: messageIdOf(fact), to, subject, text, date: now() }, { port, signal });
+        await use.mail.send({ messageId: messageIdOf(fact), to, subject, text, date: now() }, signal);
         return {};
       } catch (error) {
         throw error instanceof Refused ? fail.MailRefused({ reason: error.message }) : error;
@@ -59,8 +70,18 @@ const mailing = <I extends Order>(compose: (customer: Customer, input: I) => Dra
     },
   });
 
-export default service(Notifications, { store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }) }).implement({
-  commands: { orderConfirmed: mailing(confirmation), orderCancelled: mailing(cancellation) },
+export default service(Notifications, {
+  store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }),
+  uses: { mail: external('mail', { connect: () => ({ send: sendMail }) }) },
+}).implement({
+  commands: {
+    orderConfirmed: mailing(confirmation),
+    orderCancelled: mailing(cancellation),
+    returnCompleted: mailing(refund),
+    returnRefused: mailing(returnRefusal),
+    preorderConfirmed: mailing(preorderConfirmation),
+    preorderCancelled: mailing(preorderCancellation),
+  },
   reactions: (on) => [
     on(Users.events.CustomerRegistered, async ({ customerId, email, name }, { db }) => {
       await db
@@ -70,5 +91,9 @@ export default service(Notifications, { store: sql<Tables>({ migrations: new URL
         .execute();
     }),
     on(Orders.events.OrderCancelled, (order, ctx) => ctx.send(Notifications.commands.orderCancelled, order)),
+    on(Returns.events.ReturnCompleted, (completed, ctx) => ctx.send(Notifications.commands.returnCompleted, completed)),
+    on(Returns.events.ReturnRefused, (refused, ctx) => ctx.send(Notifications.commands.returnRefused, refused)),
+    on(Preorders.events.PreorderConfirmed, (preorder, ctx) => ctx.send(Notifications.commands.preorderConfirmed, preorder)),
+    on(Preorders.events.PreorderCancelled, (preorder, ctx) => ctx.send(Notifications.commands.preorderCancelled, preorder)),
   ],
 });

@@ -37,7 +37,7 @@ test('a mail arrives with the Message-ID and the date that it was given', async 
       stream.on('end', () => done());
     },
   });
-  await sendMail(mail, { port, signal: new AbortController().signal });
+  await sendMail(mail, new AbortController().signal, port);
   expect(received).toContain('Message-ID: <1@ramet.shop>');
   expect(received).toContain('Date: Sun, 01 Mar 2026 12:00:00 +0000');
   expect(received).toContain('To: ada@example.org');
@@ -49,15 +49,15 @@ test('a mail that the server refuses for good is told from one that it could not
       done(Object.assign(new Error('no'), { responseCode })),
   });
   const port = await serve(refusing(550));
-  await expect(sendMail(mail, { port, signal: new AbortController().signal })).rejects.toBeInstanceOf(Refused);
+  await expect(sendMail(mail, new AbortController().signal, port)).rejects.toBeInstanceOf(Refused);
   await new Promise<void>((resolve) => server?.close(resolve));
   const busy = await serve(refusing(451));
-  await expect(sendMail(mail, { port: busy, signal: new AbortController().signal })).rejects.not.toBeInstanceOf(Refused);
+  await expect(sendMail(mail, new AbortController().signal, busy)).rejects.not.toBeInstanceOf(Refused);
 });
 
 test('a server that is not there is no refusal', async () => {
   const port = await serve({});
   await new Promise<void>((resolve) => server?.close(resolve));
   server = undefined;
-  await expect(sendMail(mail, { port, signal: new AbortController().signal })).rejects.not.toBeInstanceOf(Refused);
+  await expect(sendMail(mail, new AbortController().signal, port)).rejects.not.toBeInstanceOf(Refused);
 });

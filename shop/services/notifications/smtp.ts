@@ -8,11 +8,6 @@ export interface Mail {
   readonly date: Date;
 }
 
-export interface SmtpOptions {
-  readonly port: number;
-  readonly signal: AbortSignal;
-}
-
 /** For a server that accepts the connection and then says nothing. */
 const TIMEOUT_MS = 5_000;
 
@@ -23,7 +18,7 @@ export class Refused extends Error {}
  * Sends one mail over a connection of its own.
  * @throws Refused when it never will be taken; any other error leaves open whether it was
  */
-export async function sendMail(mail: Mail, { port, signal }: SmtpOptions): Promise<void> {
+export async function sendMail(mail: Mail, signal: AbortSignal, port = Number(process.env.SMTP_PORT || 3902)): Promise<void> {
   const transport = createTransport({
     host: '127.0.0.1',
     port,

@@ -95,5 +95,18 @@ export const Orders = contract('orders', {
     OrderCancelled: event(z.object({ orderId: z.string(), customerId: z.string(), reason: z.string(), total: z.int() }), {
       key: 'orderId',
     }),
+    /** What of an order may come back, and what it is worth. By the order: whoever takes it back has heard of the sale before. */
+    ReturnApproved: event(
+      z.object({
+        orderId: z.string(),
+        returnId: z.string(),
+        lines: z.array(z.object({ sku: z.string(), quantity: z.int() })),
+        amount: z.int(),
+        /** What the customer gave as the reason of the return. */
+        because: z.string(),
+      }),
+      { key: 'orderId' },
+    ),
+    ReturnDenied: event(z.object({ orderId: z.string(), returnId: z.string(), reason: z.string() }), { key: 'orderId' }),
   },
 });

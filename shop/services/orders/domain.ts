@@ -43,6 +43,7 @@ export const HISTORY = {
   accepted: 'accepted',
   stockReserved: 'stock reserved',
   stockReleased: 'stock released',
+  paymentQueued: 'payment queued for retry',
   paymentCaptured: 'payment captured',
   paymentDeclined: 'payment declined',
   paymentRefunded: 'payment refunded',

@@ -17,6 +17,7 @@ export interface Tables {
     entries: number;
   };
   order_history: { order_id: string; seq: number; at: string; status: Status; what: string };
+  order_returns: { return_id: string; order_id: string; lines: string; status: 'approved' | 'withdrawn' };
 }
 type Context = WriteContext<typeof Orders, Tables>;
 

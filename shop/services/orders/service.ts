@@ -2,12 +2,14 @@ import { type Caller, prepared, RametError, type ReadContext, service, sql, use 
 import { Catalog } from '../catalog/contract.ts';
 import { Inventory } from '../inventory/contract.ts';
 import { Payments } from '../payments/contract.ts';
+import { Returns } from '../returns/contract.ts';
 import { Shipping } from '../shipping/contract.ts';
 import { Users } from '../users/contract.ts';
 import { Orders } from './contract.ts';
 import { CANCELLED_BY_CUSTOMER, HISTORY, merged, reasonShown } from './domain.ts';
 import { fulfilOrder } from './fulfil-order.ts';
 import { cancel, confirm, progress, type Tables } from './journey.ts';
+import { judge, withdraw } from './returning.ts';
 
 export default service(Orders, {
   store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }),
@@ -140,11 +142,14 @@ export default service(Orders, {
   reactions: (on) => [
     on(Inventory.events.StockReserved, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.stockReserved)),
     on(Inventory.events.StockReleased, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.stockReleased)),
+    on(Payments.events.PaymentQueued, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.paymentQueued)),
     on(Payments.events.PaymentCaptured, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.paymentCaptured)),
     on(Payments.events.PaymentDeclined, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.paymentDeclined)),
     on(Payments.events.PaymentRefunded, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.paymentRefunded)),
     on(Shipping.events.ShipmentBooked, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.shipmentBooked)),
     on(Shipping.events.ShipmentCancelled, ({ orderId }, ctx) => progress(ctx, orderId, HISTORY.shipmentCancelled)),
+    on(Returns.events.ReturnRequested, (asked, ctx) => judge(ctx, asked)),
+    on(Returns.events.ReturnRefused, ({ returnId }, ctx) => withdraw(ctx, returnId)),
   ],
 
   sagas: [fulfilOrder],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chargeFound, chargeVerdict, refundFound, refundVerdict } from './domain.ts';
+import { chargeFound, chargeVerdict, isChargeable, partRefundVerdict, refundFound, refundVerdict } from './domain.ts';
 
 test('a charge that was made is done', () => {
   expect(chargeVerdict(201, { chargeId: 'ch_1', reference: 'ord_1', amount: 5, status: 'captured' })).toEqual({
@@ -53,4 +53,23 @@ test('a refund is done also when another request made it', () => {
 test('a refund that is turned away is not taken for done', () => {
   expect(refundVerdict(409, { error: 'not_captured' }).kind).toBe('unknown');
   expect(refundVerdict(404, { error: 'not_found' }).kind).toBe('unknown');
+});
+
+test.each([
+  [422, { error: 'no_partial_refunds' }, 'refused'],
+  [409, { error: 'already_refunded', refundId: 're_1' }, 'refused'],
+  [201, { refundId: 're_1' }, 'done'],
+  [503, { error: 'unavailable' }, 'unknown'],
+  [422, { error: 'idempotency_mismatch' }, 'unknown'],
+  [404, { error: 'not_found' }, 'unknown'],
+  [200, undefined, 'unknown'],
+] as const)('a refund of a part that is answered %i %j is %s', (status, body, kind) => {
+  expect(partRefundVerdict(status, body).kind).toBe(kind);
+});
+
+test('a mandate is charged when it is allowed, the goods are there, and it was neither used nor revoked', () => {
+  const mandate = { amount: 1, card_token: 'tok_1', due: 1, status: 'open' } as const;
+  expect(isChargeable(mandate)).toBe(true);
+  const others = [{ amount: null }, { card_token: null }, { due: 0 }, { status: 'used' }, { status: 'revoked' }] as const;
+  for (const other of others) expect(isChargeable({ ...mandate, ...other })).toBe(false);
 });

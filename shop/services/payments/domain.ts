@@ -15,6 +15,9 @@ const Refunded = z.object({ refundId: z.string() });
 /** Statuses of the 4xx that speak of the moment or of the key, not of the charge. */
 const PASSING = new Set([408, 409, 425, 429]);
 
+/** Errors with which the provider says that a refund is not to be had, now or later. */
+const FINAL = new Set(['no_partial_refunds', 'already_refunded', 'not_captured', 'invalid_amount']);
+
 /** Reads the answer to `POST /charges`. */
 export function chargeVerdict(status: number, body: unknown): Verdict<{ chargeId: string }> {
   const charged = Charged.safeParse(body);
@@ -44,6 +47,14 @@ export function refundVerdict(status: number, body: unknown): Verdict<{ refundId
   return unknown(status, body);
 }
 
+/** Reads the answer to a refund of a part, which the provider may refuse. */
+export function partRefundVerdict(status: number, body: unknown): Verdict<{ refundId: string }> {
+  const refunded = Refunded.safeParse(body);
+  if (status === 201 && refunded.success) return { kind: 'done', refundId: refunded.data.refundId };
+  const { error } = Problem.safeParse(body).data ?? {};
+  return error !== undefined && FINAL.has(error) ? { kind: 'refused', reason: error } : unknown(status, body);
+}
+
 /** Reads the answer to `GET /refunds/by-key/{key}`. */
 export function refundFound(status: number, body: unknown): Verdict<{ refundId: string }> {
   if (isAbsent(status, body)) return { kind: 'absent' };
@@ -56,3 +67,15 @@ const isAbsent = (status: number, body: unknown): boolean => status === 404 && P
 
 const unknown = (status: number, body: unknown) =>
   ({ kind: 'unknown', detail: `${status} ${JSON.stringify(body)?.slice(0, 200) ?? ''}` }) as const;
+
+/** What is known of a charge that waits for its goods: what the customer allows, whether the goods are there, whether it is off. */
+export interface Mandate {
+  readonly amount: number | null;
+  readonly card_token: string | null;
+  readonly due: 0 | 1;
+  readonly status: 'open' | 'used' | 'revoked';
+}
+
+/** Whether a charge is to be made now; the three things that decide it become known in any order. */
+export const isChargeable = (mandate: Mandate): mandate is Mandate & { amount: number; card_token: string } =>
+  mandate.status === 'open' && mandate.due === 1 && mandate.amount !== null && mandate.card_token !== null;

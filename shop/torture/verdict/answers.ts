@@ -11,6 +11,9 @@ const EXPECTED: readonly (readonly [pattern: RegExp, statuses: readonly number[]
   [/^POST \/api\/sessions$/, [201]],
   [/^POST \/api\/orders$/, [202, 422]],
   [/^POST \/api\/orders\/[^/]+\/cancel$/, [202, 409]],
+  [/^POST \/api\/orders\/[^/]+\/returns$/, [202]],
+  [/^POST \/api\/preorders$/, [202]],
+  [/^POST \/api\/preorders\/[^/]+\/cancel$/, [202, 409]],
   [/^GET /, [200]],
 ];
 

@@ -54,6 +54,27 @@ export interface OrderRow {
   readonly entries: number;
 }
 
+export interface ReturnRow {
+  readonly return_id: string;
+  readonly order_id: string;
+  readonly customer_id: string;
+  readonly because: string;
+  readonly stage: 'requested' | 'approved' | 'received' | 'refunded' | 'completed' | 'refused';
+  readonly reason: string | null;
+  readonly refund: number | null;
+  readonly lines: string;
+}
+
+export interface PreorderRow {
+  readonly preorder_id: string;
+  readonly customer_id: string;
+  readonly status: 'waiting' | 'allocated' | 'confirmed' | 'cancelled';
+  readonly reason: string | null;
+  readonly sku: string;
+  readonly price: number;
+  readonly quantity: number;
+}
+
 export interface SoldLine {
   readonly sku: string;
   readonly price: number;
@@ -62,6 +83,27 @@ export interface SoldLine {
 
 export const ordersOf = ({ databases }: Evidence): OrderRow[] =>
   databases.rows<OrderRow>('orders', 'select * from orders order by order_id');
+
+export const returnsOf = ({ databases }: Evidence): ReturnRow[] =>
+  databases.rows<ReturnRow>('returns', 'select * from returns order by return_id');
+
+export const preordersOf = ({ databases }: Evidence): PreorderRow[] =>
+  databases.rows<PreorderRow>('preorders', 'select * from preorders order by preorder_id');
+
+/** What came back of each order, in cents, for the returns that ended well. */
+export function refundedOf(evidence: Evidence): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { order_id, stage, refund } of returnsOf(evidence))
+    if (stage === 'completed') sums.set(order_id, (sums.get(order_id) ?? 0) + (refund ?? 0));
+  return sums;
+}
+
+/** What the shop has earned: confirmed orders less what came back of them, and confirmed pre-orders. */
+export function earnedOf(evidence: Evidence): number {
+  const orders = ordersOf(evidence).reduce((sum, { status, total }) => sum + (status === 'confirmed' ? total : 0), 0);
+  const back = [...refundedOf(evidence).values()].reduce((sum, refund) => sum + refund, 0);
+  return preordersOf(evidence).reduce((sum, one) => sum + (one.status === 'confirmed' ? one.price * one.quantity : 0), orders - back);
+}
 
 export const linesOf = (order: OrderRow): SoldLine[] => JSON.parse(order.lines) as SoldLine[];
 

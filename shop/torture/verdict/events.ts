@@ -1,5 +1,5 @@
 import { SERVICES } from '../subscriptions.ts';
-import { type Check, differences, type Evidence, groupBy, linesOf, ordersOf } from './check.ts';
+import { type Check, differences, type Evidence, earnedOf, groupBy, linesOf, ordersOf } from './check.ts';
 
 interface OutboxRow {
   readonly p: number;
@@ -49,7 +49,7 @@ export const delivered: Check = {
           .map(({ event_id }) => event_id),
       );
       const taken = evidence.databases.rows<{ event_id: string }>(
-        subscriber,
+        subscriber.split('.')[0] as string,
         'select event_id from ramet_inbox where subscriber = ?',
         subscriber,
       );
@@ -136,12 +136,15 @@ export const kept: Check = {
       placed: orders.length,
       confirmed: orders.filter(({ status }) => status === 'confirmed').length,
       cancelled: orders.filter(({ status }) => status === 'cancelled').length,
-      revenue: orders.reduce((sum, { status, total }) => sum + (status === 'confirmed' ? total : 0), 0),
+      revenue: earnedOf(evidence),
     };
     for (const [what, count] of Object.entries(real))
       if ((counted?.[what] ?? 0) !== count) yield `analytics counts ${what} ${counted?.[what]}, the orders say ${count}`;
   },
 };
+
+/** What an event is about: of a return, which bears the key of its order, the return. */
+const subjectOf = ({ key, envelope }: OutboxRow): string => (JSON.parse(envelope) as { data: { returnId?: string } }).data.returnId ?? key;
 
 export const facts: Check = {
   name: 'each fact is told in one event, and each event tells a fact',
@@ -159,15 +162,37 @@ export const facts: Check = {
       'orders.OrderCancelled': orders.filter(({ status }) => status === 'cancelled').map(({ order_id }) => order_id),
       'inventory.StockReserved': held,
       'inventory.StockReleased': [...released],
+      'payments.PaymentQueued': ids('payments', 'select order_id as id from payments where queued = 1'),
       'payments.PaymentCaptured': ids('payments', "select order_id as id from payments where status in ('captured', 'refunded')"),
       'payments.PaymentRefunded': ids('payments', "select order_id as id from payments where status = 'refunded'"),
       'payments.PaymentDeclined': ids('payments', "select order_id as id from payments where status = 'declined'"),
       'shipping.ShipmentBooked': ids('shipping', 'select order_id as id from shipments'),
       'shipping.ShipmentCancelled': ids('shipping', "select order_id as id from shipments where status = 'cancelled'"),
+      'orders.ReturnApproved': ids('orders', 'select return_id as id from order_returns'),
+      'inventory.StockAllocated': ids(
+        'inventory',
+        "select preorder_id as id from allocations where status in ('allocated', 'sold', 'released')",
+      ),
+      'inventory.AllocationReleased': ids('inventory', "select preorder_id as id from allocations where status = 'released'"),
+      'inventory.GoodsReceived': ids(
+        'inventory',
+        "select return_id as id from parcels where status in ('received', 'restocked', 'sent back')",
+      ),
+      'inventory.GoodsRejected': ids('inventory', "select return_id as id from parcels where status = 'rejected'"),
+      'inventory.GoodsRestocked': ids('inventory', "select return_id as id from parcels where status = 'restocked'"),
+      'payments.PartRefunded': ids('payments', "select return_id as id from part_refunds where status = 'refunded'"),
+      'payments.RefundRefused': ids('payments', "select return_id as id from part_refunds where status = 'refused'"),
+      'returns.ReturnReceived': ids('payments', 'select return_id as id from part_refunds'),
+      'returns.ReturnRequested': ids('returns', 'select return_id as id from returns'),
+      'returns.ReturnRefused': ids('returns', "select return_id as id from returns where stage = 'refused'"),
+      'returns.ReturnCompleted': ids('returns', "select return_id as id from returns where stage = 'completed'"),
+      'preorders.PreorderPlaced': ids('preorders', 'select preorder_id as id from preorders'),
+      'preorders.PreorderConfirmed': ids('preorders', "select preorder_id as id from preorders where status = 'confirmed'"),
+      'preorders.PreorderCancelled': ids('preorders', "select preorder_id as id from preorders where status = 'cancelled'"),
       'notifications.MailSent': ids('notifications', "select fact as id from mails where status = 'sent'"),
     };
     for (const [type, keys] of Object.entries(expected)) {
-      const told = events.filter(({ event }) => event === type).map(({ key }) => key);
+      const told = events.filter(({ event }) => event === type).map(subjectOf);
       if (new Set(told).size !== told.length)
         yield `${type} is told twice: ${told.filter((key, index) => told.indexOf(key) !== index).join(', ')}`;
       yield* differences(new Set(keys), new Set(told), `${type} was never told`, `${type} is told of what is not so`);
@@ -194,6 +219,7 @@ export const nothingLeft: Check = {
       ramet_dead_letters: "event || ' ' || event_id || ': ' || error",
       ramet_retries: "state || ' ' || key || ' ' || event_id || ': ' || coalesce(error, '')",
       ramet_parked: "key || ' ' || event_id",
+      ramet_halts: "state || ' ' || event_id || ': ' || coalesce(error, '')",
       ramet_timers: "kind || ' ' || id || ': ' || coalesce(last_error, '')",
     };
     for (const service of SERVICES)

@@ -1,4 +1,4 @@
-import { type Check, differences, type Evidence, groupBy, ordersOf } from './check.ts';
+import { type Check, differences, type Evidence, groupBy, ordersOf, preordersOf, returnsOf } from './check.ts';
 
 interface Message {
   readonly id: number;
@@ -7,22 +7,31 @@ interface Message {
   readonly subject: string;
 }
 
-const SUBJECT = /^Your order (ord_\S+) is (confirmed|cancelled)$/;
+const SUBJECT = /^Your (order|return|pre-order) ((?:ord|ret|pre)_\S+) is (confirmed|cancelled|completed|refused)$/;
 
 const messagesOf = ({ databases }: Evidence): Message[] =>
   databases.rows<Message>('mail', 'select id, message_id, recipients, subject from messages order by id');
 
 /** What a mail tells of; its whole subject when it is none that we know. */
 function factOf({ subject }: Message): string {
-  const [, orderId, outcome] = SUBJECT.exec(subject) ?? [];
-  return orderId === undefined ? subject : `order-${outcome}:${orderId}`;
+  const [, what, id, outcome] = SUBJECT.exec(subject) ?? [];
+  return what === undefined ? subject : `${what.replace('-', '')}-${outcome}:${id}`;
 }
 
+/** Everything that a customer is told by mail, with whose it is. Who waits is told nothing. */
+const toldOf = (evidence: Evidence) => [
+  ...ordersOf(evidence).map((one) => ({ id: one.order_id, customer: one.customer_id, fact: `order-${one.status}:${one.order_id}` })),
+  ...returnsOf(evidence).map((one) => ({ id: one.return_id, customer: one.customer_id, fact: `return-${one.stage}:${one.return_id}` })),
+  ...preordersOf(evidence)
+    .filter(({ status }) => status !== 'waiting')
+    .map((one) => ({ id: one.preorder_id, customer: one.customer_id, fact: `preorder-${one.status}:${one.preorder_id}` })),
+];
+
 export const mails: Check = {
-  name: 'each settled order has its mail, and no order a wrong one',
+  name: 'what is settled has its mail, order, return and pre-order, and nothing a wrong one',
   *violations(evidence) {
     const { databases } = evidence;
-    const expected = new Set(ordersOf(evidence).map(({ order_id, status }) => `order-${status}:${order_id}`));
+    const expected = new Set(toldOf(evidence).map(({ fact }) => fact));
     yield* differences(expected, new Set(messagesOf(evidence).map(factOf)), 'there is no mail', 'there is a mail of what is not so');
     const recorded = databases.rows<{ fact: string }>('notifications', "select fact from mails where status = 'sent'");
     yield* differences(
@@ -36,11 +45,11 @@ export const mails: Check = {
         .rows<{ customer_id: string; email: string }>('users', 'select customer_id, email from customers')
         .map((row) => [row.customer_id, row.email]),
     );
-    const owners = new Map(ordersOf(evidence).map(({ order_id, customer_id }) => [order_id, emails.get(customer_id)]));
+    const owners = new Map(toldOf(evidence).map(({ id, customer }) => [id, emails.get(customer)]));
     for (const message of messagesOf(evidence)) {
       const owner = owners.get(factOf(message).split(':')[1] ?? '');
       const recipients = (JSON.parse(message.recipients) as string[]).join(', ');
-      if (recipients !== owner) yield `mail ${message.id} (${message.subject}) went to ${recipients}, the order is of ${owner}`;
+      if (recipients !== owner) yield `mail ${message.id} (${message.subject}) went to ${recipients}, it is about something of ${owner}`;
     }
   },
 };

@@ -1,4 +1,4 @@
-import { type Check, groupBy, ordersOf } from './check.ts';
+import { type Check, earnedOf, groupBy, ordersOf, preordersOf, refundedOf } from './check.ts';
 
 interface Charge {
   readonly id: string;
@@ -12,16 +12,22 @@ const said = (charges: readonly Charge[]): string =>
   charges.map(({ id, status, amount }) => `${id} ${status} ${amount}`).join(', ') || 'none';
 
 export const charges: Check = {
-  name: 'a confirmed order has one captured charge of its total, a cancelled one has none',
+  name: 'a confirmed order has one charge of its total, captured unless all of it came back, and a cancelled one none',
   *violations(evidence) {
     const all = evidence.databases.rows<Charge>('provider', 'select id, reference, amount, status from charges');
     const byOrder = groupBy(all, (charge) => charge.reference);
-    const orders = ordersOf(evidence);
+    const back = refundedOf(evidence);
+    const orders = [
+      ...ordersOf(evidence),
+      ...preordersOf(evidence).map((one) => ({ order_id: one.preorder_id, status: one.status, total: one.price * one.quantity })),
+    ];
     for (const order of orders) {
       const own = byOrder.get(order.order_id) ?? [];
       const captured = own.filter(({ status }) => status === 'captured');
       const told = `order ${order.order_id} (${order.status}, ${order.total}), charges: ${said(own)}`;
-      if (order.status === 'confirmed' && (captured.length !== 1 || captured[0]?.amount !== order.total)) yield told;
+      const status = back.get(order.order_id) === order.total ? 'refunded' : 'captured';
+      if (order.status === 'confirmed' && (own[0]?.status !== status || own[0]?.amount !== order.total)) yield told;
+      if (order.status === 'waiting' && own.length > 0) yield told;
       if (order.status === 'cancelled' && captured.length > 0) yield told;
       if (own.length > 1) yield `charged more than once: ${told}`;
     }
@@ -31,8 +37,10 @@ export const charges: Check = {
 };
 
 export const refunds: Check = {
-  name: 'each refunded charge has one refund, of its whole amount',
-  *violations({ databases }) {
+  name: 'refunds add up: to the whole of a refunded charge, to what was returned of another one',
+  *violations(evidence) {
+    const { databases } = evidence;
+    const back = refundedOf(evidence);
     const byCharge = groupBy(
       databases.rows<{ id: string; charge: string; amount: number }>('provider', 'select id, charge, amount from refunds'),
       (refund) => refund.charge,
@@ -42,19 +50,21 @@ export const refunds: Check = {
       const own = byCharge.get(id) ?? [];
       byCharge.delete(id);
       const told = `charge ${id} of order ${reference} (${status}, ${amount}), refunds: ${own.map((refund) => `${refund.id} ${refund.amount}`).join(', ') || 'none'}`;
-      if (status === 'refunded' ? own.length !== 1 || own[0]?.amount !== amount : own.length > 0) yield told;
+      const sum = own.reduce((total, refund) => total + refund.amount, 0);
+      if (sum !== (status === 'refunded' ? amount : (back.get(reference) ?? 0))) yield told;
     }
     for (const id of byCharge.keys()) yield `a refund is for ${id}, which is no charge`;
   },
 };
 
 export const turnover: Check = {
-  name: 'the money at the provider is the total of the confirmed orders',
+  name: 'the money at the provider is the total of what is sold: confirmed orders and pre-orders, less what came back',
   *violations(evidence) {
     const { databases } = evidence;
-    const captured = databases.count('provider', "select coalesce(sum(amount), 0) from charges where status = 'captured'");
-    const earned = ordersOf(evidence).reduce((sum, { status, total }) => sum + (status === 'confirmed' ? total : 0), 0);
-    if (captured !== earned) yield `captured are ${captured}, confirmed orders cost ${earned}`;
+    const charged = databases.count('provider', "select coalesce(sum(amount), 0) from charges where status <> 'declined'");
+    const refunded = databases.count('provider', 'select coalesce(sum(amount), 0) from refunds');
+    const earned = earnedOf(evidence);
+    if (charged - refunded !== earned) yield `charged are ${charged}, refunded ${refunded}, and what is sold cost ${earned}`;
   },
 };
 
@@ -65,16 +75,23 @@ export const payments: Check = {
       databases.rows<Charge>('provider', 'select id, reference, amount, status from charges'),
       (charge) => charge.reference,
     );
-    const ours = databases.rows<{ order_id: string; amount: number; status: string; charge_id: string | null }>(
+    const ours = databases.rows<{ order_id: string; amount: number; status: string; charge_id: string | null; refunded: number }>(
       'payments',
-      'select order_id, amount, status, charge_id from payments',
+      'select order_id, amount, status, charge_id, refunded from payments',
+    );
+    const refunded = new Map(
+      databases
+        .rows<{ charge: string; sum: number }>('provider', 'select charge, sum(amount) as sum from refunds group by charge')
+        .map(({ charge, sum }) => [charge, sum]),
     );
     for (const payment of ours) {
       const [theirs] = byOrder.get(payment.order_id) ?? [];
       byOrder.delete(payment.order_id);
       const agrees = theirs
-        ? theirs.status === payment.status &&
+        ? // A payment of which everything was returned, part by part, is one that was captured.
+          (theirs.status === payment.status || (theirs.status === 'refunded' && payment.status === 'captured')) &&
           theirs.amount === payment.amount &&
+          payment.refunded === (refunded.get(theirs.id) ?? 0) &&
           (theirs.status === 'declined' || theirs.id === payment.charge_id)
         : // A charge that was given up before it took place is as good as declined, and nobody knows of it there.
           payment.status === 'declined' && payment.charge_id === null;

@@ -11,7 +11,7 @@ const DIGITS = /\d{12,}|\d{4}(?:[ -]\d{4}){2,3}/g;
 export const cardNumbers: Check = {
   name: 'card numbers are nowhere but at the provider',
   *violations({ dataDir, history, lives }) {
-    const numbers = new Set(history.placements.map(({ body }) => body.card.number));
+    const numbers = new Set([...history.placements, ...history.preorders].map(({ body }) => body.card.number));
     const files = filesUnder(dataDir)
       .filter((file) => relative(dataDir, file).split(sep)[0] !== 'provider')
       .concat(lives.flatMap(({ logFiles }) => logFiles));

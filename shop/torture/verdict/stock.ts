@@ -1,5 +1,5 @@
 import { products } from '../../services/catalog/data/products.ts';
-import { type Check, groupBy, linesOf, ordersOf } from './check.ts';
+import { type Check, type Evidence, groupBy, linesOf, ordersOf, preordersOf, returnsOf, type SoldLine } from './check.ts';
 
 interface Stock {
   readonly sku: string;
@@ -21,22 +21,33 @@ export const stock: Check = {
   *violations(evidence) {
     const { databases } = evidence;
     const rows = new Map(databases.rows<Stock>('inventory', 'select * from stock').map((row) => [row.sku, row]));
-    const sold = new Map<string, number>();
-    for (const order of ordersOf(evidence)) {
-      if (order.status !== 'confirmed') continue;
-      for (const { sku, quantity } of linesOf(order)) sold.set(sku, (sold.get(sku) ?? 0) + quantity);
-    }
-    for (const { sku, stock: initial } of products) {
+    const sold = soldOf(evidence);
+    const delivered = new Map<string, number>();
+    for (const { sku, quantity } of evidence.history.deliveries) delivered.set(sku, (delivered.get(sku) ?? 0) + quantity);
+    for (const { sku, stock } of products) {
+      const initial = stock + (delivered.get(sku) ?? 0);
       const row = rows.get(sku);
       rows.delete(sku);
       const told = `${sku}: ${initial} came in, ${JSON.stringify(row)}`;
       if (!row || row.available + row.reserved + row.sold !== initial) yield `pieces are lost or made: ${told}`;
       else if (row.reserved !== 0) yield `pieces are still held: ${told}`;
-      else if (row.sold !== (sold.get(sku) ?? 0)) yield `confirmed orders have ${sold.get(sku) ?? 0}: ${told}`;
+      else if (row.sold !== (sold.get(sku) ?? 0)) yield `sold are ${sold.get(sku) ?? 0}: ${told}`;
     }
     for (const sku of rows.keys()) yield `there is stock of ${sku}, which is no product`;
   },
 };
+
+/** How many of each product are with customers: bought or pre-ordered, and not sent back. */
+function soldOf(evidence: Evidence): Map<string, number> {
+  const sold = new Map<string, number>();
+  const count = (lines: readonly Pick<SoldLine, 'sku' | 'quantity'>[], sign: 1 | -1) => {
+    for (const { sku, quantity } of lines) sold.set(sku, (sold.get(sku) ?? 0) + sign * quantity);
+  };
+  for (const order of ordersOf(evidence)) if (order.status === 'confirmed') count(linesOf(order), 1);
+  for (const { status, sku, quantity } of preordersOf(evidence)) if (status === 'confirmed') count([{ sku, quantity }], 1);
+  for (const { stage, lines } of returnsOf(evidence)) if (stage === 'completed') count(JSON.parse(lines) as SoldLine[], -1);
+  return sold;
+}
 
 export const reservations: Check = {
   name: 'reservations end with their orders: sold when confirmed, released or none when cancelled',

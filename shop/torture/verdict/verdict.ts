@@ -1,3 +1,4 @@
+import { onePerRequest, preorders, returns } from './aftersales.ts';
 import { answeredOnSigterm, connections, ends, logs, sound, statuses } from './answers.ts';
 import type { Check, Evidence } from './check.ts';
 import { delivered, facts, inOrder, kept, nothingLeft, onceInEffect, positions } from './events.ts';
@@ -12,6 +13,7 @@ import { availability, reservations, stock } from './stock.ts';
 /** Everything that must be true of a shop that was killed again and again, in the order in which it is told. */
 export const CHECKS: readonly Check[] = [
   ...[settled, onePerKey, asOrdered, outcomes, histories, views, streams, cancellations],
+  ...[onePerRequest, returns, preorders],
   ...[charges, refunds, turnover, payments],
   ...[stock, reservations, availability],
   ...[delivered, onceInEffect, inOrder, kept, facts, nothingLeft, positions],

@@ -6,7 +6,7 @@ import type { Platform } from '../platform/index.ts';
 import { DEFAULT_POLICY, Edge, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import { listSagas, type OperatorAction, operate, type SagaRecord, showSaga } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
-import type { HostedService } from '../service/index.ts';
+import { type HostedService, listSchedules } from '../service/index.ts';
 import { type Health, newTrace } from '../telemetry/index.ts';
 
 export interface AdminRequest {
@@ -73,7 +73,7 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
             name: service.name,
             uses: service.uses.edges,
             sagas: service.definition.sagas.map((saga) => saga.name),
-            reactsTo: [...(service.consumer?.topics ?? [])],
+            reactsTo: [...new Set(service.consumers.flatMap(({ topics }) => [...topics]))],
           })),
         }),
       },
@@ -124,6 +124,27 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
       },
       {
         method: 'GET',
+        path: '/subscriptions',
+        run: async () => ({
+          items: await Promise.all(
+            services.flatMap(({ consumers }) =>
+              consumers.map(async ({ group, poison, topics, sink }) => ({
+                subscription: group,
+                poison,
+                topics: [...topics],
+                standsAt: await sink.standstills(),
+              })),
+            ),
+          ),
+        }),
+      },
+      {
+        method: 'GET',
+        path: '/schedules',
+        run: async () => ({ items: (await Promise.all(services.map(({ store }) => listSchedules(store)))).flat() }),
+      },
+      {
+        method: 'GET',
         path: '/dead-letters',
         async run() {
           const lists = await Promise.all(services.map((service) => listDeadLetters(service.store)));
@@ -138,7 +159,7 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
             for (const service of services) {
               if (!(await service.store.reader.get('select 1 from ramet_dead_letters where id = ?', params['id'] as string))) continue;
               const letter = await replayDeadLetter(service.store, params['id'] as string, how);
-              service.consumer?.sink.retries.wake();
+              for (const { sink } of service.consumers) sink.retries.wake();
               return letter;
             }
             throw new RametError('NotFound', `There is no dead letter '${params['id']}' in this process`);

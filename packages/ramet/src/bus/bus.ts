@@ -27,12 +27,25 @@ export interface Subscription {
 export interface Sink {
   /** The last position of this partition that the group has settled. Adapters whose broker keeps offsets need not ask. */
   checkpoint(source: string, p: number): Promise<number>;
+  /** As {@link checkpoint}, and nothing asks for what lies before it again, a restart of the group neither: it may be deleted. */
+  settled(source: string, p: number): Promise<number>;
+  /** Told that the group cannot have some events of a partition, because they were deleted before it asked for them. */
+  missed(missed: Missed): Promise<void>;
   /**
    * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the
-   * group's own store; only then may the adapter acknowledge. Rejects when the store is away: deliver the same again later.
+   * group's own store; only then may the adapter acknowledge. Rejects when the store is away, and with `SubscriptionHalted`
+   * while the group stands at an event of this partition: deliver the same again later, after `retryAfterMs` where it says so.
    * `through` is the last position read, which may lie behind the last event where topics of no interest were left out.
    */
   deliver(batch: Batch): Promise<void>;
+}
+
+/** Positions behind `after`, up to and with `through`, are gone. */
+export interface Missed {
+  readonly source: string;
+  readonly p: number;
+  readonly after: number;
+  readonly through: number;
 }
 
 export interface Batch {

@@ -3,7 +3,10 @@ import { crashCases } from './crash.conformance.ts';
 import { deliveryCases } from './delivery.conformance.ts';
 import { failureCases } from './failure.conformance.ts';
 import { BusFixture, type BusPlace } from './fixture.conformance.ts';
+import { haltCases } from './halt.conformance.ts';
+import { horizonCases } from './horizon.conformance.ts';
 import type { BusCapabilities } from './index.ts';
+import { skipCases } from './skip.conformance.ts';
 
 /** What an adapter of {@link Bus} gives to its conformance suite. */
 export interface BusHarness {
@@ -27,5 +30,8 @@ export function busConformance(name: string, harness: BusHarness): void {
     deliveryCases(it, onBus, harness.capabilities);
     failureCases(it, onBus);
     crashCases(it, onBus);
+    skipCases(it, onBus);
+    haltCases(it, onBus);
+    horizonCases(it, onBus);
   });
 }

@@ -1,9 +1,23 @@
 import { PermanentError } from '../errors/index.ts';
 import { steadyBackoffMs } from '../platform/index.ts';
-import type { Batch, Delivery, Sink } from './bus.ts';
+import { inboxLowWater, type Tx } from '../store/index.ts';
+import type { Batch, Delivery, Missed, Sink } from './bus.ts';
+import { type Claim, Claims } from './claims.ts';
 import type { Envelope } from './envelope.ts';
+import { countAttempt, goOn, halted, haltOf, type Standstill, stand, standStill, standstills } from './halting.ts';
 import { KeyLanes } from './lanes.ts';
-import { deadLetter, failureOf, isAway, isBlocked, park, startRetrying, takeOver } from './parking.ts';
+import {
+  BEYOND_HORIZON,
+  deadLetter,
+  type Failure,
+  failureOf,
+  isAway,
+  isBlocked,
+  type PoisonPolicy,
+  park,
+  startRetrying,
+  takeOver,
+} from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
 import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
@@ -12,165 +26,168 @@ const LANES = 64;
 
 /**
  * A group's side of event delivery. Each event takes effect once: its row in the inbox is written in the transaction of
- * its effect. An event that fails leaves its lane at once (policy `park-key`): it is retried from a table with backoff,
- * later events of its key wait behind it in their order, and other keys go on. Starts are counted before the handler runs,
- * so that an event that kills the process becomes a dead letter too.
+ * its effect. An event that fails leaves its lane at once, and is retried from a table with backoff: under `park-key` later
+ * events of its key wait behind it in their order, under `skip` nothing does. Under `halt` events are handled one by one, and
+ * the partition stands at the one that fails. Starts are counted before the handler runs, so that an event that kills the
+ * process becomes a dead letter too.
  */
 export class Consumer implements Sink {
   readonly #options: ConsumerOptions;
-  readonly #policy: RetryPolicy;
-  readonly #claims = new Map<string, Claim>();
+  readonly #retry: RetryPolicy;
+  readonly #policy: PoisonPolicy;
+  readonly #claims: Claims;
   readonly retries: RetryWorker;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#policy = options.retry ?? DEFAULT_RETRY;
-    this.retries = new RetryWorker(options, this.#policy);
+    this.#retry = options.retry ?? DEFAULT_RETRY;
+    this.#policy = options.poison ?? 'park-key';
+    this.#claims = new Claims(options);
+    this.retries = new RetryWorker(options, this.#retry);
   }
 
   async checkpoint(source: string, p: number): Promise<number> {
-    return (await this.#claim(source, p)).checkpoint;
+    return (await this.#claims.of(source, p)).checkpoint;
+  }
+
+  async settled(source: string, p: number): Promise<number> {
+    await this.#claims.flush();
+    const { store, subscriber } = this.#options;
+    const row = await store.reader.get<{ checkpoint: number }>(
+      'select checkpoint from ramet_claims where subscriber = ? and source = ? and p = ?',
+      subscriber,
+      source,
+      p,
+    );
+    // Neither a restart nor a reader of this process falls behind it.
+    return Math.min(Number(row?.checkpoint ?? 0), (await this.#claims.of(source, p)).checkpoint);
+  }
+
+  async missed(missed: Missed): Promise<void> {
+    const claim = await this.#claims.of(missed.source, missed.p);
+    claim.checkpoint = Math.max(claim.checkpoint, missed.through);
+    await this.#claims.write(claim, claim.checkpoint, claim.checkpoint, 0);
+    this.#options.onMissed?.(missed);
   }
 
   async deliver(batch: Batch): Promise<void> {
-    const claim = await this.#claim(batch.source, batch.p);
-    const known: Delivery[] = batch.deliveries.filter((delivery) => this.#options.handlers.has(delivery.envelope.type));
-    const { suspects = [], rest = [] } = Object.groupBy(known, ({ pos }) =>
-      pos <= claim.suspectTo && pos > claim.clearedTo ? 'suspects' : 'rest',
-    );
-    // After a crash, what was under way then is taken one by one: the one that kills the process must not take others with it.
-    for (const delivery of suspects) {
-      const attempts = await this.#countSuspect(batch, claim, delivery.pos);
-      if (attempts > this.#policy.maxAttempts) await this.#buryUnrun(delivery.envelope, attempts);
-      else await this.#handle(delivery.envelope, attempts);
-      claim.clearedTo = delivery.pos;
-      claim.starts = 1;
-    }
-    if (rest.length > 0) {
-      await this.#writeClaim(batch, (rest[0] as Delivery).pos - 1, batch.through, 0);
-      const lanes = new KeyLanes(LANES);
-      await lanes.run(
-        rest,
-        (delivery) => delivery.envelope.key,
-        (delivery) => this.#handle(delivery.envelope, 1),
-      );
-    }
+    const claim = await this.#claims.of(batch.source, batch.p);
+    const known = batch.deliveries.filter((delivery) => this.#options.handlers.has(delivery.envelope.type));
+    if (this.#policy === 'halt') await this.#oneByOne(batch, claim, known);
+    else await this.#inLanes(batch, claim, known);
     claim.checkpoint = batch.through;
     claim.dirty = true;
   }
 
   /** Writes down how far the group has come, so that a restart need not look at it again. */
-  async flush(): Promise<void> {
-    for (const claim of this.#claims.values()) {
-      if (!claim.dirty) continue;
-      await this.#options.store.write(
-        async (tx) => {
-          await tx.run(
-            `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts) values (?, ?, ?, ?, ?, 0)
-             on conflict (subscriber, source, p) do update set checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = 0
-             where ramet_claims.checkpoint < excluded.checkpoint`,
-            this.#options.subscriber,
-            claim.source,
-            claim.p,
-            claim.checkpoint,
-            claim.checkpoint,
-          );
-        },
-        { name: `${this.#options.subscriber} checkpoint` },
-      );
-      claim.dirty = false;
+  flush(): Promise<void> {
+    return this.#claims.flush();
+  }
+
+  /** Where the subscription stands and waits for a person. */
+  standstills(): Promise<Standstill[]> {
+    return standstills(this.#options.store, this.#options.subscriber);
+  }
+
+  async #inLanes(batch: Batch, claim: Claim, known: readonly Delivery[]): Promise<void> {
+    const { suspects = [], rest = [] } = Object.groupBy(known, ({ pos }) => (isSuspect(claim, pos) ? 'suspects' : 'rest'));
+    // After a crash, what was under way then is taken one by one: the one that kills the process must not take others with it.
+    for (const delivery of suspects) {
+      const attempts = await this.#claims.countSuspect(claim, delivery.pos);
+      if (attempts > this.#retry.maxAttempts) await this.#buryUnrun(delivery.envelope, attempts);
+      else await this.#handle(claim, delivery, attempts);
+      clear(claim, delivery.pos);
+    }
+    const [first] = rest;
+    if (!first) return;
+    await this.#claims.write(claim, first.pos - 1, batch.through, 0);
+    const lanes = new KeyLanes(LANES);
+    await lanes.run(
+      rest,
+      (delivery) => delivery.envelope.key,
+      (delivery) => this.#handle(claim, delivery, 1),
+    );
+  }
+
+  /** Under `halt`: in the order of the partition, and up to the first event that fails. */
+  async #oneByOne(batch: Batch, claim: Claim, known: readonly Delivery[]): Promise<void> {
+    const { store, subscriber } = this.#options;
+    const halt = await haltOf(store.reader, subscriber, batch.source, batch.p);
+    if (halt) standStill(subscriber, batch.source, halt);
+    let claimed = false;
+    for (const delivery of known) {
+      // What lies before the one it stands at has been settled.
+      if (halt && delivery.pos < halt.pos) continue;
+      let attempts = 1;
+      if (halt?.pos === delivery.pos)
+        attempts = claim.unspent === halt.pos ? halt.attempts : await countAttempt(store, subscriber, batch.source, batch.p, halt);
+      else if (isSuspect(claim, delivery.pos)) attempts = await this.#claims.countSuspect(claim, delivery.pos);
+      else if (!claimed) {
+        await this.#claims.write(claim, delivery.pos - 1, batch.through, 0);
+        claimed = true;
+      }
+      if (attempts > this.#retry.maxAttempts)
+        await this.#stand(claim, delivery, failureOf(endedTheProcess(attempts - 1), this.#options.platform), attempts - 1);
+      else await this.#handle(claim, delivery, attempts);
+      clear(claim, delivery.pos);
     }
   }
 
-  async #claim(source: string, p: number): Promise<Claim> {
-    const id = `${source}/${p}`;
-    const known = this.#claims.get(id);
-    if (known) return known;
-    const row = await this.#options.store.reader.get<{ checkpoint: number; claimed_to: number; attempts: number }>(
-      'select checkpoint, claimed_to, attempts from ramet_claims where subscriber = ? and source = ? and p = ?',
-      this.#options.subscriber,
-      source,
-      p,
-    );
-    const claim: Claim = {
-      source,
-      p,
-      checkpoint: Number(row?.checkpoint ?? 0),
-      suspectTo: Number(row?.claimed_to ?? 0),
-      clearedTo: 0,
-      starts: Math.max(1, Number(row?.attempts ?? 0)),
-      counted: 0,
-      dirty: false,
-    };
-    this.#claims.set(id, claim);
-    return claim;
-  }
-
-  /** Counts a start before it happens, and once only however often the store is away meanwhile. @returns which start it is */
-  async #countSuspect(batch: Batch, claim: Claim, pos: number): Promise<number> {
-    if (claim.counted !== pos) {
-      await this.#writeClaim(batch, pos - 1, pos, claim.starts + 1);
-      claim.starts++;
-      claim.counted = pos;
-    }
-    return claim.starts;
-  }
-
-  async #writeClaim(batch: Batch, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
-    await this.#options.store.write(
-      async (tx) => {
-        await tx.run(
-          `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts) values (?, ?, ?, ?, ?, ?)
-           on conflict (subscriber, source, p) do update set checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts`,
-          this.#options.subscriber,
-          batch.source,
-          batch.p,
-          checkpoint,
-          claimedTo,
-          attempts,
-        );
-      },
-      { name: `${this.#options.subscriber} claim` },
-    );
-    const stop = this.#options.platform.point('consumer.claimed');
-    if (stop) await stop;
-  }
-
-  async #handle(envelope: Envelope, attempts: number): Promise<void> {
+  async #handle(claim: Claim, delivery: Delivery, attempts: number): Promise<void> {
     const { store, subscriber, handlers, platform, onOutcome } = this.#options;
+    const { envelope } = delivery;
     const handler = handlers.get(envelope.type) as EventHandler;
     let outcome: EventOutcome;
     try {
       outcome = await store.write(
         async (tx): Promise<EventOutcome> => {
           if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
-          if (await isBlocked(tx, subscriber, envelope.key)) {
+          if (await this.#isBeyondHorizon(tx, claim, delivery)) {
+            await deadLetter(tx, platform, subscriber, this.#policy === 'halt' ? 'skip' : this.#policy, envelope, BEYOND_HORIZON, 0);
+            return 'dead';
+          }
+          // Under `skip` only the rows of an earlier policy could block a key, and nothing waits for those.
+          if (this.#policy !== 'skip' && (await isBlocked(tx, subscriber, envelope.key))) {
             await park(tx, subscriber, envelope);
             return 'parked';
           }
+          if (this.#policy === 'halt') await goOn(tx, subscriber, envelope.id);
           await handler(envelope, tx);
           return 'handled';
         },
         { name: `${subscriber} on ${envelope.type}` },
       );
     } catch (error) {
+      claim.unspent = isAway(error) ? delivery.pos : undefined;
       if (isAway(error)) throw error;
-      return this.#fail(envelope, attempts, error);
+      const failure = failureOf(error, platform);
+      return this.#policy === 'halt' ? this.#stand(claim, delivery, failure, attempts) : this.#setAside(envelope, attempts, failure);
     }
     const stop = platform.point('consumer.handled');
     if (stop) await stop;
-    onOutcome?.(outcome, envelope);
+    onOutcome?.(outcome, envelope, outcome === 'dead' ? BEYOND_HORIZON : undefined);
   }
 
-  async #fail(envelope: Envelope, attempts: number, error: unknown): Promise<void> {
+  /**
+   * Whether this delivery may be a repetition of one so long ago that the inbox does not know any more. What lies behind the
+   * claims of earlier processes comes for the first time, however old it is.
+   */
+  async #isBeyondHorizon(tx: Tx, claim: Claim, { pos, envelope }: Delivery): Promise<boolean> {
+    if (pos > claim.suspectTo && pos > claim.before) return false;
+    const handledAtMs = pos > claim.before ? claim.claimedAtMs : Date.parse(envelope.timestamp);
+    const lowWaterMs = await inboxLowWater(tx);
+    return lowWaterMs !== undefined && handledAtMs < lowWaterMs;
+  }
+
+  async #setAside(envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#options;
-    const failure = failureOf(error, platform);
-    const final = failure.permanent || attempts >= this.#policy.maxAttempts;
+    const policy = this.#policy;
+    const final = failure.permanent || attempts >= this.#retry.maxAttempts;
     const mine = await store.write(
       async (tx) => {
         if (!(await takeOver(tx, subscriber, envelope))) return false;
-        if (final) await deadLetter(tx, platform, subscriber, envelope, failure, attempts);
-        else await startRetrying(tx, subscriber, envelope, failure, attempts, steadyBackoffMs(platform, this.#policy, attempts));
+        if (final) await deadLetter(tx, platform, subscriber, policy, envelope, failure, attempts);
+        else await startRetrying(tx, subscriber, policy, envelope, failure, attempts, steadyBackoffMs(platform, this.#retry, attempts));
         return true;
       },
       { name: `${subscriber} sets ${envelope.type} aside` },
@@ -180,18 +197,40 @@ export class Consumer implements Sink {
     if (!final) this.retries.wake();
   }
 
+  /** Under `halt`: goes no further in this partition. @throws RametError SubscriptionHalted */
+  async #stand(claim: Claim, delivery: Delivery, failure: Failure, attempts: number): Promise<never> {
+    const { store, subscriber, platform, onOutcome, onHalt } = this.#options;
+    const { source, p } = claim;
+    const final = failure.permanent || attempts >= this.#retry.maxAttempts;
+    const delayMs = final ? undefined : steadyBackoffMs(platform, this.#retry, attempts);
+    await store.write(
+      async (tx) => {
+        await stand(tx, platform, { subscriber, source, p, delivery }, failure, attempts, delayMs);
+        if (final) await onHalt?.(tx, delivery.envelope, failure);
+      },
+      { name: `${subscriber} stands at ${delivery.envelope.type}` },
+    );
+    // Everything before it is settled, and nothing behind it has been started.
+    if (claim.checkpoint < delivery.pos - 1) {
+      await this.#claims.write(claim, delivery.pos - 1, delivery.pos - 1, 0);
+      claim.checkpoint = delivery.pos - 1;
+    }
+    onOutcome?.(final ? 'halted' : 'retrying', delivery.envelope, failure);
+    throw halted(subscriber, source, delivery.pos, delayMs ?? Number.POSITIVE_INFINITY);
+  }
+
   /** One whose key is blocked has not been run at all: it waits like others, and its starts are counted when its turn comes. */
   async #buryUnrun(envelope: Envelope, attempts: number): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#options;
-    const failure = failureOf(new PermanentError(`the process ended ${attempts - 1} times while it handled this event`), platform);
+    const failure = failureOf(endedTheProcess(attempts - 1), platform);
     const outcome = await store.write(
       async (tx): Promise<EventOutcome> => {
         if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
-        if (await isBlocked(tx, subscriber, envelope.key)) {
+        if (this.#policy !== 'skip' && (await isBlocked(tx, subscriber, envelope.key))) {
           await park(tx, subscriber, envelope);
           return 'parked';
         }
-        await deadLetter(tx, platform, subscriber, envelope, failure, attempts - 1);
+        await deadLetter(tx, platform, subscriber, this.#policy, envelope, failure, attempts - 1);
         return 'dead';
       },
       { name: `${subscriber} buries ${envelope.type}` },
@@ -200,17 +239,14 @@ export class Consumer implements Sink {
   }
 }
 
-interface Claim {
-  readonly source: string;
-  readonly p: number;
-  checkpoint: number;
-  /** Positions up to here were being handled when the process last ended. */
-  readonly suspectTo: number;
-  /** Up to here they have been settled since. */
-  clearedTo: number;
-  /** How often the next suspect has been started. */
-  starts: number;
-  /** The suspect whose start by this process is in {@link starts}. */
-  counted: number;
-  dirty: boolean;
+/** Whether the event was under way when the process last ended, and has not been settled since. */
+const isSuspect = (claim: Claim, pos: number): boolean => pos <= claim.suspectTo && pos > claim.clearedTo;
+
+function clear(claim: Claim, pos: number): void {
+  if (!isSuspect(claim, pos)) return;
+  claim.clearedTo = pos;
+  claim.starts = 1;
 }
+
+const endedTheProcess = (times: number): PermanentError =>
+  new PermanentError(`the process ended ${times} times while it handled this event`);

@@ -102,56 +102,60 @@ export function crashCases(it: Case, onBus: OnBus): void {
     }),
   );
 
-  it(
-    'keeps every promise under random failures, crashes and replays',
-    onBus(async (bus) => {
-      const seed = Math.floor(bus.platform.random.next() * 2 ** 31);
-      const chance = dice(seed);
-      let calm = false;
-      let process: Process | undefined;
-      const handle = async (_: unknown, tx: { afterCommit(action: () => void): void }, self: Process) => {
-        if (calm) return;
-        const roll = chance();
-        const die = () => {
-          self.kill();
-          if (process === self) process = undefined;
+  for (const poison of ['park-key', 'skip', 'halt'] as const)
+    it(
+      `keeps every promise under random failures, crashes and replays (${poison})`,
+      onBus(async (bus) => {
+        const seed = Math.floor(bus.platform.random.next() * 2 ** 31);
+        const chance = dice(seed);
+        let calm = false;
+        let process: Process | undefined;
+        const handle = async (_: unknown, tx: { afterCommit(action: () => void): void }, self: Process) => {
+          if (calm) return;
+          const roll = chance();
+          const die = () => {
+            self.kill();
+            if (process === self) process = undefined;
+          };
+          if (roll < 0.15) throw new Error('transient');
+          if (roll < 0.18) throw new PermanentError('permanent');
+          if (roll < 0.21) die();
+          else if (roll < 0.24) tx.afterCommit(die);
+          else if (roll < 0.4) await bus.platform.timers.yield();
         };
-        if (roll < 0.15) throw new Error('transient');
-        if (roll < 0.18) throw new PermanentError('permanent');
-        if (roll < 0.21) die();
-        else if (roll < 0.24) tx.afterCommit(die);
-        else if (roll < 0.4) await bus.platform.timers.yield();
-      };
-      const keys = Array.from({ length: 300 }, () => `k${Math.floor(chance() * 6)}`);
-      try {
-        for (let i = 0; i < 300 || !calm; i += 10) {
-          if (i < 300) {
-            await bus.publish('orders', keys.slice(i, i + 6));
-            await bus.publish('payments', keys.slice(i + 6, i + 10));
+        const keys = Array.from({ length: 300 }, () => `k${Math.floor(chance() * 6)}`);
+        try {
+          for (let i = 0; i < 300 || !calm; i += 10) {
+            if (i < 300) {
+              await bus.publish('orders', keys.slice(i, i + 6));
+              await bus.publish('payments', keys.slice(i + 6, i + 10));
+            }
+            process ??= await bus.start('mail', { sources: ['orders', 'payments'], handle, poison, retry: { ...FAST, baseMs: 1 } });
+            if (i % 50 === 0) await bus.settle(process, 'mail');
+            if (i > 200 && chance() < 0.1)
+              await process?.stop().then(() => {
+                process = undefined;
+              });
+            await bus.platform.timers.sleep(chance() * 5);
+            calm = i >= 400;
           }
-          process ??= await bus.start('mail', { sources: ['orders', 'payments'], handle, retry: { ...FAST, baseMs: 1 } });
-          if (i % 50 === 0) await bus.settle(process, 'mail');
-          if (i > 200 && chance() < 0.1)
-            await process?.stop().then(() => {
-              process = undefined;
-            });
-          await bus.platform.timers.sleep(chance() * 5);
-          calm = i >= 400;
+          process ??= await bus.start('mail', { sources: ['orders', 'payments'], handle, poison });
+          await bus.until('every event took effect', async () => {
+            await bus.settle(process as Process, 'mail');
+            return (await bus.effects('mail')).length >= 300;
+          });
+          if (poison === 'skip') expect(new Set(await bus.effects('mail')).size).toBe(300);
+          else await bus.expectOnceInOrder('mail', 300);
+          expect(await bus.effects('mail')).toHaveLength(300);
+          const store = await bus.store('mail');
+          await bus.until('every key is open', async () => (await store.reader.all('select 1 from ramet_retries')).length === 0);
+          expect(await store.reader.all('select 1 from ramet_parked union all select 1 from ramet_halts')).toEqual([]);
+          expect(await bus.deadLetters('mail')).toEqual([]);
+        } catch (error) {
+          throw new Error(`with seed ${seed}`, { cause: error });
         }
-        process ??= await bus.start('mail', { sources: ['orders', 'payments'], handle });
-        await bus.until('every event took effect', async () => {
-          await bus.settle(process as Process, 'mail');
-          return (await bus.effects('mail')).length >= 300;
-        });
-        await bus.expectOnceInOrder('mail', 300);
-        const store = await bus.store('mail');
-        await bus.until('every key is open', async () => (await store.reader.all('select 1 from ramet_retries')).length === 0);
-        expect(await store.reader.all('select 1 from ramet_parked')).toEqual([]);
-      } catch (error) {
-        throw new Error(`with seed ${seed}`, { cause: error });
-      }
-    }),
-  );
+      }),
+    );
 }
 
 /** A repeatable row of numbers in [0, 1) (mulberry32). */

@@ -1,7 +1,8 @@
 import { RametError } from '../errors/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
-import { park } from './parking.ts';
+import { goOn, tryAgain } from './halting.ts';
+import { type PoisonPolicy, park, takeOver } from './parking.ts';
 
 export interface DeadLetter {
   readonly id: string;
@@ -14,6 +15,8 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
+  /** What the subscriber does meanwhile: its key waits, nothing waits, or the whole subscription stands. */
+  readonly policy: PoisonPolicy;
   /** How many events of the key wait behind it. */
   readonly parked: number;
 }
@@ -36,43 +39,71 @@ export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLe
     attempts: Number(row['attempts']),
     firstFailedAt: new Date(Number(row['first_failed_at'])).toISOString(),
     lastFailedAt: new Date(Number(row['last_failed_at'])).toISOString(),
+    policy: row['policy'] as PoisonPolicy,
     parked: Number(row['parked']),
   }));
 }
 
 /**
  * Gives a dead letter back to its subscriber: it is handled next, then the events of its key that waited behind it, in their
- * order; only then does the key open. `discard` leaves the letter itself out.
+ * order; only then does the key open. A subscription that stands at it tries it again. `discard` leaves the letter itself out.
  * @throws RametError NotFound when there is no such letter
  */
 export async function replayDeadLetter(store: Store, id: string, how: 'replay' | 'discard' = 'replay'): Promise<{ subscriber: string }> {
   return store.write(
     async (tx) => {
-      const letter = await tx.get<{ subscriber: string; key: string; event_id: string; envelope: string }>(
-        'select subscriber, key, event_id, envelope from ramet_dead_letters where id = ?',
-        id,
-      );
+      const letter = await tx.get<Letter>('select subscriber, key, event_id, policy, envelope from ramet_dead_letters where id = ?', id);
       if (!letter) throw new RametError('NotFound', `there is no dead letter '${id}' in '${store.service}'`);
       await tx.run('delete from ramet_dead_letters where id = ?', id);
-      const { subscriber, key } = letter;
-      const head = await tx.run(
-        `update ramet_retries set state = ?, attempts = 0, due_at = 0, error = null
-         where subscriber = ? and key = ? and event_id = ? and state = 'QUARANTINED'`,
-        how === 'replay' ? 'RETRYING' : 'DRAINING',
-        subscriber,
-        key,
-        letter.event_id,
-      );
-      // Another event blocks the key: this one comes right after it.
-      if (head === 0 && how === 'replay') {
-        await park(tx, subscriber, JSON.parse(letter.envelope) as Envelope, 'first');
-        await openNext(tx, subscriber, key);
-      }
-      return { subscriber };
+      await RETURN[letter.policy](tx, letter, how);
+      return { subscriber: letter.subscriber };
     },
     { name: `${how} dead letter` },
   );
 }
+
+interface Letter {
+  readonly subscriber: string;
+  readonly key: string;
+  readonly event_id: string;
+  readonly policy: PoisonPolicy;
+  readonly envelope: string;
+}
+
+/** What replaying and discarding means for a letter, by the policy under which it became one. */
+const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'replay' | 'discard') => Promise<void>>> = {
+  async 'park-key'(tx, { subscriber, key, event_id, envelope }, how) {
+    const head = await tx.run(
+      `update ramet_retries set state = ?, attempts = 0, due_at = 0, error = null
+       where subscriber = ? and key = ? and event_id = ? and state = 'QUARANTINED'`,
+      how === 'replay' ? 'RETRYING' : 'DRAINING',
+      subscriber,
+      key,
+      event_id,
+    );
+    // Another event blocks the key: this one comes right after it.
+    if (head === 0 && how === 'replay') {
+      await park(tx, subscriber, JSON.parse(envelope) as Envelope, 'first');
+      await openNext(tx, subscriber, key);
+    }
+  },
+  async skip(tx, { subscriber, event_id, envelope }, how) {
+    if (how === 'discard') return;
+    await tx.run(
+      `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
+       values (?, ?, ?, 'RETRYING', 0, 0, ramet_now(), ?) on conflict do nothing`,
+      subscriber,
+      event_id,
+      event_id,
+      envelope,
+    );
+  },
+  async halt(tx, { subscriber, event_id, envelope }, how) {
+    if (how === 'replay') return tryAgain(tx, subscriber, { id: event_id });
+    await takeOver(tx, subscriber, JSON.parse(envelope) as Envelope);
+    await goOn(tx, subscriber, event_id);
+  },
+};
 
 /** Lets the parked events of a key that nothing blocks be taken up. */
 async function openNext(tx: Tx, subscriber: string, key: string): Promise<void> {

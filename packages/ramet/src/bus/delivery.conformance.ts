@@ -96,6 +96,22 @@ export function deliveryCases(it: Case, onBus: OnBus, { replay }: BusCapabilitie
   );
 
   it(
+    'takes effect once although the same events are delivered a thousand times at once',
+    onBus(async (bus) => {
+      const process = await bus.start('mail', { topics: new Set([topicOf('orders', 'changed')]), sources: [] });
+      await bus.publish('orders', keys(10, 3));
+      const outbox = await bus.outbox('orders');
+      const deliveries = (await outbox.read(0, 0, 10)).map(({ pos, envelope }) => ({ pos, envelope: JSON.parse(envelope) }));
+      const batch = { source: 'orders', p: 0, through: 10, deliveries };
+      await Promise.all(Array.from({ length: 100 }, () => process.consumer.deliver(batch)));
+      expect(process.outcomes.filter(({ outcome }) => outcome === 'handled')).toHaveLength(10);
+      expect(process.outcomes).toHaveLength(1_000);
+      expect(new Set(await bus.effects('mail')).size).toBe(10);
+      expect(await bus.effects('mail')).toHaveLength(10);
+    }),
+  );
+
+  it(
     'lets a group that was away catch up from where it was',
     onBus(async (bus) => {
       const first = await bus.start('mail');

@@ -285,6 +285,32 @@ export function failureCases(it: Case, onBus: OnBus): void {
     }),
   );
 
+  for (const poison of ['park-key', 'skip', 'halt'] as const)
+    it(
+      `does not let go of an event that fails while that cannot be written down (${poison})`,
+      onBus(async (bus) => {
+        let full = true;
+        let refused = 0;
+        let starts = 0;
+        const process = await bus.start('mail', {
+          poison,
+          store: flakyStore((name) => full && /aside|stands/.test(name) && ++refused > 0),
+          handle: () => {
+            starts++;
+            if (full) throw new PermanentError('never');
+          },
+        });
+        await bus.publish('orders', ['a']);
+        await bus.until('it could not be written down twice', () => refused >= 2);
+        expect([await bus.effects('mail'), await bus.deadLetters('mail')]).toEqual([[], []]);
+        expect(starts).toBe(refused);
+        expect(process.errors.every((error) => error instanceof RametError && error.code === 'StoreUnavailable')).toBe(true);
+        full = false;
+        await bus.untilEffects('mail', 1);
+        await bus.expectOnceInOrder('mail', 1);
+      }),
+    );
+
   it(
     'does not spend the attempts of an event on a store that is away',
     onBus(async (bus) => {

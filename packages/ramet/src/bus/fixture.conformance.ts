@@ -5,12 +5,14 @@ import { migrate, type Store, type Tx } from '../store/index.ts';
 import {
   type Bus,
   Consumer,
+  type ConsumerOptions,
   createOutbox,
   type DeadLetter,
   type Envelope,
   type EventOutcome,
   listDeadLetters,
   type OutboxWriter,
+  type PoisonPolicy,
   type RetryPolicy,
   replayDeadLetter,
   topicOf,
@@ -38,6 +40,11 @@ export interface GroupOptions {
   readonly sources?: readonly string[];
   readonly topics?: ReadonlySet<string>;
   readonly retry?: RetryPolicy;
+  readonly poison?: PoisonPolicy;
+  readonly onHalt?: ConsumerOptions['onHalt'];
+  readonly onMissed?: ConsumerOptions['onMissed'];
+  /** The service whose store the group lives in, where that is not one of its own. */
+  readonly home?: string;
   readonly handle?: Handle;
   /** Stands between the group and its store. */
   readonly store?: (store: Store) => Store;
@@ -123,7 +130,8 @@ export class BusFixture {
   async start(group: string, options: GroupOptions = {}): Promise<Process> {
     const { sources = ['orders'], retry = FAST, handle } = options;
     const topics = options.topics ?? new Set(sources.map((source) => topicOf(source, 'changed')));
-    const real = await this.store(group);
+    const { poison, onHalt, onMissed } = options;
+    const real = await this.store(options.home ?? group);
     const mortal = mortalStore(options.store?.(real) ?? real);
     const errors: unknown[] = [];
     const outcomes: Process['outcomes'] = [];
@@ -137,6 +145,9 @@ export class BusFixture {
       subscriber: group,
       handlers: new Map([...topics].map((topic) => [topic, effect])),
       retry,
+      ...(poison ? { poison } : {}),
+      ...(onHalt ? { onHalt } : {}),
+      ...(onMissed ? { onMissed } : {}),
       onOutcome: (outcome, envelope) => outcomes.push({ outcome, id: envelope.id }),
     });
     const bus: Bus = this.#place.bus((error) => errors.push(error));

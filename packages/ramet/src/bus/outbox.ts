@@ -1,7 +1,10 @@
 import { RametError } from '../errors/index.ts';
 import { hash32 } from '../platform/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import type { Reader, Store, Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
+
+/** Events per transaction: others who write must not wait for a long deletion. */
+const PRUNED_AT_ONCE = 500;
 
 /** Events of one service, as they were committed: the only place events come from. */
 export interface Outbox {
@@ -11,8 +14,20 @@ export interface Outbox {
   read(p: number, after: number, limit: number): Promise<OutboxRow[]>;
   /** The newest position of partition `p`; 0 when it has no event. */
   head(p: number): Promise<number>;
+  /** Deletes what is old; none where this process does not know of everybody who reads. */
+  readonly retention?: OutboxRetention;
   /** Calls `wake` after each commit that added events. A hint: whoever needs certainty polls as well. */
   onAppend(wake: () => void): () => void;
+}
+
+export interface OutboxRetention {
+  /** The position up to which partition `p` was deleted; 0 while it is whole. */
+  prunedTo(p: number): Promise<number>;
+  /**
+   * Deletes events from the beginning of partition `p` that are older than `keepMs`, up to position `through` at most, a few
+   * hundred at once. @returns whether there is more to delete
+   */
+  prune(p: number, through: number, keepMs: number): Promise<boolean>;
 }
 
 export interface OutboxRow {
@@ -86,10 +101,41 @@ export function createOutbox(store: Store): OutboxWriter {
       const row = await store.reader.get<{ pos: number }>('select pos from ramet_partitions where p = ?', p);
       return Number(row?.pos ?? 0);
     },
+    retention: retentionOf(store),
     onAppend(wake) {
       wakers.add(wake);
       return () => wakers.delete(wake);
     },
+  };
+}
+
+function retentionOf(store: Store): OutboxRetention {
+  const prunedTo = async (reader: Pick<Reader, 'get'>, p: number) =>
+    Number((await reader.get<{ pruned_upto: number }>('select pruned_upto from ramet_partitions where p = ?', p))?.pruned_upto ?? 0);
+  return {
+    prunedTo: (p) => prunedTo(store.reader, p),
+    prune: (p, through, keepMs) =>
+      store.write(
+        async (tx) => {
+          const pruned = await prunedTo(tx, p);
+          // The first one that is young enough ends it, also where a clock that went back made a later one look old.
+          const rows = await tx.all<{ pos: number; old: number }>(
+            'select pos, case when at < ramet_now() - ? then 1 else 0 end as old from ramet_outbox where p = ? and pos > ? order by pos limit ?',
+            keepMs,
+            p,
+            pruned,
+            PRUNED_AT_ONCE,
+          );
+          const young = rows.findIndex((row) => Number(row.old) === 0);
+          const old = young < 0 ? rows : rows.slice(0, young);
+          const upTo = Math.min(through, Number(old.at(-1)?.pos ?? 0));
+          if (upTo <= pruned) return false;
+          await tx.run('delete from ramet_outbox where p = ? and pos <= ?', p, upTo);
+          await tx.run('update ramet_partitions set pruned_upto = ? where p = ?', upTo, p);
+          return upTo < through && old.length === PRUNED_AT_ONCE;
+        },
+        { name: 'outbox retention' },
+      ),
   };
 }
 

@@ -12,7 +12,18 @@ import type { Envelope } from './envelope.ts';
  * Events of one key from two sources may fail at the same time: the row is of one of them, the other one waits as a parked
  * event or as a dead letter of its own, and the key opens when neither is left. While it is blocked, later events of the key are parked in the order in which they came. The row in the inbox means that
  * the subscriber has taken the event over, wherever it is now; so it can be redelivered at will.
+ *
+ * With the policy `skip` a failed event blocks itself only: its row bears its own id as the key, and goes when it succeeds or
+ * becomes a dead letter.
  */
+
+/**
+ * What becomes of a subscription when one of its events cannot be handled:
+ * - `park-key`: later events of the key wait behind it, in their order; other keys go on;
+ * - `skip`: nothing waits; events of one key may overtake each other;
+ * - `halt`: nothing behind it in its partition is handled until a person has decided.
+ */
+export type PoisonPolicy = 'park-key' | 'skip' | 'halt';
 
 export interface Failure {
   readonly message: string;
@@ -23,6 +34,14 @@ export interface Failure {
 
 /** Errors after which another attempt cannot end otherwise. */
 const PERMANENT = new Set(['PermanentFailure', 'UnknownEvent', 'BadRequest']);
+
+/** An event that may be a repetition and that the inbox may have forgotten: handled again, it could take effect twice. */
+export const BEYOND_HORIZON: Failure = {
+  message: 'it may have been handled already, longer ago than the inbox remembers; replay it if it was not',
+  stackHash: '',
+  permanent: true,
+  code: 'DEDUP_HORIZON',
+};
 
 /** Whether it is the store that failed and not the event: no attempt is spent on that. */
 export const isAway = (error: unknown): boolean =>
@@ -57,6 +76,9 @@ export async function isBlocked(tx: Tx, subscriber: string, key: string): Promis
   return (await tx.run('update ramet_retries set due_at = due_at where subscriber = ? and key = ?', subscriber, key)) > 0;
 }
 
+/** Whether a row of `ramet_retries` is of an event that nothing waits for. */
+export const isUnordered = (row: { readonly key: string; readonly event_id: string }): boolean => row.key === row.event_id;
+
 /** Puts an event behind the ones of its key that wait already, or before them. */
 export async function park(tx: Tx, subscriber: string, envelope: Envelope, where: 'last' | 'first' = 'last'): Promise<void> {
   await tx.run(
@@ -75,6 +97,7 @@ export async function park(tx: Tx, subscriber: string, envelope: Envelope, where
 export async function startRetrying(
   tx: Tx,
   subscriber: string,
+  policy: PoisonPolicy,
   envelope: Envelope,
   failure: Failure,
   attempts: number,
@@ -84,49 +107,34 @@ export async function startRetrying(
     `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, error, envelope)
      values (?, ?, ?, 'RETRYING', ?, ramet_now() + ?, ramet_now(), ?, ?) on conflict do nothing`,
     subscriber,
-    envelope.key,
+    policy === 'skip' ? envelope.id : envelope.key,
     envelope.id,
     attempts,
     Math.round(delayMs),
     failure.message,
     JSON.stringify(envelope),
   );
-  if (inserted === 0) await park(tx, subscriber, envelope);
+  if (inserted === 0 && policy !== 'skip') await park(tx, subscriber, envelope);
 }
 
 /**
- * Makes the event a dead letter and puts its key into quarantine until the letter is replayed or discarded. A key that
- * another event blocks stays with that one, and comes to this letter later.
+ * Makes the event a dead letter. Where events are in order its key goes into quarantine until the letter is replayed or
+ * discarded; a key that another event blocks stays with that one, and comes to this letter later.
  */
 export async function deadLetter(
   tx: Tx,
   platform: Platform,
   subscriber: string,
+  policy: PoisonPolicy,
   envelope: Envelope,
   failure: Failure,
   attempts: number,
 ): Promise<void> {
-  const row = await tx.get<{ first_failed_at: number }>(
-    'select first_failed_at from ramet_retries where subscriber = ? and event_id = ?',
-    subscriber,
-    envelope.id,
-  );
-  await tx.run(
-    `insert into ramet_dead_letters
-       (id, subscriber, event_id, event, key, envelope, reason, error, stack_hash, attempts, first_failed_at, last_failed_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, ramet_now()), ramet_now())`,
-    `dl_${platform.crypto.sha256(`${subscriber}/${envelope.id}`).slice(0, 24)}`,
-    subscriber,
-    envelope.id,
-    envelope.type,
-    envelope.key,
-    JSON.stringify(envelope),
-    failure.code,
-    failure.message,
-    failure.stackHash,
-    attempts,
-    row?.first_failed_at ?? null,
-  );
+  await recordLetter(tx, platform, subscriber, policy, envelope, failure, attempts);
+  if (policy === 'skip') {
+    await tx.run('delete from ramet_retries where subscriber = ? and key = ? and event_id = ?', subscriber, envelope.id, envelope.id);
+    return;
+  }
   await tx.run(
     `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, error, envelope)
      values (?, ?, ?, 'QUARANTINED', ?, 0, ramet_now(), ?, ?)
@@ -138,5 +146,44 @@ export async function deadLetter(
     attempts,
     failure.message,
     JSON.stringify(envelope),
+  );
+}
+
+/** Writes the letter itself; one that is there already was written under another policy, and gives way. */
+export async function recordLetter(
+  tx: Tx,
+  platform: Platform,
+  subscriber: string,
+  policy: PoisonPolicy,
+  envelope: Envelope,
+  failure: Failure,
+  attempts: number,
+): Promise<void> {
+  const first = await tx.get<{ first_failed_at: number }>(
+    `select first_failed_at from ramet_retries where subscriber = ? and event_id = ?
+     union all select first_failed_at from ramet_halts where subscriber = ? and event_id = ?`,
+    subscriber,
+    envelope.id,
+    subscriber,
+    envelope.id,
+  );
+  await tx.run(
+    `insert into ramet_dead_letters
+       (id, subscriber, event_id, event, key, envelope, reason, error, stack_hash, attempts, first_failed_at, last_failed_at, policy)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, ramet_now()), ramet_now(), ?)
+     on conflict (id) do update set reason = excluded.reason, error = excluded.error, stack_hash = excluded.stack_hash,
+       attempts = excluded.attempts, last_failed_at = excluded.last_failed_at, policy = excluded.policy`,
+    `dl_${platform.crypto.sha256(`${subscriber}/${envelope.id}`).slice(0, 24)}`,
+    subscriber,
+    envelope.id,
+    envelope.type,
+    envelope.key,
+    JSON.stringify(envelope),
+    failure.code,
+    failure.message,
+    failure.stackHash,
+    attempts,
+    first?.first_failed_at ?? null,
+    policy,
   );
 }

@@ -2,7 +2,7 @@ import { RametError } from '../errors/index.ts';
 import { Periodic, steadyBackoffMs } from '../platform/index.ts';
 import type { Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
-import { deadLetter, type Failure, failureOf, isAway } from './parking.ts';
+import { deadLetter, type Failure, failureOf, isAway, isUnordered } from './parking.ts';
 import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './subscriber.ts';
 
 interface RetryRow {
@@ -17,6 +17,8 @@ interface RetryRow {
 /** How long at most until a due retry is seen that nobody told of. */
 const POLL_MS = 1_000;
 const KEYS_AT_ONCE = 16;
+/** How long an attempt is left to the replica that makes it; no transaction is open for so long. */
+const LEASE_MS = 60_000;
 
 /** Takes blocked keys on when they are due: first the event that failed, then those that waited behind it, in their order. */
 export class RetryWorker {
@@ -48,9 +50,11 @@ export class RetryWorker {
   /** Works on what is due. @returns in how many milliseconds to look again */
   async #round(): Promise<number> {
     const { store, subscriber } = this.#options;
+    // A single process takes up at once what its predecessor left; where stores are shared, a lease says who is at it.
+    const free = store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
     const due = await store.reader.all<RetryRow>(
       `select key, event_id, state, attempts, due_at, envelope from ramet_retries
-       where subscriber = ? and state in ('RETRYING', 'DRAINING') and due_at <= ramet_now() order by due_at limit ?`,
+       where subscriber = ? and state in ('RETRYING', 'DRAINING') and due_at <= ramet_now() ${free} order by due_at, key limit ?`,
       subscriber,
       KEYS_AT_ONCE,
     );
@@ -58,7 +62,7 @@ export class RetryWorker {
     if (failed) throw failed.reason;
     if (due.length > 0) return 0;
     const next = await store.reader.get<{ wait: number | null }>(
-      "select min(due_at) - ramet_now() as wait from ramet_retries where subscriber = ? and state in ('RETRYING', 'DRAINING')",
+      `select min(due_at) - ramet_now() as wait from ramet_retries where subscriber = ? and state in ('RETRYING', 'DRAINING') ${free}`,
       subscriber,
     );
     return next?.wait == null ? POLL_MS : Math.max(1, Math.min(POLL_MS, Number(next.wait)));
@@ -72,6 +76,7 @@ export class RetryWorker {
     if (attempts === undefined) return;
     if (attempts > this.#policy.maxAttempts)
       return this.#fail(
+        row,
         envelope,
         attempts - 1,
         failureOf(new RametError('PermanentFailure', 'the process ended during the last attempt'), platform),
@@ -79,9 +84,9 @@ export class RetryWorker {
     const handler = handlers.get(envelope.type);
     try {
       if (!handler) throw new RametError('UnknownEvent', `'${subscriber}' has no handler for '${envelope.type}' any more`);
-      if (await this.#run(handler, envelope, row.key)) this.#tell('handled', envelope);
+      if (await this.#run(handler, envelope, row)) this.#tell('handled', envelope);
     } catch (error) {
-      if (!isAway(error)) return this.#fail(envelope, attempts, failureOf(error, platform));
+      if (!isAway(error)) return this.#fail(row, envelope, attempts, failureOf(error, platform));
       this.#unspent.set(row.event_id, attempts);
       throw error;
     }
@@ -100,8 +105,10 @@ export class RetryWorker {
     const mine = await store.write(
       (tx) =>
         tx.run(
-          "update ramet_retries set attempts = ? where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?",
+          `update ramet_retries set attempts = ?, lease_until = ramet_now() + ?
+           where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?`,
           spent + 1,
+          LEASE_MS,
           subscriber,
           row.key,
           row.event_id,
@@ -113,14 +120,17 @@ export class RetryWorker {
   }
 
   /** @returns whether the event was still ours to handle */
-  async #run(handler: EventHandler, envelope: Envelope, key: string): Promise<boolean> {
+  async #run(handler: EventHandler, envelope: Envelope, row: RetryRow): Promise<boolean> {
     const { store, subscriber } = this.#options;
     return store.write(
       async (tx) => {
         const mine = await tx.run(
-          "update ramet_retries set state = 'DRAINING', due_at = 0 where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'",
+          isUnordered(row)
+            ? "delete from ramet_retries where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'"
+            : `update ramet_retries set state = 'DRAINING', due_at = 0, lease_until = 0
+               where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'`,
           subscriber,
-          key,
+          row.key,
           envelope.id,
         );
         if (mine > 0) await handler(envelope, tx);
@@ -130,20 +140,22 @@ export class RetryWorker {
     );
   }
 
-  async #fail(envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
+  async #fail(row: RetryRow, envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
     const { store, subscriber, platform } = this.#options;
     const final = failure.permanent || attempts >= this.#policy.maxAttempts;
     const mine = await store.write(
       async (tx) => {
         const failed = await tx.run(
-          "update ramet_retries set due_at = ramet_now() + ?, error = ? where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'",
+          `update ramet_retries set due_at = ramet_now() + ?, lease_until = 0, error = ?
+           where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'`,
           Math.round(steadyBackoffMs(platform, this.#policy, attempts)),
           failure.message,
           subscriber,
-          envelope.key,
+          row.key,
           envelope.id,
         );
-        if (failed > 0 && final) await deadLetter(tx, platform, subscriber, envelope, failure, attempts);
+        const policy = isUnordered(row) ? 'skip' : 'park-key';
+        if (failed > 0 && final) await deadLetter(tx, platform, subscriber, policy, envelope, failure, attempts);
         return failed > 0;
       },
       { name: `${subscriber} retry failed` },
@@ -166,7 +178,7 @@ export class RetryWorker {
         );
         if (draining === 0) return;
         const letter = await tx.get<{ event_id: string; envelope: string }>(
-          'select event_id, envelope from ramet_dead_letters where subscriber = ? and key = ? order by first_failed_at, event_id limit 1',
+          "select event_id, envelope from ramet_dead_letters where subscriber = ? and key = ? and policy = 'park-key' order by first_failed_at, event_id limit 1",
           subscriber,
           key,
         );
@@ -201,7 +213,7 @@ async function makeHead(
   event: { readonly event_id: string; readonly envelope: string },
 ): Promise<void> {
   await tx.run(
-    `update ramet_retries set state = ?, event_id = ?, envelope = ?, attempts = 0, due_at = 0, first_failed_at = ramet_now(), error = null
+    `update ramet_retries set state = ?, event_id = ?, envelope = ?, attempts = 0, due_at = 0, lease_until = 0, first_failed_at = ramet_now(), error = null
      where subscriber = ? and key = ?`,
     state,
     event.event_id,

@@ -1,5 +1,6 @@
 import type { AnyContract, EventRef, Operation } from './contract.ts';
 import { type Codec, compileSchema, NOTHING } from './schema.ts';
+import { upcastProblems } from './upcast.ts';
 
 /** An operation with its codecs, ready to be called. */
 export interface CompiledOperation {
@@ -36,7 +37,16 @@ const SERVICE = /^[a-z][a-z0-9-]*$/;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** Makes a contract ready: compiles every schema and route. Says everything that is wrong with it in `problems`, each with where and what to do. */
-export function compileContract(contract: AnyContract): { compiled: CompiledContract; problems: string[] } {
+export function compileContract(contract: AnyContract): { readonly compiled: CompiledContract; readonly problems: readonly string[] } {
+  const known = compiledContracts.get(contract) ?? compile(contract);
+  compiledContracts.set(contract, known);
+  return known;
+}
+
+/** Contracts are data that never changes, and whoever calls a service compiles its contract: once is enough. */
+const compiledContracts = new WeakMap<AnyContract, { readonly compiled: CompiledContract; readonly problems: readonly string[] }>();
+
+function compile(contract: AnyContract): { compiled: CompiledContract; problems: string[] } {
   const problems: string[] = [];
   const at = (where: string) => (problem: string) => problems.push(`contract '${contract.name}', ${where}: ${problem}`);
   if (!SERVICE.test(contract.name)) at('name')('use lower-case letters, digits and hyphens');
@@ -54,6 +64,7 @@ export function compileContract(contract: AnyContract): { compiled: CompiledCont
     wrong.forEach(report);
     const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
     if (wrong.length === 0 && properties && !(event.key in properties)) report(`its key '${event.key}' is not a field of its schema`);
+    upcastProblems(event).forEach(report);
     events.set(event.name, { event, codec });
   }
   return { compiled: { contract, operations, events }, problems };

@@ -56,14 +56,27 @@ export const query = <I extends Schema, O extends Schema, E extends Failures = {
 export const stream = <I extends Schema, O extends Schema, E extends Failures = {}>(d: { input: I; output: O; errors?: E; http?: Http }) =>
   ({ errors: {}, ...d, kind: 'stream' }) as unknown as Declared<'stream', I, NoInfer<O>, NoInfer<E>>;
 
+/** Makes the data of one version of an event into that of the next. Pure: the same in, the same out, and nothing else. */
+export type Upcast = (old: any) => unknown;
+
+/** Steps from version to version, each under the version that it begins with. */
+export type Upcasts = { readonly [from: number]: Upcast };
+
 export interface EventDeclaration<T extends Schema = Schema> {
   readonly schema: T;
   readonly key: string;
   readonly version?: number;
+  readonly upcast?: Upcasts;
 }
 
-/** Declares an event. Events with the same value of `key` stay in order. `version` counts up when the schema changes (default 1). */
-export const event = <T extends Schema>(schema: T, o: { key: keyof Out<T> & string; version?: number }): EventDeclaration<T> => ({
+/**
+ * Declares an event. Events with the same value of `key` stay in order. `version` counts up when the schema changes (default 1);
+ * `upcast` has a pure function from each version before to the next, so that consumers can read what was published earlier.
+ */
+export const event = <T extends Schema>(
+  schema: T,
+  o: { key: keyof Out<T> & string; version?: number; upcast?: Upcasts },
+): EventDeclaration<T> => ({
   schema,
   ...o,
 });
@@ -74,11 +87,12 @@ export interface EventRef<T extends Schema = Schema> {
   readonly schema: T;
   readonly key: string;
   readonly version: number;
+  readonly upcast?: Upcasts;
 }
 export type Data<R> = R extends EventRef<infer T> ? Out<T> : never;
 export type Events = Record<string, EventDeclaration>;
 
-/** What a service promises. Data only: the one file of a service that others import. */
+/** What a service promises. Data only, but for the pure functions of `upcast`: the one file of a service that others import. */
 export interface Contract<
   N extends string = string,
   C extends Operations = Operations,
@@ -102,7 +116,14 @@ export function contract<N extends string, C extends Operations = {}, Q extends 
   const events = Object.fromEntries(
     Object.entries(d.events ?? {}).map(([key, declared]) => [
       key,
-      { service: name, name: key, schema: declared.schema, key: declared.key, version: declared.version ?? 1 },
+      {
+        service: name,
+        name: key,
+        schema: declared.schema,
+        key: declared.key,
+        version: declared.version ?? 1,
+        ...(declared.upcast ? { upcast: declared.upcast } : {}),
+      },
     ]),
   );
   return { name, commands: named(d.commands), queries: named(d.queries), events } as unknown as Contract<N, C, Q, E>;

@@ -36,3 +36,4 @@ export {
   type Schema,
   secret,
 } from './schema.ts';
+export { readEvent, upcastProblems } from './upcast.ts';

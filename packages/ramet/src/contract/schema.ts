@@ -38,7 +38,16 @@ export const NOTHING: Codec = { decode: () => ({ ok: true, value: undefined }), 
  * one boundary and each validates it.
  * @returns the codec, and what is wrong with the schema; an empty list when nothing is
  */
-export function compileSchema(schema: Schema): { codec: Codec; problems: string[] } {
+export function compileSchema(schema: Schema): { readonly codec: Codec; readonly problems: readonly string[] } {
+  const known = compiledSchemas.get(schema) ?? compiled(schema);
+  compiledSchemas.set(schema, known);
+  return known;
+}
+
+/** Schemas never change, and one is met at several boundaries: each is compiled once. */
+const compiledSchemas = new WeakMap<Schema, { readonly codec: Codec; readonly problems: readonly string[] }>();
+
+function compiled(schema: Schema): { codec: Codec; problems: string[] } {
   const problems: string[] = [];
   const jsonSchema = toJsonSchema(schema, problems);
   const validate = schema['~standard'].validate;

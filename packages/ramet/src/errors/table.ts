@@ -47,6 +47,13 @@ export const ERRORS = {
   DeadlineExceeded: entry(504, 'The deadline passed', 'Whether it took effect is unknown: repeat it with the same key, or look.', again),
   Cancelled: entry(499, 'The caller went away', 'Nothing; the caller does not wait any more.'),
   BulkheadFull: entry(503, 'Too many calls to this dependency are under way', 'Try again later, or raise the bulkhead in `use()`.', notNow),
+  CircuitOpen: entry(
+    503,
+    'Calls to this dependency fail, so it is not asked for a while',
+    'Try again after `retry-after`; look at why the dependency fails.',
+    notNow,
+  ),
+  Overloaded: entry(503, 'The process has more to do than it can', 'Try again after `retry-after`; if it lasts, add instances.', notNow),
   Unavailable: entry(503, 'The service cannot be reached', 'Try again later; see the health of the process that hosts it.', notNow),
   ShuttingDown: entry(503, 'The process is shutting down', 'Try again; another instance, or the next one, answers.', notNow),
   Internal: entry(500, 'A handler failed', 'Look at the log under the correlation id.'),
@@ -56,6 +63,12 @@ export const ERRORS = {
     'Correct the handler; the fields are named in `errors`.',
   ),
   UnknownOperation: entry(501, 'No such operation', 'Deploy the service that has it, or correct the call.', no),
+  UndeclaredTarget: entry(
+    500,
+    'A command is sent to a service that the sender does not declare',
+    "Add the target to 'uses' of the service that sends.",
+    no,
+  ),
   CallTooDeep: entry(508, 'The chain of calls is deeper than 8', 'Look for services that call each other in a circle.', no),
   // Stores
   StoreUnavailable: entry(
@@ -91,6 +104,12 @@ export const ERRORS = {
     500,
     'The handler says that trying again is pointless',
     'Look at the dead letter; replay it when the cause is gone.',
+  ),
+  SubscriptionHalted: entry(
+    503,
+    'A subscription stands at an event that it cannot handle',
+    'Correct the cause and replay the dead letter, or discard it: `ramet dead-letters`.',
+    notNow,
   ),
   // Sagas and effects
   StepCancelled: entry(409, 'The step was undone before it arrived', 'Nothing; the saga is being compensated.', no),

@@ -4,6 +4,7 @@ import type { ClientOf, Dependency, External, ExternalClient, Uses } from '../rp
 import type { Caller } from '../security/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import type { JwtOptions } from './jwt.ts';
+import type { Site } from './site.ts';
 
 /** Who may use a route. There is no default: an operation without one of these keeps the process from starting. */
 export type Access =
@@ -117,7 +118,7 @@ export interface GatewayDefinition {
   readonly name: string;
   readonly authenticate: JwtOptions | undefined;
   readonly limit: Limit | undefined;
-  readonly routes: readonly (Exposed | Composed)[];
+  readonly routes: readonly (Exposed | Composed | Site)[];
   /** Host names that requests may come for; all when left out. */
   readonly hosts: readonly string[] | undefined;
   /** Networks of proxies whose `x-forwarded-for` counts; nobody is trusted by default. */
@@ -133,7 +134,7 @@ export const gateway = (
   d: {
     authenticate?: JwtOptions;
     limit?: Limit;
-    routes: readonly (Exposed | Composed)[];
+    routes: readonly (Exposed | Composed | Site)[];
     hosts?: readonly string[];
     trustedProxies?: readonly string[];
     origins?: readonly string[];

@@ -1,6 +1,6 @@
 import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type CallOptions, type CallOrigin, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
+import { type CallOptions, type CallOrigin, type CallWatcher, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
 import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
 import { Answer } from './answer.ts';
@@ -12,6 +12,7 @@ import { type Authenticator, createAuthenticator } from './jwt.ts';
 import { parseQuery } from './query-string.ts';
 import { createRateLimiter, parseRate, type RateLimiter } from './rate-limit.ts';
 import { type ComposedRoute, compileRoutes, type OperationRoute, type Route } from './routes.ts';
+import { SITE_PATTERN } from './site.ts';
 
 /** A request that has passed the gate: what everything behind it sees, and nothing else of what was sent. */
 export interface CanonicalRequest {
@@ -27,10 +28,10 @@ export interface CanonicalRequest {
 export type GatewayResponse = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** The pattern of the route, for metrics; `(none)` where there was none. */
+  /** The pattern of the route, for metrics; `(site)` for a file, `(none)` where there was none. */
   readonly route: string;
   readonly correlationId: string;
-} & ({ readonly body: string } | { readonly events: AsyncIterable<unknown> });
+} & ({ readonly body: string | Uint8Array } | { readonly events: AsyncIterable<unknown> });
 
 export interface GatewayHandler {
   handle(request: CanonicalRequest): Promise<GatewayResponse>;
@@ -41,6 +42,8 @@ export interface GatewayEnvironment {
   readonly platform: Platform;
   readonly transport: TransportRoutes;
   readonly log: Log;
+  /** Sees what the policies of the gateway's calls do. */
+  readonly watch?: CallWatcher;
 }
 
 /** No request without a token may fail authentication more often than this, per client. */
@@ -54,7 +57,7 @@ export function createGateway(
   definition: GatewayDefinition,
 ): { handler: GatewayHandler; problems: string[] } {
   const { platform, transport, log } = environment;
-  const { router, routes, problems } = compileRoutes(platform, transport, definition);
+  const { router, routes, site, problems } = compileRoutes(platform, transport, definition, environment.watch);
   if (problems.length > 0) return { handler: { handle: () => Promise.reject(new RametError('BootFailed')), routes }, problems };
   const authenticator = authenticatorOf(environment, definition);
   const addressOf = clientAddressReader(definition.trustedProxies);
@@ -91,8 +94,9 @@ export function createGateway(
         let scope: string | undefined;
         const rateHeaders: Record<string, string> = {};
         try {
-          const matched = router.match(request.method, request.segments);
+          const matched = router.match(request.method, request.segments) ?? site?.match(request);
           if (!matched) throw new RametError('NotFound');
+          if ('body' in matched) return { ...matched, route: SITE_PATTERN, correlationId: trace.correlationId };
           if ('allowed' in matched)
             return refusal(
               new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`),
@@ -243,6 +247,7 @@ async function answerTo(
     get signal() {
       return request.cancellation.signal;
     },
+    cancellation: request.cancellation,
   };
   const base = { headers: { ...headers }, route: route.pattern, correlationId: trace.correlationId };
   if (route.kind !== 'compose') {

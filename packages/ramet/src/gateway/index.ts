@@ -3,3 +3,4 @@ export { type Access, type ComposeContext, compose, expose, type GatewayDefiniti
 export { createGateway } from './handler.ts';
 export type { JwtOptions } from './jwt.ts';
 export { createGatewayServer, type GatewayServer } from './server.ts';
+export { type Site, site } from './site.ts';

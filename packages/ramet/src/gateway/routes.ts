@@ -1,10 +1,11 @@
 import { type Codec, type CompiledOperation, compileContract, compileSchema, NOTHING } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type ClientFactory, compileUses, DEFAULT_POLICY, Edge, type TransportRoutes } from '../rpc/index.ts';
+import { type CallWatcher, type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
 import { compileQuery, type QueryCoercer } from './query-string.ts';
 import { parseRate } from './rate-limit.ts';
 import { createRouter, type Router } from './router.ts';
+import { type CompiledSite, compileSite } from './site.ts';
 
 interface RouteBase {
   readonly method: string;
@@ -39,11 +40,13 @@ export function compileRoutes(
   platform: Platform,
   transport: TransportRoutes,
   definition: GatewayDefinition,
-): { router: Router<Route>; routes: Route[]; problems: string[] } {
+  watch?: CallWatcher,
+): { router: Router<Route>; routes: Route[]; site: CompiledSite | undefined; problems: string[] } {
   const problems: string[] = [];
   const router = createRouter<Route>();
   const routes: Route[] = [];
   const where = `gateway '${definition.name}'`;
+  const outbound = new Outbound(platform, definition.name, watch);
   const edges = new Map<string, Edge>();
   const add = (route: Route) => {
     try {
@@ -54,9 +57,13 @@ export function compileRoutes(
       problems.push(`${where}: ${(error as Error).message}`);
     }
   };
+  const sites = definition.routes.filter((declared) => declared.kind === 'site');
+  const { site, problems: ofSite } = compileSite(platform, where, sites);
+  problems.push(...ofSite);
   for (const declared of definition.routes) {
+    if (declared.kind === 'site') continue;
     const compiled =
-      declared.kind === 'expose' ? exposed(platform, transport, declared, edges) : composed(platform, transport, where, declared);
+      declared.kind === 'expose' ? exposed(transport, declared, outbound, edges) : composed(transport, where, declared, outbound);
     problems.push(...compiled.problems.map((problem) => `${where}: ${problem}`));
     compiled.routes.forEach(add);
   }
@@ -72,7 +79,7 @@ export function compileRoutes(
   if (needsToken.length > 0 && !definition.authenticate) {
     problems.push(`${where}: ${needsToken.length} routes need a token, but 'authenticate' is not set; add authenticate: jwt options`);
   }
-  return { router, routes, problems };
+  return { router, routes, site, problems };
 }
 
 function limitProblems(limit: Limit): string[] {
@@ -93,9 +100,9 @@ function isAccess(access: unknown): access is Access {
 const NO_ACCESS = "says nothing about access; write { access: 'public' }, { access: 'authenticated' } or { scope: '…' }";
 
 function exposed(
-  platform: Platform,
   transport: TransportRoutes,
   declared: Exposed,
+  outbound: Outbound,
   edges: Map<string, Edge>,
 ): { routes: Route[]; problems: string[] } {
   const problems: string[] = [];
@@ -103,7 +110,9 @@ function exposed(
   const { compiled: contract, problems: wrong } = compileContract(declared.contract);
   problems.push(...wrong);
   const service = contract.contract.name;
-  const edge = edges.get(service) ?? new Edge(platform, transport, service, { ...DEFAULT_POLICY, timeoutMs: 30_000, bulkhead: 10_000 });
+  const edge =
+    edges.get(service) ??
+    new Edge(outbound.platform, transport, service, { ...DEFAULT_POLICY, timeoutMs: 30_000, bulkhead: 10_000 }, outbound);
   edges.set(service, edge);
   for (const [name, options] of Object.entries(declared.operations)) {
     const compiled = contract.operations.get(name);
@@ -130,13 +139,13 @@ function exposed(
 }
 
 function composed(
-  platform: Platform,
   transport: TransportRoutes,
   where: string,
   declared: Composed,
+  outbound: Outbound,
 ): { routes: Route[]; problems: string[] } {
   const problems: string[] = [];
-  const { uses, problems: wrong } = compileUses(platform, transport, where, declared.uses);
+  const { uses, problems: wrong } = compileUses(outbound.platform, transport, where, declared.uses, outbound);
   problems.push(...wrong);
   const compile = (schema: Composed['input'], what: string): Codec | undefined => {
     if (!schema) return undefined;

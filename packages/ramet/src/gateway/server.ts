@@ -171,14 +171,18 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       cancellation,
     };
     const response = await options.handler.handle(canonical);
-    return { ...response, headers: { ...corsHeaders(definition, gated), ...response.headers } };
+    const cors = corsHeaders(definition, gated);
+    const vary = [cors['vary'], response.headers['vary']].filter((names) => names !== undefined).join(', ');
+    return { ...response, headers: { ...cors, ...response.headers, ...(vary === '' ? {} : { vary }) } };
   }
 
   function send(reply: FastifyReply, response: GatewayResponse, request: FastifyRequest): FastifyReply {
     void reply
       .code(response.status)
       .headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store', ...response.headers, 'x-correlation-id': response.correlationId });
-    if ('body' in response) return reply.send(Buffer.from(request.raw.method === 'HEAD' ? '' : response.body)); // text would be given a charset, which JSON types do not have
+    // What is not sent has the length that the answer to a GET would name, or none.
+    if (response.status === 304) return reply.send();
+    if ('body' in response) return reply.send(request.raw.method === 'HEAD' ? Buffer.from('') : bytesOf(response.body));
     void reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
     return reply.send(Readable.from(serverSentEvents(platform, response.events, log, response.correlationId), { objectMode: false }));
   }
@@ -214,7 +218,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
 /** Refuses on a connection where no request came about that could be answered. */
 function refuseOn(platform: Platform, socket: Duplex): void {
   const response = refusal(new RametError('MalformedRequest'), newTrace(platform, {}), '(none)');
-  const body = 'body' in response ? response.body : '';
+  const body = 'body' in response ? bytesOf(response.body).toString() : '';
   const headers = {
     ...SECURITY_HEADERS,
     ...response.headers,
@@ -225,6 +229,10 @@ function refuseOn(platform: Platform, socket: Duplex): void {
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 400 Bad Request\r\n${head.join('')}\r\n${body}`);
 }
+
+/** Fastify would give text a charset, which JSON types do not have. */
+const bytesOf = (body: string | Uint8Array): Buffer =>
+  typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
 
 const closed = (app: FastifyInstance): Promise<void> => app.close();
 

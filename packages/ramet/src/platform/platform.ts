@@ -14,6 +14,12 @@ export interface Platform {
   readonly files: Files;
   readonly process: ProcessFigures;
   /**
+   * The client of a system that is not ours and speaks no HTTP, as `make` makes it. Whoever hands in another platform gives
+   * a double of the system instead.
+   * @param name as declared by `external(name, …)`
+   */
+  outside<T extends object>(name: string, make: () => T): T;
+  /**
    * A named place in the framework where a process may be stopped, delayed or looked at. In production it returns
    * undefined at once; await the answer only where there is one, so that the hot path pays nothing.
    */
@@ -81,4 +87,11 @@ export interface ProcessFigures {
 export interface Files {
   /** The text files of a folder whose names end in `suffix`, by name. Empty when there are none; throws when there is no folder. */
   readFolder(folder: URL, suffix: string): readonly { readonly name: string; readonly text: string }[];
+  /**
+   * All files of a folder and of the folders in it, by path (`assets/main.js`). Links are left out, so that nothing is read from
+   * elsewhere, and so is what begins with a dot.
+   * @param maxBytes of all files together
+   * @throws RangeError when they are more; what the system says when there is no folder
+   */
+  readTree(folder: URL, maxBytes: number): readonly { readonly path: string; readonly bytes: Uint8Array }[];
 }

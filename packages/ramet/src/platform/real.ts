@@ -1,6 +1,8 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Crypto, HttpClient, Platform, Timer } from './platform.ts';
 
@@ -24,10 +26,32 @@ export function realPlatform(options: RealPlatformOptions = {}): Platform {
         const names = readdirSync(folder).filter((name) => name.endsWith(suffix));
         return names.sort().map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }));
       },
+      readTree,
     },
     process: processFigures(),
+    outside: (_, make) => make(),
     point: options.onPoint ?? (() => undefined),
   };
+}
+
+function readTree(folder: URL, maxBytes: number): { path: string; bytes: Uint8Array }[] {
+  const root = fileURLToPath(folder);
+  const found: { path: string; bytes: Uint8Array }[] = [];
+  let total = 0;
+  const visit = (below: string) => {
+    for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
+      if (entry.name.startsWith('.')) continue;
+      const path = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (entry.isDirectory()) visit(path);
+      else if (entry.isFile()) {
+        total += statSync(join(root, path)).size;
+        if (total > maxBytes) throw new RangeError(`there are more than ${maxBytes} bytes below ${root}`);
+        found.push({ path, bytes: readFileSync(join(root, path)) });
+      }
+    }
+  };
+  visit('');
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function setTimer(delayMs: number, fire: () => void): Timer {

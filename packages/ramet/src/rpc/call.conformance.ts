@@ -67,7 +67,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
       const origin = { ...rpc.origin(), meta: { caller, trace, depth: 2 } };
       expect(await orders.call(command('orders', 'place'), {}, origin, { key: 'k', step })).toEqual({
         ok: true,
-        value: { caller, trace, depth: 3, key: 'k', step },
+        value: { caller, trace, depth: 3, key: 'k', step, noRetry: true },
       });
     }),
   );

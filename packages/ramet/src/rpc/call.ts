@@ -12,6 +12,10 @@ export interface CallMeta {
   readonly depth: number;
   /** The idempotency key of a client's request. */
   readonly key?: string;
+  /** Which attempt of its caller this is, when it is not the first. */
+  readonly attempt?: number;
+  /** Somebody further out repeats what fails: whoever repeated it here too would multiply the attempts. */
+  readonly noRetry?: boolean;
   /** Whoever calls comes again until it is done: an effect has no deadline then. */
   readonly durable?: boolean;
   /** Set by the saga engine only. */
@@ -35,6 +39,8 @@ export interface StepMeta {
 export interface Target {
   readonly service: string;
   readonly operation: string;
+  /** One of {@link TransportRoutes.instances}, when the caller has chosen among several. */
+  readonly instance?: string;
 }
 
 export interface Fault {
@@ -77,6 +83,8 @@ export interface TransportRoutes {
   /** Calls one operation. Never rejects: an unreachable service is a reply as well. */
   call(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;
   stream(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply>;
+  /** The keys of the instances that answer for a service now, where there may be several and the caller is to choose. */
+  instances?(service: string): readonly string[];
 }
 
 export interface TransportCapabilities {

@@ -5,6 +5,7 @@ export class Canceller implements Cancellation {
   #controller: AbortController | undefined;
   #reason: unknown;
   #cancelled = false;
+  #listeners: Set<() => void> | undefined;
 
   get signal(): AbortSignal {
     if (!this.#controller) {
@@ -23,6 +24,19 @@ export class Canceller implements Cancellation {
     this.#cancelled = true;
     this.#reason = reason;
     this.#controller?.abort(reason);
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    for (const listener of listeners ?? []) listener();
+  }
+
+  /** Calls `listener` once when it is cancelled. For who is cancelled with it, and needs no signal for that. */
+  follow(listener: () => void): void {
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+  }
+
+  unfollow(listener: () => void): void {
+    this.#listeners?.delete(listener);
   }
 }
 

@@ -1,140 +1,74 @@
-import type { Operation } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
-import { backoffMs, type Duration, durationMs, type Platform } from '../platform/index.ts';
-import { type CallMeta, errorOf, type Fault, fault, type Reply, type StepMeta, type TransportRoutes } from './call.ts';
+import { durationMs, type Platform } from '../platform/index.ts';
+import type { Breaker } from './breaker.ts';
+import { Bulkhead } from './bulkhead.ts';
+import { type CallMeta, type Declared, errorOf, type Fault, fault, type Reply, type TransportRoutes } from './call.ts';
 import { Canceller } from './cancellation.ts';
-import { Bulkhead, type CompiledPolicy, RETRY_BACKOFF } from './policy.ts';
-
-/** What one call may change of its policy. */
-export interface CallOptions {
-  readonly timeout?: Duration;
-  /** Answered instead of a fault; declared failures are answers and pass through. */
-  readonly fallback?: unknown;
-  /** Makes a command safe to repeat: the same key has one effect. */
-  readonly key?: string;
-}
-
-/** As the saga engine calls: it has its own retries, and marks the call as a step. */
-export interface EdgeOptions extends CallOptions {
-  readonly timeoutMs?: number;
-  readonly step?: StepMeta;
-  readonly durable?: boolean;
-}
-
-type Called = Pick<Operation, 'kind' | 'service' | 'name'>;
-
-/** Where a call comes from: what it inherits. */
-export interface CallOrigin {
-  readonly meta: Omit<CallMeta, 'timeoutMs' | 'key' | 'step'>;
-  /** Milliseconds until the caller's own deadline; Infinity where it has none. */
-  remainingMs(): number;
-  /** Aborts when the caller goes away; asked for only while a call is under way. */
-  readonly signal: AbortSignal | undefined;
-}
+import { tell, type Verdict, verdictOf } from './failures.ts';
+import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
+import { Outbound, type TargetState } from './outbound.ts';
+import type { CompiledPolicy } from './policy.ts';
+import { type CallPath, circuitOpen, RunningCall } from './running-call.ts';
+import type { CallWatcher } from './watch.ts';
 
 /** Chains longer than this are cycles. */
 const DEPTH_MAX = 8;
-/** What a hop takes of the remaining time, so that whoever is called gives up before its caller does. */
-const HOP_MS = 1;
-
+const NO_OPTIONS: EdgeOptions = {};
 /**
  * One edge of the declared graph: a caller's way to one service, with its policies. Deadline first (it bounds everything),
- * then retry, then bulkhead around each attempt.
+ * then retry, then bulkhead and breaker around each attempt.
  */
 export class Edge {
-  readonly #platform: Platform;
-  readonly #transport: TransportRoutes;
   readonly #policy: CompiledPolicy;
-  readonly #bulkhead: Bulkhead;
-  readonly #name: string;
+  readonly #path: CallPath;
 
-  constructor(platform: Platform, transport: TransportRoutes, name: string, policy: CompiledPolicy) {
-    this.#platform = platform;
-    this.#transport = transport;
+  /**
+   * @param outbound what the caller's edges have in common; an edge without it stands for itself
+   * @param judge what values say that are no success
+   */
+  constructor(
+    platform: Platform,
+    transport: TransportRoutes,
+    name: string,
+    policy: CompiledPolicy,
+    outbound: Outbound = new Outbound(platform, 'runtime'),
+    judge?: CallPath['judge'],
+  ) {
     this.#policy = policy;
-    this.#name = name;
-    this.#bulkhead = new Bulkhead(policy.bulkhead);
+    const { deadlines, watch } = outbound;
+    const target = outbound.to(name, policy.breaker);
+    this.#path = { platform, transport, deadlines, watch, target, bulkhead: new Bulkhead(policy.bulkhead), name, judge };
   }
 
   get busy(): number {
-    return this.#bulkhead.busy;
+    return this.#path.bulkhead.busy;
   }
 
   /** Calls and answers with the reply, whatever it is. Retries only what is safe to repeat. */
-  async call(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = {}): Promise<Reply> {
-    if (origin.meta.depth >= DEPTH_MAX) return fault(new RametError('CallTooDeep'));
-    const retries = options.step ? 0 : this.#policy.retries;
-    const repeatable = operation.kind === 'query' || options.key !== undefined;
-    const budgetMs = Math.min(
-      options.timeoutMs ?? (options.timeout === undefined ? this.#policy.timeoutMs : durationMs(options.timeout)),
-      origin.remainingMs(),
-    );
-    const deadlineMono = this.#platform.clock.monoNow() + budgetMs;
-    // What one attempt may have done, no later one takes back.
-    let executed: Fault['executed'] = 'no';
-    for (let attempt = 1; ; attempt++) {
-      const reply = await this.#attempt(operation, input, origin, options, deadlineMono);
-      if (reply.ok || reply.kind === 'declared') return reply;
-      if (reply.executed === 'unknown') executed = 'unknown';
-      const told = reply.executed === executed ? reply : { ...reply, executed };
-      if (!errorOf(told).retryable || attempt > retries || !(repeatable || executed === 'no')) return told;
-      const waitMs = Math.max(reply.retryAfterMs ?? 0, backoffMs(this.#platform, RETRY_BACKOFF, attempt));
-      if (this.#platform.clock.monoNow() + waitMs >= deadlineMono) return told;
-      await this.#platform.timers.sleep(waitMs, origin.signal).catch(() => {});
-    }
+  call(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = NO_OPTIONS): Promise<Reply> {
+    return new Promise((resolve) => this.#begin(operation, input, origin, options, resolve));
   }
 
-  async #attempt(target: Called, input: unknown, origin: CallOrigin, options: EdgeOptions, deadlineMono: number): Promise<Reply> {
-    const remainingMs = deadlineMono - this.#platform.clock.monoNow();
-    const { signal } = origin;
-    if (signal?.aborted) return fault(new RametError('Cancelled', undefined, { executed: 'no' }));
-    if (remainingMs <= HOP_MS)
-      return fault(new RametError('DeadlineExceeded', `no time was left to call ${this.#name}`, { executed: 'no' }));
-    const canceller = new Canceller();
-    let ended: RametError | undefined;
-    let giveUp: ((error: RametError) => void) | undefined;
-    let settle: ((reply: Reply) => void) | undefined;
-    const end = (error: RametError) => {
-      ended = error;
-      giveUp?.(notExecuted(error));
-      canceller.cancel(error);
-      settle?.(fault(error));
-    };
-    const timer = this.#platform.timers.set(remainingMs, () =>
-      end(new RametError('DeadlineExceeded', `${this.#name}.${target.name} did not answer in ${Math.round(remainingMs)} ms`)),
+  /** The same for who wants the value: no further promise in between. @throws DeclaredError | RametError */
+  value(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = NO_OPTIONS): Promise<unknown> {
+    return new Promise((resolve, reject) =>
+      this.#begin(operation, input, origin, options, (reply) => (reply.ok ? resolve(reply.value) : reject(failureOf(reply)))),
     );
-    const onAbort = () => end(new RametError('Cancelled'));
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      if (!this.#bulkhead.tryEnter()) {
-        await this.#bulkhead.enter(this.#name, (cancel) => {
-          giveUp = cancel;
-        });
-      }
-      try {
-        // The place may have come in the same moment as the end.
-        if (ended) return fault(notExecuted(ended));
-        const meta: CallMeta = {
-          ...origin.meta,
-          depth: origin.meta.depth + 1,
-          timeoutMs: Math.max(0, deadlineMono - this.#platform.clock.monoNow() - HOP_MS),
-          ...(options.key === undefined ? {} : { key: options.key }),
-          ...(options.step === undefined ? {} : { step: options.step }),
-          ...(options.durable ? { durable: true } : {}),
-        };
-        return await new Promise<Reply>((resolve, reject) => {
-          settle = resolve;
-          this.#transport.call({ service: target.service, operation: target.name }, input, meta, canceller).then(resolve, reject);
-        });
-      } finally {
-        this.#bulkhead.leave();
-      }
-    } catch (error) {
-      return fault(this.#known(error));
-    } finally {
-      timer.cancel();
-      signal?.removeEventListener('abort', onAbort);
+  }
+
+  #begin(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions, told: (reply: Reply) => void): void {
+    if (origin.meta.depth >= DEPTH_MAX) {
+      told(fault(new RametError('CallTooDeep')));
+      return;
     }
+    const timeoutMs = options.timeoutMs ?? (options.timeout === undefined ? this.#policy.timeoutMs : durationMs(options.timeout));
+    new RunningCall(this.#path, operation, input, origin, options, timeoutMs, this.#policy.retries, told).begin();
+  }
+
+  /** A fallback is answered instead of a fault. */
+  fellBack(operation: Called, code: string): void {
+    const { watch, target } = this.#path;
+    watch.fallback?.(target.edge, operation.name, code);
   }
 
   /**
@@ -142,26 +76,29 @@ export class Edge {
    * going away, cancels the handler and waits for nothing.
    */
   async *stream(operation: Called, input: unknown, origin: CallOrigin): AsyncGenerator<unknown> {
+    const { platform, transport, target: state, watch, name } = this.#path;
     const { signal } = origin;
     if (origin.meta.depth >= DEPTH_MAX) throw new RametError('CallTooDeep');
     if (signal?.aborted) throw new RametError('Cancelled', undefined, { executed: 'no' });
+    const opening = new Opening(platform, state, operation.name, watch);
     const canceller = new Canceller();
     let ended: RametError | undefined;
     let giveUp: ((error: RametError) => void) | undefined;
     const end = (error: RametError) => {
       ended ??= error;
+      opening.ended(error);
       canceller.cancel(error);
       giveUp?.(error);
     };
     const onAbort = () => end(new RametError('Cancelled'));
     signal?.addEventListener('abort', onAbort, { once: true });
     const firstMs = Math.min(this.#policy.timeoutMs, origin.remainingMs());
-    const timer = this.#platform.timers.set(firstMs, () =>
-      end(new RametError('DeadlineExceeded', `${this.#name}.${operation.name} did not begin to answer in ${Math.round(firstMs)} ms`)),
+    const timer = platform.timers.set(firstMs, () =>
+      end(new RametError('DeadlineExceeded', `${name}.${operation.name} did not begin to answer in ${Math.round(firstMs)} ms`)),
     );
     const meta: CallMeta = { ...origin.meta, depth: origin.meta.depth + 1, timeoutMs: Number.MAX_SAFE_INTEGER };
     const target = { service: operation.service, operation: operation.name };
-    const replies = this.#transport.stream(target, input, meta, canceller)[Symbol.asyncIterator]();
+    const replies = transport.stream(target, input, meta, canceller)[Symbol.asyncIterator]();
     try {
       for (;;) {
         const next = await new Promise<IteratorResult<Reply>>((resolve, reject) => {
@@ -170,11 +107,16 @@ export class Edge {
           else replies.next().then(resolve, (error: unknown) => reject(this.#known(error)));
         });
         timer.cancel();
+        opening.answered(next.done ? undefined : next.value);
         if (next.done) return;
         yield unwrap(next.value);
       }
+    } catch (error) {
+      opening.ended(this.#known(error));
+      throw error;
     } finally {
       timer.cancel();
+      opening.ended(new RametError('Cancelled'));
       signal?.removeEventListener('abort', onAbort);
       canceller.cancel(new RametError('Cancelled'));
       replies.return?.().then(undefined, () => {});
@@ -183,15 +125,49 @@ export class Edge {
 
   /** Transports and dispatchers answer with replies; one that breaks this promise is a fault like another. */
   #known(error: unknown): RametError {
-    return error instanceof RametError ? error : new RametError('Internal', `${this.#name} cannot be called`, { cause: error });
+    return error instanceof RametError ? error : new RametError('Internal', `${this.#path.name} cannot be called`, { cause: error });
   }
 }
 
-const notExecuted = (error: RametError): RametError => new RametError(error.code, error.message, { executed: 'no' });
+/** What the breaker learns of a stream: how it began. */
+class Opening {
+  readonly #platform: Platform;
+  readonly #breaker: Breaker | undefined;
+  #generation: number | undefined;
+
+  /** @throws RametError CircuitOpen */
+  constructor(platform: Platform, target: TargetState, operation: string, watch: CallWatcher) {
+    this.#platform = platform;
+    this.#breaker = target.operation(operation).breaker;
+    const shutMs = this.#breaker?.enter(platform.clock.monoNow()) ?? 0;
+    if (shutMs > 0) {
+      watch.rejected?.(target.edge, operation, 'CircuitOpen');
+      throw circuitOpen(target.target, operation, shutMs);
+    }
+    this.#generation = this.#breaker?.generation;
+    watch.attempt?.(target.edge, target.target, operation, 1);
+  }
+
+  answered(reply: Reply | undefined): void {
+    this.#tell(reply ? verdictOf(reply) : 'succeeded');
+  }
+
+  ended(error: RametError): void {
+    this.#tell(verdictOf(fault(error)));
+  }
+
+  #tell(verdict: Verdict): void {
+    if (this.#generation === undefined) return;
+    tell(this.#breaker, this.#generation, verdict, this.#platform.clock.monoNow());
+    this.#generation = undefined;
+  }
+}
 
 /** The value of a reply. @throws DeclaredError | RametError when it is none */
 export function unwrap(reply: Reply): unknown {
   if (reply.ok) return reply.value;
-  if (reply.kind === 'declared') throw new DeclaredError(reply.error, reply.status, reply.data);
-  throw errorOf(reply);
+  throw failureOf(reply);
 }
+
+const failureOf = (reply: Declared | Fault): DeclaredError | RametError =>
+  reply.kind === 'declared' ? new DeclaredError(reply.error, reply.status, reply.data) : errorOf(reply);

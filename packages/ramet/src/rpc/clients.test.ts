@@ -12,6 +12,7 @@ import {
   type ExternalClient,
   external,
   fault,
+  Outbound,
   type TransportRoutes,
   use,
 } from './index.ts';
@@ -134,9 +135,97 @@ describe('a client of an external system', () => {
     answer = () => Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNREFUSED' } }));
     await expect(client().fetch('/x')).rejects.toMatchObject({
       code: 'Unavailable',
-      executed: 'unknown',
+      executed: 'no',
       message: 'psp cannot be reached (ECONNREFUSED)',
     });
+    answer = () => Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNRESET' } }));
+    await expect(client().fetch('/x')).rejects.toMatchObject({ code: 'Unavailable', executed: 'unknown' });
+  });
+});
+
+describe('a client of an external system that fails', () => {
+  let answers: (() => Promise<Response>)[];
+  let asked: string[];
+  const seen: string[] = [];
+
+  function client(policy: Partial<Parameters<typeof external>[1]> = {}, meta: Partial<CallOrigin['meta']> = {}): ExternalClient {
+    [asked, seen.length] = [[], 0];
+    const real = realPlatform();
+    const http: HttpClient = {
+      fetch: (url, request) => {
+        asked.push(`${request?.method ?? 'GET'} ${url}`);
+        return (answers.shift() ?? (async () => new Response('ok')))();
+      },
+      close: async () => {},
+    };
+    const platform: Platform = { ...real, http, random: { ...real.random, next: () => 0 } };
+    const outbound = new Outbound(platform, 'test', {
+      breaker: (edge, operation, _from, to) => seen.push(`${edge} ${operation} ${to}`),
+    });
+    const { uses } = compileUses(
+      platform,
+      undefined as never,
+      'test',
+      { psp: external('psp', { url: 'http://psp', ...policy }) },
+      outbound,
+    );
+    return uses.all({ ...origin(), meta: { ...origin().meta, ...meta } })['psp'] as ExternalClient;
+  }
+  const refuse = (code: string) => () => Promise.reject(Object.assign(new TypeError('fetch failed'), { cause: { code } }));
+  const status =
+    (status: number, headers: Record<string, string> = {}) =>
+    async () =>
+      new Response('no', { status, headers });
+
+  test('is asked again where that is safe: nothing was sent, or the request may be repeated', async () => {
+    answers = [refuse('ECONNREFUSED'), refuse('ECONNREFUSED')];
+    expect((await client().fetch('/charges', { method: 'POST' })).status).toBe(200);
+    answers = [refuse('ECONNRESET')];
+    await expect(client().fetch('/charges', { method: 'POST' })).rejects.toMatchObject({ code: 'Unavailable', executed: 'unknown' });
+    expect(asked).toHaveLength(1);
+    answers = [refuse('ECONNRESET')];
+    expect((await client().fetch('/charges', { method: 'POST', headers: { 'Idempotency-Key': 'k' } })).status).toBe(200);
+    answers = [refuse('ECONNRESET')];
+    expect((await client().fetch('/charges/1')).status).toBe(200);
+    answers = [refuse('ECONNREFUSED')];
+    await expect(client({}, { noRetry: true }).fetch('/charges/1')).rejects.toMatchObject({ code: 'Unavailable' });
+  });
+
+  test('is asked again when it says when, and its last word is the answer', async () => {
+    answers = [status(503, { 'retry-after': '0' }), status(429, { 'retry-after': '0' })];
+    expect((await client().fetch('/x')).status).toBe(200);
+    answers = [status(503), status(200)];
+    expect((await client().fetch('/x')).status).toBe(503);
+    answers = [status(503, { 'retry-after': '60' })];
+    expect((await client().fetch('/x')).status).toBe(503);
+    expect(asked).toHaveLength(1);
+  });
+
+  test('is not asked for a while after five failures of one kind of request; 5xx are such, and refusals are not', async () => {
+    const psp = client({ retries: 0 });
+    answers = Array.from({ length: 20 }, () => status(404));
+    for (let i = 0; i < 20; i++) expect((await psp.fetch('/charges/1')).status).toBe(404);
+    answers = Array.from({ length: 5 }, () => status(500));
+    for (let i = 0; i < 5; i++) expect((await psp.fetch(`/charges/${i}?x`)).status).toBe(500);
+    await expect(psp.fetch('/charges/9')).rejects.toMatchObject({ code: 'CircuitOpen', executed: 'no' });
+    expect((await psp.fetch('/refunds')).status).toBe(200);
+    expect((await psp.fetch('/charges', { method: 'POST' })).status).toBe(200);
+    expect(seen).toEqual(['test->psp GET /charges open']);
+  });
+
+  test('is not judged by one request that fails again and again', async () => {
+    const psp = client({ retries: 0 }, { attempt: 2 });
+    answers = Array.from({ length: 15 }, () => status(500));
+    for (let i = 0; i < 15; i++) expect((await psp.fetch('/charges')).status).toBe(500);
+    expect(seen).toEqual([]);
+  });
+
+  test('has a bounded number of circuits, however many addresses it has', async () => {
+    const psp = client({ retries: 0 });
+    for (let i = 0; i < 40; i++) await psp.fetch(`/${i}`);
+    answers = Array.from({ length: 5 }, () => status(500));
+    for (let i = 0; i < 5; i++) await psp.fetch(`/new-${i}`);
+    expect(seen).toEqual(['test->psp GET /* open']);
   });
 });
 
@@ -156,6 +245,22 @@ describe('a client of a service', () => {
     expect(await left({}, { fallback: undefined })).toBe(undefined);
     expect(await left.try({}, { fallback: 0 })).toEqual({ ok: true, value: 0 });
     await expect(left.try({})).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
+  test('makes its fallback of the error, where that is a function, and is seen to', async () => {
+    const seen: string[] = [];
+    const platform = realPlatform();
+    const outbound = new Outbound(platform, 'shop', { fallback: (...told) => seen.push(told.join(' ')) });
+    const { uses } = compileUses(platform, failing, 'test', { stock: use(stock) }, outbound);
+    const { left } = uses.all(origin())['stock'] as { left: any };
+    const fallback = async (error: RametError) => `${error.code}: ${error.message}`;
+    expect(await left({}, { fallback })).toBe('NotFound: nothing');
+    expect(await left.try({}, { fallback })).toEqual({ ok: true, value: 'NotFound: nothing' });
+    const broken = () => {
+      throw new Error('no fallback either');
+    };
+    await expect(left({}, { fallback: broken })).rejects.toThrow('no fallback either');
+    expect(seen).toEqual(Array(3).fill('shop->stock left NotFound'));
   });
 
   test('is made for contracts outside any graph too', async () => {

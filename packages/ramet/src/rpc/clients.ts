@@ -1,10 +1,12 @@
 import { type CompiledContract, type CompiledOperation, compileContract } from '../contract/index.ts';
-import { RametError } from '../errors/index.ts';
-import type { HttpRequest, Platform } from '../platform/index.ts';
-import type { TransportRoutes } from './call.ts';
-import { type CallOptions, type CallOrigin, Edge, unwrap } from './client.ts';
-import { Bulkhead, compilePolicy, DEFAULT_POLICY } from './policy.ts';
-import type { Dependency, External, ExternalClient, Uses } from './use.ts';
+import type { Platform } from '../platform/index.ts';
+import { errorOf, type Fault, type TransportRoutes } from './call.ts';
+import { Edge, unwrap } from './client.ts';
+import { externalMaker } from './external.ts';
+import type { CallOptions, CallOrigin } from './origin.ts';
+import { Outbound } from './outbound.ts';
+import { compilePolicy, DEFAULT_POLICY } from './policy.ts';
+import type { Dependency, Uses } from './use.ts';
 
 /** Makes the clients of one caller for one call: `clients(origin)` is what handlers get as `use`. */
 export type ClientFactory = (origin: CallOrigin) => Record<string, unknown>;
@@ -19,6 +21,7 @@ export interface CompiledUses {
 /**
  * Compiles what a service or gateway declared in `uses`: edges with their policies, made once; a call only binds them to
  * its origin.
+ * @param outbound what the owner's edges have in common
  * @returns the clients, and every problem with the declarations
  */
 export function compileUses(
@@ -26,6 +29,7 @@ export function compileUses(
   transport: TransportRoutes,
   owner: string,
   uses: Uses,
+  outbound: Outbound = new Outbound(platform, owner),
 ): { uses: CompiledUses; problems: string[] } {
   const problems: string[] = [];
   const makers: [string, (origin: CallOrigin) => unknown][] = [];
@@ -35,11 +39,13 @@ export function compileUses(
     for (const problem of wrong) problems.push(`${owner}, uses '${name}': ${problem}`);
     if ('external' in declared) {
       edges.push({ name, target: declared.external, kind: 'external' });
-      makers.push([name, externalMaker(platform, declared, policy.timeoutMs, new Bulkhead(policy.bulkhead))]);
+      const { connect } = declared;
+      if (connect) makers.push([name, () => platform.outside(declared.external, connect)]);
+      else makers.push([name, externalMaker(platform, declared, policy, outbound)]);
     } else {
       const { compiled } = compileContract((declared as Dependency).contract);
       edges.push({ name, target: compiled.contract.name, kind: 'service' });
-      makers.push([name, clientMaker(compiled, new Edge(platform, transport, compiled.contract.name, policy))]);
+      makers.push([name, clientMaker(compiled, new Edge(platform, transport, compiled.contract.name, policy, outbound))]);
     }
   }
   return { uses: { all: (origin) => lazily(makers, origin), edges }, problems };
@@ -73,84 +79,23 @@ function clientMaker(compiled: CompiledContract, edge: Edge): (origin: CallOrigi
 
 function callable(edge: Edge, operation: CompiledOperation, origin: CallOrigin): unknown {
   if (operation.operation.kind === 'stream') return (input: unknown) => edge.stream(operation.operation, input, origin);
-  const call = async (input: unknown, options?: CallOptions) => {
+  const withFallback = async (input: unknown, options: CallOptions) => {
     const reply = await edge.call(operation.operation, input, origin, options);
-    if (!reply.ok && reply.kind === 'fault' && options && 'fallback' in options) return options.fallback;
-    return unwrap(reply);
+    return !reply.ok && reply.kind === 'fault' ? fallBack(edge, operation, reply, options) : unwrap(reply);
   };
+  const call = (input: unknown, options?: CallOptions) =>
+    options && 'fallback' in options ? withFallback(input, options) : edge.value(operation.operation, input, origin, options);
   call.try = async (input: unknown, options?: CallOptions) => {
     const reply = await edge.call(operation.operation, input, origin, options);
     if (reply.ok) return reply;
     if (reply.kind === 'declared') return { ok: false, error: reply.error, data: reply.data };
-    if (options && 'fallback' in options) return { ok: true, value: options.fallback };
+    if (options && 'fallback' in options) return { ok: true, value: await fallBack(edge, operation, reply, options) };
     return unwrap(reply);
   };
   return call;
 }
 
-function externalMaker(
-  platform: Platform,
-  declared: External,
-  timeoutMs: number,
-  bulkhead: Bulkhead,
-): (origin: CallOrigin) => ExternalClient {
-  return (origin) => ({
-    async fetch(path: string, request: HttpRequest = {}): Promise<Response> {
-      if (!path.startsWith('/') || path.startsWith('//')) throw new TypeError(`'${path}' is no path: it begins with one slash`);
-      const controller = new AbortController();
-      const abort = (signal: AbortSignal | undefined) => {
-        const onAbort = () => controller.abort(signal?.reason);
-        if (signal?.aborted) onAbort();
-        signal?.addEventListener('abort', onAbort, { once: true });
-        return () => signal?.removeEventListener('abort', onAbort);
-      };
-      const budgetMs = Math.min(timeoutMs, origin.remainingMs());
-      const late = new RametError('DeadlineExceeded', `${declared.external} did not answer in ${Math.round(budgetMs)} ms`);
-      const timer = platform.timers.set(budgetMs, () => controller.abort(late));
-      const release = [abort(origin.signal), abort(request.signal)];
-      const ended = (executed: 'no' | 'unknown') => {
-        const { reason } = controller.signal;
-        return reason instanceof RametError
-          ? new RametError(reason.code, reason.message, { executed })
-          : new RametError('Cancelled', undefined, { executed });
-      };
-      try {
-        if (controller.signal.aborted) throw ended('no');
-        await bulkhead.enter(declared.external, (giveUp) =>
-          controller.signal.addEventListener('abort', () => giveUp(ended('no')), { once: true }),
-        );
-        try {
-          const answer = await platform.http.fetch(declared.url + path, {
-            ...request,
-            headers: { traceparent: origin.meta.trace.traceparent, ...request.headers },
-            signal: controller.signal,
-          });
-          // The body is read under the same deadline, and the connection is free when this returns.
-          const body = await answer.text();
-          return new Response(answer.status === 204 || answer.status === 304 ? null : body, {
-            status: answer.status,
-            headers: [...answer.headers] as [string, string][],
-          });
-        } finally {
-          bulkhead.leave();
-        }
-      } catch (error) {
-        if (error instanceof RametError) throw error;
-        if (controller.signal.aborted) throw ended('unknown');
-        throw new RametError('Unavailable', `${declared.external} cannot be reached (${reasonOf(error)})`, {
-          cause: error,
-          executed: 'unknown',
-        });
-      } finally {
-        timer.cancel();
-        for (const off of release) off();
-      }
-    },
-  });
-}
-
-/** Undici says 'fetch failed' and keeps what happened in its cause. */
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error & { cause?: Error & { code?: string } };
-  return cause ? (cause.code ?? cause.message) : message;
+function fallBack(edge: Edge, { operation }: CompiledOperation, reply: Fault, { fallback }: CallOptions): unknown {
+  edge.fellBack(operation, reply.code);
+  return typeof fallback === 'function' ? fallback(errorOf(reply)) : fallback;
 }

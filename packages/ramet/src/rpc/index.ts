@@ -1,3 +1,4 @@
+export type { BreakerState } from './breaker.ts';
 export {
   type CallMeta,
   type Cancellation,
@@ -13,9 +14,11 @@ export {
   type TransportRoutes,
 } from './call.ts';
 export { Canceller, NEVER } from './cancellation.ts';
-export { type CallOptions, type CallOrigin, Edge, type EdgeOptions, unwrap } from './client.ts';
+export { Edge, unwrap } from './client.ts';
 export { type ClientFactory, type CompiledUses, clientFor, compileUses } from './clients.ts';
-export { type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';
+export type { CallOptions, CallOrigin, EdgeOptions } from './origin.ts';
+export { Outbound } from './outbound.ts';
+export { type BreakerPolicy, type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';
 export {
   type Call,
   type ClientOf,
@@ -28,3 +31,4 @@ export {
   type Uses,
   use,
 } from './use.ts';
+export { type CallWatcher, watchAll } from './watch.ts';

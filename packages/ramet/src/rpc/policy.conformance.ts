@@ -18,7 +18,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
           },
         },
       });
-      const stock = await rpc.edge('stock', { retries: 2 });
+      const stock = await rpc.edge('stock', { retries: 2, breaker: false });
       const callsFor = async (kind: typeof query | typeof command, input: object, options = {}) => {
         calls = 0;
         const reply = await stock.call(kind('stock', 'fail'), input, rpc.origin(), options);

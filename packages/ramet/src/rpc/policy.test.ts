@@ -1,76 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { RametError } from '../errors/index.ts';
 import { backoffMs, type Platform, realPlatform, steadyBackoffMs } from '../platform/index.ts';
-import { Bulkhead, compilePolicy, DEFAULT_POLICY } from './policy.ts';
-
-describe('a bulkhead', () => {
-  test('never lets more in than its limit nor more wait, keeps their order, and forgets nobody', async () => {
-    const step = fc.constantFrom<'enter' | 'leave' | 'give up'>('enter', 'enter', 'enter', 'leave', 'leave', 'give up');
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: 4 }),
-        fc.array(fc.record({ step, which: fc.integer({ min: 0, max: 99 }) }), { maxLength: 60 }),
-        async (limit, steps) => {
-          const bulkhead = new Bulkhead(limit);
-          // What must be inside and waiting, and what the bulkhead says is.
-          let inside: number[] = [];
-          let waiting: number[] = [];
-          const entered: number[] = [];
-          const left: number[] = [];
-          const giveUps = new Map<number, (error: RametError) => void>();
-          let next = 0;
-          for (const { step, which } of steps) {
-            if (step === 'enter') {
-              const id = next++;
-              const refused = waiting.length >= limit;
-              if (inside.length < limit) inside.push(id);
-              else if (!refused) waiting.push(id);
-              const entering = bulkhead
-                .enter('target', (giveUp) => giveUps.set(id, giveUp))
-                .then(
-                  () => void entered.push(id),
-                  (error: RametError) => {
-                    left.push(id);
-                    return error.code;
-                  },
-                );
-              if (refused) expect(await entering).toBe('BulkheadFull');
-            } else if (step === 'leave' && inside.length > 0) {
-              inside = inside.slice(1);
-              bulkhead.leave();
-              const [first, ...rest] = waiting;
-              if (first !== undefined) {
-                inside.push(first);
-                waiting = rest;
-              }
-            } else if (step === 'give up' && giveUps.size > 0) {
-              // Anybody who ever waited: those who have entered since must not be touched by it.
-              const id = [...giveUps.keys()][which % giveUps.size] as number;
-              giveUps.get(id)?.(new RametError('DeadlineExceeded'));
-              waiting = waiting.filter((other) => other !== id);
-            }
-            await undefined;
-            await undefined;
-            await undefined;
-            expect(bulkhead.busy).toBe(inside.length);
-            expect(entered.filter((id) => inside.includes(id))).toEqual(inside);
-          }
-          expect(entered.toSorted((a, b) => a - b)).toEqual(entered);
-          expect(entered.length + left.length + waiting.length).toBe(next);
-        },
-      ),
-      { numRuns: 500 },
-    );
-  });
-
-  test('takes a place at once, or says that there is none', () => {
-    const bulkhead = new Bulkhead(2);
-    expect([bulkhead.tryEnter(), bulkhead.tryEnter(), bulkhead.tryEnter()]).toEqual([true, true, false]);
-    bulkhead.leave();
-    expect([bulkhead.tryEnter(), bulkhead.busy]).toEqual([true, 2]);
-  });
-});
+import { compilePolicy, DEFAULT_POLICY } from './policy.ts';
 
 describe('backoff', () => {
   const withChance = (next: number): Platform => ({ ...realPlatform(), random: { ...realPlatform().random, next: () => next } });
@@ -116,12 +47,32 @@ describe('backoff', () => {
 describe('a policy', () => {
   test('has defaults, and all its mistakes are told at once', () => {
     expect(compilePolicy({})).toEqual({ policy: DEFAULT_POLICY, problems: [] });
-    expect(compilePolicy({ timeout: '1.5s', retries: 0, bulkhead: 1 }).policy).toEqual({ timeoutMs: 1_500, retries: 0, bulkhead: 1 });
-    const wrong = compilePolicy({ timeout: '5 seconds' as never, retries: -1, bulkhead: 0.5 });
+    const tuned = compilePolicy({ timeout: '1.5s', retries: 0, bulkhead: 1, breaker: { consecutive: 3, openFor: '5s' } });
+    expect(tuned).toEqual({
+      policy: {
+        timeoutMs: 1_500,
+        retries: 0,
+        bulkhead: 1,
+        breaker: { consecutive: 3, failureRate: 0.5, minimumCalls: 20, windowMs: 10_000, openForMs: 5_000 },
+      },
+      problems: [],
+    });
+    expect(compilePolicy({ breaker: false }).policy.breaker).toBe(false);
+    const wrong = compilePolicy({
+      timeout: '5 seconds' as never,
+      retries: 3,
+      bulkhead: 0.5,
+      breaker: { consecutive: 0, failureRate: 50, minimumCalls: -1, window: '10ms', openFor: 'long' as never },
+    });
     expect(wrong.problems).toEqual([
       expect.stringMatching(/^timeout: /),
-      expect.stringMatching(/^retries: /),
-      expect.stringMatching(/^bulkhead: /),
+      'retries: 3 is not a whole number from 0 to 2',
+      'bulkhead: 0.5 is not a whole number from 1',
+      expect.stringMatching(/^breaker\.failureRate: 50 is no share/),
+      expect.stringMatching(/^breaker\.window: /),
+      expect.stringMatching(/^breaker\.consecutive: 0 /),
+      expect.stringMatching(/^breaker\.minimumCalls: -1 /),
+      expect.stringMatching(/^breaker\.openFor: /),
     ]);
   });
 });

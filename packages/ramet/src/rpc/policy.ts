@@ -1,88 +1,87 @@
-import { RametError } from '../errors/index.ts';
 import { type Duration, durationMs, SECOND } from '../platform/index.ts';
+import type { BreakerSettings } from './breaker.ts';
 
 /** How a service calls another one: named in `use()` and `external()`, with defaults for what is left out. */
 export interface Policy {
-  /** How long one call may take (default 5s). The caller's own deadline shortens it. */
+  /** How long one call may take, its retries included (default 5s). The caller's own deadline shortens it. */
   readonly timeout?: Duration;
-  /** How often a call that is safe to repeat is tried again (default 2). */
+  /** How often a call that is safe to repeat is tried again (default and most 2), as far as the budget for retries goes. */
   readonly retries?: number;
   /** How many calls to this dependency may be under way at once (default 100). One as many again may wait. */
   readonly bulkhead?: number;
+  /** When calls to this dependency are not even tried, one operation by one; `false` tries always. */
+  readonly breaker?: BreakerPolicy | false;
+}
+
+/** When a breaker opens, and for how long. */
+export interface BreakerPolicy {
+  /** So many failures in a row open it (default 5). */
+  readonly consecutive?: number;
+  /** This share of failures opens it (default 0.5) ... */
+  readonly failureRate?: number;
+  /** ... once there were so many calls (default 20) ... */
+  readonly minimumCalls?: number;
+  /** ... in this time (default 10s). */
+  readonly window?: Duration;
+  /** How long it stays open (default 30s, jittered by a fifth). */
+  readonly openFor?: Duration;
 }
 
 export interface CompiledPolicy {
   readonly timeoutMs: number;
   readonly retries: number;
   readonly bulkhead: number;
+  readonly breaker: BreakerSettings | false;
 }
 
-export const DEFAULT_POLICY: CompiledPolicy = { timeoutMs: 5 * SECOND, retries: 2, bulkhead: 100 };
+export const DEFAULT_BREAKER: BreakerSettings = {
+  consecutive: 5,
+  failureRate: 0.5,
+  minimumCalls: 20,
+  windowMs: 10 * SECOND,
+  openForMs: 30 * SECOND,
+};
+export const DEFAULT_POLICY: CompiledPolicy = { timeoutMs: 5 * SECOND, retries: 2, bulkhead: 100, breaker: DEFAULT_BREAKER };
 /** Between attempts: full jitter, doubling from the base. */
 export const RETRY_BACKOFF = { baseMs: 50, capMs: 2 * SECOND };
+/** Three attempts: what they do not bring, more of them do not bring either. */
+const RETRIES_MAX = 2;
 
 /** Fills in the defaults. @returns the policy and what is wrong with it */
 export function compilePolicy(policy: Policy): { policy: CompiledPolicy; problems: string[] } {
   const problems: string[] = [];
-  let timeoutMs = DEFAULT_POLICY.timeoutMs;
-  if (policy.timeout !== undefined) {
+  const duration = (name: string, value: Duration | undefined, otherwiseMs: number): number => {
     try {
-      timeoutMs = durationMs(policy.timeout);
+      return value === undefined ? otherwiseMs : durationMs(value);
     } catch (error) {
-      problems.push(`timeout: ${(error as Error).message}`);
+      problems.push(`${name}: ${(error as Error).message}`);
+      return otherwiseMs;
     }
-  }
-  const count = (name: 'retries' | 'bulkhead', least: number): number => {
-    const value = policy[name] ?? DEFAULT_POLICY[name];
-    if (!Number.isInteger(value) || value < least) problems.push(`${name}: ${value} is not a whole number from ${least}`);
+  };
+  const count = (name: string, value: number, least: number, most = Number.POSITIVE_INFINITY): number => {
+    if (!Number.isInteger(value) || value < least || value > most)
+      problems.push(`${name}: ${value} is not a whole number from ${least}${Number.isFinite(most) ? ` to ${most}` : ''}`);
     return value;
   };
-  return { policy: { timeoutMs, retries: count('retries', 0), bulkhead: count('bulkhead', 1) }, problems };
-}
-
-/**
- * Limits the calls of one edge (one caller, one target), so that a slow target cannot take everything. As many as the limit
- * may wait; each waits no longer than its own deadline.
- */
-export class Bulkhead {
-  readonly #limit: number;
-  readonly #waiting: (() => void)[] = [];
-  #busy = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get busy(): number {
-    return this.#busy;
-  }
-
-  /** Takes a place at once if there is one: the way that costs nothing. */
-  tryEnter(): boolean {
-    if (this.#busy >= this.#limit) return false;
-    this.#busy++;
-    return true;
-  }
-
-  /** Waits for a place. `onCancel` registers what gives the wait up. @throws RametError BulkheadFull */
-  async enter(target: string, onCancel: (giveUp: (error: RametError) => void) => void): Promise<void> {
-    if (this.tryEnter()) return;
-    if (this.#waiting.length >= this.#limit)
-      throw new RametError('BulkheadFull', `${this.#busy} calls to ${target} are under way and ${this.#waiting.length} wait`);
-    await new Promise<void>((resolve, reject) => {
-      this.#waiting.push(resolve);
-      onCancel((error) => {
-        const place = this.#waiting.indexOf(resolve);
-        if (place < 0) return;
-        this.#waiting.splice(place, 1);
-        reject(error);
-      });
-    });
-  }
-
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#busy--;
-  }
+  const breaker = (given: BreakerPolicy): BreakerSettings => {
+    const { failureRate = DEFAULT_BREAKER.failureRate } = given;
+    if (!(failureRate > 0 && failureRate <= 1))
+      problems.push(`breaker.failureRate: ${failureRate} is no share: write a number above 0 and up to 1, such as 0.5`);
+    const windowMs = duration('breaker.window', given.window, DEFAULT_BREAKER.windowMs);
+    if (windowMs < SECOND) problems.push('breaker.window: a window of less than 1s sees too few calls');
+    return {
+      consecutive: count('breaker.consecutive', given.consecutive ?? DEFAULT_BREAKER.consecutive, 1),
+      failureRate,
+      minimumCalls: count('breaker.minimumCalls', given.minimumCalls ?? DEFAULT_BREAKER.minimumCalls, 1),
+      windowMs,
+      openForMs: duration('breaker.openFor', given.openFor, DEFAULT_BREAKER.openForMs),
+    };
+  };
+  const compiled: CompiledPolicy = {
+    timeoutMs: duration('timeout', policy.timeout, DEFAULT_POLICY.timeoutMs),
+    retries: count('retries', policy.retries ?? DEFAULT_POLICY.retries, 0, RETRIES_MAX),
+    bulkhead: count('bulkhead', policy.bulkhead ?? DEFAULT_POLICY.bulkhead, 1),
+    breaker: policy.breaker === false ? false : breaker(policy.breaker ?? {}),
+  };
+  return { policy: compiled, problems };
 }

@@ -1,6 +1,6 @@
 import type { AnyContract, Contract, ErrorsOf, In, Out, Result } from '../contract/index.ts';
 import type { HttpRequest } from '../platform/index.ts';
-import type { CallOptions } from './client.ts';
+import type { CallOptions } from './origin.ts';
 import type { Policy } from './policy.ts';
 
 /** An edge of the graph: a service calls another one, under a policy. */
@@ -11,27 +11,40 @@ export interface Dependency<C extends AnyContract = AnyContract> {
 /** Declares that a service calls another one, and how. */
 export const use = <C extends AnyContract>(contract: C, policy: Policy = {}): Dependency<C> => ({ contract, policy });
 
-/** A system that is not ours. */
-export interface External extends Policy {
+/** A system that is not ours: reached over HTTP at `url`, or by a client of its own that `connect` makes. */
+export interface External<T extends object = ExternalClient> extends Policy {
   readonly external: string;
   readonly url: string;
+  readonly connect?: () => T;
 }
-/** Declares a system that is not ours, reached over HTTP at `url` with the same policies; the simulator has a double of it. */
-export const external = (name: string, o: Policy & { url: string }): External => ({ external: name, ...o });
+/**
+ * Declares a system that is not ours; the simulator has a double of it. One with a `url` is reached over HTTP, under the
+ * same policies as a service; one that speaks another protocol by the client that `connect` makes.
+ */
+export function external(name: string, o: Policy & { readonly url: string }): External;
+export function external<T extends object>(name: string, o: Policy & { readonly connect: () => T }): External<T>;
+export function external(name: string, o: Policy & { readonly url?: string; readonly connect?: () => object }): External<any> {
+  return { external: name, url: '', ...o };
+}
 
-export type Uses = Record<string, Dependency<any> | External>;
+export type Uses = Record<string, Dependency<any> | External<any>>;
 
+/** A fallback's type joins that of the answer. */
 export type Call<O> = O extends { kind: 'stream'; input: infer I; output: infer R }
   ? (input: In<I>, o?: CallOptions) => AsyncIterable<Out<R>>
   : O extends { input: infer I; output: infer R }
-    ? ((input: In<I>, o?: CallOptions) => Promise<Out<R>>) & { try(input: In<I>, o?: CallOptions): Promise<Result<Out<R>, ErrorsOf<O>>> }
+    ? (<F = never>(input: In<I>, o?: CallOptions<F>) => Promise<Out<R> | F>) & {
+        try<F = never>(input: In<I>, o?: CallOptions<F>): Promise<Result<Out<R> | F, ErrorsOf<O>>>;
+      }
     : never;
 
 /** What is given to whoever talks to an external system: `fetch` with a path, under the declared policies. */
 export interface ExternalClient {
   /**
    * Sends a request to the system's URL plus `path`. Answers whatever status comes back.
-   * @throws RametError DeadlineExceeded, BulkheadFull, Unavailable
+   * A request that is safe to repeat (GET, or any with an
+   * `idempotency-key`) is repeated where there was no connection, or the system said `retry-after`.
+   * @throws RametError DeadlineExceeded, BulkheadFull, CircuitOpen, Unavailable
    */
   fetch(path: string, request?: HttpRequest): Promise<Response>;
 }
@@ -39,11 +52,11 @@ export interface ExternalClient {
 export type QueriesOf<D> =
   D extends Dependency<Contract<any, any, infer Q, any>>
     ? { readonly [K in keyof Q]: Call<Q[K]> }
-    : D extends External
-      ? ExternalClient
+    : D extends External<infer T>
+      ? T
       : never;
 export type Queries<U extends Uses> = { readonly [K in keyof U]: QueriesOf<U[K]> };
-export type Externals<U extends Uses> = { readonly [K in keyof U as U[K] extends External ? K : never]: ExternalClient };
+export type Externals<U extends Uses> = { readonly [K in keyof U as U[K] extends External<any> ? K : never]: QueriesOf<U[K]> };
 
 /** Every operation of a contract, commands included: for gateways and for the runtime's own callers. */
 export type ClientOf<C> =

@@ -4,10 +4,19 @@ import { type AnyContract, compileContract } from '../contract/index.ts';
 import { BootError, RametError } from '../errors/index.ts';
 import { createGateway, createGatewayServer, type GatewayDefinition, type GatewayServer } from '../gateway/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
-import { type ClientOf, clientFor, type Dispatcher } from '../rpc/index.ts';
+import { type CallWatcher, type ClientOf, clientFor, type Dispatcher, type Transport, watchAll } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { serviceCaller } from '../security/index.ts';
-import { checkService, type HostedService, hostService, newOwner, type ServiceDefinition } from '../service/index.ts';
+import {
+  checkService,
+  checkStandstill,
+  type HostedService,
+  type HostObserver,
+  hostService,
+  LoopLag,
+  newOwner,
+  type ServiceDefinition,
+} from '../service/index.ts';
 import { migrate, readMigrations, type Store, type StoreEnvironment } from '../store/index.ts';
 import {
   createHealth,
@@ -20,6 +29,7 @@ import {
   type RootLog,
   standardMetrics,
 } from '../telemetry/index.ts';
+import { callWatchOf } from './call-watch.ts';
 import { observerOf } from './observer.ts';
 import { type RunningParts, shutDown } from './shutdown.ts';
 import type { Load, Topology } from './topology.ts';
@@ -27,6 +37,10 @@ import type { Load, Topology } from './topology.ts';
 export interface StartOptions {
   /** Which profile of the topology (default: `monolith`, or the only one). */
   readonly profile?: string;
+  /** The services and gateways of the topology that this process hosts (default: all). */
+  readonly hosts?: readonly string[];
+  /** Carries calls beyond this process, given the transport within it (default: nothing is beyond). */
+  readonly transport?: (local: Transport) => Transport;
   readonly platform?: Platform;
   readonly name?: string;
   readonly version?: string;
@@ -42,6 +56,10 @@ export interface StartOptions {
   readonly alertWebhook?: string;
   /** How long requests are still accepted after readiness went down, so that load balancers notice (default 0; 5 s on Kubernetes). */
   readonly drainDelayMs?: number;
+  /** Told of calls, events and sagas as they end. */
+  readonly observe?: Partial<HostObserver>;
+  /** Sees what the policies of calls do: attempts, breakers, budgets, queues. */
+  readonly watch?: CallWatcher;
   /** Called when the process must not go on (a failed fsync). Default: exit 1. */
   readonly onFatal?: (error: unknown) => void;
 }
@@ -81,9 +99,14 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   if (!profile)
     throw new BootError([`profile '${profileName}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`]);
 
-  const definitions = await loadAll('service', topology.services, problems);
-  const gateways = await loadAll('gateway', topology.gateways, problems);
-  checkAll(platform, definitions, gateways, options, problems);
+  const hosts = options.hosts && new Set(options.hosts);
+  for (const name of hosts ?? []) {
+    if (!(name in topology.services) && !(name in topology.gateways))
+      problems.push(`this process shall host '${name}', which the topology does not have`);
+  }
+  const definitions = await loadAll('service', topology.services, hosts, problems);
+  const gateways = await loadAll('gateway', topology.gateways, hosts, problems);
+  checkAll(platform, new Set(Object.keys(topology.services)), definitions, gateways, options, problems);
   if (problems.length > 0) throw new BootError(problems);
 
   const fatal = options.onFatal ?? ((error: unknown) => exitNow(log, error));
@@ -114,9 +137,12 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   try {
     await openStores(platform, profile.store, environment, definitions, stores);
     const dispatchers = new Map<string, Dispatcher>();
-    const transport = localTransport(dispatchers);
+    const local = localTransport(dispatchers);
+    const transport = options.transport?.(local) ?? local;
     const owner = newOwner(platform);
-    const observe = observerOf(standard);
+    const observe = observerOf(standard, options.observe);
+    const watch = watchAll(callWatchOf(standard, log), options.watch ?? {});
+    const loopLag = new LoopLag(platform);
     const services = new Map<string, HostedService>();
     for (const [name, definition] of definitions) {
       const hosted = hostService(definition, {
@@ -127,6 +153,9 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         metrics,
         owner,
         observe,
+        watch,
+        loopLag,
+        lag: (subscription) => lagOf(parts.services, subscription),
         ...(options.alertWebhook === undefined
           ? {}
           : { postAlert: (alert, id) => postAlert(platform, options.alertWebhook as string, alert, id) }),
@@ -135,6 +164,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       dispatchers.set(name, hosted.dispatcher);
       parts.services.push(hosted);
       health.add(`database:${name}`, () => hosted.store.probe(), { kind: 'critical', timeoutMs: READY_CHECK_MS });
+      for (const subscription of hosted.consumers.filter(({ poison }) => poison === 'halt'))
+        health.add(`subscription:${subscription.group}`, () => checkStandstill(subscription), { kind: 'degrading' });
     }
     const bus = profile.bus.create({
       platform,
@@ -143,7 +174,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     parts.bus = bus;
     connect(bus, parts);
     standard.eventLag(() => eventLag(parts.services));
-    standard.observeProcess(platform.process);
+    standard.subscriptionsHalted(() => standstills(parts.services));
+    standard.observeProcess({ ...platform.process, eventLoopLagSeconds: () => loopLag.worstSeconds() });
     for (const { engine } of services.values()) {
       for (const missing of (await engine?.missingPrograms()) ?? [])
         log.error(missing, "open sagas began with a program that this deployment does not have; list it in 'previous'");
@@ -157,7 +189,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         log.warn({ gateway: name }, "this gateway has no port and is not served; name one in 'ports'");
         continue;
       }
-      const { handler } = createGateway({ platform, transport, log }, definition);
+      const { handler } = createGateway({ platform, transport, log, watch }, definition);
       const server = createGatewayServer({ platform, definition, handler, health, metrics, standard, log });
       ports[name] = await listen(server, name, port, options.host ?? '127.0.0.1');
       parts.servers.push(server);
@@ -204,31 +236,47 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
 function connect(bus: Bus, parts: RunningParts): void {
   for (const hosted of parts.services) bus.attach(hosted.outbox);
   for (const hosted of parts.services) {
-    if (hosted.consumer)
-      parts.consumers.push(bus.consume({ group: hosted.name, topics: hosted.consumer.topics, sink: hosted.consumer.sink }));
+    for (const { group, topics, sink } of hosted.consumers) parts.consumers.push(bus.consume({ group, topics, sink }));
   }
 }
 
 /** How many events each subscriber has still to settle, over all the outboxes that it reads. */
 async function eventLag(services: readonly HostedService[]): Promise<{ value: number; labels: { subscriber: string } }[]> {
   const lags: { value: number; labels: { subscriber: string } }[] = [];
-  for (const { name, consumer } of services) {
-    if (!consumer) continue;
-    let value = 0;
-    for (const { outbox, store } of services) {
-      if (![...consumer.topics].some((topic) => topic.startsWith(`${outbox.service}.`))) continue;
-      for (const { p, pos } of await store.reader.all<{ p: number; pos: number }>('select p, pos from ramet_partitions')) {
-        value += Number(pos) - (await consumer.sink.checkpoint(outbox.service, Number(p)));
-      }
-    }
-    lags.push({ value, labels: { subscriber: name } });
-  }
+  for (const subscription of services.flatMap((hosted) => hosted.consumers))
+    lags.push({ value: await lagOf(services, subscription), labels: { subscriber: subscription.group } });
   return lags;
 }
 
-async function loadAll<T>(what: string, loads: Readonly<Record<string, Load<T>>>, problems: string[]): Promise<Map<string, T>> {
+/** How many events a subscription has still to settle, over all the outboxes in this process that it reads. */
+async function lagOf(
+  services: readonly HostedService[],
+  { topics, sink }: Pick<HostedService['consumers'][number], 'topics' | 'sink'>,
+): Promise<number> {
+  let lag = 0;
+  for (const { outbox, store } of services) {
+    if (![...topics].some((topic) => topic.startsWith(`${outbox.service}.`))) continue;
+    for (const { p, pos } of await store.reader.all<{ p: number; pos: number }>('select p, pos from ramet_partitions'))
+      lag += Number(pos) - (await sink.checkpoint(outbox.service, Number(p)));
+  }
+  return lag;
+}
+
+/** In how many partitions each subscription that may halt stands. */
+async function standstills(services: readonly HostedService[]): Promise<{ value: number; labels: { subscriber: string } }[]> {
+  const halting = services.flatMap((hosted) => hosted.consumers).filter(({ poison }) => poison === 'halt');
+  return Promise.all(halting.map(async ({ group, sink }) => ({ value: (await sink.standstills()).length, labels: { subscriber: group } })));
+}
+
+async function loadAll<T>(
+  what: string,
+  loads: Readonly<Record<string, Load<T>>>,
+  hosts: ReadonlySet<string> | undefined,
+  problems: string[],
+): Promise<Map<string, T>> {
+  const wanted = Object.entries(loads).filter(([name]) => hosts?.has(name) ?? true);
   const loaded = await Promise.all(
-    Object.entries(loads).map(async ([name, load]): Promise<[string, T] | undefined> => {
+    wanted.map(async ([name, load]): Promise<[string, T] | undefined> => {
       try {
         const module = await load();
         if (module.default === undefined)
@@ -245,6 +293,7 @@ async function loadAll<T>(what: string, loads: Readonly<Record<string, Load<T>>>
 
 function checkAll(
   platform: Platform,
+  services: ReadonlySet<string>,
   definitions: Map<string, ServiceDefinition>,
   gateways: Map<string, GatewayDefinition>,
   options: StartOptions,
@@ -257,11 +306,19 @@ function checkAll(
     problems.push(...readMigrations(platform, definition.store?.migrations).problems.map((problem) => `service '${name}': ${problem}`));
     const uses = [...Object.entries(definition.uses), ...definition.sagas.flatMap((saga) => Object.entries(saga.uses))];
     for (const [, use] of uses) {
-      if ('contract' in use && !definitions.has(use.contract.name))
+      if ('contract' in use && !services.has(use.contract.name))
         problems.push(`service '${name}' uses '${use.contract.name}', which the topology does not have`);
     }
+    for (const saga of definition.sagas.flatMap((current) => [current, ...current.previous])) {
+      for (const event of saga.waitsFor) {
+        if (!services.has(event.service))
+          problems.push(
+            `service '${name}', saga '${saga.name}' waits for '${event.service}.${event.name}', but the topology has no '${event.service}'`,
+          );
+      }
+    }
     for (const { event } of definition.reactions) {
-      if (!definitions.has(event.service))
+      if (!services.has(event.service))
         problems.push(`service '${name}' reacts to '${event.service}.${event.name}', but the topology has no '${event.service}'`);
     }
   }
@@ -269,10 +326,10 @@ function checkAll(
   for (const [name, definition] of gateways) {
     problems.push(...createGateway({ platform, transport: nowhere, log: { child: () => undefined } as never }, definition).problems);
     for (const route of definition.routes) {
-      if (route.kind === 'expose' && !definitions.has(route.contract.name))
+      if (route.kind === 'expose' && !services.has(route.contract.name))
         problems.push(`gateway '${name}' exposes '${route.contract.name}', which the topology does not have`);
       for (const use of route.kind === 'compose' ? Object.values(route.uses) : [])
-        if ('contract' in use && !definitions.has(use.contract.name))
+        if ('contract' in use && !services.has(use.contract.name))
           problems.push(
             `gateway '${name}', route '${(route as { route: string }).route}' uses '${use.contract.name}', which the topology does not have`,
           );

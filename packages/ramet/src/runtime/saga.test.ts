@@ -1,42 +1,10 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { operate, type Saga, type SagaContext, showSaga } from '../saga/index.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
+import type { Saga, SagaContext } from '../saga/index.ts';
+import { act, ended, show } from './fixtures/attack.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
 import { Flights, Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
 
 const settled = (state: { state: string }) => ['confirmed', 'dropped'].includes(state.state);
-
-async function sagaOf({ runtime }: Travelling, tripId: string) {
-  const { store, masker } = runtime.services.get('trips') as NonNullable<ReturnType<typeof runtime.services.get>>;
-  const row = await store.reader.get<{ id: string }>('select id from ramet_sagas where business_key = ?', tripId);
-  return showSaga(store, masker, row?.id ?? '');
-}
-
-const ended = (t: Travelling, tripId: string) =>
-  eventually(
-    () => sagaOf(t, tripId),
-    (saga) => !['RUNNING', 'COMPENSATING'].includes(saga.state),
-    20_000,
-  );
-
-const act = (t: Travelling, sagaId: string, action: Parameters<typeof operate>[4]) => {
-  const { store, engine } = t.runtime.services.get('trips') as NonNullable<ReturnType<typeof t.runtime.services.get>>;
-  const resolver: Parameters<typeof operate>[1] = (_saga, undo, step) =>
-    (t.runtime.services.get(undo.service) as { dispatcher: { call: Function } }).dispatcher.call(
-      undo.operation,
-      undo.input,
-      {
-        caller: { kind: 'service', subject: 'trips', scopes: [] },
-        trace: { correlationId: 'c', traceparent: 'x' },
-        depth: 0,
-        timeoutMs: 1_000,
-        step,
-      },
-      { signal: new AbortController().signal },
-    );
-  return operate(store, resolver, sagaId, 'ann', action).then(() => engine?.poke());
-};
 
 describe('a saga', () => {
   test('completes, and its record reads as the guides have it', async () => {
@@ -128,7 +96,7 @@ describe('a saga', () => {
     const trips = t.runtime.client(Trips);
     await trips.plan({ tripId: 'd' });
     await eventually(
-      () => sagaOf(t, 'd'),
+      () => show(t, 'd'),
       (saga) => saga.state === 'COMPENSATING',
       20_000,
     );
@@ -185,76 +153,6 @@ describe('a saga', () => {
   });
 });
 
-describe('an undo that fails', () => {
-  const failing = async (folder: string) => {
-    const world = newWorld();
-    world.hook = (name) => {
-      if (name === 'hotels.cancel') throw new Error('the hotel has burnt down');
-    };
-    const t = await startTravel(folder, { world });
-    await t.runtime.client(Trips).plan({ tripId: 'grounded-h' });
-    const saga = await ended(t, 'grounded-h');
-    return { t, world, saga };
-  };
-
-  test('is tried three times, raises one alert, and does not keep the others from being undone', async () => {
-    using folder = temporaryFolder();
-    const { t, world, saga } = await failing(folder.path);
-    await using _t = t;
-    expect(saga).toMatchObject({ state: 'COMPENSATION_FAILED', status: 'compensating', compensatedSteps: ['accept'] });
-    expect(saga.steps.find((step) => step.name === 'book hotel')?.compensation).toMatchObject({ state: 'COMP_FAILED', attempts: 3 });
-    expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(3);
-    const alerts = await t.runtime.services
-      .get('trips')
-      ?.store.reader.all("select event_id from ramet_outbox where event = 'trips.SagaNeedsAttention'");
-    expect(alerts).toEqual([{ event_id: `${saga.sagaId}:book hotel:alert:3` }]);
-    expect(t.lines.filter((line) => line.includes('its undo failed 3 times'))).toHaveLength(1);
-  });
-
-  test('is tried again when the operator says retry', async () => {
-    using folder = temporaryFolder();
-    const { t, world, saga } = await failing(folder.path);
-    await using _t = t;
-    world.hook = () => {};
-    await act(t, saga.sagaId, { kind: 'retry' });
-    const after = await ended(t, 'grounded-h');
-    expect(after).toMatchObject({ state: 'COMPENSATED', status: 'failed' });
-    expect((await t.runtime.client(Hotels).booked({})).cancelled).toEqual(['grounded-h']);
-    expect(after.log.some((entry) => entry.actor === 'ann' && entry.detail === 'retry')).toBe(true);
-    await expect(act(t, saga.sagaId, { kind: 'retry' })).rejects.toMatchObject({ code: 'ActionRefused' });
-  });
-
-  test('is done by hand when the operator resolves it as absent', async () => {
-    using folder = temporaryFolder();
-    const { t, world, saga } = await failing(folder.path);
-    await using _t = t;
-    await act(t, saga.sagaId, { kind: 'resolve', step: 'book hotel', effect: 'absent', reason: 'called them' });
-    expect(await ended(t, 'grounded-h')).toMatchObject({ state: 'COMPENSATED', compensatedSteps: ['accept', 'book hotel'] });
-    expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(3);
-  });
-
-  test('is tried again when the operator resolves it as applied', async () => {
-    using folder = temporaryFolder();
-    const { t, world, saga } = await failing(folder.path);
-    await using _t = t;
-    world.hook = () => {};
-    await act(t, saga.sagaId, { kind: 'resolve', step: 'book hotel', effect: 'applied', reason: 'the room is still ours' });
-    expect((await ended(t, 'grounded-h')).state).toBe('COMPENSATED');
-    expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(4);
-  });
-
-  test('stays as it is when the operator skips it, and asks nobody any more', async () => {
-    using folder = temporaryFolder();
-    const { t, saga } = await failing(folder.path);
-    await using _t = t;
-    await expect(act(t, saga.sagaId, { kind: 'skip', step: 'accept', reason: 'no' })).rejects.toMatchObject({ code: 'ActionRefused' });
-    await act(t, saga.sagaId, { kind: 'skip', step: 'book hotel', reason: 'they keep the money' });
-    const after = await ended(t, 'grounded-h');
-    expect(after).toMatchObject({ state: 'COMPENSATION_FAILED', status: 'failed' });
-    expect(after.attention).toBeUndefined();
-  });
-});
-
 describe('a saga between two owners', () => {
   test('goes on with the new owner, and the old one, when it wakes, can write nothing', async () => {
     using folder = temporaryFolder();
@@ -285,7 +183,7 @@ describe('a saga between two owners', () => {
     expect(saga).toMatchObject({ state: 'COMPLETED', epoch: 2 });
     wake();
     await new Promise((resolve) => setTimeout(resolve, 300));
-    const after = await sagaOf(second, 'i');
+    const after = await show(second, 'i');
     expect(after.log).toEqual(saga.log);
     expect(world.calls.filter((call) => call === 'flights.perform')).toHaveLength(1);
     expect([...world.tickets.values()]).toEqual(['issued']);
@@ -361,7 +259,7 @@ describe('a saga and its program', () => {
       expect(t.lines.join('')).toContain('open sagas began with a program that this deployment does not have');
     }
     await using t = await startTravel(folder.path, { world: { ...newWorld(), tickets, saga: { ...newest, previous: [planTrip] } } });
-    await act(t, (await sagaOf(t, 'k')).sagaId, { kind: 'retry' });
+    await act(t, (await show(t, 'k')).sagaId, { kind: 'retry' });
     expect(await ended(t, 'k')).toMatchObject({ state: 'COMPLETED', programVersion: 1 });
     expect([...tickets.values()]).toEqual(['issued']);
   });
@@ -426,38 +324,4 @@ describe('a saga and its program', () => {
     expect(seen).toHaveLength(2);
     expect(seen[1]).toEqual(seen[0]);
   });
-});
-
-test('an alert reaches the webhook, once, also when the webhook is away at first', async () => {
-  using folder = temporaryFolder();
-  const posted: { id: string; body: { reason: string } }[] = [];
-  let away = 2;
-  const server = createServer((request, response) => {
-    let text = '';
-    request.on('data', (chunk) => (text += chunk));
-    request.on('end', () => {
-      if (away-- > 0) return response.writeHead(503).end();
-      posted.push({ id: String(request.headers['idempotency-key']), body: JSON.parse(text) });
-      return response.writeHead(204).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const world = newWorld();
-  world.hook = (name) => {
-    if (name === 'hotels.cancel') throw new Error('no');
-  };
-  await using t = await startTravel(folder.path, {
-    world,
-    alertWebhook: `http://127.0.0.1:${(server.address() as AddressInfo).port}/alerts`,
-  });
-  await t.runtime.client(Trips).plan({ tripId: 'grounded-o' });
-  const saga = await ended(t, 'grounded-o');
-  await eventually(() => posted.length > 0);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  expect(posted).toHaveLength(1);
-  expect(posted[0]).toMatchObject({
-    id: `${saga.sagaId}:book hotel:alert:3`,
-    body: { reason: expect.stringContaining('its undo failed 3 times') },
-  });
-  server.close();
 });

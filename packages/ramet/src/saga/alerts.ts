@@ -1,23 +1,41 @@
+import { z } from 'zod';
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
+import type { EventRef } from '../contract/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 
-/** The name of the event that every service with sagas publishes when one of them needs a person. */
-const ATTENTION_EVENT = 'SagaNeedsAttention';
 /** The kind of due work that posts an alert to the webhook. */
 export const ALERT_WORK = 'alert';
 
-export interface Alert {
-  /** One alert per id, whatever happens. */
-  readonly id: string;
-  readonly service: string;
-  readonly sagaId: string;
-  readonly saga: string;
-  readonly key: string;
-  readonly step?: string;
-  readonly state: string;
-  readonly reason: string;
-}
+const AlertData = z
+  .object({
+    /** One alert per id, whatever happens. */
+    id: z.string(),
+    service: z.string(),
+    sagaId: z.string(),
+    saga: z.string(),
+    key: z.string(),
+    /** Absent where the saga as a whole needs a person. */
+    step: z.string().optional(),
+    state: z.string(),
+    reason: z.string(),
+  })
+  .readonly();
+export type Alert = z.infer<typeof AlertData>;
+
+/**
+ * The event that every service with sagas publishes when one of them needs a person. No contract names it: a reaction to it is
+ * written `on(SagaNeedsAttention.of('orders'), ({ saga, key, reason }) => …)`.
+ */
+export const SagaNeedsAttention = {
+  of: (service: string): EventRef<typeof AlertData> => ({
+    service,
+    name: 'SagaNeedsAttention',
+    schema: AlertData,
+    key: 'sagaId',
+    version: 1,
+  }),
+} as const;
 
 export interface AlertSink {
   readonly outbox: OutboxWriter;
@@ -31,10 +49,11 @@ export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: T
   const known = await tx.get('select 1 from ramet_outbox where event_id = ?', alert.id);
   if (known) return;
   const now = await tx.get<{ now: number }>('select ramet_now() as now');
+  const event = SagaNeedsAttention.of(alert.service);
   const envelope: Envelope = {
     id: alert.id,
-    type: topicOf(alert.service, ATTENTION_EVENT),
-    version: 1,
+    type: topicOf(event.service, event.name),
+    version: event.version,
     source: alert.service,
     key: alert.sagaId,
     timestamp: new Date(Number(now?.now)).toISOString(),

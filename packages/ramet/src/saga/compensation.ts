@@ -3,6 +3,7 @@ import { MINUTE, SECOND } from '../platform/index.ts';
 import type { Fault, StepMeta } from '../rpc/index.ts';
 import type { Alert } from './alerts.ts';
 import type { SagaState, StepRow } from './journal.ts';
+import { endRests } from './rests.ts';
 import type { Run } from './run.ts';
 
 /** How often an undo is tried before a person is told. */
@@ -12,7 +13,16 @@ const UNDO_TIMEOUT_MS = 10 * SECOND;
 const PENDING_UNTIL_ALERT_MS = 5 * MINUTE;
 
 /** Faults that say that the undo was not attempted: they do not count. */
-const NOT_ATTEMPTED = new Set(['BulkheadFull', 'Unavailable', 'ShuttingDown', 'StoreUnavailable', 'StepPending', 'ConcurrencyConflict']);
+const NOT_ATTEMPTED = new Set([
+  'BulkheadFull',
+  'CircuitOpen',
+  'Overloaded',
+  'Unavailable',
+  'ShuttingDown',
+  'StoreUnavailable',
+  'StepPending',
+  'ConcurrencyConflict',
+]);
 /** Besides, a deadline that passed before the call left, in the queue of the bulkhead. */
 const notAttempted = ({ code, executed }: Fault): boolean => NOT_ATTEMPTED.has(code) || (code === 'DeadlineExceeded' && executed === 'no');
 
@@ -34,6 +44,7 @@ export const toCompensate = (steps: readonly StepRow[]): StepRow[] =>
  * and the others go on.
  */
 export async function compensate(run: Run): Promise<void> {
+  endRests(run);
   for (const step of toCompensate(run.steps)) await undo(run, step);
   const states = new Set(run.steps.map((step) => step.compState));
   const state: SagaState = states.has('IN_DOUBT')
@@ -61,13 +72,7 @@ async function undo(run: Run, step: StepRow): Promise<void> {
   let resumed = step.compState === 'STARTED';
   for (let uncounted = 0; ; ) {
     if (run.stopped.aborted) throw run.stopped.reason;
-    if (!resumed) {
-      const was = step.compState ?? step.state;
-      step.compState = 'STARTED';
-      step.compAttempt++;
-      run.note(step, { actor: 'engine', step: step.name, was, became: 'COMP_STARTED', detail: `attempt ${step.compAttempt}` });
-      await run.save({});
-    }
+    if (!resumed) await beginAttempt(run, step);
     resumed = false;
     const reply = await run.call(step.undo as NonNullable<StepRow['undo']>, { timeoutMs: UNDO_TIMEOUT_MS, step: undoMeta(run, step) });
     if (reply.ok) return done(run, step);
@@ -99,6 +104,15 @@ async function undo(run: Run, step: StepRow): Promise<void> {
     await run.save({});
     await run.pause(step.compAttempt % COMPENSATION_ATTEMPTS, 0);
   }
+}
+
+/** Counts an attempt, and stores it before it is made: a crash repeats it under the same number. */
+async function beginAttempt(run: Run, step: StepRow): Promise<void> {
+  const was = step.compState ?? step.state;
+  step.compState = 'STARTED';
+  step.compAttempt++;
+  run.note(step, { actor: 'engine', step: step.name, was, became: 'COMP_STARTED', detail: `attempt ${step.compAttempt}` });
+  await run.save({});
 }
 
 function undoMeta(run: Run, step: StepRow): StepMeta {

@@ -1,16 +1,16 @@
-import { type CompiledContract, compileContract, type Operation } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform } from '../platform/index.ts';
-import { Canceller, compilePolicy, DEFAULT_POLICY, Edge, type Reply, type TransportRoutes } from '../rpc/index.ts';
-import { serviceCaller } from '../security/index.ts';
+import type { Outbound, TransportRoutes } from '../rpc/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
+import { Calls } from './calls.ts';
 import { compensate } from './compensation.ts';
 import { loadSteps, type SagaState, sagaOf } from './journal.ts';
+import { claim, claimable, giveBack, nextWakeMs, renew } from './leases.ts';
 import { runProgram } from './program.ts';
-import { asStop, LEASE_MS, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
-import type { Invocation, Saga } from './saga.ts';
+import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
+import type { Saga } from './saga.ts';
 
 export interface SagaEngineOptions {
   readonly platform: Platform;
@@ -18,12 +18,16 @@ export interface SagaEngineOptions {
   readonly service: string;
   readonly sagas: readonly Saga[];
   readonly transport: TransportRoutes;
+  /** What the edges of the service have in common. */
+  readonly outbound: Outbound;
   readonly alerts: AlertSink;
   readonly log: Log;
   /** Unique to this start of the process: who owns a saga. */
   readonly owner: string;
   readonly onFinished?: (saga: string, state: SagaState, ms: number) => void;
   readonly onStep?: RunEnvironment['onStep'];
+  /** Whether what had been published when the process started has been handled by whoever keeps events for sagas. */
+  readonly caughtUp: RunEnvironment['caughtUp'];
 }
 
 /** Sagas of one service that run at once; further ones wait. */
@@ -32,9 +36,6 @@ const RUNS_MAX = 256;
 const HELD_MAX = 4_096;
 /** How long a saga that failed for a reason of ours is left alone: what failed at once would fail at once again. */
 const REST_MS = 1_000;
-/** Leases confirmed in one statement. */
-const RENEW_AT_ONCE = 200;
-const RENEW_PLACES = Array(RENEW_AT_ONCE).fill('?').join(', ');
 /** How many sagas that lost their owner are taken on at once: after a downtime there may be thousands. */
 const CLAIM_MAX = 32;
 const SCAN_MS = 1_000;
@@ -46,7 +47,7 @@ const SCAN_MS = 1_000;
 export class SagaEngine {
   readonly #options: SagaEngineOptions;
   readonly #programs = new Map<string, Saga>();
-  readonly #edges = new Map<string, Edge>();
+  readonly #calls: Calls;
   readonly #runs = new Map<string, Run>();
   /** Started by a command of ours and about to be taken in hand: not for the scan, which would raise their epoch. */
   readonly #beginning = new Set<string>();
@@ -56,7 +57,6 @@ export class SagaEngine {
   readonly #environment: RunEnvironment;
   readonly #claiming: Periodic;
   readonly #renewing: Periodic;
-  readonly #invocations = new Map<Saga, ReturnType<RunEnvironment['invocations']>>();
   #stopping = false;
   /** A store of one process has no other owners: what is open at start was left by the process before. */
   #adoptAll: boolean;
@@ -66,15 +66,16 @@ export class SagaEngine {
     for (const current of options.sagas)
       for (const saga of [current, ...current.previous]) this.#programs.set(programId(saga.name, saga.version), saga);
     this.#adoptAll = !options.store.capabilities.shared;
+    const { platform, transport, outbound, service } = options;
+    this.#calls = new Calls({ platform, transport, outbound, service, programs: this.#programs });
     this.#environment = {
       platform: options.platform,
       store: options.store,
       service: options.service,
       alerts: options.alerts,
       log: options.log,
-      call: (invocation, from, call) => this.#call(invocation, from, call),
-      program: (type, version) => this.#programs.get(programId(type, version)),
-      invocations: (saga) => this.#invocationsOf(saga),
+      call: (invocation, from, call) => this.#calls.call(invocation, from, call),
+      caughtUp: options.caughtUp,
       ...(options.onStep ? { onStep: options.onStep } : {}),
     };
     const onError = (error: unknown) =>
@@ -132,6 +133,11 @@ export class SagaEngine {
     this.#claiming.wake();
   }
 
+  /** An event was kept that programs in hand may wait for. */
+  rouse(): void {
+    for (const run of this.#runs.values()) run.rouse();
+  }
+
   /** Stops taking sagas, lets those under way come to a step's end, and gives their leases back. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -139,11 +145,7 @@ export class SagaEngine {
     for (const run of this.#runs.values()) run.stop(new RametError('ShuttingDown'));
     await Promise.all(this.#finished);
     await this.#renewing.stop();
-    await this.#options.store
-      .write((tx) =>
-        tx.run("update ramet_sagas set lease_until = 0 where owner = ? and state in ('RUNNING', 'COMPENSATING')", this.#options.owner),
-      )
-      .catch(() => {});
+    await giveBack(this.#options.store, this.#options.owner).catch(() => {});
   }
 
   async #begin(id: string): Promise<void> {
@@ -161,33 +163,17 @@ export class SagaEngine {
     if (free <= 0) return SCAN_MS;
     const { store, owner } = this.#options;
     // Sagas that are ours but not in hand were dropped when the store was away, or wait for their turn.
-    const open = await store.reader.all<{ id: string }>(
-      `select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') ${this.#adoptAll ? '' : 'and (lease_until <= ramet_now() or owner = ?)'}
-       order by lease_until limit ?`,
-      ...(this.#adoptAll ? [] : [owner]),
-      this.#runs.size + this.#beginning.size + this.#resting.size + Math.min(free, CLAIM_MAX),
-    );
-    const fresh = open
-      .filter(({ id }) => !this.#runs.has(id) && !this.#beginning.has(id) && !this.#resting.has(id))
+    const limit = this.#runs.size + this.#beginning.size + this.#resting.size + Math.min(free, CLAIM_MAX);
+    const fresh = (await claimable(store, owner, this.#adoptAll, limit))
+      .filter((id) => !this.#runs.has(id) && !this.#beginning.has(id) && !this.#resting.has(id))
       .slice(0, Math.min(free, CLAIM_MAX));
     if (fresh.length === 0) {
       this.#adoptAll = false;
-      return SCAN_MS;
+      return Math.max(1, Math.min(SCAN_MS, (await nextWakeMs(store)) ?? SCAN_MS));
     }
-    for (const { id } of fresh) {
-      const row = await store.write((tx) =>
-        tx.get<Record<string, string | number | null>>(
-          `update ramet_sagas set owner = ?, epoch = epoch + 1, version = version + 1, lease_until = ramet_now() + ?
-           where id = ? and state in ('RUNNING', 'COMPENSATING') and (lease_until <= ramet_now() or owner = ? or ? = 1) returning *`,
-          owner,
-          LEASE_MS,
-          id,
-          owner,
-          this.#adoptAll ? 1 : 0,
-        ),
-      );
-      if (row && !this.#runs.has(id)) this.#launch(sagaOf(row), false);
-    }
+    // Together, so that they share a commit.
+    for (const saga of await Promise.all(fresh.map((id) => claim(store, owner, this.#adoptAll, id))))
+      if (saga && !this.#runs.has(saga.id)) this.#launch(saga, false);
     return 0;
   }
 
@@ -196,21 +182,14 @@ export class SagaEngine {
     if (this.#runs.size === 0) return RENEW_MS;
     const { store, owner } = this.#options;
     const runs = [...this.#runs.values()];
-    for (let from = 0; from < runs.length; from += RENEW_AT_ONCE) {
-      const some = runs.slice(from, from + RENEW_AT_ONCE);
-      const mine = await store.write((tx) =>
-        tx.all<{ id: string; epoch: number }>(
-          `update ramet_sagas set lease_until = ramet_now() + ? where owner = ? and id in (${RENEW_PLACES}) returning id, epoch`,
-          LEASE_MS,
-          owner,
-          ...Array.from({ length: RENEW_AT_ONCE }, (_, i) => some[i]?.saga.id ?? null),
-        ),
-      );
-      const epochs = new Map(mine.map(({ id, epoch }) => [id, Number(epoch)]));
-      for (const run of some) {
-        if (epochs.get(run.saga.id) === run.saga.epoch) run.confirmed();
-        else run.stop(new RametError('StaleOwner'));
-      }
+    const epochs = await renew(
+      store,
+      owner,
+      runs.map((run) => run.saga.id),
+    );
+    for (const run of runs) {
+      if (epochs.get(run.saga.id) === run.saga.epoch) run.confirmed();
+      else run.stop(new RametError('StaleOwner'));
     }
     return RENEW_MS;
   }
@@ -219,7 +198,6 @@ export class SagaEngine {
     if (this.#runs.has(saga.id)) return;
     const run = new Run(this.#environment, saga, []);
     this.#runs.set(saga.id, run);
-    const startedMono = this.#options.platform.clock.monoNow();
     const finished = this.#drive(run, fresh)
       .catch((error: unknown) => this.#dropped(run, error))
       .finally(() => {
@@ -227,8 +205,10 @@ export class SagaEngine {
         this.#finished.delete(finished);
         // Branches of its program may still wait for answers: they can write nothing any more.
         run.stop(new RametError('StaleOwner'));
+        // It may have to wake sooner than the next look, or have been woken already.
+        if (run.released) this.#claiming.wake();
         if (run.saga.state !== 'RUNNING' && run.saga.state !== 'COMPENSATING') {
-          this.#options.onFinished?.(run.saga.type, run.saga.state, this.#options.platform.clock.monoNow() - startedMono);
+          this.#options.onFinished?.(run.saga.type, run.saga.state, run.saga.updatedAt - run.saga.createdAt);
         }
       });
     this.#finished.add(finished);
@@ -256,7 +236,7 @@ export class SagaEngine {
     const program = this.#programs.get(programId(saga.type, saga.programVersion));
     if (!program)
       return this.#diverge(run, `version ${saga.programVersion} of its program is not part of this deployment; list it in 'previous'`);
-    const end = await runProgram(run, program, this.#invocationsOf(program) as never);
+    const end = await runProgram(run, program, this.#calls.invocationsOf(program) as never);
     switch (end.kind) {
       case 'returned':
         return this.#complete(run, end.value);
@@ -274,6 +254,8 @@ export class SagaEngine {
         return this.#compensating(run, end.reason);
       case 'diverged':
         return this.#diverge(run, end.reason);
+      case 'asleep':
+        return;
       case 'stopped':
         // What was answered meanwhile need not be asked for again.
         if (end.error.code === 'ShuttingDown' && run.noted) await run.save({});
@@ -319,79 +301,8 @@ export class SagaEngine {
       },
     );
   }
-
-  #call(
-    invocation: Invocation,
-    from: Parameters<RunEnvironment['call']>[1],
-    options: Parameters<RunEnvironment['call']>[2],
-  ): Promise<Reply> {
-    const canceller = new Canceller();
-    const origin = {
-      meta: {
-        caller: serviceCaller(this.#options.service, from.initiator),
-        trace: { ...from.trace, ...(options.step ? { causationId: options.step.key } : {}) },
-        depth: 0,
-      },
-      remainingMs: () => Number.POSITIVE_INFINITY,
-      signal: canceller.signal,
-    };
-    const operation = { kind: invocation.kind as Operation['kind'], service: invocation.service, name: invocation.operation };
-    return this.#edge(invocation.service).call(operation, invocation.input, origin, options);
-  }
-
-  /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
-  #edge(service: string): Edge {
-    let edge = this.#edges.get(service);
-    if (!edge) {
-      const declared = [...this.#programs.values()]
-        .flatMap((saga) => Object.values(saga.uses))
-        .find((use) => 'contract' in use && use.contract.name === service);
-      edge = new Edge(
-        this.#options.platform,
-        this.#options.transport,
-        service,
-        declared ? compilePolicy('contract' in declared ? declared.policy : {}).policy : DEFAULT_POLICY,
-      );
-      this.#edges.set(service, edge);
-    }
-    return edge;
-  }
-
-  #invocationsOf(saga: Saga): ReturnType<RunEnvironment['invocations']> {
-    let made = this.#invocations.get(saga);
-    if (!made) {
-      made = Object.fromEntries(
-        Object.entries(saga.uses).flatMap(([name, declared]) =>
-          'contract' in declared ? [[name, builders(compileContract(declared.contract).compiled)]] : [],
-        ),
-      );
-      this.#invocations.set(saga, made);
-    }
-    return made;
-  }
 }
 
 const programId = (type: string, version: number): string => `${type}@${version}`;
 
 const describe = (error: unknown): string => (error instanceof DeclaredError ? error.error : textOf(error));
-
-/** Functions that make invocations; an input that does not fit the contract is refused where the program says it, not by the participant. */
-function builders({ operations }: CompiledContract): Record<string, (input: unknown) => Invocation> {
-  return Object.fromEntries(
-    [...operations.values()].map(({ operation, fullName, input: codec }) => [
-      operation.name,
-      (input: unknown): Invocation => {
-        const decoded = codec.decode(input);
-        if (!decoded.ok)
-          throw new RametError(
-            'BadRequest',
-            `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
-            {
-              issues: decoded.issues,
-            },
-          );
-        return { kind: operation.kind, service: operation.service, operation: operation.name, input: decoded.value ?? null };
-      },
-    ]),
-  );
-}

@@ -1,6 +1,7 @@
-export { ALERT_WORK, type Alert, type AlertSink } from './alerts.ts';
+export { ALERT_WORK, type Alert, type AlertSink, SagaNeedsAttention } from './alerts.ts';
 export { SagaEngine, type SagaEngineOptions } from './engine.ts';
 export type { SagaState } from './journal.ts';
+export { awaitedEvents, keepEvent } from './kept-events.ts';
 export { type OperatorAction, operate } from './operator.ts';
 export { listSagas, type Masker, type SagaDetail, type SagaRecord, type StepView, showSaga } from './record.ts';
 export { LEASE_MS } from './run.ts';

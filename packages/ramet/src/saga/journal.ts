@@ -15,10 +15,11 @@ import type { Invocation } from './saga.ts';
  *
  * The states of a step: STARTED (intent stored) -> OK | REJECTED | UNKNOWN; then, when undone:
  *   STARTED (attempt) -> COMPENSATED | COMP_FAILED | IN_DOUBT; an operator may also mark it SKIPPED.
+ * Those of a sleep or a wait: STARTED -> OK (with the event's data, or without when the time is over) | CANCELLED (the saga is undone).
  */
 export type SagaState = 'RUNNING' | 'COMPENSATING' | 'COMPLETED' | 'COMPENSATED' | 'COMPENSATION_FAILED' | 'IN_DOUBT' | 'DIVERGED';
-export type StepKind = 'step' | 'pivot' | 'ask' | 'value';
-export type StepState = 'STARTED' | 'OK' | 'REJECTED' | 'UNKNOWN';
+export type StepKind = 'step' | 'pivot' | 'ask' | 'value' | 'sleep' | 'wait';
+export type StepState = 'STARTED' | 'OK' | 'REJECTED' | 'UNKNOWN' | 'CANCELLED';
 export type CompState = 'STARTED' | 'COMPENSATED' | 'COMP_FAILED' | 'IN_DOUBT' | 'SKIPPED';
 
 export interface SagaRow {
@@ -41,6 +42,9 @@ export interface SagaRow {
   updatedAt: number;
 }
 
+/** A step that calls nobody: the saga goes on when something has come, or the time is over. */
+export const isRest = (step: StepRow): boolean => step.kind === 'sleep' || step.kind === 'wait';
+
 export interface StepRow {
   readonly idx: number;
   readonly name: string;
@@ -51,6 +55,8 @@ export interface StepRow {
   readonly intentAt: number;
   /** How long all attempts together may take, from the intent on; undefined without limit. */
   readonly deadlineMs: number | undefined;
+  /** The topic and the key of the event that is waited for. */
+  readonly awaits: { readonly event: string; readonly key: string } | undefined;
   /** What was left of it when the step was loaded. */
   readonly remainingMs: number | undefined;
   state: StepState;
@@ -111,6 +117,7 @@ export function stepOf(row: Raw): StepRow {
     intentAt: Number(row['intent_at']),
     deadlineMs: row['deadline_at'] == null ? undefined : Number(row['deadline_at']) - Number(row['intent_at']),
     remainingMs: row['remaining_ms'] == null ? undefined : Number(row['remaining_ms']),
+    awaits: row['event'] == null ? undefined : { event: row['event'] as string, key: row['event_key'] as string },
     state: row['state'] as StepState,
     result: parsed(row['result']),
     error: parsed(row['error']),
@@ -131,8 +138,8 @@ export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]
 export async function insertStep(tx: Tx, sagaId: string, step: StepRow): Promise<void> {
   await tx.run(
     `insert into ramet_saga_steps
-       (saga_id, idx, name, kind, invocation, undo, state, attempt, step_key, intent_at, deadline_at, result, updated_at)
-     values (?, ?, ?, ?, ?, ?, ?, 1, ?, ramet_now(), ramet_now() + ?, ?, ramet_now())`,
+       (saga_id, idx, name, kind, invocation, undo, state, attempt, step_key, intent_at, deadline_at, result, event, event_key, updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, 1, ?, ramet_now(), ramet_now() + ?, ?, ?, ?, ramet_now())`,
     sagaId,
     step.idx,
     step.name,
@@ -143,6 +150,8 @@ export async function insertStep(tx: Tx, sagaId: string, step: StepRow): Promise
     step.stepKey,
     step.deadlineMs === undefined ? null : Math.round(step.deadlineMs),
     json(step.result),
+    step.awaits?.event ?? null,
+    step.awaits?.key ?? null,
   );
 }
 
@@ -179,14 +188,14 @@ export async function appendLog(tx: Tx, sagaId: string, entries: readonly LogEnt
 
 /**
  * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through.
- * @returns the reason of a cancellation that was asked for meanwhile
+ * @returns when, and the reason of a cancellation that was asked for meanwhile
  * @throws RametError StaleOwner when somebody else owns or has changed it
  */
-export async function saveSaga(tx: Tx, saga: SagaRow, leaseMs: number): Promise<string | undefined> {
-  const row = await tx.get<{ cancel_reason: string | null }>(
+export async function saveSaga(tx: Tx, saga: SagaRow, leaseMs: number): Promise<{ at: number; cancelReason: string | undefined }> {
+  const row = await tx.get<{ cancel_reason: string | null; updated_at: number }>(
     `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, version = version + 1,
        lease_until = ramet_now() + ?, updated_at = ramet_now()
-     where id = ? and epoch = ? and version = ? returning cancel_reason`,
+     where id = ? and epoch = ? and version = ? returning cancel_reason, updated_at`,
     saga.state,
     saga.failure ?? null,
     json(saga.result),
@@ -202,5 +211,5 @@ export async function saveSaga(tx: Tx, saga: SagaRow, leaseMs: number): Promise<
       'StaleOwner',
       `saga '${saga.id}' is owned by somebody else now (epoch ${saga.epoch}, version ${saga.version} are past)`,
     );
-  return row.cancel_reason ?? undefined;
+  return { at: Number(row.updated_at), cancelReason: row.cancel_reason ?? undefined };
 }

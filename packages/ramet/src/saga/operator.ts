@@ -13,7 +13,7 @@ import type { Invocation } from './saga.ts';
  * - `resolve`: say what became of a step. `absent`: its effect is not there (any more). `applied`: it is there; undo it.
  * - `skip`: leave the effect of a step as it is; the saga stays COMPENSATION_FAILED and asks nobody any more.
  * - `compensate`: undo a diverged saga.
- * - `cancel`: ask a running saga to stop and undo itself.
+ * - `cancel`: ask a running saga to stop and undo itself; one that sleeps or waits is woken.
  */
 export type OperatorAction =
   | { readonly kind: 'retry' }
@@ -60,7 +60,8 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
 /** As a command of its owner would: the saga stays in the hands that have it, and takes the request at its next step. */
 async function cancel(tx: Tx, id: string, actor: string, reason: string): Promise<void> {
   const asked = await tx.run(
-    "update ramet_sagas set cancel_reason = coalesce(cancel_reason, ?) where id = ? and state = 'RUNNING' and pivoted = 0",
+    `update ramet_sagas set cancel_reason = coalesce(cancel_reason, ?), lease_until = case when owner is null then 0 else lease_until end
+     where id = ? and state = 'RUNNING' and pivoted = 0`,
     reason,
     id,
   );
@@ -151,9 +152,12 @@ async function setCompState(tx: Tx, sagaId: string, step: StepRow, compState: Co
   // Attempts are counted in threes: an undo that is asked for again has three more, however many of the last three were used.
   const attempts = compState === undefined ? Math.ceil(step.compAttempt / COMPENSATION_ATTEMPTS) * COMPENSATION_ATTEMPTS : step.compAttempt;
   await tx.run(
-    'update ramet_saga_steps set comp_state = ?, comp_attempt = ?, updated_at = ramet_now() where saga_id = ? and idx = ?',
+    `update ramet_saga_steps set comp_state = ?, comp_attempt = ?, comp_error = case when ? = 1 then comp_error end, updated_at = ramet_now()
+     where saga_id = ? and idx = ?`,
     compState ?? null,
     attempts,
+    // Why it was left as it is, is still true of one that is skipped; of one that is settled or tried again it is not.
+    compState === 'SKIPPED' ? 1 : 0,
     sagaId,
     step.idx,
   );

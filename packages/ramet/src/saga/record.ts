@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Store } from '../store/index.ts';
-import { loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
+import { isRest, loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
 
 /** A saga as people read it (the record of the guides, and the exact state beside it). */
 export interface SagaRecord {
@@ -19,6 +19,8 @@ export interface SagaRecord {
   readonly failureReason?: string;
   /** Why a person is needed; absent when none is. */
   readonly attention?: string;
+  /** The sleeps and waits that are open, and until when. */
+  readonly waiting?: readonly { readonly step: string; readonly until: string }[];
 }
 
 export interface SagaDetail extends SagaRecord {
@@ -40,8 +42,12 @@ export interface SagaDetail extends SagaRecord {
 export interface StepView {
   readonly name: string;
   readonly kind: string;
+  /** As in the journal; an open sleep or wait is `WAITING`. */
   readonly state: string;
+  /** The command or query; for a wait the event with its key. */
   readonly call: string;
+  /** When the time of an open sleep or wait is over: ISO 8601. */
+  readonly until?: string;
   readonly undo?: string;
   readonly input: unknown;
   readonly result?: unknown;
@@ -110,6 +116,10 @@ export async function showSaga(store: Store, masker: Masker, id: string): Promis
 function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], masker: Masker): SagaRecord {
   const own = steps.filter((step) => step.kind !== 'value');
   const undone = own.some((step) => step.compState !== undefined) || saga.failure !== undefined;
+  const waiting = own.flatMap((step) => {
+    const until = untilOf(step);
+    return until === undefined ? [] : [{ step: step.name, until }];
+  });
   // An operator who skipped an undo has ended the saga: it failed, and nobody is needed any more.
   const skipped = saga.state === 'COMPENSATION_FAILED' && saga.attention === undefined;
   return {
@@ -130,15 +140,25 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
     updatedAt: iso(saga.updatedAt),
     ...(saga.failure === undefined ? {} : { failureReason: saga.failure }),
     ...(saga.attention === undefined ? {} : { attention: saga.attention }),
+    ...(waiting.length === 0 ? {} : { waiting }),
   };
 }
 
+/** When the time of an open sleep or wait is over; undefined for anything else. */
+const untilOf = (step: StepRow): string | undefined =>
+  isRest(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? iso(step.intentAt + step.deadlineMs) : undefined;
+
+const callOf = ({ kind, invocation, awaits }: StepRow): string =>
+  kind === 'sleep' ? 'sleep' : `${invocation.service}.${invocation.operation}${awaits ? ` of ${awaits.key}` : ''}`;
+
 function viewOf(step: StepRow, masker: Masker): StepView {
+  const until = untilOf(step);
   return {
     name: step.name,
     kind: step.kind,
-    state: step.state,
-    call: `${step.invocation.service}.${step.invocation.operation}`,
+    state: until === undefined ? step.state : 'WAITING',
+    call: callOf(step),
+    ...(until === undefined ? {} : { until }),
     input: masker(step.invocation, step.invocation.input),
     ...(step.undo ? { undo: `${step.undo.service}.${step.undo.operation}` } : {}),
     ...(step.result === undefined ? {} : { result: step.result }),

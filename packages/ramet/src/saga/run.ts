@@ -5,7 +5,8 @@ import type { Store, Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 import { type Alert, type AlertSink, raiseAlert } from './alerts.ts';
 import { appendLog, insertStep, type LogEntry, type SagaRow, type StepRow, saveSaga, updateStep } from './journal.ts';
-import type { Invocation, Saga } from './saga.ts';
+import { holdEvents } from './kept-events.ts';
+import type { Invocation } from './saga.ts';
 
 /** How long a saga belongs to its owner without a sign of life, and how often the owner gives one. */
 export const LEASE_MS = 15_000;
@@ -21,10 +22,29 @@ export interface RunEnvironment {
   readonly call: Caller;
   readonly alerts: AlertSink;
   readonly log: Log;
-  readonly program: (type: string, version: number) => Saga | undefined;
-  /** Invocation builders of a saga's `uses`. */
-  readonly invocations: (saga: Saga) => Record<string, Record<string, (input: unknown) => Invocation>>;
+  /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */
+  readonly caughtUp: () => Promise<boolean>;
   readonly onStep?: (saga: string, operation: string, outcome: string, ms: number) => void;
+}
+
+/** What is written beside the saga itself. */
+interface More {
+  /** Intents to store. */
+  readonly inserts?: readonly StepRow[];
+  readonly entries?: readonly LogEntry[];
+  readonly alert?: Alert;
+  /** Throws `Cancelled` with the reason when a cancellation was asked for, and writes nothing. */
+  readonly refuseWhenCancelled?: boolean;
+  /** Gives the saga out of hands for so many milliseconds; undefined when it is to stay. */
+  readonly letGoForMs?: (tx: Tx) => Promise<number | undefined>;
+}
+
+/** Intents that were asked for in one turn, and share a commit. */
+interface IntentGroup extends More {
+  readonly inserts: StepRow[];
+  readonly entries: LogEntry[];
+  readonly refuseWhenCancelled: boolean;
+  stored: Promise<void>;
 }
 
 /**
@@ -44,6 +64,9 @@ export class Run {
   /** Why nothing can be written any more. */
   #dead: RametError | undefined;
   #pausing = 0;
+  #intents: IntentGroup | undefined;
+  #released = false;
+  #rouse = () => {};
 
   constructor(environment: RunEnvironment, saga: SagaRow, steps: StepRow[]) {
     this.environment = environment;
@@ -65,6 +88,20 @@ export class Run {
   /** Whether something is noted that is not written. */
   get noted(): boolean {
     return this.#changed.size > 0;
+  }
+
+  /** Whether the saga was given out of hands, to sleep. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** An event has come, perhaps one that the program waits for. */
+  rouse(): void {
+    this.#rouse();
+  }
+
+  onRouse(rouse: () => void): void {
+    this.#rouse = rouse;
   }
 
   /** Ends the run at its next step. */
@@ -97,14 +134,12 @@ export class Run {
   /**
    * Writes everything noted, the new state of the saga, and new intents, in one commit. After a write that failed there is
    * no other: the next one would build on what is not there.
-   * @param inserts intents to store
-   * @param refuseWhenCancelled throws `Cancelled` with the reason when a cancellation was asked for, and writes no intent
    */
-  save(
-    patch: Partial<Pick<SagaRow, 'state' | 'failure' | 'result' | 'pivoted' | 'attention'>>,
-    more: { inserts?: readonly StepRow[]; entries?: readonly LogEntry[]; alert?: Alert; refuseWhenCancelled?: boolean } = {},
-  ): Promise<void> {
+  save(patch: Partial<Pick<SagaRow, 'state' | 'failure' | 'result' | 'pivoted' | 'attention'>>, more: More = {}): Promise<void> {
+    // What is asked for after this is written after this.
+    this.#intents = undefined;
     const write = async () => {
+      if (this.#intents === more) this.#intents = undefined;
       if (this.#dead) throw this.#dead;
       const changed = [...this.#changed];
       const entries = [...this.#entries, ...(more.entries ?? [])];
@@ -120,7 +155,7 @@ export class Run {
         if (!(error instanceof RametError && error.code === 'Cancelled')) this.#dead = asStop(error);
         throw error;
       }
-      Object.assign(this.saga, patch);
+      Object.assign(this.saga, patch, { updatedAt: next.updatedAt });
       this.saga.version++;
       this.confirmed();
       const stop = this.environment.platform.point('saga.saved');
@@ -131,14 +166,10 @@ export class Run {
     return done;
   }
 
-  async #write(
-    tx: Tx,
-    next: SagaRow,
-    changed: readonly StepRow[],
-    entries: readonly LogEntry[],
-    more: { inserts?: readonly StepRow[]; alert?: Alert; refuseWhenCancelled?: boolean },
-  ): Promise<void> {
-    const cancelReason = await saveSaga(tx, next, LEASE_MS);
+  async #write(tx: Tx, next: SagaRow, changed: readonly StepRow[], entries: readonly LogEntry[], more: More): Promise<void> {
+    if (more.letGoForMs) await holdEvents(tx);
+    const { at, cancelReason } = await saveSaga(tx, next, LEASE_MS);
+    next.updatedAt = at;
     if (cancelReason !== undefined && more.refuseWhenCancelled) {
       this.saga.cancelReason = cancelReason;
       throw new RametError('Cancelled', cancelReason);
@@ -147,6 +178,41 @@ export class Run {
     for (const step of changed) await updateStep(tx, next.id, step);
     await appendLog(tx, next.id, entries);
     if (more.alert) await raiseAlert(tx, this.environment.alerts, more.alert, next.trace);
+    if (!more.letGoForMs) return;
+    const forMs = await more.letGoForMs(tx);
+    this.#released = forMs !== undefined;
+    if (forMs !== undefined)
+      await tx.run('update ramet_sagas set owner = null, lease_until = ramet_now() + ? where id = ?', Math.round(forMs), next.id);
+  }
+
+  /**
+   * Stores a step's intent; those asked for in one turn share a commit, and come to it or not as one.
+   * @throws RametError Cancelled when a cancellation was asked for and `refuseWhenCancelled` says that it goes first
+   */
+  intend(step: StepRow, refuseWhenCancelled: boolean): Promise<void> {
+    const entry = { actor: 'engine', step: step.name, became: 'STARTED' };
+    if (step.kind === 'pivot') return this.save({ pivoted: true }, { inserts: [step], entries: [entry], refuseWhenCancelled });
+    const open = this.#intents;
+    if (open?.refuseWhenCancelled === refuseWhenCancelled) {
+      open.inserts.push(step);
+      open.entries.push(entry);
+      return open.stored;
+    }
+    const group: IntentGroup = { inserts: [step], entries: [entry], refuseWhenCancelled, stored: Promise.resolve() };
+    group.stored = this.save({}, group);
+    this.#intents = group;
+    return group.stored;
+  }
+
+  /**
+   * Writes everything noted and gives the saga out of hands, unless a cancellation was asked for.
+   * @param forMs looks within the transaction, while no event is kept, for how long; undefined when the saga is to stay
+   * @returns whether it was given out of hands
+   * @throws RametError Cancelled with the reason
+   */
+  async letGo(forMs: (tx: Tx) => Promise<number | undefined>): Promise<boolean> {
+    await this.save({}, { letGoForMs: forMs, refuseWhenCancelled: !this.saga.pivoted });
+    return this.#released;
   }
 
   /** Calls as the owner: not on a lease that may have run out (a process that slept does not know that it did). */

@@ -1,4 +1,4 @@
-import type { Contract, In, Out, Schema } from '../contract/index.ts';
+import type { Contract, Data, EventRef, In, Out, Schema } from '../contract/index.ts';
 import type { Duration } from '../platform/index.ts';
 import type { Dependency, Uses } from '../rpc/index.ts';
 
@@ -33,10 +33,10 @@ export interface StepOptions<N extends string> {
 
 /**
  * What a saga program is given. Between its calls the program must be deterministic: it runs again from the start after a
- * restart. Steps may run side by side (`Promise.all`); the saga is over when all of them are. `now`, `id` and `random` are
+ * restart. Steps may run side by side (`parallel`); the saga is over when all of them are. `now`, `id` and `random` are
  * told apart by their order: take them where the order is certain, not in branches that run side by side.
  */
-export interface SagaContext<U extends Uses> {
+export interface SagaContext<U extends Uses, W extends EventRef<any> = EventRef<any>> {
   readonly sagaId: string;
   readonly use: { readonly [K in keyof U]: InvocationsOf<U[K]> };
   /**
@@ -48,6 +48,21 @@ export interface SagaContext<U extends Uses> {
   pivot<R>(name: string, call: Invocation<'command', string, R>): Promise<R>;
   /** Asks a query; the answer is kept, and given again after a restart. */
   ask<R>(name: string, call: Invocation<'query', string, R>): Promise<R>;
+  /**
+   * Waits until all branches have ended, and gives their answers by name. When branches fail, it throws the error of the
+   * first of them in the order in which they are written, and not before the last has ended: what is undone then is definite.
+   * @param branches promises of steps, or of functions that take steps
+   */
+  parallel<B extends Readonly<Record<string, PromiseLike<unknown>>>>(branches: B): Promise<{ -readonly [K in keyof B]: Awaited<B[K]> }>;
+  /** Goes on after `duration` in the time of the database, however often the process restarts. Meanwhile no process has the saga. */
+  sleep(name: string, duration: Duration): Promise<void>;
+  /**
+   * Waits for the first event with `key` that has come to this service since the saga's start, before this call or after it.
+   * The event must be named in `waitsFor` of the saga. Two waits for one event and key get the same event.
+   * @param o.timeout how long from the call on
+   * @returns its data, or undefined when none has come in time
+   */
+  waitFor<E extends W>(name: string, event: E, o: { readonly key: string; readonly timeout: Duration }): Promise<Data<E> | undefined>;
   /** The present, kept in the journal. */
   now(): Date;
   /** A new id, kept in the journal. */
@@ -63,15 +78,16 @@ export interface Saga<I = any, O = any> {
   readonly version: number;
   readonly previous: readonly Saga[];
   readonly uses: Uses;
+  readonly waitsFor: readonly EventRef<any>[];
   readonly run: (input: I, saga: SagaContext<any>) => Promise<O>;
 }
 
 /**
  * Declares a saga: a durable process over several services that either completes or is undone.
  * It starts once per value of `key`. Raise `version` when the program changes in a way that running sagas cannot follow, and
- * keep the program they began with in `previous` until none is left.
+ * keep the program they began with in `previous` until none is left. Its service subscribes to the events in `waitsFor`.
  */
-export const saga = <I extends Schema, O, const U extends Uses>(
+export const saga = <I extends Schema, O, const U extends Uses, const W extends readonly EventRef<any>[] = []>(
   name: string,
   d: {
     input: I;
@@ -79,6 +95,7 @@ export const saga = <I extends Schema, O, const U extends Uses>(
     version?: number;
     previous?: readonly Saga<any, any>[];
     uses: U;
-    run: (input: Out<I>, saga: SagaContext<U>) => Promise<O>;
+    waitsFor?: W;
+    run: (input: Out<I>, saga: SagaContext<U, W[number]>) => Promise<O>;
   },
-): Saga<Out<I>, O> => ({ version: 1, previous: [], ...d, name }) as unknown as Saga<Out<I>, O>;
+): Saga<Out<I>, O> => ({ version: 1, previous: [], waitsFor: [], ...d, name }) as unknown as Saga<Out<I>, O>;

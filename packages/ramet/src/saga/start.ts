@@ -28,8 +28,9 @@ export async function insertSaga(
   const key = String(start.input[start.saga.key]);
   const inserted = await tx.run(
     `insert into ramet_sagas
-       (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, created_at, updated_at)
-     values (?, ?, ?, ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?, ramet_now(), ramet_now()) on conflict do nothing`,
+       (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, events_from, created_at, updated_at)
+     values (?, ?, ?, ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?,
+       case when ? = 1 then (select seq from ramet_saga_counter where id = 0) end, ramet_now(), ramet_now()) on conflict do nothing`,
     id,
     start.saga.name,
     start.saga.version,
@@ -39,6 +40,7 @@ export async function insertSaga(
     JSON.stringify(start.input),
     start.initiator,
     JSON.stringify(start.trace),
+    start.saga.waitsFor.length > 0 ? 1 : 0,
   );
   if (inserted === 0) return undefined;
   await appendLog(tx, id, [{ actor: 'engine', became: 'RUNNING', detail: `version ${start.saga.version}` }]);
@@ -46,7 +48,7 @@ export async function insertSaga(
 }
 
 /**
- * Asks a saga to stop and undo itself. Taken at its next step; refused once the intent of its pivot is stored. Both look at
+ * Asks a saga to stop and undo itself. Taken at its next step, and at once while it sleeps or waits; refused once the intent of its pivot is stored. Both look at
  * one row in one transaction, so there is never a doubt which came first.
  * @returns 'accepted' also when it is being undone, or was, already
  */
@@ -67,7 +69,8 @@ export async function requestCancel(
   if (row.cancel_reason === null) {
     // Decided by the row as it is now: the pivot may have been stored since it was read.
     const asked = await tx.run(
-      "update ramet_sagas set cancel_reason = ? where id = ? and state = 'RUNNING' and pivoted = 0",
+      `update ramet_sagas set cancel_reason = ?, lease_until = case when owner is null then 0 else lease_until end
+       where id = ? and state = 'RUNNING' and pivoted = 0`,
       reason,
       row.id,
     );

@@ -7,7 +7,9 @@ import { asStop, type Run } from './run.ts';
 export type Suspension =
   | { readonly kind: 'compensate'; readonly reason: string }
   | { readonly kind: 'diverged'; readonly reason: string }
-  | { readonly kind: 'stopped'; readonly error: RametError };
+  | { readonly kind: 'stopped'; readonly error: RametError }
+  /** The saga was given out of hands until its time has come or something wakes it. */
+  | { readonly kind: 'asleep' };
 
 /** After so many attempts of a step that must succeed, somebody is told. */
 const ATTEMPTS_UNTIL_ALERT = 10;

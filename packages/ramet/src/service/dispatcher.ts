@@ -18,6 +18,7 @@ import type { CompiledEffect } from './compiled-effect.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
 import { answerOf, claimRequest, earlierAnswer, type RequestId, requestId, storeAnswer } from './requests.ts';
+import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';
 import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
 
@@ -33,7 +34,9 @@ export interface DispatchEnvironment {
   readonly effects: ReadonlyMap<string, CompiledEffect>;
   readonly runner: EffectRunner;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
+  readonly lag: LoopLag;
   readonly onCall?: (operation: string, outcome: string, ms: number) => void;
+  readonly onShed?: (priority: Priority) => void;
 }
 
 /** How long an effect asked for by a client goes on being tried; one that a saga asked for has the step's deadline. */
@@ -43,6 +46,7 @@ const EFFECT_DEADLINE_MS = 60_000;
 export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
   const { platform, contract, store } = environment;
   const participant = new Participant(platform, store, environment.runner);
+  const shedder = new Shedder(environment.lag);
 
   const command = async (compiled: CompiledOperation, input: unknown, meta: CallMeta, cancellation: Cancellation): Promise<Reply> => {
     const call = stepCall(environment, compiled, input, meta, cancellation);
@@ -64,18 +68,24 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
     async call(operation, raw, meta, cancellation) {
       const startedMono = platform.clock.monoNow();
       const compiled = contract.operations.get(operation);
+      const priority = priorityOf(compiled?.operation.kind ?? 'query', meta);
+      const shed = shedder.enter(priority, startedMono);
       let reply: Reply;
-      try {
-        const input = admit(contract, compiled, operation, raw, meta);
-        reply = await run(compiled as CompiledOperation, input, meta, cancellation);
-      } catch (error) {
-        reply = replyOfError(environment, compiled, operation, meta, error);
+      if (shed) {
+        environment.onShed?.(priority);
+        reply = fault(shed);
+      } else {
+        try {
+          const input = admit(contract, compiled, operation, raw, meta);
+          reply = await run(compiled as CompiledOperation, input, meta, cancellation);
+        } catch (error) {
+          reply = replyOfError(environment, compiled, operation, meta, error);
+        }
       }
-      environment.onCall?.(
-        operation,
-        reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code,
-        platform.clock.monoNow() - startedMono,
-      );
+      const endedMono = platform.clock.monoNow();
+      // An effect waits for another system, however much time this process has.
+      if (!shed) shedder.leave(environment.effects.has(operation) ? undefined : endedMono - startedMono > meta.timeoutMs, endedMono);
+      environment.onCall?.(operation, reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code, endedMono - startedMono);
       return reply;
     },
     async *stream(operation, raw, meta, cancellation) {
@@ -145,11 +155,12 @@ function readContext(
   const { platform, store, clients, changes, log } = environment;
   const arrivedMono = platform.clock.monoNow();
   const origin: CallOrigin = {
-    meta: { caller: meta.caller, trace: meta.trace, depth: meta.depth },
+    meta: { caller: meta.caller, trace: meta.trace, depth: meta.depth, ...(meta.noRetry ? { noRetry: true } : {}) },
     remainingMs: () => meta.timeoutMs - (platform.clock.monoNow() - arrivedMono),
     get signal() {
       return cancellation.signal;
     },
+    cancellation,
   };
   return {
     db: store.reader.db,

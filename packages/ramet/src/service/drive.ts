@@ -17,6 +17,8 @@ export class Drive {
   ended: { readonly attempt: number; readonly atMono: number } | undefined;
   /** Attempts that failed; counted anew once it is known what is to be written down. */
   failures = 0;
+  /** It was told that the effect waits. */
+  queued = false;
 
   constructor(carry: (drive: Drive) => Promise<Reply>) {
     this.done = carry(this).then((reply) => {

@@ -1,8 +1,7 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
-import { Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
-import { Canceller, type ClientFactory, declared, fault, NEVER, type Reply } from '../rpc/index.ts';
+import { Periodic, SECOND, steadyBackoffMs } from '../platform/index.ts';
+import { declared, fault, NEVER, type Reply } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
-import type { Log, Metrics } from '../telemetry/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 import { Drive, type Known } from './drive.ts';
 import {
@@ -20,21 +19,16 @@ import {
   settleUndone,
 } from './effect-rows.ts';
 import { fenceOf, replyOf } from './fences.ts';
+import { type OutsideEnvironment, outside, PERFORM_TIMEOUT_MS } from './outside.ts';
 import { answerOf } from './requests.ts';
-import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
+import { boundLog, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
 
-export interface EffectEnvironment {
-  readonly platform: Platform;
+export interface EffectEnvironment extends OutsideEnvironment {
   readonly store: Store;
-  readonly log: Log;
-  readonly metrics: Metrics;
   readonly effects: ReadonlyMap<string, CompiledEffect>;
-  readonly externals: ClientFactory;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
 }
 
-/** A perform that takes longer counts as unknown. */
-const PERFORM_TIMEOUT_MS = 15 * SECOND;
 const BACKOFF = { baseMs: 200, capMs: 10 * SECOND };
 /** Look-ups that fail until the outcome counts as in doubt: about a minute. */
 const LOOKUPS_MAX = 10;
@@ -125,10 +119,14 @@ export class EffectRunner {
     return drive;
   }
 
-  /** Works on an effect, and waits for it as long as whoever asks does. @returns its reply, or that it goes on */
-  async join(key: string, forMs: number): Promise<Reply> {
+  /**
+   * Works on an effect, and waits for it as long as whoever asks does.
+   * @param goesOn how to say that it goes on: a step is pending, and that is no failure of this service
+   * @returns its reply, or that it goes on
+   */
+  async join(key: string, forMs: number, goesOn: 'DeadlineExceeded' | 'StepPending' = 'DeadlineExceeded'): Promise<Reply> {
     const reply = await this.drive(key).wait(this.#environment.platform, forMs);
-    return reply ?? fault(new RametError('DeadlineExceeded', 'the effect is under way and goes on'));
+    return reply ?? fault(new RametError(goesOn, 'the effect is under way and goes on'));
   }
 
   /** The effect cannot be gone on with now: it is looked at again when its time comes, after the others that wait. */
@@ -174,13 +172,16 @@ export class EffectRunner {
     if (!counted && !(await store.write((tx) => countAttempt(tx, row), { name: `${compiled.compiled.fullName} attempt` }))) return;
     const attempt = counted ? row.attempt : row.attempt + 1;
     await this.#point('effect.perform');
-    const perform = () => this.#outside(row, compiled, (request, context) => compiled.effect.perform(request, context));
+    const perform = () =>
+      outside(this.#environment, row, compiled, attempt, (request, context) => compiled.effect.perform(request, context));
     const came = await this.#learn(compiled, perform, 'performed');
     drive.ended = { attempt, atMono: platform.clock.monoNow() };
     await this.#point('effect.performed');
-    // The other system was not asked (its bulkhead was full): there is nothing to find out, and nobody failed.
+    // The other system was not asked (its bulkhead was full, its circuit open): there is nothing to find out, and nobody failed.
     if ('error' in came && came.error instanceof RametError && came.error.executed === 'no') {
-      await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, attempt), this.#stop.signal);
+      await this.#queued(row, compiled, drive, came.error);
+      const waitMs = Math.max(Math.min(came.error.retryAfterMs ?? 0, BACKOFF.capMs), steadyBackoffMs(platform, BACKOFF, attempt));
+      await platform.timers.sleep(waitMs, this.#stop.signal);
     } else if ('error' in came) {
       this.#failed(row, compiled, drive, came.error);
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
@@ -298,6 +299,27 @@ export class EffectRunner {
     );
   }
 
+  /** The other system could not be asked, and will be: told once, and what the telling does is no condition of it. */
+  async #queued(row: EffectRow, { compiled, effect }: CompiledEffect, drive: Drive, error: RametError): Promise<void> {
+    if (!effect.queued || drive.queued) return;
+    drive.queued = true;
+    try {
+      await this.#environment.store.write(
+        async (tx) => {
+          const work = this.#work(tx, row.origin);
+          await moveEffect(tx, row.key, ['STARTED'], 'STARTED');
+          await effect.queued?.(error, work.context(compiled), row.request);
+          await work.flush();
+        },
+        { name: `${compiled.fullName} is queued` },
+      );
+    } catch (failure) {
+      if (failure instanceof EffectMoved) throw failure;
+      const log = boundLog(this.#environment.log, row.origin.trace);
+      log.warn({ err: failure, effect: compiled.fullName }, 'that an effect waits could not be told; it waits all the same');
+    }
+  }
+
   async #reject(row: EffectRow, { compiled, effect }: CompiledEffect, error: DeclaredError): Promise<void> {
     await this.#environment.store.write(
       async (tx) => {
@@ -328,47 +350,13 @@ export class EffectRunner {
   }
 
   #lookUp(row: EffectRow, compiled: CompiledEffect): Promise<unknown> {
-    return this.#outside(row, compiled, (request, context) => compiled.effect.lookup?.(request, context) ?? Promise.resolve(undefined));
-  }
-
-  /** Runs user code outside any transaction, under a time limit. */
-  async #outside(row: EffectRow, compiled: CompiledEffect, work: (request: unknown, context: any) => Promise<unknown>): Promise<unknown> {
-    const { platform, externals, log, metrics } = this.#environment;
-    const canceller = new Canceller();
-    const meta = { caller: row.origin.caller, trace: row.origin.trace, depth: 0 };
-    const context = {
-      key: row.key,
-      crypto: platform.crypto,
-      metrics,
-      log: boundLog(log, row.origin.trace),
-      caller: row.origin.caller,
-      now: () => new Date(platform.clock.wallNow()),
-      fail: failures(compiled.compiled),
-      use: externals({
-        meta,
-        remainingMs: () => PERFORM_TIMEOUT_MS,
-        get signal() {
-          return canceller.signal;
-        },
-      }),
-      get signal() {
-        return canceller.signal;
-      },
-    };
-    return new Promise((resolve, reject) => {
-      const timer = platform.timers.set(PERFORM_TIMEOUT_MS, () => {
-        const late = new RametError(
-          'DeadlineExceeded',
-          `${compiled.compiled.fullName} did not come back in ${PERFORM_TIMEOUT_MS / SECOND} s`,
-        );
-        canceller.cancel(late);
-        reject(late);
-      });
-      Promise.resolve()
-        .then(() => work(row.request, context))
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
-    });
+    return outside(
+      this.#environment,
+      row,
+      compiled,
+      row.attempt,
+      (request, context) => compiled.effect.lookup?.(request, context) ?? Promise.resolve(undefined),
+    );
   }
 
   #work(tx: Tx, origin: EffectOrigin): UnitOfWork {

@@ -1,8 +1,17 @@
-import { Consumer, createOutbox, type EventHandler, type EventOutcome, type OutboxWriter, topicOf } from '../bus/index.ts';
-import { type CompiledContract, compileContract, compileSchema, mask } from '../contract/index.ts';
+import { createOutbox, type EventOutcome, type OutboxWriter } from '../bus/index.ts';
+import { type CompiledContract, type CompiledOperation, compileContract, mask } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
-import { type CompiledUses, compileUses, DEFAULT_POLICY, type Dispatcher, Edge, NEVER, type TransportRoutes } from '../rpc/index.ts';
+import {
+  type CallWatcher,
+  type CompiledUses,
+  compileUses,
+  DEFAULT_POLICY,
+  type Dispatcher,
+  Edge,
+  Outbound,
+  type TransportRoutes,
+} from '../rpc/index.ts';
 import { ALERT_WORK, type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { createRetention, DueWorker, type Store, type Tx } from '../store/index.ts';
@@ -11,8 +20,12 @@ import { ChangeHub } from './changes.ts';
 import { compileEffects } from './compiled-effect.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { EffectRunner } from './effect-runner.ts';
+import { catchingUp, type HostLag, hostListener } from './listener.ts';
 import { SagaCodecs } from './saga-codecs.ts';
-import type { Reaction, ServiceDefinition } from './types.ts';
+import { hostSchedules, scheduleProblems } from './schedules.ts';
+import { LoopLag, type Priority } from './shedding.ts';
+import { groupReactions, type HostedSubscription, hostSubscriptions } from './subscriptions.ts';
+import type { ServiceDefinition } from './types.ts';
 import { SEND_WORK, type SentCommand, UnitOfWork, type WorkEnvironment, type WorkOrigin } from './unit-of-work.ts';
 
 export interface HostEnvironment {
@@ -26,11 +39,23 @@ export interface HostEnvironment {
   /** Posts an alert to whoever is to be told; undefined when nobody is. */
   readonly postAlert?: (alert: unknown, id: string) => Promise<void>;
   readonly observe?: HostObserver;
+  /** Sees what the policies of this service's calls do. */
+  readonly watch?: CallWatcher;
+  /** That of the process, where it hosts several services. */
+  readonly loopLag?: LoopLag;
+  /** How many events a subscription has still to settle; left out where that cannot be known. */
+  readonly lag?: HostLag;
 }
 
 export interface HostObserver {
   call(service: string, operation: string, outcome: string, ms: number): void;
-  event(subscriber: string, event: string, outcome: EventOutcome): void;
+  /** A call was turned away because the process has too much to do. */
+  shed(service: string, priority: Priority): void;
+  event(subscriber: string, event: string, outcome: EventOutcome, eventId: string): void;
+  /** A subscription cannot have so many positions of a source, because they were deleted before it asked for them. */
+  missed(subscriber: string, source: string, positions: number): void;
+  /** A run of a schedule has ended. */
+  scheduleRun(service: string, schedule: string, outcome: 'done' | 'failed'): void;
   sagaFinished(saga: string, state: SagaState, ms: number): void;
   sagaStep(saga: string, step: string, outcome: string, ms: number): void;
 }
@@ -43,8 +68,8 @@ export interface HostedService {
   readonly dispatcher: Dispatcher;
   readonly outbox: OutboxWriter;
   readonly store: Store;
-  /** Undefined when the service reacts to nothing. */
-  readonly consumer: { readonly sink: Consumer; readonly topics: ReadonlySet<string> } | undefined;
+  /** One for each subscription, and one more when its sagas wait for events; none when it takes no events. */
+  readonly consumers: readonly HostedSubscription[];
   readonly engine: SagaEngine | undefined;
   readonly uses: CompiledUses;
   readonly masker: Masker;
@@ -57,7 +82,8 @@ export interface HostedService {
 
 /** Everything that is wrong with a service, found without starting it. */
 export function checkService(definition: ServiceDefinition): string[] {
-  const { compiled, problems } = compileContract(definition.contract);
+  const { compiled, problems: ofContract } = compileContract(definition.contract);
+  const problems = [...ofContract];
   const service = `service '${compiled.contract.name}'`;
   for (const { operation } of compiled.operations.values()) {
     const handlers = operation.kind === 'command' ? definition.commands : definition.queries;
@@ -66,12 +92,8 @@ export function checkService(definition: ServiceDefinition): string[] {
   for (const name of [...Object.keys(definition.commands), ...Object.keys(definition.queries)]) {
     if (!compiled.operations.has(name)) problems.push(`${service}: there is a handler '${name}', but the contract has no such operation`);
   }
-  const reactions = new Set<string>();
-  for (const { event } of definition.reactions) {
-    const topic = topicOf(event.service, event.name);
-    if (reactions.has(topic)) problems.push(`${service}: two reactions to '${topic}'; make them one, or two services`);
-    reactions.add(topic);
-  }
+  problems.push(...groupReactions(compiled.contract.name, definition.reactions).problems);
+  problems.push(...scheduleProblems(compiled.contract.name, definition.schedules));
   problems.push(...SagaCodecs.compile(compiled.contract.name, definition.sagas).problems);
   problems.push(...compileEffects(definition, compiled).problems);
   return problems;
@@ -82,16 +104,18 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   const { platform, store, transport, owner, observe, metrics } = environment;
   const { compiled: contract } = compileContract(definition.contract);
   const { name } = contract.contract;
+  const outbound = new Outbound(platform, name, environment.watch);
   const log = environment.log.child({ service: name });
-  const { uses } = compileUses(platform, transport, `service '${name}'`, definition.uses);
+  const { uses } = compileUses(platform, transport, `service '${name}'`, definition.uses, outbound);
   const { codecs: sagaCodecs } = SagaCodecs.compile(name, definition.sagas);
   const outbox = createOutbox(store);
   const changes = new ChangeHub(platform);
   let engine: SagaEngine | undefined;
-  const due = dueWorker(environment, name, log);
+  const due = dueWorker(environment, name, outbound, log);
   const work: WorkEnvironment = {
     platform,
     contract,
+    targets: targetsOf(definition),
     outbox,
     changes,
     log,
@@ -103,6 +127,21 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   const unitOfWork = (tx: Tx, origin: WorkOrigin) => new UnitOfWork(work, origin, tx);
   const { effects } = compileEffects(definition, contract);
   const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork });
+  const subscriptions = {
+    platform,
+    store,
+    log,
+    alerts: environment.postAlert !== undefined,
+    ...(observe
+      ? {
+          onOutcome: (group: string, event: string, outcome: EventOutcome, eventId: string) =>
+            observe.event(group, event, outcome, eventId),
+          onMissed: (group: string, source: string, positions: number) => observe.missed(group, source, positions),
+        }
+      : {}),
+  };
+  const listener = hostListener(definition, subscriptions, () => engine);
+  const consumers = [...hostSubscriptions(definition, { ...subscriptions, unitOfWork }), ...(listener ? [listener] : [])];
   if (definition.sagas.length > 0) {
     engine = new SagaEngine({
       platform,
@@ -110,9 +149,11 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
       service: name,
       sagas: definition.sagas,
       transport,
+      outbound,
       owner,
       log,
       alerts: { outbox, log, webhook: environment.postAlert !== undefined },
+      caughtUp: catchingUp(platform, listener, environment.lag),
       ...(observe
         ? {
             onFinished: (saga, state, ms) => observe.sagaFinished(saga, state, ms),
@@ -133,14 +174,27 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     effects,
     runner,
     unitOfWork,
-    ...(observe ? { onCall: (operation, outcome, ms) => observe.call(name, operation, outcome, ms) } : {}),
+    lag: environment.loopLag ?? new LoopLag(platform),
+    ...(observe
+      ? {
+          onCall: (operation, outcome, ms) => observe.call(name, operation, outcome, ms),
+          onShed: (priority) => observe.shed(name, priority),
+        }
+      : {}),
   });
   for (const [gauge, { description, read }] of Object.entries(definition.gauges))
     metrics.gauge(gauge, { description }, async () => read({ db: store.reader.db }));
   const retention = createRetention(store, platform, (error) =>
     log.warn({ err: error }, 'what is out of date could not be deleted; it is tried later'),
   );
-  const consumer = consumerOf(definition, environment, name, log, unitOfWork);
+  const schedules = hostSchedules(definition, {
+    platform,
+    store,
+    owner,
+    unitOfWork,
+    onError: (error, run) => log[run ? 'error' : 'warn']({ err: error, ...run }, 'a schedule could not run; it is tried again'),
+    ...(observe ? { onRun: (schedule, outcome) => observe.scheduleRun(name, schedule, outcome) } : {}),
+  });
   return {
     name,
     contract,
@@ -148,89 +202,50 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     dispatcher,
     outbox,
     store,
-    consumer,
+    consumers,
     engine,
     uses,
     masker: maskerOf(sagaCodecs, definition),
     start() {
       due.start();
       retention.start();
+      schedules.start();
       runner.start();
-      consumer?.sink.retries.start();
+      for (const { sink } of consumers) sink.retries.start();
       engine?.start();
     },
     endWaits: () => changes.end(),
     async stop() {
       await engine?.stop();
-      await Promise.all([consumer?.sink.retries.stop(), due.stop(), runner.stop(), retention.stop()]);
-      await consumer?.sink.flush().catch(() => {});
+      await Promise.all([
+        ...consumers.map(({ sink }) => sink.retries.stop()),
+        due.stop(),
+        schedules.stop(),
+        runner.stop(),
+        retention.stop(),
+      ]);
+      await Promise.all(consumers.map(({ sink }) => sink.flush().catch(() => {})));
     },
   };
 }
 
-function consumerOf(
-  definition: ServiceDefinition,
-  { platform, store, observe }: HostEnvironment,
-  name: string,
-  log: Log,
-  unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork,
-): HostedService['consumer'] {
-  if (definition.reactions.length === 0) return undefined;
-  const handlers = new Map<string, EventHandler>();
-  for (const reaction of definition.reactions)
-    handlers.set(topicOf(reaction.event.service, reaction.event.name), reactionHandler(name, reaction, unitOfWork));
-  const sink = new Consumer({
-    platform,
-    store,
-    subscriber: name,
-    handlers,
-    onError: (error) => log.warn({ err: error }, 'events that failed could not be taken up again; it is tried later'),
-    onOutcome: (outcome, envelope, failure) => {
-      observe?.event(name, envelope.type, outcome);
-      const fields = { event: envelope.type, eventId: envelope.id, key: envelope.key, correlationId: envelope.correlationId };
-      if (outcome === 'dead')
-        log.error({ ...fields, failure: failure?.message }, 'an event became a dead letter; its key waits until it is replayed');
-      else if (outcome === 'retrying')
-        log.warn({ ...fields, failure: failure?.message }, 'an event could not be handled; it is tried again');
-    },
-  });
-  return { sink, topics: new Set(handlers.keys()) };
-}
-
-function reactionHandler(
-  service: string,
-  { event, run }: Reaction<any, any>,
-  unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork,
-): EventHandler {
-  const { codec } = compileSchema(event.schema);
-  return async (envelope, tx) => {
-    if (envelope.version > event.version)
-      throw new RametError(
-        'UnknownEvent',
-        `'${envelope.type}' came in version ${envelope.version}; '${service}' knows up to ${event.version}`,
-      );
-    const data = codec.decode(envelope.data);
-    if (!data.ok)
-      throw new RametError('UnknownEvent', `'${envelope.type}' does not fit the schema that '${service}' knows`, { issues: data.issues });
-    const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
-    const work = unitOfWork(tx, { caller: serviceCaller(service, envelope.initiator), trace, cancellation: NEVER });
-    const info = {
-      id: envelope.id,
-      type: envelope.type,
-      key: envelope.key,
-      timestamp: envelope.timestamp,
-      correlationId: envelope.correlationId,
-    };
-    await run(data.value, Object.assign(work.context(undefined), { event: info }) as never);
-    await work.flush();
-  };
+/** The commands that a service may send: its own, and those of every contract that it or one of its sagas uses. */
+function targetsOf(definition: ServiceDefinition): ReadonlyMap<string, CompiledOperation> {
+  const uses = [definition.uses, ...definition.sagas.map((saga) => saga.uses)].flatMap((some) => Object.values(some));
+  const contracts = [definition.contract, ...uses.flatMap((use) => ('contract' in use ? [use.contract] : []))];
+  return new Map(
+    contracts
+      .flatMap((contract) => [...compileContract(contract).compiled.operations.values()])
+      .filter(({ operation }) => operation.kind === 'command')
+      .map((operation) => [operation.fullName, operation]),
+  );
 }
 
 /** Delivers what was sent and what is to be told, until it is done. */
-function dueWorker({ platform, store, transport, postAlert }: HostEnvironment, service: string, log: Log): DueWorker {
+function dueWorker({ platform, store, transport, postAlert }: HostEnvironment, service: string, outbound: Outbound, log: Log): DueWorker {
   const edges = new Map<string, Edge>();
   const edgeTo = (target: string): Edge => {
-    const edge = edges.get(target) ?? new Edge(platform, transport, target, DEFAULT_POLICY);
+    const edge = edges.get(target) ?? new Edge(platform, transport, target, DEFAULT_POLICY, outbound);
     edges.set(target, edge);
     return edge;
   };

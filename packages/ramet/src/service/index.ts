@@ -1,5 +1,8 @@
 export { checkService, type HostEnvironment, type HostedService, type HostObserver, hostService, newOwner } from './host.ts';
+export { listSchedules, type ScheduleState } from './schedule-worker.ts';
 export { service, sql } from './service.ts';
+export { LoopLag } from './shedding.ts';
+export { checkStandstill, type HostedSubscription } from './subscriptions.ts';
 export {
   type Changes,
   type Effect,
@@ -8,6 +11,7 @@ export {
   effect,
   type Prepared,
   prepared,
+  type ReactionOptions,
   type ReadContext,
   type ServiceDefinition,
   type SqlStore,

@@ -28,6 +28,8 @@ export interface StepCall {
   readonly run: RunCommand;
 }
 
+/** So much of its time a step leaves for the answer that its effect goes on. */
+const ANSWER_MS = 50;
 /** How long an undo waits for an effect to settle before it answers that it is under way. */
 const PENDING_MS = 3_000;
 
@@ -48,17 +50,18 @@ export class Participant {
 
   async forward(call: StepCall): Promise<Reply> {
     const { step } = call.meta;
+    const arrivedMono = this.#platform.clock.monoNow();
     const known = await fenceOf(this.#store.reader, step.key);
     if (known) {
       checkEpoch(known, step.epoch);
-      return replyOf(known) ?? (await this.#effects.join(step.key, call.meta.timeoutMs));
+      return replyOf(known) ?? (await this.#joined(call, arrivedMono));
     }
     if (call.effect) {
       const reply = await this.#effects.begin(step.key, call.effect, call.input, originOf(call.meta), {
         epoch: step.epoch,
         notAfterMs: step.remainingMs,
       });
-      return reply ?? (await this.#effects.join(step.key, call.meta.timeoutMs));
+      return reply ?? (await this.#joined(call, arrivedMono));
     }
     // A refusal by what prepares is as final as one by the command: it stops the attempts that are still on their way.
     let prepared: unknown;
@@ -83,6 +86,12 @@ export class Participant {
       },
       { name: call.compiled.fullName },
     );
+  }
+
+  /** Answers a little before whoever asks gives up: an effect that takes its time must not look like a service that is gone. */
+  #joined({ meta }: StepCall, arrivedMono: number): Promise<Reply> {
+    const leftMs = meta.timeoutMs - Math.min(ANSWER_MS, meta.timeoutMs / 10) - (this.#platform.clock.monoNow() - arrivedMono);
+    return this.#effects.join(meta.step.key, Math.max(0, leftMs), 'StepPending');
   }
 
   async undo(call: StepCall): Promise<Reply> {

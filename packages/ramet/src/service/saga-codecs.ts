@@ -21,6 +21,10 @@ export class SagaCodecs {
       const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
       if (wrong.length === 0 && !(saga.key in (properties ?? {})))
         problems.push(`${where}: its key '${saga.key}' is not a field of its input`);
+      for (const event of saga.waitsFor) {
+        const of = `'${event.service}.${event.name}', which it waits for`;
+        for (const problem of compileSchema(event.schema).problems) problems.push(`${where}, ${of}: ${problem}`);
+      }
       if (!codecs.#codecs.has(saga.name)) codecs.#codecs.set(saga.name, codec);
     }
     return { codecs, problems };

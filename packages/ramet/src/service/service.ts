@@ -1,9 +1,26 @@
 import type { Contract, EventDeclaration, Operations } from '../contract/index.ts';
 import type { Uses } from '../rpc/index.ts';
-import type { Handlers, Reaction, ServiceDefinition, SqlStore } from './types.ts';
+import type { CronSchedule, Every, Handlers, Reaction, ReactionOptions, Schedule, ServiceDefinition, SqlStore } from './types.ts';
 
 /** Names the tables of a service (as Kysely types) and its migrations. */
 export const sql = <T>(d: { migrations: SqlStore<T>['migrations'] }): SqlStore<T> => d;
+
+const reaction = (
+  event: Reaction<any, any>['event'],
+  run: Reaction<any, any>['run'],
+  options: ReactionOptions = {},
+): Reaction<any, any> => ({
+  ...options,
+  event,
+  run,
+});
+
+const every: Every<any, any> = (duration, name, run) => ({ name, timing: { every: duration }, run });
+const cron: CronSchedule<any, any> = (pattern, name, run, { timezone = 'UTC' } = {}) => ({
+  name,
+  timing: { cron: pattern, timezone },
+  run,
+});
 
 /** Declares a service: its contract, its own store, and what it calls. `implement` says how it keeps its promises. */
 export function service<
@@ -23,6 +40,7 @@ export function service<
         commands?: object;
         queries?: object;
         reactions?: (on: unknown) => Reaction<any, any>[];
+        schedules?: (every: unknown, cron: unknown) => Schedule<any, any>[];
         gauges?: ServiceDefinition['gauges'];
         sagas?: ServiceDefinition['sagas'];
       };
@@ -32,7 +50,8 @@ export function service<
         uses: declared.uses ?? {},
         commands: (given.commands ?? {}) as ServiceDefinition['commands'],
         queries: (given.queries ?? {}) as ServiceDefinition['queries'],
-        reactions: given.reactions?.((event: Reaction<any, any>['event'], run: Reaction<any, any>['run']) => ({ event, run })) ?? [],
+        reactions: given.reactions?.(reaction) ?? [],
+        schedules: given.schedules?.(every, cron) ?? [],
         gauges: given.gauges ?? {},
         sagas: given.sagas ?? [],
       };

@@ -1,11 +1,14 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { PoisonPolicy } from '../bus/index.ts';
 import type { Contract, Data, ErrorsOf, EventRef, Failure, In, Operations, Out, Schema } from '../contract/index.ts';
+import type { RametError } from '../errors/index.ts';
 import type { Crypto, Duration } from '../platform/index.ts';
 import type { Externals, Queries, Uses } from '../rpc/index.ts';
 import type { Saga } from '../saga/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Migrations } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
+import type { Timing } from './timing.ts';
 
 /** The tables of a service, and where its migrations are: a folder (`new URL('./migrations/', import.meta.url)`) or a record of name and SQL. */
 export interface SqlStore<T> {
@@ -101,6 +104,11 @@ export interface Effect<I, R, WC, EC, Request, Outcome> {
   readonly quiet?: Duration;
   record(outcome: Outcome, ctx: WC, request: Request): Promise<R> | R;
   /**
+   * The other system could not be asked now (`Unavailable`, `CircuitOpen`, `BulkheadFull`), and will be: say so to whoever
+   * waits. Told once by each process that works on the effect; nothing depends on it. Default: nothing.
+   */
+  queued?(error: RametError, ctx: WC, request: Request): Promise<void> | void;
+  /**
    * It certainly did not happen and will not: the other system refused (a declared failure), or it was given up before it
    * took place (StepCancelled). Default: nothing.
    */
@@ -121,14 +129,48 @@ export type QueryHandler<T, U extends Uses, O> = O extends { kind: 'stream'; inp
     ? (input: Out<I>, ctx: ReadContext<T, U, O>) => Promise<In<R>> | In<R>
     : never;
 
-export interface Reaction<C, T> {
+/** How the events of a reaction are taken. All reactions of one subscription say the same. */
+export interface ReactionOptions {
+  /**
+   * A name for the group of reactions that this one belongs to, within the service: it has a checkpoint, an inbox, retries and
+   * dead letters of its own, as `<service>.<subscription>`. Default: the group of the service itself.
+   */
+  readonly subscription?: string;
+  /** What becomes of the subscription when an event cannot be handled (default `park-key`). */
+  readonly poison?: PoisonPolicy;
+  /** How often the handler is started for one event before it is given up (default 8). */
+  readonly attempts?: number;
+}
+export interface Reaction<C, T> extends ReactionOptions {
   readonly event: EventRef<any>;
   readonly run: (data: any, ctx: WriteContext<C, T>) => Promise<void> | void;
 }
 export type On<C, T> = <E extends EventRef<any>>(
   event: E,
   run: (data: Data<E>, ctx: WriteContext<C, T> & { readonly event: EventInfo }) => Promise<void> | void,
+  options?: ReactionOptions,
 ) => Reaction<C, T>;
+
+/** Which run of a schedule this is. */
+export interface ScheduleInfo {
+  readonly name: string;
+  /** The moment the run is for, by the clock of the database. It takes place then or later, and once for each. */
+  readonly due: Date;
+}
+export interface Schedule<C, T> {
+  readonly name: string;
+  readonly timing: Timing;
+  readonly run: ScheduleRun<C, T>;
+}
+type ScheduleRun<C, T> = (ctx: WriteContext<C, T> & { readonly schedule: ScheduleInfo }) => Promise<void> | void;
+export type Every<C, T> = (every: Duration, name: string, run: ScheduleRun<C, T>) => Schedule<C, T>;
+/** `pattern` has the five fields of cron; `timezone` is an IANA name (default `UTC`). */
+export type CronSchedule<C, T> = (
+  pattern: string,
+  name: string,
+  run: ScheduleRun<C, T>,
+  o?: { readonly timezone?: string },
+) => Schedule<C, T>;
 
 /** A number read from the service's tables, as `active_orders_total`. */
 export interface Gauge<T> {
@@ -150,6 +192,8 @@ export type Handlers<C, K extends Operations, Q extends Operations, T, U extends
   : { commands: { [P in keyof K]: CommandHandler<C, T, U, K[P]> } }) &
   ({} extends Q ? {} : { queries: { [P in keyof Q]: QueryHandler<T, U, Q[P]> } }) & {
     reactions?: (on: On<C, T>) => Reaction<C, T>[];
+    /** What is done at certain times, each run in one transaction: `every('30s', 'name', run)`, `cron('0 3 * * *', 'name', run, { timezone })`. */
+    schedules?: (every: Every<C, T>, cron: CronSchedule<C, T>) => Schedule<C, T>[];
     /** Numbers of the business, read whenever metrics are asked for. */
     gauges?: Record<string, Gauge<T>>;
     sagas?: Saga<any, any>[];
@@ -163,6 +207,7 @@ export interface ServiceDefinition {
   readonly commands: Readonly<Record<string, CommandImplementation>>;
   readonly queries: Readonly<Record<string, (input: any, ctx: any) => any>>;
   readonly reactions: readonly Reaction<any, any>[];
+  readonly schedules: readonly Schedule<any, any>[];
   readonly gauges: Readonly<Record<string, Gauge<any>>>;
   readonly sagas: readonly Saga[];
 }

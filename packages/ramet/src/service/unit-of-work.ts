@@ -24,6 +24,8 @@ export interface SentCommand {
 export interface WorkEnvironment {
   readonly platform: Platform;
   readonly contract: CompiledContract;
+  /** The commands that may be sent, by full name: the service's own, and those of whom it uses. */
+  readonly targets: ReadonlyMap<string, CompiledOperation>;
   readonly outbox: OutboxWriter;
   readonly changes: ChangeHub;
   readonly log: Log;
@@ -162,10 +164,25 @@ export class UnitOfWork {
 
   #send(to: Operation, input: unknown, o: { after?: Duration } | undefined): void {
     this.#open();
+    const target = this.#environment.targets.get(`${to.service}.${to.name}`);
+    if (!target)
+      throw new RametError(
+        'UndeclaredTarget',
+        `'${this.#environment.contract.contract.name}' sends '${to.service}.${to.name}', but does not declare '${to.service}' in 'uses'`,
+      );
+    const decoded = target.input.decode(input);
+    if (!decoded.ok)
+      throw new RametError('InvalidOutput', `what is sent to '${target.fullName}' does not fit its contract`, { issues: decoded.issues });
     this.#sends.push({
       id: newId(this.#environment.platform, 'cmd'),
       afterMs: o?.after === undefined ? 0 : durationMs(o.after),
-      command: { service: to.service, operation: to.name, input, initiator: initiatorOf(this.#origin.caller), trace: this.#origin.trace },
+      command: {
+        service: to.service,
+        operation: to.name,
+        input: decoded.value,
+        initiator: initiatorOf(this.#origin.caller),
+        trace: this.#origin.trace,
+      },
     });
   }
 }

@@ -180,4 +180,46 @@ export function dueCases(it: Case, onStore: OnStore): void {
       expect(failed.length).toBeLessThan(5);
     }),
   );
+
+  it(
+    'leaves work to whoever has begun it since, when an attempt that was given up for lost fails',
+    onStore(async (fixture) => {
+      const { store } = fixture;
+      const shared: Store = { ...store, capabilities: { ...store.capabilities, shared: true } };
+      let fail: ((error: Error) => void) | undefined;
+      let end: (() => void) | undefined;
+      const slow = worker(
+        fixture,
+        shared,
+        () =>
+          new Promise((_, reject) => {
+            fail = reject;
+          }),
+      );
+      await store.write((tx) => later(tx, 'a'));
+      slow.due.start();
+      await until(fixture, () => fail !== undefined);
+      await store.write((tx) => tx.run('update ramet_timers set lease_until = 0'));
+      const quick = worker(
+        fixture,
+        shared,
+        () =>
+          new Promise((resolve) => {
+            end = () => resolve();
+          }),
+      );
+      quick.due.start();
+      await until(fixture, () => end !== undefined);
+      fail?.(new Error('too late'));
+      await until(fixture, () => slow.failed.length > 0);
+      await slow.due.stop();
+      const row = await store.reader.get<{ left: number; attempts: number }>(
+        'select lease_until - ramet_now() as left, attempts from ramet_timers',
+      );
+      expect(Number(row?.attempts)).toBe(2);
+      expect(Number(row?.left)).toBeGreaterThan(0);
+      end?.();
+      await until(fixture, async () => (await left(store)) === 0);
+    }),
+  );
 }

@@ -140,10 +140,12 @@ export class DueWorker {
   #postpone(id: string, attempt: number, error: unknown): Promise<number> {
     return this.#store.write((tx) =>
       tx.run(
-        'update ramet_timers set due_at = ramet_now() + ?, lease_until = 0, last_error = ? where id = ?',
+        // Whoever has begun it since has taken it over, and decides.
+        'update ramet_timers set due_at = ramet_now() + ?, lease_until = 0, last_error = ? where id = ? and attempts = ?',
         Math.round(steadyBackoffMs(this.#platform, BACKOFF, attempt)),
         String(error).slice(0, 500),
         id,
+        attempt,
       ),
     );
   }

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { createOutbox, type Envelope, type Outbox, type OutboxRow } from '../bus/index.ts';
 import type { Case } from '../platform/cases.conformance.ts';
-import type { OnStore } from './fixture.conformance.ts';
+import { code, type OnStore } from './fixture.conformance.ts';
 
 function envelope(id: string, key: string, data: unknown = {}): Envelope {
   return {
@@ -148,6 +148,27 @@ export function outboxCases(it: Case, onStore: OnStore): void {
       await store.write((tx) => outbox.append(tx, [envelope('evt_3', 'a')]));
       await platform.timers.sleep(5);
       expect(seen).toEqual([1]);
+    }),
+  );
+
+  it(
+    'deletes from the beginning of a partition what is old and let go of, says how far, and refuses to read over it',
+    onStore(async ({ store }) => {
+      const outbox = createOutbox(store);
+      for (let i = 0; i < 5; i++) await store.write((tx) => outbox.append(tx, [envelope(`evt_${i}`, 'a')]));
+      await store.write((tx) => tx.run("update ramet_outbox set at = at - 5000 where event_id <> 'evt_3'"));
+      const p = await partitionOf(outbox);
+      const { retention } = outbox;
+      expect(await retention?.prune(p, 2, 4_000)).toBe(false);
+      expect(await retention?.prunedTo(p)).toBe(2);
+      // The fourth one is young: nothing behind it goes.
+      expect(await retention?.prune(p, 5, 4_000)).toBe(false);
+      expect(await retention?.prunedTo(p)).toBe(3);
+      expect(await retention?.prune(p, 3, 4_000)).toBe(false);
+      expect((await outbox.read(p, 3, 10)).map(({ pos }) => pos)).toEqual([4, 5]);
+      await expect(outbox.read(p, 2, 10)).rejects.toEqual(code('PositionGap'));
+      await store.write((tx) => outbox.append(tx, [envelope('evt_5', 'a')]));
+      expect(await outbox.head(p)).toBe(6);
     }),
   );
 }

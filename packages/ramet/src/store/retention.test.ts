@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DAY, HOUR, realPlatform } from '../platform/index.ts';
-import { createRetention, migrate } from './index.ts';
+import { createRetention, inboxLowWater, migrate } from './index.ts';
 import { sqlite } from './sqlite/index.ts';
 
 test('what nobody can ask for any more is deleted, and the rest is kept', async () => {
@@ -47,6 +47,7 @@ test('what nobody can ask for any more is deleted, and the rest is kept', async 
       }
     });
     const errors: unknown[] = [];
+    expect(await inboxLowWater(store.reader)).toBeUndefined();
     const retention = createRetention(store, platform, (error) => errors.push(error));
     retention.start();
     await expect.poll(() => store.reader.all('select event_id from ramet_inbox')).toEqual([{ event_id: 'fresh' }]);
@@ -54,6 +55,10 @@ test('what nobody can ask for any more is deleted, and the rest is kept', async 
       .poll(() => store.reader.all('select step_key from ramet_fences order by step_key'))
       .toEqual([{ step_key: 'doubt' }, { step_key: 'open' }]);
     expect(await store.reader.all('select key from ramet_requests')).toEqual([{ key: 'new' }]);
+    // How far back the inbox remembers is written down.
+    const lowWater = (await inboxLowWater(store.reader)) as number;
+    expect(platform.clock.wallNow() - lowWater).toBeGreaterThanOrEqual(14 * DAY);
+    expect(platform.clock.wallNow() - lowWater).toBeLessThan(14 * DAY + HOUR);
     await retention.stop();
     expect(errors).toEqual([]);
   } finally {

@@ -91,4 +91,46 @@ create index ramet_timers_due on ramet_timers (due_at);
 create table ramet_probe (id integer primary key, at bigint not null)
 `,
   },
+  {
+    name: 'ramet_0002',
+    sql: `
+-- bus: the outbox is deleted from its beginning, up to here
+alter table ramet_partitions add column pruned_upto bigint not null default 0;
+alter table ramet_claims add column claimed_at bigint;
+update ramet_claims set claimed_at = ramet_now();
+alter table ramet_retries add column lease_until bigint not null default 0;
+alter table ramet_dead_letters add column policy text not null default 'park-key' check (policy in ('park-key', 'skip', 'halt'));
+create table ramet_halts (
+  subscriber text not null, source text not null, p integer not null, pos bigint not null, event_id text not null,
+  state text not null check (state in ('RETRYING', 'HALTED')), attempts integer not null, due_at bigint not null,
+  first_failed_at bigint not null, error text, primary key (subscriber, source, p)
+);
+-- moments up to which something was deleted
+create table ramet_marks (name text primary key, at bigint not null);
+
+-- schedules: the occurrence that comes next, and how its run goes
+create table ramet_schedules (
+  name text primary key, spec text not null, due_at bigint not null, next_at bigint not null, attempts integer not null default 0,
+  epoch bigint not null default 0, owner text, lease_until bigint not null default 0,
+  last_due_at bigint, last_run_at bigint, last_error text
+)
+`,
+  },
+  {
+    name: 'ramet_0003',
+    sql: `
+-- sagas: events kept for those that wait. They are numbered in the order of their commits, and a saga sees those behind its start
+create table ramet_saga_counter (id integer primary key, seq bigint not null);
+insert into ramet_saga_counter (id, seq) values (0, 0);
+create table ramet_saga_events (
+  seq bigint primary key, event text not null, key text not null, event_id text not null, published_at bigint not null, data text not null
+);
+create index ramet_saga_events_key on ramet_saga_events (event, key, seq);
+alter table ramet_sagas add column events_from bigint;
+create index ramet_sagas_listening on ramet_sagas (events_from) where state in ('RUNNING', 'DIVERGED') and events_from is not null;
+alter table ramet_saga_steps add column event text;
+alter table ramet_saga_steps add column event_key text;
+create index ramet_saga_steps_awaiting on ramet_saga_steps (event, event_key) where state = 'STARTED' and event is not null
+`,
+  },
 ];

@@ -2,6 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { DataPointType, MeterProvider, type MetricData, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { type Labels, SeriesTable } from './metric-series.ts';
+import { Tallies } from './tallies.ts';
 
 export interface MetricOptions {
   readonly description: string;
@@ -90,6 +91,7 @@ class ScrapeReader extends MetricReader {
 
 /** Makes a set of metrics that shares nothing with any other: no global provider is registered. */
 export function createMetrics({ service, version, env, onError = () => {} }: MetricsOptions): Metrics {
+  const tallies = new Tallies();
   const reader = new ScrapeReader();
   const provider = new MeterProvider({ readers: [reader] });
   const meter = provider.getMeter('ramet');
@@ -140,38 +142,38 @@ export function createMetrics({ service, version, env, onError = () => {} }: Met
   async function collect(): Promise<string> {
     const { resourceMetrics, errors } = await reader.collect({ timeoutMillis: OBSERVE_MS });
     for (const error of errors) onError(error);
-    return `${serializer.serialize(withoutStale(resourceMetrics, gauges)).trimEnd()}\n`;
+    const { resource, scopeMetrics } = withoutStale(resourceMetrics, gauges);
+    return `${serializer.serialize({ resource, scopeMetrics: [...scopeMetrics, tallies.collect()] }).trimEnd()}\n`;
   }
 
   const metrics: Metrics = {
     counter: (name, options) =>
       once('counter', name, options, () => {
-        const counter = meter.createCounter(name, options);
+        const add = tallies.sum(name, options, { isMonotonic: true });
         const series = new SeriesTable(name);
         return {
           add(count, labels) {
-            if (count >= 0 && count < Number.POSITIVE_INFINITY) counter.add(count, series.of(labels));
+            if (count >= 0 && count < Number.POSITIVE_INFINITY) add(count, series.of(labels));
           },
         };
       }),
     upDownCounter: (name, options) =>
       once('upDownCounter', name, options, () => {
-        const counter = meter.createUpDownCounter(name, options);
+        const add = tallies.sum(name, options, { isMonotonic: false });
         const series = new SeriesTable(name);
         return {
           add(change, labels) {
-            if (Number.isFinite(change)) counter.add(change, series.of(labels));
+            if (Number.isFinite(change)) add(change, series.of(labels));
           },
         };
       }),
     histogram: (name, options) =>
       once('histogram', name, options, () => {
-        const { buckets = DURATION_BUCKETS, ...rest } = options;
-        const histogram = meter.createHistogram(name, { ...rest, advice: { explicitBucketBoundaries: [...buckets] } });
+        const record = tallies.histogram(name, options, options.buckets ?? DURATION_BUCKETS);
         const series = new SeriesTable(name);
         return {
           record(value, labels) {
-            if (value >= 0 && value < Number.POSITIVE_INFINITY) histogram.record(value, series.of(labels));
+            if (value >= 0 && value < Number.POSITIVE_INFINITY) record(value, series.of(labels));
           },
         };
       }),

@@ -39,6 +39,41 @@ export function standardMetrics(metrics: Metrics) {
     deadLetters: metrics.counter<'subscriber' | 'event'>('ramet_dead_letters_total', {
       description: 'Events given up by a subscriber; each waits for a person',
     }),
+    eventsMissed: metrics.counter<'subscriber' | 'source'>('ramet_events_missed_total', {
+      description: 'Positions of a source that a subscriber cannot have, because they were deleted before it asked for them',
+    }),
+    /** Hooks in who knows which subscriptions stand at an event. */
+    subscriptionsHalted: (observe: Observe<'subscriber'>) =>
+      metrics.gauge(
+        'ramet_subscriptions_halted',
+        { description: 'Partitions in which a subscription stands and waits for a person' },
+        observe,
+      ),
+    scheduleRuns: metrics.counter<'service' | 'schedule' | 'outcome'>('ramet_schedule_runs_total', {
+      description: 'Runs of schedules that ended; those that failed are tried again',
+    }),
+    callsShed: metrics.counter<'service' | 'priority'>('ramet_calls_shed_total', {
+      description: 'Calls turned away because the process has too much to do',
+    }),
+    /** Hooks in who knows the circuits: 0 closed, 1 half-open, 2 open. Those that never opened are not shown. */
+    circuitStates: (observe: Observe<'edge' | 'operation'>) =>
+      metrics.gauge('ramet_circuit_state', { description: 'Circuit breakers: 0 closed, 1 half-open, 2 open' }, observe),
+    circuitTransitions: metrics.counter<'edge' | 'operation' | 'to'>('ramet_circuit_transitions_total', {
+      description: 'Changes of circuit breakers',
+    }),
+    callsRejected: metrics.counter<'edge' | 'reason'>('ramet_calls_rejected_total', {
+      description: 'Calls that were not made: the circuit was open, the bulkhead full, or the deadline passed in its queue',
+    }),
+    callRetries: metrics.counter<'edge'>('ramet_call_retries_total', { description: 'Attempts beyond the first' }),
+    retryBudgetEmpty: metrics.counter<'edge'>('ramet_retry_budget_exhausted_total', {
+      description: 'Retries that were not made because the budget had no token',
+    }),
+    callFallbacks: metrics.counter<'edge' | 'operation'>('ramet_call_fallbacks_total', {
+      description: 'Calls that answered with their fallback',
+    }),
+    /** Hooks in who knows the queues. */
+    bulkheadQueues: (observe: Observe<'edge'>) =>
+      metrics.gauge('ramet_bulkhead_queue_length', { description: 'Calls that wait for a place' }, observe),
     storeCommitDuration: metrics.histogram<'service'>('ramet_store_commit_duration_seconds', {
       description: 'Time of a COMMIT',
       buckets: FAST_BUCKETS,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { realPlatform } from '../../platform/index.ts';
 import { transportConformance } from '../conformance.ts';
 import { RpcFixture } from '../fixture.conformance.ts';
-import { type Dispatcher, Edge } from '../index.ts';
+import { DEFAULT_POLICY, type Dispatcher, Edge } from '../index.ts';
 import { localTransport } from './index.ts';
 
 const harness = {
@@ -23,7 +23,7 @@ describe('an edge', () => {
 
   test('answers with a fault for a dispatcher that rejects', async () => {
     const rpc = new RpcFixture(harness);
-    const policy = { timeoutMs: 5_000, retries: 0, bulkhead: 1 };
+    const policy = { ...DEFAULT_POLICY, retries: 0, bulkhead: 1 };
     const edge = new Edge(rpc.platform, localTransport(new Map([['broken', broken]])), 'broken', policy);
     const operation = { kind: 'command', service: 'broken', name: 'do' } as const;
     for (let i = 0; i < 3; i++)

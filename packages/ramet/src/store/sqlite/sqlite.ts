@@ -14,6 +14,8 @@ export interface SqliteOptions {
    * see to that) but wait for each other's locks; only tests of exactly this want it.
    */
   readonly exclusive?: boolean;
+  /** Called with each connection that was opened. For simulators, which cut connections and fill disks. */
+  readonly opened?: (db: DatabaseSync, of: { readonly service: string; readonly readOnly: boolean }) => void;
 }
 
 const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared: false, sharedCommits: BATCH_MAX, partitions: 1 };
@@ -22,7 +24,7 @@ const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared:
  * Stores on embedded SQLite, one file per service in `folder`: WAL, durable commits (`synchronous=FULL`), shared by
  * transactions that are ready together. No server, no native build.
  */
-export function sqlite(folder: string, { exclusive = true }: SqliteOptions = {}): StoreFactory {
+export function sqlite(folder: string, { exclusive = true, opened }: SqliteOptions = {}): StoreFactory {
   const directory = resolve(folder);
   let lock: DatabaseSync | undefined;
   return {
@@ -41,7 +43,7 @@ export function sqlite(folder: string, { exclusive = true }: SqliteOptions = {})
       }
       if (exclusive) lock = takeLock(directory);
     },
-    open: async (service, environment) => openStore(join(directory, `${service}.db`), service, environment),
+    open: async (service, environment) => openStore(join(directory, `${service}.db`), service, environment, opened),
     async release() {
       lock?.close();
       lock = undefined;
@@ -75,8 +77,10 @@ function takeLock(directory: string): DatabaseSync {
   }
 }
 
-function openStore(file: string, service: string, environment: StoreEnvironment): Store {
+function openStore(file: string, service: string, environment: StoreEnvironment, opened: SqliteOptions['opened']): Store {
   const { writer, reading } = openBoth(file, service, environment);
+  opened?.(writer.db, { service, readOnly: false });
+  opened?.(reading.db, { service, readOnly: true });
   const queue = new CommitQueue(writer, service, environment);
   let closing: Promise<void> | undefined;
   const close = async () => {

@@ -1,0 +1,94 @@
+import { command, contract, type ServiceDefinition, saga, service, sql, use } from 'ramet';
+import { z } from 'zod';
+import type { Store, StoreFactory, Tx } from '../../packages/ramet/src/store/index.ts';
+import { closedLoop, percentiles } from '../core/measure.ts';
+import { startRamet } from '../core/ramet.ts';
+import type { Start } from '../core/row.ts';
+
+const Ref = z.object({ id: z.string() });
+const steps = { run: command({ input: Ref }), undo: command({ input: Ref }) };
+const Stock = contract('stock', { commands: steps });
+const Money = contract('money', { commands: steps });
+const Parcels = contract('parcels', { commands: steps });
+const Trips = contract('trips', { commands: { begin: command({ input: Ref, output: z.object({}) }) } });
+
+interface Tables {
+  effects: { id: string; state: string };
+}
+const store = sql<Tables>({
+  migrations: { '0001_effects': 'create table effects (id text primary key, state text not null) strict' },
+});
+
+const participant = (of: typeof Stock | typeof Money | typeof Parcels): ServiceDefinition =>
+  service(of as typeof Stock, { store }).implement({
+    commands: {
+      run: async ({ id }, { db }) => void (await db.insertInto('effects').values({ id, state: 'done' }).execute()),
+      undo: async ({ id }, { db }) => void (await db.updateTable('effects').set({ state: 'undone' }).where('id', '=', id).execute()),
+    },
+  });
+
+const trip = saga('trip', {
+  input: Ref,
+  key: 'id',
+  uses: { stock: use(Stock), money: use(Money), parcels: use(Parcels) },
+  async run({ id }, ctx) {
+    const { stock, money, parcels } = ctx.use;
+    await ctx.step('stock', stock.run({ id }), { undo: stock.undo({ id }) });
+    await ctx.step('money', money.run({ id }), { undo: money.undo({ id }) });
+    await ctx.step('parcel', parcels.run({ id }), { undo: parcels.undo({ id }) });
+  },
+});
+
+const trips = service(Trips).implement({
+  commands: {
+    begin({ id }, ctx) {
+      ctx.start(trip, { id });
+      return {};
+    },
+  },
+  sagas: [trip],
+});
+
+/** Tells the ids of sagas when the transaction that wrote them COMPLETED has been committed. */
+function completions(factory: StoreFactory, onCompleted: () => void): StoreFactory {
+  const seen = (tx: Tx): Tx => ({
+    ...tx,
+    get(statement, ...params) {
+      if (params[0] === 'COMPLETED') tx.afterCommit(onCompleted);
+      return tx.get(statement, ...params);
+    },
+  });
+  return {
+    ...factory,
+    async open(name, environment) {
+      const opened = await factory.open(name, environment);
+      if (name !== 'trips') return opened;
+      const write: Store['write'] = (work, options) => opened.write((tx) => work(seen(tx)), options);
+      return { ...opened, write };
+    },
+  };
+}
+
+const start: Start = async ({ folder, forMs }) => {
+  const waiting: (() => void)[] = [];
+  const around = (factory: StoreFactory) => completions(factory, () => waiting.shift()?.());
+  const services = { trips, stock: participant(Stock), money: participant(Money), parcels: participant(Parcels) };
+  const runtime = await startRamet(services, { folder, around });
+  const { begin } = runtime.client(Trips);
+  let ids = 0;
+  // Whichever saga ends first lets the one go that waits longest: as many are under way as are to be.
+  const work = async () => {
+    const ended = new Promise<void>((resolve) => waiting.push(resolve));
+    await begin({ id: `trip-${ids++}` });
+    await ended;
+  };
+  return {
+    async round() {
+      const together = await closedLoop(work, 50, forMs);
+      const alone = await closedLoop(work, 1, forMs);
+      return { '50 at once': together.perSecond, 'alone, throughput': alone.perSecond, ...percentiles(alone.tookMs, 'alone, ') };
+    },
+    close: () => runtime.stop(),
+  };
+};
+export default start;

@@ -1,0 +1,111 @@
+import { RametError } from '../errors/index.ts';
+import type { HttpRequest, Platform } from '../platform/index.ts';
+import { type CallMeta, type Cancellation, fault, type Reply, type TransportRoutes } from './call.ts';
+import { Edge, unwrap } from './client.ts';
+import type { CallOrigin } from './origin.ts';
+import type { Outbound } from './outbound.ts';
+import type { CompiledPolicy } from './policy.ts';
+import type { Judgement } from './running-call.ts';
+import type { External, ExternalClient } from './use.ts';
+
+/** What is remembered of one system by operation: its addresses may be without end. */
+const OPERATIONS_MAX = 32;
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Nothing was sent: there was no connection to send it on. */
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+
+interface Asked {
+  readonly path: string;
+  readonly request: HttpRequest;
+}
+
+/** Makes clients of a system that is not ours: HTTP under the same policies as every call. */
+export function externalMaker(
+  platform: Platform,
+  declared: External,
+  policy: CompiledPolicy,
+  outbound: Outbound,
+): (origin: CallOrigin) => ExternalClient {
+  const { external: name } = declared;
+  const edge = new Edge(platform, overHttp(platform, declared), name, policy, outbound, (value) => judge(value as Response));
+  const operations = new Set<string>();
+  const operationOf = (method: string, path: string): string => {
+    const operation = `${method} /${/^\/([^/?#]*)/.exec(path)?.[1] ?? ''}`;
+    if (!operations.has(operation) && operations.size >= OPERATIONS_MAX) return `${method} /*`;
+    operations.add(operation);
+    return operation;
+  };
+  return (origin) => ({
+    async fetch(path: string, request: HttpRequest = {}): Promise<Response> {
+      if (!path.startsWith('/') || path.startsWith('//')) throw new TypeError(`'${path}' is no path: it begins with one slash`);
+      const method = (request.method ?? 'GET').toUpperCase();
+      const key = keyOf(request);
+      const kind = SAFE.has(method) ? 'query' : 'command';
+      const input: Asked = { path, request };
+      return unwrap(
+        await edge.call(
+          { kind, service: name, name: operationOf(method, path) },
+          input,
+          request.signal ? withSignal(origin, request.signal) : origin,
+          key === undefined ? {} : { key },
+        ),
+      ) as Response;
+    },
+  });
+}
+
+function keyOf({ headers = {} }: HttpRequest): string | undefined {
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'idempotency-key')?.[1];
+}
+
+const withSignal = ({ meta, remainingMs, signal }: CallOrigin, own: AbortSignal): CallOrigin => ({
+  meta,
+  remainingMs,
+  signal: signal ? AbortSignal.any([signal, own]) : own,
+});
+
+/** What a status says of the system: 5xx is a failure of it. One that says when to come again is asked again. */
+function judge(answer: Response): Judgement {
+  const failed = answer.status >= 500;
+  const after = answer.status === 429 || answer.status === 503 ? answer.headers.get('retry-after') : null;
+  // A date would need the other clock to be right.
+  return after !== null && /^\d{1,6}$/.test(after) ? { failed, retryAfterMs: Number(after) * 1_000 } : { failed };
+}
+
+function overHttp(platform: Platform, { external: name, url }: External): TransportRoutes {
+  return {
+    async call(_, input, meta: CallMeta, cancellation: Cancellation): Promise<Reply> {
+      const { path, request } = input as Asked;
+      try {
+        const answer = await platform.http.fetch(url + path, {
+          ...request,
+          headers: { traceparent: meta.trace.traceparent, ...request.headers },
+          signal: cancellation.signal,
+        });
+        // The body is read under the same deadline, and the connection is free when this returns.
+        const body = await answer.text();
+        const empty = answer.status === 204 || answer.status === 304;
+        const headers = [...answer.headers] as [string, string][];
+        return { ok: true, value: new Response(empty ? null : body, { status: answer.status, headers }) };
+      } catch (error) {
+        const reason = reasonOf(error);
+        return fault(
+          new RametError('Unavailable', `${name} cannot be reached (${reason})`, {
+            cause: error,
+            executed: NOT_CONNECTED.has(reason) ? 'no' : 'unknown',
+          }),
+        );
+      }
+    },
+    // biome-ignore lint/correctness/useYield: there are no streams of other systems
+    async *stream() {
+      throw new RametError('UnknownOperation', `${name} has no streams`);
+    },
+  };
+}
+
+/** Undici says 'fetch failed' and keeps what happened in its cause. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error & { cause?: Error & { code?: string } };
+  return cause ? (cause.code ?? cause.message) : message;
+}

@@ -1,0 +1,38 @@
+import { ERRORS, type ErrorCode } from '../errors/index.ts';
+import type { Breaker } from './breaker.ts';
+import type { Fault, Reply } from './call.ts';
+
+/**
+ * Faults of the 5xx that say nothing about the health of who answers: the caller's own limits, an effect that goes on, a
+ * contract that is not there, a stop in good order. Nor does `Overloaded`: a server that sheds is alive and says when to come
+ * back; a breaker that opened on it would keep everybody out long after the peak.
+ */
+const NO_FAILURES: ReadonlySet<ErrorCode> = new Set([
+  'BulkheadFull',
+  'CallTooDeep',
+  'Cancelled',
+  'EffectInDoubt',
+  'Overloaded',
+  'ShuttingDown',
+  'StepPending',
+  'UnknownOperation',
+]);
+
+export type Verdict = 'succeeded' | 'failed' | 'ignored';
+
+/** What an answer says about the other side. A refusal of the request, declared or not, is an answer of one that works. */
+export function verdictOf(reply: Reply): Verdict {
+  if (reply.ok || reply.kind === 'declared') return 'succeeded';
+  if (NO_FAILURES.has(reply.code)) return 'ignored';
+  return ERRORS[reply.code].status >= 500 ? 'failed' : 'succeeded';
+}
+
+/** Whether another attempt may bring more. Who finds the way shut is not to wait for it inside the call. */
+export const mayPass = ({ code }: Fault): boolean => ERRORS[code].retryable && code !== 'CircuitOpen';
+
+/** Tells a breaker what came of a call that entered it. @param repeated the same request has failed before */
+export function tell(breaker: Breaker | undefined, generation: number, verdict: Verdict, nowMono: number, repeated = false): void {
+  if (verdict === 'succeeded') breaker?.succeeded(generation, nowMono);
+  else if (verdict === 'failed') breaker?.failed(generation, nowMono, repeated);
+  else breaker?.ignored(generation);
+}

@@ -1,0 +1,33 @@
+import type { Operation } from '../contract/index.ts';
+import type { RametError } from '../errors/index.ts';
+import type { Duration } from '../platform/index.ts';
+import type { CallMeta, Cancellation, StepMeta } from './call.ts';
+
+/** What one call may change of its policy. */
+export interface CallOptions<Fallback = unknown> {
+  readonly timeout?: Duration;
+  /** Answered instead of a fault, a value or what a function makes of the error; declared failures are answers and pass through. */
+  readonly fallback?: Fallback | ((error: RametError) => Fallback | Promise<Fallback>);
+  /** Makes a command safe to repeat: the same key has one effect. */
+  readonly key?: string;
+}
+
+/** As the saga engine calls: it has its own retries, and marks the call as a step. */
+export interface EdgeOptions extends CallOptions {
+  readonly timeoutMs?: number;
+  readonly step?: StepMeta;
+  readonly durable?: boolean;
+}
+
+export type Called = Pick<Operation, 'kind' | 'service' | 'name'>;
+
+/** Where a call comes from: what it inherits. */
+export interface CallOrigin {
+  readonly meta: Omit<CallMeta, 'timeoutMs' | 'key' | 'step'>;
+  /** Milliseconds until the caller's own deadline; Infinity where it has none. */
+  remainingMs(): number;
+  /** Aborts when the caller goes away; asked for only while a call is under way. */
+  readonly signal: AbortSignal | undefined;
+  /** The same, where the caller has it: followed without making a signal. */
+  readonly cancellation?: Cancellation;
+}

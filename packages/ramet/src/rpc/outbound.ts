@@ -1,0 +1,98 @@
+import type { Platform } from '../platform/index.ts';
+import { Breaker, type BreakerSettings } from './breaker.ts';
+import { Deadlines } from './deadlines.ts';
+import { Instances } from './instances.ts';
+import { RecentLatency } from './latency.ts';
+import { RetryBudget } from './retry-budget.ts';
+import type { CallWatcher } from './watch.ts';
+
+/** What is known of one operation of a target. */
+export interface OperationState {
+  readonly name: string;
+  readonly breaker: Breaker | undefined;
+  readonly latency: RecentLatency;
+}
+
+/** What all edges of a caller to one target, with one setting of the breaker, know together. */
+export class TargetState {
+  readonly edge: string;
+  readonly target: string;
+  readonly budget: RetryBudget;
+  readonly instances: Instances;
+  readonly #settings: BreakerSettings | false;
+  readonly #random: () => number;
+  readonly #watch: CallWatcher;
+  readonly #operations = new Map<string, OperationState>();
+
+  constructor(names: { edge: string; target: string }, settings: BreakerSettings | false, outbound: Outbound) {
+    this.edge = names.edge;
+    this.target = names.target;
+    this.#settings = settings;
+    this.#watch = outbound.watch;
+    this.#random = () => outbound.platform.random.next();
+    this.budget = outbound.budgetOf(names.target);
+    this.instances = new Instances(settings, (key) => this.#breaker(`instance ${key}`, true) as Breaker);
+  }
+
+  operation(name: string): OperationState {
+    let state = this.#operations.get(name);
+    if (!state) {
+      state = { name, breaker: this.#breaker(name, false), latency: new RecentLatency() };
+      this.#operations.set(name, state);
+    }
+    return state;
+  }
+
+  #breaker(name: string, grows: boolean): Breaker | undefined {
+    if (!this.#settings) return undefined;
+    return new Breaker(
+      // An instance is judged by failures in a row alone: the rate is what the operation's breaker looks at.
+      grows ? { ...this.#settings, minimumCalls: Number.POSITIVE_INFINITY } : this.#settings,
+      {
+        random: this.#random,
+        changed: (from, to) => this.#watch.breaker?.(this.edge, name, from, to),
+        probe: (inFlight) => this.#watch.probe?.(this.edge, name, inFlight),
+      },
+      grows,
+    );
+  }
+}
+
+/**
+ * What the calls of one caller have in common, whichever edge they take: its budgets for retries, what it knows of its
+ * targets, and the timer of their deadlines. One for each service and each gateway.
+ */
+export class Outbound {
+  readonly platform: Platform;
+  readonly caller: string;
+  readonly watch: CallWatcher;
+  readonly deadlines: Deadlines;
+  readonly #budgets = new Map<string, RetryBudget>();
+  readonly #targets = new Map<string, TargetState>();
+
+  constructor(platform: Platform, caller: string, watch: CallWatcher = {}) {
+    this.platform = platform;
+    this.caller = caller;
+    this.watch = watch;
+    this.deadlines = new Deadlines(platform);
+  }
+
+  to(target: string, settings: BreakerSettings | false): TargetState {
+    const key = `${target} ${JSON.stringify(settings)}`;
+    let state = this.#targets.get(key);
+    if (!state) {
+      state = new TargetState({ edge: `${this.caller}->${target}`, target }, settings, this);
+      this.#targets.set(key, state);
+    }
+    return state;
+  }
+
+  budgetOf(target: string): RetryBudget {
+    let budget = this.#budgets.get(target);
+    if (!budget) {
+      budget = new RetryBudget();
+      this.#budgets.set(target, budget);
+    }
+    return budget;
+  }
+}

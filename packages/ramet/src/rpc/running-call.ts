@@ -1,0 +1,325 @@
+import { RametError } from '../errors/index.ts';
+import { backoffMs, type Platform, type Timer } from '../platform/index.ts';
+import type { Bulkhead, Waiting } from './bulkhead.ts';
+import { type CallMeta, type Fault, fault, type Reply, type TransportRoutes } from './call.ts';
+import { Canceller } from './cancellation.ts';
+import type { Deadline, Deadlines } from './deadlines.ts';
+import { mayPass, tell, type Verdict, verdictOf } from './failures.ts';
+import type { Chosen } from './instances.ts';
+import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
+import type { OperationState, TargetState } from './outbound.ts';
+import { RETRY_BACKOFF } from './policy.ts';
+import type { CallWatcher } from './watch.ts';
+
+/** What a hop takes of the remaining time, so that whoever is called gives up before its caller does. */
+const HOP_MS = 1;
+
+/** What all calls over one edge have in common. */
+export interface CallPath {
+  readonly platform: Platform;
+  readonly transport: TransportRoutes;
+  readonly deadlines: Deadlines;
+  readonly watch: CallWatcher;
+  readonly target: TargetState;
+  readonly bulkhead: Bulkhead;
+  readonly name: string;
+  /** What a value says about the other side, where there are values that are no success. */
+  readonly judge: ((value: unknown) => Judgement) | undefined;
+}
+
+/** An answer that is no success, though there is a value. */
+export interface Judgement {
+  readonly failed: boolean;
+  /** Set when another attempt may bring more. */
+  readonly retryAfterMs?: number;
+}
+
+type Stage = 'queue' | 'flight' | 'pause' | 'over';
+
+/**
+ * One call on its way through the policies: deadline, retry, bulkhead, breaker, in this order from outside. It is its own
+ * entry in the list of deadlines and in the queue of the bulkhead, and the cancellation that the other side sees, so that a
+ * call that meets no obstacle costs one object and one promise.
+ */
+export class RunningCall extends Canceller implements Deadline, Waiting {
+  readonly deadlineMono: number;
+  place = -1;
+  readonly #path: CallPath;
+  readonly #operation: Called;
+  readonly #input: unknown;
+  readonly #origin: CallOrigin;
+  readonly #options: EdgeOptions;
+  readonly #retries: number;
+  readonly #state: OperationState;
+  readonly #resolve: (reply: Reply) => void;
+  #stage: Stage = 'pause';
+  #attempt = 1;
+  #turnedBack = 0;
+  /** What one attempt may have done, no later one takes back. */
+  #executed: Fault['executed'] = 'no';
+  #startedMono: number;
+  #sentMono = 0;
+  #generation = 0;
+  #chosen: Chosen | undefined;
+  #pause: Timer | undefined;
+  #signal: AbortSignal | undefined;
+  #onEnd: (() => void) | undefined;
+
+  constructor(
+    path: CallPath,
+    operation: Called,
+    input: unknown,
+    origin: CallOrigin,
+    options: EdgeOptions,
+    timeoutMs: number,
+    retries: number,
+    resolve: (reply: Reply) => void,
+  ) {
+    super();
+    this.#path = path;
+    this.#operation = operation;
+    this.#input = input;
+    this.#origin = origin;
+    this.#options = options;
+    this.#retries = options.step || origin.meta.noRetry ? 0 : retries;
+    this.#resolve = resolve;
+    this.#state = path.target.operation(operation.name);
+    this.#startedMono = path.platform.clock.monoNow();
+    this.deadlineMono = this.#startedMono + Math.min(timeoutMs, origin.remainingMs());
+  }
+
+  begin(): void {
+    const nowMono = this.#startedMono;
+    let refusal: RametError | undefined;
+    if (this.deadlineMono - nowMono <= HOP_MS)
+      refusal = new RametError('DeadlineExceeded', `no time was left to call ${this.#path.name}`, { executed: 'no' });
+    else if (!this.#followCaller()) refusal = new RametError('Cancelled', undefined, { executed: 'no' });
+    if (refusal) {
+      this.#finish(fault(refusal));
+      return;
+    }
+    this.#path.deadlines.add(this, nowMono);
+    this.#try(nowMono);
+  }
+
+  /** @returns false when the caller has gone already */
+  #followCaller(): boolean {
+    const { cancellation } = this.#origin;
+    if (cancellation instanceof Canceller) {
+      if (cancellation.cancelled) return false;
+      this.#onEnd = () => this.#end(new RametError('Cancelled'));
+      cancellation.follow(this.#onEnd);
+      return true;
+    }
+    const { signal } = this.#origin;
+    if (!signal) return true;
+    if (signal.aborted) return false;
+    this.#signal = signal;
+    this.#onEnd = () => this.#end(new RametError('Cancelled'));
+    signal.addEventListener('abort', this.#onEnd, { once: true });
+    return true;
+  }
+
+  /** Asks for a place. */
+  #try(nowMono: number): void {
+    const { bulkhead, watch, target, name } = this.#path;
+    if (bulkhead.tryEnter()) {
+      if (!this.#send(nowMono)) bulkhead.leave(nowMono);
+      return;
+    }
+    const shutMs = this.#state.breaker?.blockedMs(nowMono, this.#reserved) ?? 0;
+    if (shutMs > 0) {
+      this.#refuse(circuitOpen(name, this.#operation.name, shutMs));
+      return;
+    }
+    this.#stage = 'queue';
+    if (bulkhead.wait(this, nowMono)) watch.queued?.(target.edge, bulkhead.waiting);
+    else this.#comeBack(nowMono);
+  }
+
+  /** The queue is full as well: comes back in a while. Nothing has left, so this is no attempt, and needs no token. */
+  #comeBack(nowMono: number): void {
+    const { platform, bulkhead, name } = this.#path;
+    this.#stage = 'pause';
+    const waitMs = backoffMs(platform, RETRY_BACKOFF, ++this.#turnedBack);
+    if (this.#turnedBack <= this.#retries && nowMono + waitMs < this.deadlineMono)
+      this.#pause = platform.timers.set(waitMs, () => this.#try(platform.clock.monoNow()));
+    else this.#refuse(new RametError('BulkheadFull', `${bulkhead.busy} calls to ${name} are under way and ${bulkhead.waiting} wait`));
+  }
+
+  /** The bulkhead has a place for it. */
+  admit(): boolean {
+    const { watch, target, bulkhead, platform } = this.#path;
+    watch.queued?.(target.edge, bulkhead.waiting);
+    return this.#send(platform.clock.monoNow());
+  }
+
+  /** Has a place, and calls. @returns false when the way is shut: the place is not needed */
+  #send(nowMono: number): boolean {
+    const { platform, transport, watch, target } = this.#path;
+    const { breaker } = this.#state;
+    if (breaker) {
+      const shutMs = breaker.enter(nowMono, this.#reserved);
+      if (shutMs > 0) {
+        this.#refuse(circuitOpen(target.target, this.#operation.name, shutMs));
+        return false;
+      }
+      this.#generation = breaker.generation;
+    }
+    const { service, name } = this.#operation;
+    const instances = transport.instances?.(service);
+    this.#chosen = instances && instances.length > 0 ? target.instances.choose(instances, nowMono) : undefined;
+    if (this.#attempt === 1) target.budget.deposit(nowMono);
+    watch.attempt?.(target.edge, target.target, name, this.#attempt);
+    this.#stage = 'flight';
+    this.#sentMono = nowMono;
+    const to = this.#chosen ? { service, operation: name, instance: this.#chosen.instance } : { service, operation: name };
+    try {
+      transport.call(to, this.#input, this.#meta(nowMono), this).then(
+        (reply) => this.#answered(reply),
+        (error: unknown) => this.#answered(fault(this.#known(error))),
+      );
+    } catch (error) {
+      const reply = fault(this.#known(error));
+      platform.timers.yield().then(
+        () => this.#answered(reply),
+        () => {},
+      );
+    }
+    return true;
+  }
+
+  #meta(nowMono: number): CallMeta {
+    const { meta } = this.#origin;
+    const { key, step, durable } = this.#options;
+    const timeoutMs = Math.max(0, this.deadlineMono - nowMono - HOP_MS);
+    const plain = { caller: meta.caller, trace: meta.trace, depth: meta.depth + 1, timeoutMs };
+    // Whoever repeats the whole is the only one to repeat.
+    const noRetry = meta.noRetry || step !== undefined || (this.#retries > 0 && this.#repeatable);
+    if (key === undefined && step === undefined && !durable && this.#attempt === 1) return noRetry ? { ...plain, noRetry: true } : plain;
+    return {
+      ...plain,
+      ...(noRetry ? { noRetry: true } : {}),
+      ...(this.#attempt > 1 ? { attempt: this.#attempt } : {}),
+      ...(key === undefined ? {} : { key }),
+      ...(step === undefined ? {} : { step }),
+      ...(durable ? { durable } : {}),
+    };
+  }
+
+  get #repeatable(): boolean {
+    return this.#operation.kind === 'query' || this.#options.key !== undefined;
+  }
+
+  /** What undoes must not starve behind what does: the probe of an open breaker is kept for it. */
+  get #reserved(): boolean {
+    return this.#options.step?.undo === true;
+  }
+
+  #answered(reply: Reply): void {
+    if (this.#stage !== 'flight') return;
+    const { platform, bulkhead, judge } = this.#path;
+    const nowMono = platform.clock.monoNow();
+    const judged = reply.ok && judge ? judge(reply.value) : undefined;
+    const verdict = judged?.failed ? 'failed' : verdictOf(reply);
+    // A refusal is quicker than the work: it would make the median too short.
+    if (reply.ok && verdict === 'succeeded') this.#state.latency.record(nowMono - this.#sentMono);
+    this.#settle(verdict, nowMono);
+    this.#stage = 'pause';
+    if (reply.ok) {
+      if (judged?.failed) this.#executed = 'unknown';
+      if (judged?.retryAfterMs === undefined || !this.#repeats(judged.retryAfterMs, nowMono)) this.#finish(reply);
+    } else if (reply.kind === 'declared') this.#finish(reply);
+    else {
+      if (reply.executed === 'unknown') this.#executed = 'unknown';
+      if (!mayPass(reply) || !this.#repeats(reply.retryAfterMs ?? 0, nowMono)) this.#finish(reply);
+    }
+    bulkhead.leave(nowMono);
+  }
+
+  /** Goes on to another attempt, if one is safe, in time and within the budget. */
+  #repeats(retryAfterMs: number, nowMono: number): boolean {
+    const { platform, target, watch } = this.#path;
+    if (this.#attempt > this.#retries || !(this.#repeatable || this.#executed === 'no')) return false;
+    const waitMs = retryAfterMs + backoffMs(platform, RETRY_BACKOFF, this.#attempt);
+    if (nowMono + waitMs + this.#state.latency.p50 >= this.deadlineMono) return false;
+    if (!target.budget.withdraw(nowMono)) {
+      watch.budgetEmpty?.(target.edge);
+      return false;
+    }
+    this.#pause = platform.timers.set(waitMs, () => {
+      this.#attempt++;
+      this.#try(platform.clock.monoNow());
+    });
+    return true;
+  }
+
+  /** Tells the breakers what came of an attempt. */
+  #settle(verdict: Verdict, nowMono: number): void {
+    // The same request has failed before, and its failing again is no news.
+    const repeated = (this.#origin.meta.attempt ?? 1) > 1;
+    tell(this.#state.breaker, this.#generation, verdict, nowMono, repeated);
+    if (this.#chosen) tell(this.#chosen.breaker, this.#chosen.generation, verdict, nowMono, repeated);
+  }
+
+  /** Refused on this side, before anything left. */
+  #refuse(error: RametError): void {
+    const { watch, target } = this.#path;
+    watch.rejected?.(target.edge, this.#operation.name, error.code);
+    this.#finish(fault(error));
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    const { name } = this.#path;
+    this.#end(
+      new RametError(
+        'DeadlineExceeded',
+        `${name}.${this.#operation.name} did not answer in ${Math.round(this.deadlineMono - this.#startedMono)} ms`,
+      ),
+    );
+  }
+
+  /** Ends the call before it is answered. */
+  #end(error: RametError): void {
+    const stage = this.#stage;
+    if (stage === 'over') return;
+    const { platform, bulkhead, watch, target } = this.#path;
+    const nowMono = platform.clock.monoNow();
+    const late = error.code === 'DeadlineExceeded';
+    if (stage === 'flight') {
+      this.#executed = 'unknown';
+      // A call that was given less time than most calls need says nothing about the other side.
+      const fair = this.deadlineMono - this.#sentMono >= this.#state.latency.p50;
+      this.#settle(late && fair ? 'failed' : 'ignored', nowMono);
+    } else if (stage === 'queue') {
+      bulkhead.giveUp(this);
+      watch.queued?.(target.edge, bulkhead.waiting);
+      if (late) watch.expiredInQueue?.(target.edge);
+    }
+    this.#finish(fault(new RametError(error.code, error.message, { executed: this.#executed })));
+    this.cancel(error);
+    if (stage === 'flight') bulkhead.leave(nowMono);
+  }
+
+  #finish(reply: Reply): void {
+    this.#stage = 'over';
+    this.#path.deadlines.remove(this);
+    this.#pause?.cancel();
+    if (this.#onEnd) {
+      if (this.#signal) this.#signal.removeEventListener('abort', this.#onEnd);
+      else (this.#origin.cancellation as Canceller).unfollow(this.#onEnd);
+    }
+    const told = reply.ok || reply.kind === 'declared' || this.#executed === 'no' || reply.executed === this.#executed;
+    this.#resolve(told ? reply : { ...reply, executed: this.#executed });
+  }
+
+  /** Transports and dispatchers answer with replies; one that breaks this promise is a fault like another. */
+  #known(error: unknown): RametError {
+    return error instanceof RametError ? error : new RametError('Internal', `${this.#path.name} cannot be called`, { cause: error });
+  }
+}
+
+/** The way is shut, for so many milliseconds more. */
+export const circuitOpen = (target: string, operation: string, shutMs: number): RametError =>
+  new RametError('CircuitOpen', `calls to ${target}.${operation} fail; it is not tried for a while`, { retryAfterMs: Math.ceil(shutMs) });

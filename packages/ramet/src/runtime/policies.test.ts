@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import { realPlatform } from '../platform/index.ts';
+import { use } from '../rpc/index.ts';
+import { callAs, ended, gate } from './fixtures/attack.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
+import { Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
+
+test('an open circuit burns no attempt of an undo, which goes on with the first probe', async () => {
+  using folder = temporaryFolder();
+  const world = newWorld();
+  world.saga = {
+    ...planTrip,
+    uses: { ...planTrip.uses, hotels: use(Hotels, { breaker: { openFor: '2s' } }) },
+  } as unknown as typeof planTrip;
+  let down = true;
+  world.hook = (name) => {
+    if (name === 'hotels.cancel' && down) throw new Error('the hotel does not answer');
+  };
+  const seen: string[] = [];
+  await using t = await startTravel(folder.path, {
+    world,
+    ports: { edge: 0 },
+    watch: {
+      attempt: (edge, target, operation, attempt) => seen.push(`${edge} ${target}.${operation} #${attempt}`),
+      breaker: (edge, operation, from, to) => seen.push(`${edge} ${operation}: ${from} -> ${to}`),
+      probe: (edge, operation, inFlight) => seen.push(`${edge} ${operation}: probe ${inFlight}`),
+    },
+  });
+  const trips = t.runtime.client(Trips);
+  const cancels = () => world.calls.filter((call) => call === 'hotels.cancel').length;
+  await trips.plan({ tripId: 'grounded-1' });
+  expect((await ended(t, 'grounded-1')).state).toBe('COMPENSATION_FAILED');
+  await trips.plan({ tripId: 'grounded-2' });
+  await eventually(() => seen.includes('trips->hotels cancel: closed -> open'));
+  down = false;
+  expect(cancels()).toBe(5);
+  const metrics = async () => (await fetch(`http://127.0.0.1:${t.runtime.ports['edge']}/metrics`)).text();
+  expect(await metrics()).toContain('ramet_circuit_state{edge="trips->hotels",operation="cancel"} 2');
+  const saga = await ended(t, 'grounded-2');
+  expect(saga.state).toBe('COMPENSATED');
+  expect(saga.steps.find(({ name }) => name === 'book hotel')?.compensation).toMatchObject({ state: 'COMPENSATED', attempts: 3 });
+  expect(cancels()).toBe(6);
+  expect(seen.filter((line) => line.startsWith('trips->hotels cancel'))).toEqual([
+    'trips->hotels cancel: closed -> open',
+    'trips->hotels cancel: open -> half-open',
+    'trips->hotels cancel: probe 1',
+  ]);
+  expect(seen.filter((line) => line === 'trips->hotels hotels.cancel #1')).toHaveLength(6);
+  const shown = await metrics();
+  expect(shown).toContain('ramet_circuit_state{edge="trips->hotels",operation="cancel"} 1');
+  expect(shown).toContain('ramet_circuit_transitions_total{edge="trips->hotels",operation="cancel",to="open"} 1');
+  expect(shown).toMatch(/ramet_calls_rejected_total\{edge="trips->hotels",reason="CircuitOpen"\} [1-9]/);
+  const opened = t.lines.filter((line) => line.includes('a circuit opens'));
+  expect(opened).toHaveLength(1);
+  expect(JSON.parse(opened[0] as string)).toMatchObject({
+    level: 'warn',
+    edge: 'trips->hotels',
+    operation: 'cancel',
+    from: 'closed',
+    to: 'open',
+  });
+});
+
+test('an effect that is slow, or waits for its other system, does not open the circuit to its service', async () => {
+  using folder = temporaryFolder();
+  const world = newWorld();
+  let release: () => void = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  world.hook = (name) => (name === 'flights.perform' ? held : undefined);
+  const opened: string[] = [];
+  await using t = await startTravel(folder.path, {
+    world,
+    watch: { breaker: (edge, operation, _from, to) => opened.push(`${edge} ${operation} ${to}`) },
+  });
+  const ids = Array.from({ length: 8 }, (_, i) => `trip-${i}`);
+  for (const tripId of ids) await t.runtime.client(Trips).plan({ tripId });
+  // Every step waits 500 ms for its answer, and they have three of these.
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  release();
+  for (const tripId of ids) await ended(t, tripId);
+  expect(opened).toEqual([]);
+});
+
+test('a process that cannot keep up turns reads of users away first, says when to come again, and still answers its operators', async () => {
+  using folder = temporaryFolder();
+  const world = newWorld();
+  const real = realPlatform();
+  let lagS = 0;
+  const platform = { ...real, process: { ...real.process, eventLoopLagSeconds: () => lagS } };
+  const { opened, open } = gate();
+  world.hook = (name) => (name === 'hotels.book' ? opened : undefined);
+  await using t = await startTravel(folder.path, { world, platform, ports: { edge: 0 } });
+  const user = { caller: { kind: 'user', subject: 'usr_1', scopes: [] }, timeoutMs: 30_000 };
+  const booking = Array.from({ length: 20 }, (_, i) => callAs(t, 'hotels', 'book', { tripId: `${i}` }, user));
+  lagS = 0.3;
+  const asked = () => fetch(`http://127.0.0.1:${t.runtime.ports['edge']}/trips/1`);
+  const refused = await eventually(asked, ({ status }) => status === 503);
+  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(await refused.json()).toMatchObject({ code: 'Overloaded' });
+  expect(await callAs(t, 'trips', 'state', { tripId: '1' }, user)).toMatchObject({ code: 'Overloaded', executed: 'no' });
+  expect((await callAs(t, 'trips', 'accept', { tripId: '1' }, user)).ok).toBe(true);
+  expect((await t.runtime.client(Trips).state({ tripId: '1' })).state).toBe('none');
+  const metrics = await (await fetch(`http://127.0.0.1:${t.runtime.ports['edge']}/metrics`)).text();
+  expect(metrics).toMatch(/ramet_calls_shed_total\{service="trips",priority="read"\} [1-9]/);
+  open();
+  expect((await Promise.all(booking)).every(({ ok }) => ok)).toBe(true);
+  // Nobody is there any more whom it would help to turn away.
+  expect((await asked()).status).toBe(200);
+});

@@ -1,0 +1,123 @@
+import { afterEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { embedded } from '../bus/embedded/index.ts';
+import { command, contract, event, failure } from '../contract/index.ts';
+import type { Duration } from '../platform/index.ts';
+import { use } from '../rpc/index.ts';
+import { service, sql } from '../service/index.ts';
+import { sqlite } from '../store/sqlite/index.ts';
+import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
+import { type Runtime, start } from './runtime.ts';
+import { topology } from './topology.ts';
+
+const Note = z.object({ text: z.string().min(1) });
+const Mail = contract('mail', {
+  commands: {
+    deliver: command({ input: Note, errors: { Unwanted: failure(409, z.object({})) } }),
+    refuse: command({ input: Note, errors: { Unwanted: failure(409, z.object({})) } }),
+  },
+});
+const Other = contract('other', { commands: { deliver: command({ input: Note }) } });
+const Desk = contract('desk', {
+  commands: {
+    write: command({ input: z.object({ to: z.string(), text: z.string(), after: z.string().optional() }) }),
+    keep: command({ input: Note }),
+  },
+  events: { Written: event(Note, { key: 'text' }) },
+});
+const TARGETS = { mail: Mail.commands.deliver, refuse: Mail.commands.refuse, desk: Desk.commands.keep, other: Other.commands.deliver };
+
+let delivered: string[] = [];
+let broken = 0;
+let refused = 0;
+const store = sql<{}>({ migrations: {} });
+const services = {
+  mail: service(Mail, { store }).implement({
+    commands: {
+      deliver: ({ text }) => {
+        if (broken-- > 0) throw new Error('the postman is ill');
+        delivered.push(text);
+      },
+      refuse: (_, { fail }) => {
+        refused++;
+        throw fail.Unwanted({});
+      },
+    },
+  }),
+  other: service(Other, { store }).implement({ commands: { deliver: ({ text }) => void delivered.push(text) } }),
+  desk: service(Desk, { store, uses: { mail: use(Mail) } }).implement({
+    commands: {
+      write: ({ to, text, after }, { send, emit }) => {
+        emit.Written({ text: 'before' });
+        send(TARGETS[to as 'mail'], { text }, after === undefined ? {} : { after: after as Duration });
+      },
+      keep: ({ text }) => void delivered.push(`kept ${text}`),
+    },
+  }),
+};
+
+const running: Runtime[] = [];
+afterEach(async () => {
+  for (const runtime of running.splice(0)) await runtime.stop();
+});
+async function open(folder: string): Promise<Runtime> {
+  delivered = [];
+  const runtime = await start(
+    topology({
+      services: Object.fromEntries(Object.entries(services).map(([name, definition]) => [name, async () => ({ default: definition })])),
+      profiles: { monolith: { store: sqlite(folder), bus: embedded() } },
+    }),
+    { logTo: () => {} },
+  );
+  running.push(runtime);
+  return runtime;
+}
+const left = async (runtime: Runtime) => (await runtime.services.get('desk')?.store.reader.all('select id from ramet_timers'))?.length;
+
+test('a command is sent to the service itself and to those it uses, and delivered until it is done', async () => {
+  using folder = temporaryFolder();
+  const runtime = await open(folder.path);
+  const desk = runtime.client(Desk);
+  broken = 2;
+  await desk.write({ to: 'mail', text: 'hello' });
+  await desk.write({ to: 'desk', text: 'a copy' });
+  await eventually(() => delivered.length === 2);
+  expect(delivered.toSorted()).toEqual(['hello', 'kept a copy']);
+  await eventually(async () => (await left(runtime)) === 0);
+});
+
+test('what is sent for later is sent although the process ended in between', async () => {
+  using folder = temporaryFolder();
+  const first = await open(folder.path);
+  await first.client(Desk).write({ to: 'mail', text: 'later', after: '1500ms' });
+  await first.stop();
+  running.length = 0;
+  const second = await open(folder.path);
+  expect([delivered, await left(second)]).toEqual([[], 1]);
+  await eventually(() => delivered.length === 1);
+  expect(delivered).toEqual(['later']);
+});
+
+test('a refusal that is declared ends it', async () => {
+  using folder = temporaryFolder();
+  const runtime = await open(folder.path);
+  refused = 0;
+  await runtime.client(Desk).write({ to: 'refuse', text: 'hello' });
+  await eventually(async () => refused > 0 && (await left(runtime)) === 0);
+  expect(refused).toBe(1);
+});
+
+test('a command to a service that is not declared is refused where it is sent, and nothing of the handler is kept', async () => {
+  using folder = temporaryFolder();
+  const runtime = await open(folder.path);
+  await expect(runtime.client(Desk).write({ to: 'other', text: 'hello' })).rejects.toMatchObject({ code: 'UndeclaredTarget' });
+  expect(await left(runtime)).toBe(0);
+  expect(await runtime.services.get('desk')?.store.reader.all('select pos from ramet_outbox')).toEqual([]);
+});
+
+test('an input that its target would refuse is refused where it is sent', async () => {
+  using folder = temporaryFolder();
+  const runtime = await open(folder.path);
+  await expect(runtime.client(Desk).write({ to: 'mail', text: '' })).rejects.toMatchObject({ code: 'InvalidOutput' });
+  expect(await left(runtime)).toBe(0);
+});

@@ -1,0 +1,100 @@
+import { type CompiledContract, compileContract, type Operation } from '../contract/index.ts';
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { compilePolicy, DEFAULT_POLICY, Edge, type Outbound, type Reply, type TransportRoutes } from '../rpc/index.ts';
+import { serviceCaller } from '../security/index.ts';
+import type { Caller } from './run.ts';
+import type { Invocation, Saga } from './saga.ts';
+
+/** Functions that make the invocations of a saga's `uses`, by its names. */
+export type Invocations = Record<string, Record<string, (input: unknown) => Invocation>>;
+
+/** The calls that sagas of one service make, and the functions that their programs make them with. */
+export class Calls {
+  readonly #options: {
+    readonly platform: Platform;
+    readonly transport: TransportRoutes;
+    readonly outbound: Outbound;
+    readonly service: string;
+    readonly programs: ReadonlyMap<string, Saga>;
+  };
+  readonly #edges = new Map<string, Edge>();
+  readonly #invocations = new Map<Saga, Invocations>();
+
+  constructor(options: {
+    platform: Platform;
+    transport: TransportRoutes;
+    outbound: Outbound;
+    service: string;
+    programs: ReadonlyMap<string, Saga>;
+  }) {
+    this.#options = options;
+  }
+
+  call(invocation: Invocation, from: Parameters<Caller>[1], options: Parameters<Caller>[2]): Promise<Reply> {
+    const origin = {
+      meta: {
+        caller: serviceCaller(this.#options.service, from.initiator),
+        trace: { ...from.trace, ...(options.step ? { causationId: options.step.key } : {}) },
+        depth: 0,
+      },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+      signal: undefined,
+    };
+    const operation = { kind: invocation.kind as Operation['kind'], service: invocation.service, name: invocation.operation };
+    return this.#edge(invocation.service).call(operation, invocation.input, origin, options);
+  }
+
+  invocationsOf(saga: Saga): Invocations {
+    let made = this.#invocations.get(saga);
+    if (!made) {
+      made = Object.fromEntries(
+        Object.entries(saga.uses).flatMap(([name, declared]) =>
+          'contract' in declared ? [[name, builders(compileContract(declared.contract).compiled)]] : [],
+        ),
+      );
+      this.#invocations.set(saga, made);
+    }
+    return made;
+  }
+
+  /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
+  #edge(service: string): Edge {
+    let edge = this.#edges.get(service);
+    if (!edge) {
+      const declared = [...this.#options.programs.values()]
+        .flatMap((saga) => Object.values(saga.uses))
+        .find((use) => 'contract' in use && use.contract.name === service);
+      edge = new Edge(
+        this.#options.platform,
+        this.#options.transport,
+        service,
+        declared ? compilePolicy('contract' in declared ? declared.policy : {}).policy : DEFAULT_POLICY,
+        this.#options.outbound,
+      );
+      this.#edges.set(service, edge);
+    }
+    return edge;
+  }
+}
+
+/** Functions that make invocations; an input that does not fit the contract is refused where the program says it, not by the participant. */
+function builders({ operations }: CompiledContract): Record<string, (input: unknown) => Invocation> {
+  return Object.fromEntries(
+    [...operations.values()].map(({ operation, fullName, input: codec }) => [
+      operation.name,
+      (input: unknown): Invocation => {
+        const decoded = codec.decode(input);
+        if (!decoded.ok)
+          throw new RametError(
+            'BadRequest',
+            `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
+            {
+              issues: decoded.issues,
+            },
+          );
+        return { kind: operation.kind, service: operation.service, operation: operation.name, input: decoded.value ?? null };
+      },
+    ]),
+  );
+}

@@ -1,0 +1,99 @@
+import { embedded } from '../bus/embedded/index.ts';
+import type { Bus, BusFactory, Outbox, OutboxRow, Sink } from '../bus/index.ts';
+import { RametError } from '../errors/index.ts';
+import type { FaultPlan } from './faults.ts';
+import { logUniform } from './keyed.ts';
+import type { End, Network } from './network.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** How long whoever reads another process's outbox waits for the answer, in milliseconds. */
+const READ_TIMEOUT_MS = 2_000;
+
+/** Where the outbox of a service is now. */
+export interface OutboxPlace {
+  readonly host: string;
+  readonly service: string;
+  end(): (End & { outbox(service: string): Outbox | undefined }) | undefined;
+  /** Tells of appends, from whichever process they come. */
+  listen(wake: () => void): () => void;
+}
+
+/**
+ * The bus of one simulated process: outboxes of its own are read in place, those of others over the network; the hint that
+ * there is something new may be lost, and what was delivered may be delivered again.
+ */
+export function simulatedBus(
+  to: End,
+  environment: { scheduler: Scheduler; network: Network; faults: FaultPlan; remote: readonly OutboxPlace[] },
+): BusFactory {
+  const inner = embedded({ keep: 'forever' });
+  return {
+    capabilities: inner.capabilities,
+    create(given) {
+      const bus = inner.create(given);
+      for (const place of environment.remote) bus.attach(remoteOutbox(to, place, environment));
+      const wrapped: Bus = {
+        capabilities: bus.capabilities,
+        attach: (outbox) => bus.attach(outbox),
+        consume: (subscription) =>
+          bus.consume({ ...subscription, sink: redelivering(to, subscription.group, subscription.sink, environment.faults) }),
+        close: () => bus.close(),
+      };
+      return wrapped;
+    },
+  };
+}
+
+/** At least once: what was taken may come again before what follows it. */
+function redelivering(to: End, group: string, sink: Sink, faults: FaultPlan): Sink {
+  const deliver: Sink['deliver'] = async (batch) => {
+    await sink.deliver(batch);
+    if (batch.deliveries.length > 0 && to.alive && faults.at('redeliver', `${batch.source}>${group}`)) await sink.deliver(batch);
+  };
+  return new Proxy(sink, {
+    get(target, name) {
+      if (name === 'deliver') return deliver;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+function remoteOutbox(
+  to: End,
+  place: OutboxPlace,
+  { scheduler, network, faults }: { scheduler: Scheduler; network: Network; faults: FaultPlan },
+): Outbox {
+  const ask = <T>(what: string, question: (outbox: Outbox) => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const unreachable = () => reject(new RametError('Unavailable', `the outbox of '${place.service}' cannot be reached`));
+      const timer = scheduler.after(READ_TIMEOUT_MS, to, `no answer ${what}`, unreachable);
+      network.send<T>(
+        to,
+        place,
+        `${place.service} ${what}`,
+        async (end) => {
+          const outbox = (end as ReturnType<OutboxPlace['end']>)?.outbox(place.service);
+          if (!outbox) throw new RametError('Unavailable');
+          return question(outbox);
+        },
+        (delivered) => {
+          timer.cancel();
+          if ('answer' in delivered) resolve(delivered.answer);
+          else unreachable();
+        },
+      );
+    });
+  return {
+    service: place.service,
+    partitions: 1,
+    read: (p, after, limit) => ask<OutboxRow[]>('outbox', (outbox) => outbox.read(p, after, limit)),
+    head: (p) => ask('head', (outbox) => outbox.head(p)),
+    onAppend: (wake) =>
+      place.listen(() => {
+        const lost = faults.at('lose-wake', `${place.service}>${to.host}`);
+        if (lost && lost.roll('late or lost') < 0.5) return;
+        void scheduler.after(lost ? logUniform(lost.roll('how late'), 1, 5_000) : 0.3, to, `hint ${place.service}`, wake);
+      }),
+  };
+}

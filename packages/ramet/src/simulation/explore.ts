@@ -1,0 +1,34 @@
+import type { RunOne } from './campaign.ts';
+import type { RunResult, Violation } from './face.ts';
+
+export interface Exploration {
+  readonly deployment: string;
+  /** How many points the processes passed: each of them was the place of a kill once. */
+  readonly points: number;
+  readonly failures: readonly { readonly point: string; readonly n: number; readonly violations: readonly Violation[] }[];
+}
+
+/**
+ * Kills at every single point: runs the scenario once without any fault to see which points its processes pass, and then
+ * once for each of them, killed exactly there.
+ */
+export async function explore(run: RunOne, seed: string, deployment: string, atOnce = 1): Promise<Exploration> {
+  const { points, violations }: RunResult = await run(seed, { deployment, points: true });
+  if (violations.length > 0) return { deployment, points: 0, failures: [{ point: '(none)', n: 0, violations }] };
+  const counts = new Map<string, number>();
+  const places = points.map((point) => {
+    const n = (counts.get(point) ?? 0) + 1;
+    counts.set(point, n);
+    return { point, n };
+  });
+  const failures: { point: string; n: number; violations: readonly Violation[] }[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let place = places[next++]; place; place = places[next++]) {
+      const result = await run(seed, { deployment, kill: place });
+      if (result.violations.length > 0) failures.push({ ...place, violations: result.violations });
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return { deployment, points: places.length, failures };
+}

@@ -1,0 +1,98 @@
+import type { AnyContract } from '../contract/index.ts';
+import type { Duration } from '../platform/index.ts';
+import type { ClientOf } from '../rpc/index.ts';
+import type { Topology } from '../runtime/index.ts';
+import type { Caller } from '../security/index.ts';
+import type { Param, Reader } from '../store/index.ts';
+import type { Fired, Intensities } from './faults.ts';
+import type { Double } from './outside.ts';
+
+/** What a scenario and an invariant work with: clients from outside, time and chance of the run, and a look into every store. */
+export interface Simulated {
+  readonly seed: string;
+  /** The name of the deployment of this run: `monolith`, `services`, or one of your own. */
+  readonly deployment: string;
+  /** A client who calls over the network, where requests and answers get lost. Anonymous when `as` is left out. */
+  client<C extends AnyContract>(contract: C, as?: Caller): ClientOf<C>;
+  /** A caller who is this user. */
+  user(subject: string, scopes?: readonly string[]): Caller;
+  sleep(duration: Duration | number): Promise<void>;
+  /** Milliseconds of simulated time since the run began. */
+  now(): number;
+  /** A whole number from `least` to `most`, which the seed decides; name what it is for. */
+  int(what: string, least: number, most: number): number;
+  /** Uniform in [0, 1). */
+  chance(what: string): number;
+  pick<T>(what: string, from: readonly T[]): T;
+  /** The double of an external system, as `externals` made it. */
+  external<T = Double>(name: string): T;
+  /** Reads the tables of a service. */
+  db(service: string): Promise<Reader['db']>;
+  rows<R>(service: string, sql: string, ...params: Param[]): Promise<R[]>;
+  /** Notes that something rare happened: a campaign in which it never does has not tested it. */
+  sometimes(what: string): void;
+  /** Fails the run. */
+  violated(id: string, detail: string): void;
+}
+
+/** A statement that holds in every run. */
+export interface Invariant {
+  readonly id: string;
+  /** `always`: looked at once a second of simulated time, and in the end; `end`: when all trouble is over and nothing moves. */
+  readonly when: 'always' | 'end';
+  /** Answers what is wrong, in words; nothing when all is well. */
+  readonly check: (sim: Simulated) => Promise<readonly string[]> | readonly string[];
+}
+
+/** States an invariant. */
+export const invariant = (id: string, when: Invariant['when'], check: Invariant['check']): Invariant => ({ id, when, check });
+
+/** What is simulated, and what has to hold. */
+export interface SimulationOptions {
+  /** What clients do, while things go wrong. Ends by itself; what it throws fails the run. */
+  readonly scenario: (sim: Simulated) => Promise<void>;
+  /** Fills the stores before any trouble; done once, and copied for each seed. */
+  readonly setup?: (sim: Simulated) => Promise<void>;
+  readonly invariants?: readonly Invariant[];
+  /** Doubles of external systems, made anew for each run. */
+  readonly externals?: Readonly<Record<string, () => Double>>;
+  /** How much of each kind of fault (1 is ordinary, 0 is none). */
+  readonly faults?: Intensities;
+  /**
+   * The processes: what each hosts, by deployment. Default: `monolith` (all in one process) and `services` (a process for
+   * each). Each seed takes one.
+   */
+  readonly deployments?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  /** Events may become dead letters: the scenario has poison in it. */
+  readonly deadLetters?: 'expected';
+  /** How long after the trouble everything may take to come to rest, in simulated time (default 15m). */
+  readonly settleWithin?: Duration;
+}
+
+/** A topology with its simulation. */
+export interface Simulation extends SimulationOptions {
+  readonly topology: Pick<Topology, 'services' | 'gateways'>;
+}
+
+export interface Violation {
+  readonly id: string;
+  readonly detail: string;
+}
+
+/** One run: a seed, and what came of it. */
+export interface RunResult {
+  readonly seed: string;
+  readonly deployment: string;
+  readonly violations: readonly Violation[];
+  /** The faults that happened. */
+  readonly fired: readonly Fired[];
+  /** Equal for two runs of one seed, or chance has escaped. */
+  readonly traceHash: string;
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly sometimes: readonly string[];
+  /** Named points that processes passed, in order; only when asked for. */
+  readonly points: readonly string[];
+  /** What happened last, oldest first; only of a run with violations. */
+  readonly trace: readonly string[];
+}

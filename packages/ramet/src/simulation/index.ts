@@ -1,0 +1,15 @@
+export type { CampaignOptions, CampaignReport, Failure } from './campaign.ts';
+export { simulations } from './command-line.ts';
+export { SimulationEscape } from './escape.ts';
+export {
+  type Invariant,
+  invariant,
+  type RunResult,
+  type Simulated,
+  type Simulation,
+  type SimulationOptions,
+  type Violation,
+} from './face.ts';
+export { FAULT_KINDS, FAULTS, type FaultKind, type Fired, type Intensities } from './faults.ts';
+export type { Double, OutsideAnswer, OutsideRequest } from './outside.ts';
+export { simulate } from './simulate.ts';

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Outbox } from '../bus/index.ts';
+import type { Crypto, HttpClient, Platform, Timer } from '../platform/index.ts';
+import type { Dispatcher, Transport } from '../rpc/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+import type { Fault, FaultPlan } from './faults.ts';
+import { Keyed, logUniform } from './keyed.ts';
+import type { End } from './network.ts';
+import { running, type Scheduler } from './scheduler.ts';
+
+/** The moment at which every simulation begins, in wall time. */
+export const EPOCH_MS = Date.UTC(2026, 0, 5, 8);
+/** Longest extra wait at a point, in milliseconds. */
+const DELAY_MAX_MS = 400;
+
+/** What processes share: time, chance, and a way out. */
+export interface Surroundings {
+  readonly seed: string;
+  readonly scheduler: Scheduler;
+  readonly faults: FaultPlan;
+  readonly files: Platform['files'];
+  /** Requests to systems that are not ours. */
+  fetch(from: Incarnation, url: string, request: Parameters<HttpClient['fetch']>[1]): Promise<Response>;
+  outside<T extends object>(from: Incarnation, name: string): T;
+  /** Called at each named point, before anything else happens there. */
+  onPoint(at: Incarnation, site: string): void;
+  kill(process: SimProcess, why: string): void;
+  /** Puts another incarnation in the place of one that sleeps from now on. @returns whether it could be done */
+  replace(sleeper: Incarnation, fault: Fault): boolean;
+}
+
+/** An operating-system process of the simulation: a name, what it hosts, and one incarnation after another. */
+export class SimProcess {
+  readonly name: string;
+  readonly hosts: readonly string[] | undefined;
+  /** How far its clock is off, in milliseconds. */
+  clockOffMs = 0;
+  incarnations = 0;
+  current: Incarnation | undefined;
+
+  constructor(name: string, hosts: readonly string[] | undefined) {
+    this.name = name;
+    this.hosts = hosts;
+  }
+}
+
+/**
+ * One life of a process. When it ends, as by kill -9, nothing that it has begun goes on: no timer fires, no platform call
+ * settles, no message leaves, and its databases roll back what was not committed.
+ */
+export class Incarnation implements End {
+  readonly process: SimProcess;
+  readonly number: number;
+  readonly platform: Platform;
+  readonly writers = new Map<string, DatabaseSync>();
+  readonly connections: DatabaseSync[] = [];
+  runtime: Runtime | undefined;
+  /** How its calls leave it. */
+  transport: Transport | undefined;
+  alive = true;
+  pausedUntil = 0;
+
+  constructor(process: SimProcess, surroundings: Surroundings) {
+    this.process = process;
+    this.number = ++process.incarnations;
+    this.platform = platformOf(this, surroundings);
+  }
+
+  get name(): string {
+    return `${this.process.name}/${this.number}`;
+  }
+
+  get host(): string {
+    return this.process.name;
+  }
+
+  dispatcher(service: string): Dispatcher | undefined {
+    return this.runtime?.services.get(service)?.dispatcher;
+  }
+
+  outbox(service: string): Outbox | undefined {
+    return this.runtime?.services.get(service)?.outbox;
+  }
+
+  /** Whether a transaction of it is open: a process that stops here keeps everybody out of that store. */
+  get inTransaction(): boolean {
+    return [...this.writers.values()].some((db) => db.isOpen && db.isTransaction);
+  }
+
+  end(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    for (const db of this.connections) if (db.isOpen) db.close();
+    this.runtime = undefined;
+  }
+}
+
+/** No timer is finer: a time so small that adding it changes nothing would never pass. */
+const RESOLUTION_MS = 0.01;
+const NEVER = new Promise<never>(() => {});
+
+function platformOf(self: Incarnation, surroundings: Surroundings): Platform {
+  const { scheduler, faults, seed } = surroundings;
+  const keyed = new Keyed(`${seed}|${self.name}`);
+  const bornMs = scheduler.now;
+  const set = (delayMs: number, fire: () => void): Timer =>
+    scheduler.after(delayMs > 0 ? Math.max(delayMs, RESOLUTION_MS) : 0, self, 'timer', fire);
+  return {
+    clock: { wallNow: () => EPOCH_MS + scheduler.now + self.process.clockOffMs, monoNow: () => scheduler.now - bornMs },
+    timers: {
+      set,
+      sleep: (delayMs, signal) =>
+        new Promise((resolve, reject) => {
+          if (signal?.aborted) return reject(signal.reason);
+          const onAbort = () => {
+            timer.cancel();
+            reject(signal?.reason);
+          };
+          const timer = set(delayMs, () => {
+            signal?.removeEventListener('abort', onAbort);
+            resolve();
+          });
+          signal?.addEventListener('abort', onAbort, { once: true });
+        }),
+      yield: () => new Promise((resolve) => void scheduler.after(0, self, 'turn', resolve)),
+    },
+    random: { next: () => keyed.next('random'), bytes: (count) => keyed.bytes('bytes', count) },
+    crypto: simCrypto(keyed),
+    http: { fetch: (url, request) => surroundings.fetch(self, url, request), close: async () => {} },
+    files: {
+      readFolder: (folder, suffix) => running.exit(() => surroundings.files.readFolder(folder, suffix)),
+      readTree: (folder, maxBytes) => running.exit(() => surroundings.files.readTree(folder, maxBytes)),
+    },
+    process: { residentMemoryBytes: () => 0, eventLoopLagSeconds: () => 0 },
+    outside: (name) => surroundings.outside(self, name),
+    point(site) {
+      if (!self.alive) return NEVER;
+      surroundings.onPoint(self, site);
+      if (!self.alive) return NEVER;
+      const at = `${self.process.name}.${site}`;
+      if (faults.at('kill', at)) {
+        surroundings.kill(self.process, `killed at ${site}`);
+        return NEVER;
+      }
+      if (!site.startsWith('sqlite.')) {
+        const zombie = faults.at('zombie', at);
+        // It goes on when it wakes up, and does not know that it slept.
+        if (zombie && surroundings.replace(self, zombie))
+          return new Promise((resolve) => void scheduler.after(0, self, `wakes at ${site}`, resolve));
+      }
+      const delay = faults.at('delay', at);
+      if (!delay) return undefined;
+      const ms = logUniform(delay.roll('how long'), 0.05, DELAY_MAX_MS);
+      return new Promise((resolve) => void scheduler.after(ms, self, `delayed at ${site}`, resolve));
+    },
+  };
+}
+
+/** The real digests, which are synchronous, and a password hash that costs nothing. */
+function simCrypto(keyed: Keyed): Crypto {
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  return {
+    sha256,
+    hashPassword: async (password) => {
+      const salt = Buffer.from(keyed.bytes('salt', 8)).toString('hex');
+      return `simulated$${salt}$${sha256(salt + password)}`;
+    },
+    verifyPassword: async (password, hash) => {
+      const [, salt = '', digest] = hash.split('$');
+      return sha256(salt + password) === digest;
+    },
+    equal: (a, b) => a === b,
+  };
+}

@@ -1,0 +1,282 @@
+import { createAdmin } from '../admin/index.ts';
+import type { AnyContract } from '../contract/index.ts';
+import { RametError } from '../errors/index.ts';
+import { durationMs } from '../platform/index.ts';
+import type { ClientOf } from '../rpc/index.ts';
+import { ANONYMOUS, type Caller } from '../security/index.ts';
+import { escapes } from './escape.ts';
+import type { RunResult, Simulated, Simulation, Violation } from './face.ts';
+import { type Asked, frameworkInvariants, type Handled } from './invariants.ts';
+import { Keyed } from './keyed.ts';
+import type { Double } from './outside.ts';
+import { stirring } from './rest.ts';
+import { Disk } from './storage.ts';
+import { realTurn, type System, World } from './world.ts';
+
+export interface RunOptions {
+  readonly deployment?: string;
+  /** Exactly these faults happen. */
+  readonly only?: ReadonlySet<string>;
+  /** No fault happens but what `kill` says: the process that passes this point for the n-th time (from 1) is killed there. */
+  readonly kill?: { readonly point: string; readonly n: number };
+  /** Records the points that processes pass, with no fault at all. */
+  readonly points?: boolean;
+  readonly log?: (line: string) => void;
+}
+
+const SCENARIO_LIMIT_MS = 10 * 60_000;
+/** After all has come to rest, late messages still arrive: none of them may change anything. */
+const AFTERMATH_MS = 35_000;
+const LOOK_MS = 500;
+/** How often a person looks whether something needs them. */
+const OPERATOR_MS = 10_000;
+
+/** Runs one seed to its end: trouble while the scenario lasts, then healing, rest, and every invariant. */
+export async function runSeed(
+  simulation: Simulation,
+  system: { readonly definitions: Pick<System, 'services' | 'gateways'>; readonly template: Disk | undefined },
+  seed: string,
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const deployments = deploymentsOf(simulation, system.definitions);
+  const names = Object.keys(deployments);
+  const deployment = options.deployment ?? (names[Math.floor(new Keyed(seed).of('deployment') * names.length)] as string);
+  const processes = deployments[deployment];
+  if (!processes) throw new RangeError(`there is no deployment '${deployment}'; there are ${names.join(', ')}`);
+  const disk = new Disk();
+  if (system.template) disk.copyOf(system.template);
+  const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
+  const violations: Violation[] = [];
+  const sometimes = new Set<string>();
+  const asked: Asked[] = [];
+  const handled: Handled[] = [];
+  const points: string[] = [];
+  let passed = 0;
+  const definition: System = { ...system.definitions, processes };
+  const world: World = new World({
+    seed,
+    system: definition,
+    disk,
+    intensities: options.kill || options.points ? NOTHING : (simulation.faults ?? {}),
+    only: options.kill || options.points ? new Set() : options.only,
+    externals: doubles,
+    ...(options.log ? { log: options.log } : {}),
+    onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && handled.push({ subscriber, eventId })),
+    onPoint(of, at, site) {
+      if (!of.faults.active) return;
+      const point = `${at.process.name}.${site}`;
+      if (options.points) points.push(point);
+      if (options.kill?.point === point && ++passed === options.kill.n) of.kill(at.process, `killed at ${point} #${passed}`, 200);
+    },
+  });
+  const sim = simulatedOf(world, { deployment, doubles, violations, sometimes, asked });
+  const guard = escapes.enter((detail) => violations.push({ id: 'escape', detail }));
+  const uncaught = (error: unknown) => {
+    // A process that was killed leaves promises behind whose databases are gone.
+    if (!/database is not open|shutting down|ShuttingDown/i.test(`${String(error)} ${String((error as Error)?.cause)}`))
+      violations.push({ id: 'uncaught', detail: (error as Error)?.stack ?? String(error) });
+  };
+  process.on('unhandledRejection', uncaught);
+  try {
+    await world.until(world.boot());
+    let done = false;
+    const always = (simulation.invariants ?? []).filter(({ when }) => when === 'always');
+    const watch = async () => {
+      while (!done) {
+        await world.sleep(1_000);
+        for (const { id, check } of always) for (const detail of await check(sim)) violations.push({ id, detail });
+      }
+    };
+    world.trouble();
+    const watching = always.length > 0 ? watch() : undefined;
+    watching?.catch(uncaught);
+    await world.until(simulation.scenario(sim), SCENARIO_LIMIT_MS);
+    world.heal();
+    await settle(world, sim, definition, durationMs(simulation.settleWithin ?? '15m'), violations);
+    await world.until(world.sleep(AFTERMATH_MS));
+    await settle(world, sim, definition, durationMs(simulation.settleWithin ?? '15m'), violations);
+    done = true;
+    const ended = (async () => {
+      violations.push(
+        ...(await frameworkInvariants(sim, definition, { asked, handled, deadLetters: simulation.deadLetters === 'expected' })),
+      );
+      for (const { id, check } of simulation.invariants ?? []) for (const detail of await check(sim)) violations.push({ id, detail });
+    })();
+    await world.until(ended);
+  } catch (error) {
+    violations.push({ id: (error as Error).name === 'Livelock' ? 'livelock' : 'run', detail: (error as Error).stack ?? String(error) });
+  } finally {
+    await world.close().catch(uncaught);
+    await realTurn();
+    process.off('unhandledRejection', uncaught);
+    guard.leave();
+    disk.remove();
+  }
+  return {
+    seed,
+    deployment,
+    violations: distinct(violations),
+    fired: world.faults.fired,
+    traceHash: world.scheduler.traceHash,
+    events: world.scheduler.events,
+    simulatedMs: world.scheduler.now,
+    sometimes: [...sometimes],
+    points,
+    trace: violations.length > 0 ? world.scheduler.trace : [],
+  };
+}
+
+const NOTHING = {};
+
+/** Starts the system as one process, fills it as `setup` says, and stops it in order. @returns the disk that it leaves */
+export async function runSetup(simulation: Simulation, definitions: Pick<System, 'services' | 'gateways'>): Promise<Disk> {
+  const disk = new Disk();
+  const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
+  const processes = { setup: [...definitions.services.keys()] };
+  const world = new World({ seed: 'setup', system: { ...definitions, processes }, disk, intensities: {}, externals: doubles });
+  const run = { deployment: 'setup', doubles, violations: [] as Violation[], sometimes: new Set<string>(), asked: [] };
+  const sim = simulatedOf(world, run);
+  try {
+    await world.until(world.boot());
+    await world.until(simulation.setup?.(sim) ?? Promise.resolve());
+    await settle(world, sim, { ...definitions, processes }, SCENARIO_LIMIT_MS, run.violations);
+    if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
+    await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
+    return disk;
+  } catch (error) {
+    disk.remove();
+    throw error;
+  } finally {
+    await world.close();
+  }
+}
+
+/** The deployments of a simulation: its own, or one process, and one for each service. */
+export function deploymentsOf(
+  simulation: Simulation,
+  { services, gateways }: Pick<System, 'services' | 'gateways'>,
+): NonNullable<Simulation['deployments']> {
+  if (simulation.deployments) return simulation.deployments;
+  const each = [...services.keys()].map((name): [string, string[]] => [name, [name]]);
+  return {
+    monolith: { shop: [...services.keys(), ...gateways.keys()] },
+    services: Object.fromEntries([...each, ...[...gateways.keys()].map((name): [string, string[]] => [name, [name]])]),
+  };
+}
+
+/** Waits until nothing moves; whatever waits for an operator gets one, who tries again. */
+async function settle(world: World, sim: Simulated, system: System, limitMs: number, violations: Violation[]): Promise<void> {
+  let operatorMs = world.scheduler.now;
+  const untilMs = world.scheduler.now + limitMs;
+  let stirs: string[] = [];
+  const look = async () => {
+    if (!world.processes.every(({ current }) => current?.runtime)) stirs = ['a process has not started again'];
+    else {
+      if (world.scheduler.now >= operatorMs) {
+        operatorMs += OPERATOR_MS;
+        await asOperator(world, sim, system);
+      }
+      stirs = await stirring(sim, system);
+    }
+  };
+  for (;;) {
+    await world.until(look());
+    if (stirs.length === 0) return;
+    if (world.scheduler.now > untilMs) {
+      violations.push({ id: 'INV-25', detail: `still moving ${limitMs / 1_000} s after the trouble was over: ${stirs.join('; ')}` });
+      return;
+    }
+    await world.until(world.sleep(LOOK_MS));
+  }
+}
+
+/** A person who looks at what needs attention, sees that the trouble is over, and tries again. */
+async function asOperator(world: World, sim: Simulated, system: System): Promise<void> {
+  for (const service of system.services.keys()) {
+    const waiting = await sim.rows<{ id: string }>(
+      service,
+      "select id from ramet_sagas where state in ('COMPENSATION_FAILED', 'IN_DOUBT')",
+    );
+    for (const { id } of waiting) {
+      const at = world.placeOf(service).end();
+      if (!at?.runtime || !at.transport) continue;
+      sim.sometimes('an operator was needed');
+      const admin = createAdmin({
+        platform: at.platform,
+        services: [...at.runtime.services.values()],
+        transport: at.transport,
+        health: at.runtime.health,
+      });
+      const act = admin.routes.find(({ method, path }) => method === 'POST' && path === '/sagas/:id/actions');
+      await act?.run({ params: { id }, query: {}, body: { kind: 'retry' } } as never).catch(() => {});
+    }
+  }
+}
+
+function simulatedOf(
+  world: World,
+  run: {
+    deployment: string;
+    doubles: Readonly<Record<string, Double>>;
+    violations: Violation[];
+    sometimes: Set<string>;
+    asked: Asked[];
+  },
+): Simulated {
+  const keyed = new Keyed(`${world.seed}|scenario`);
+  return {
+    seed: world.seed,
+    deployment: run.deployment,
+    client: (contract, as = ANONYMOUS) => noting(contract, world.clientOf(contract, as), run.asked),
+    user: (subject, scopes = []): Caller => ({ kind: 'user', subject, scopes }),
+    sleep: (duration) => world.sleep(typeof duration === 'number' ? duration : durationMs(duration)),
+    now: () => world.scheduler.now,
+    int: (what, least, most) => keyed.int(what, least, most),
+    chance: (what) => keyed.next(what),
+    pick: (what, from) => keyed.pick(what, from),
+    external: <T>(name: string) => run.doubles[name] as T,
+    db: async (service) => (await world.store(service)).reader.db,
+    rows: async (service, sql, ...params) => (await world.store(service)).reader.all(sql, ...params),
+    sometimes: (what) => void run.sometimes.add(what),
+    violated: (id, detail) => void run.violations.push({ id, detail }),
+  };
+}
+
+/** Notes what a client was told about its keyed commands. */
+function noting<C extends AnyContract>(contract: C, client: ClientOf<C>, asked: Asked[]): ClientOf<C> {
+  const noted: Record<string, unknown> = {};
+  for (const [operation, call] of Object.entries(client as Record<string, any>)) {
+    if (!(operation in contract.commands)) {
+      noted[operation] = call;
+      continue;
+    }
+    const note = (options: { key?: string } | undefined, outcome: Asked['outcome']) => {
+      if (options?.key !== undefined) asked.push({ service: contract.name, operation, key: options.key, outcome });
+    };
+    const outcomeOf = (error: unknown): Asked['outcome'] =>
+      error instanceof RametError ? (error.executed === 'no' ? 'not executed' : 'unknown') : 'declared';
+    const wrap =
+      (inner: (input: unknown, options?: { key?: string }) => Promise<any>) => async (input: unknown, options?: { key?: string }) => {
+        try {
+          const answer = await inner(input, options);
+          note(options, 'ok');
+          return answer;
+        } catch (error) {
+          note(options, outcomeOf(error));
+          throw error;
+        }
+      };
+    noted[operation] = Object.assign(wrap(call), { try: wrap(call.try) });
+  }
+  return noted as ClientOf<C>;
+}
+
+function distinct(violations: readonly Violation[]): Violation[] {
+  const seen = new Set<string>();
+  return violations.filter(({ id, detail }) => {
+    const what = `${id} ${detail}`;
+    if (seen.has(what)) return false;
+    seen.add(what);
+    return true;
+  });
+}

@@ -1,0 +1,32 @@
+import type { Topology } from '../runtime/index.ts';
+import { type CampaignOptions, type CampaignReport, campaign } from './campaign.ts';
+import type { SimulationOptions } from './face.ts';
+import { prepare } from './prepare.ts';
+import { runSeed } from './run.ts';
+
+/**
+ * Runs the services of a topology under seeds: in one process, on simulated time, network, disks and chance, with faults
+ * that the seed decides, and checks that every invariant holds, the framework's own and those given. The topology's own
+ * stores and buses are not touched.
+ * @returns what happened; `failures` is empty when every promise was kept in every run
+ * @throws whatever loading the services or `setup` throws
+ */
+export async function simulate(
+  topology: Pick<Topology, 'services' | 'gateways'>,
+  { seeds = 100, from = 1, ...options }: SimulationOptions & Partial<Omit<CampaignOptions, 'atOnce'>>,
+): Promise<CampaignReport> {
+  const simulation = { topology, ...options };
+  const prepared = await prepare(simulation);
+  try {
+    return await campaign(
+      (seed, { only, ...run } = {}) => runSeed(simulation, prepared, seed, { ...run, ...(only ? { only: new Set(only) } : {}) }),
+      {
+        ...options,
+        seeds,
+        from,
+      },
+    );
+  } finally {
+    prepared.dispose();
+  }
+}

@@ -1,0 +1,72 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Platform } from '../platform/index.ts';
+import type { Store, StoreFactory } from '../store/index.ts';
+import { sqlite } from '../store/sqlite/index.ts';
+import type { Incarnation } from './process.ts';
+
+const MEMORY_FILES = '/dev/shm';
+const PAGES_MAX = 1_073_741_823;
+
+/** A folder for the databases of one run, in memory where the system has such a file system. */
+export class Disk {
+  readonly folder: string;
+
+  constructor() {
+    this.folder = mkdtempSync(join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), 'ramet-simulation-'));
+  }
+
+  /** Makes this disk a copy of another one, on which nothing is open. */
+  copyOf(other: Disk): void {
+    cpSync(other.folder, this.folder, { recursive: true });
+  }
+
+  clear(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    mkdirSync(this.folder, { recursive: true });
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Stores of one incarnation on this disk: real SQLite, whose connections the simulation can cut. */
+  stores(of: Incarnation): StoreFactory {
+    return sqlite(this.folder, {
+      exclusive: false,
+      opened(db, { service, readOnly }) {
+        db.exec('pragma synchronous = off; pragma busy_timeout = 0');
+        withSimulatedTime(db, of.platform);
+        of.connections.push(db);
+        if (!readOnly) of.writers.set(service, db);
+      },
+    });
+  }
+
+  /** Opens a store beside all processes, to look at what is in it. */
+  open(service: string, platform: Platform): Promise<Store> {
+    const fatal = (error: unknown) => {
+      throw error;
+    };
+    return sqlite(this.folder, { exclusive: false }).open(service, { platform, warn: () => {}, fatal });
+  }
+}
+
+/** Lets a store grow no further, as on a full disk; statements fail as SQLite's own. */
+export function fill(db: DatabaseSync): void {
+  const { page_count: pages } = db.prepare('pragma page_count').get() as { page_count: number };
+  db.exec(`pragma max_page_count = ${pages}`);
+}
+
+export const makeRoom = (db: DatabaseSync): void => db.exec(`pragma max_page_count = ${PAGES_MAX}`);
+
+/** SQLite's own clock and chance, which handlers may use in their statements, become those of the simulation. */
+function withSimulatedTime(db: DatabaseSync, platform: Platform): void {
+  const iso = () => new Date(platform.clock.wallNow()).toISOString();
+  db.function('random', () => Math.floor((platform.random.next() - 0.5) * Number.MAX_SAFE_INTEGER));
+  db.function('unixepoch', { varargs: true }, () => Math.floor(platform.clock.wallNow() / 1_000));
+  db.function('datetime', { varargs: true }, () => iso().slice(0, 19).replace('T', ' '));
+  db.function('current_timestamp', () => iso().slice(0, 19).replace('T', ' '));
+}

@@ -1,0 +1,339 @@
+import type { EventOutcome } from '../bus/index.ts';
+import type { AnyContract } from '../contract/index.ts';
+import { compileContract } from '../contract/index.ts';
+import type { GatewayDefinition } from '../gateway/index.ts';
+import { type Platform, realPlatform } from '../platform/index.ts';
+import { type CallMeta, type ClientOf, clientFor, type Target } from '../rpc/index.ts';
+import { type Runtime, start, type Topology } from '../runtime/index.ts';
+import type { Caller } from '../security/index.ts';
+import type { ServiceDefinition } from '../service/index.ts';
+import type { Store } from '../store/index.ts';
+import { newTrace } from '../telemetry/index.ts';
+import { type OutboxPlace, simulatedBus } from './events.ts';
+import { type Fault, FaultPlan, type Intensities } from './faults.ts';
+import { Keyed, logUniform } from './keyed.ts';
+import { type End, Network, networkTransport } from './network.ts';
+import { type Double, doublesOf, type ExternalRequest, Outside } from './outside.ts';
+import { Incarnation, SimProcess, type Surroundings } from './process.ts';
+import { type Owner, Scheduler } from './scheduler.ts';
+import { type Disk, fill, makeRoom } from './storage.ts';
+
+/** What a simulation runs: definitions, loaded once, and how they are spread over processes. */
+export interface System {
+  readonly services: ReadonlyMap<string, ServiceDefinition>;
+  readonly gateways: ReadonlyMap<string, GatewayDefinition>;
+  /** The processes: what each hosts. */
+  readonly processes: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface WorldOptions {
+  readonly seed: string;
+  readonly system: System;
+  readonly disk: Disk;
+  readonly intensities: Intensities;
+  readonly only?: ReadonlySet<string> | undefined;
+  /** The doubles of the systems that are not ours, by their names. */
+  readonly externals: Readonly<Record<string, Double>>;
+  /** Where lines of logs go; nowhere when left out. */
+  readonly log?: (line: string) => void;
+  readonly onEvent?: (subscriber: string, type: string, outcome: EventOutcome, eventId: string) => void;
+  /** Called at every named point of a process, with what it passed before. */
+  readonly onPoint?: (world: World, at: Incarnation, site: string) => void;
+  readonly onArrival?: (target: Target, meta: CallMeta) => void;
+}
+
+const TICK_MS = 1_000;
+const RESTART_MIN_MS = 50;
+const RESTART_MAX_MS = 10_000;
+/** How long a process that was replaced goes on before somebody ends it. */
+const AWAKE_MS = 8_000;
+
+/** Everything of one run: processes, network, disk, time and chance. */
+export class World implements Surroundings {
+  readonly seed: string;
+  readonly scheduler: Scheduler;
+  readonly faults: FaultPlan;
+  readonly network: Network;
+  readonly files: Platform['files'];
+  readonly processes: readonly SimProcess[];
+  readonly client: End & { readonly platform: Platform };
+  readonly keyed: Keyed;
+  /** What went wrong while nobody asked: the run fails with it. */
+  readonly alarms: { readonly id: string; readonly detail: string }[] = [];
+  readonly #options: WorldOptions;
+  readonly #beyond: Outside;
+  readonly #appends = new Map<string, Set<() => void>>();
+  readonly #stores = new Map<string, Promise<Store>>();
+  readonly #topology: Topology;
+  /** Paused processes that were replaced and may wake up. */
+  readonly #zombies = new Set<Incarnation>();
+
+  constructor(options: WorldOptions) {
+    const real = realPlatform();
+    this.#options = options;
+    this.seed = options.seed;
+    this.scheduler = new Scheduler(options.seed, () => real.timers.yield());
+    this.faults = new FaultPlan(options.seed, {
+      intensities: options.intensities,
+      only: options.only,
+      now: () => this.scheduler.now,
+      onFired: ({ id }) => this.scheduler.note(`FAULT ${id}`),
+    });
+    this.network = new Network(options.seed, this.scheduler, this.faults);
+    this.files = real.files;
+    this.keyed = new Keyed(`${options.seed}|world`);
+    this.processes = Object.entries(options.system.processes).map(([name, hosts]) => new SimProcess(name, hosts));
+    const client = new Incarnation(new SimProcess('client', []), this);
+    this.client = client;
+    this.#beyond = new Outside(this.network, this.faults, this.scheduler, doublesOf(options));
+    const now = <T>(definitions: ReadonlyMap<string, T>) =>
+      Object.fromEntries([...definitions].map(([name, definition]) => [name, async () => ({ default: definition })]));
+    this.#topology = { services: now(options.system.services), gateways: now(options.system.gateways), profiles: {} };
+  }
+
+  /** Starts every process and resolves when all of them are ready. */
+  async boot(): Promise<void> {
+    await Promise.all(this.processes.map((process) => this.#start(process)));
+  }
+
+  /** Lets faults happen from now on. */
+  trouble(): void {
+    this.faults.active = true;
+    for (const process of this.processes) {
+      const skew = this.faults.at('skew', process.name);
+      if (skew) process.clockOffMs = (skew.roll('how far') - 0.5) * 10_000;
+    }
+    this.#tick();
+  }
+
+  /** Ends all trouble: no new fault, nothing cut, paused or full, clocks set right, and every process runs. */
+  heal(): void {
+    this.faults.active = false;
+    this.network.heal();
+    for (const zombie of this.#zombies) this.#end(zombie, 'given up for good');
+    this.#zombies.clear();
+    for (const process of this.processes) {
+      process.clockOffMs = 0;
+      const { current } = process;
+      if (!current) void this.#start(process);
+      else {
+        current.pausedUntil = 0;
+        for (const db of current.writers.values()) if (db.isOpen) makeRoom(db);
+      }
+    }
+  }
+
+  /** Makes events happen until `done` settles. @throws what it rejects with, or an Error when nothing can happen any more */
+  async until<T>(done: Promise<T>, limitMs = Number.POSITIVE_INFINITY): Promise<T> {
+    let settled: { readonly value: T } | { readonly error: unknown } | undefined;
+    done.then(
+      (value) => {
+        settled = { value };
+      },
+      (error: unknown) => {
+        settled = { error };
+      },
+    );
+    const endMs = this.scheduler.now + limitMs;
+    await realTurn();
+    while (!settled) {
+      if (this.scheduler.now > endMs) throw new Error(`not within ${limitMs} ms of simulated time`);
+      if (!(await this.scheduler.step())) throw new Error('nothing can happen any more, and what was waited for has not');
+    }
+    if ('error' in settled) throw settled.error;
+    return settled.value;
+  }
+
+  /** Lets time pass for the world, whoever is alive. */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.scheduler.after(ms, undefined, 'time passes', resolve));
+  }
+
+  kill(process: SimProcess, why: string, restartMs?: number): void {
+    const { current } = process;
+    if (!current) return;
+    process.current = undefined;
+    this.#end(current, why);
+    const afterMs = restartMs ?? logUniform(this.keyed.next(`restart ${process.name}`), RESTART_MIN_MS, RESTART_MAX_MS);
+    void this.scheduler.after(afterMs, undefined, `restart ${process.name}`, () => {
+      if (!process.current) void this.#start(process);
+    });
+  }
+
+  onPoint(at: Incarnation, site: string): void {
+    this.#options.onPoint?.(this, at, site);
+  }
+
+  /** The process that hosts a service now. */
+  placeOf(service: string): { readonly host: string; end(): Incarnation | undefined } {
+    const process = this.processes.find(({ hosts }) => hosts?.includes(service));
+    if (!process) throw new Error(`no process hosts '${service}'`);
+    return { host: process.name, end: () => process.current };
+  }
+
+  /** A client outside, who calls over the network like everybody else. */
+  clientOf<C extends AnyContract>(contract: C, caller: Caller): ClientOf<C> {
+    const { platform } = this.client;
+    const transport = networkTransport(
+      this.network,
+      () => this.client,
+      (service) => this.placeOf(service),
+      undefined,
+      this.#options.onArrival,
+    );
+    return clientFor(
+      platform,
+      transport,
+      compileContract(contract).compiled,
+    )({
+      meta: { caller, trace: newTrace(platform, {}), depth: 0 },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+      signal: undefined,
+    }) as ClientOf<C>;
+  }
+
+  /** The store of a service, to look at; never to write into. */
+  store(service: string): Promise<Store> {
+    const known = this.#stores.get(service) ?? this.#options.disk.open(service, this.client.platform);
+    this.#stores.set(service, known);
+    return known;
+  }
+
+  async close(): Promise<void> {
+    for (const process of this.processes) if (process.current) this.#end(process.current, 'the run is over');
+    for (const zombie of this.#zombies) zombie.end();
+    for (const store of this.#stores.values()) await (await store).close();
+  }
+
+  fetch(from: Incarnation, url: string, request?: ExternalRequest): Promise<Response> {
+    return this.#beyond.fetch(from, url, request);
+  }
+
+  outside<T extends object>(from: Incarnation, name: string): T {
+    return this.#beyond.client(from, name);
+  }
+
+  async #start(process: SimProcess): Promise<void> {
+    const self = new Incarnation(process, this);
+    process.current = self;
+    const { network } = this;
+    const { onArrival } = this.#options;
+    const place = (service: string) => (process.hosts?.includes(service) ? 'here' : this.placeOf(service));
+    const remote = [...this.#options.system.services.keys()].filter((service) => !process.hosts?.includes(service));
+    const bus = simulatedBus(self, {
+      scheduler: this.scheduler,
+      network: this.network,
+      faults: this.faults,
+      remote: remote.map((service) => this.#outboxPlace(service)),
+    });
+    try {
+      await this.#asProcess(self, async () => {
+        const runtime: Runtime = await start(
+          { ...this.#topology, profiles: { simulation: { store: this.#options.disk.stores(self), bus } } },
+          {
+            platform: self.platform,
+            name: process.name,
+            ...(process.hosts === undefined ? {} : { hosts: process.hosts }),
+            logLevel: this.#options.log ? 'info' : 'error',
+            logTo: (chunk) => self.alive && this.#options.log?.(`${this.scheduler.now.toFixed(3)} ${self.name} ${chunk}`),
+            onFatal: () => this.kill(process, 'fatal'),
+            transport(local) {
+              self.transport = networkTransport(network, () => self, place, local, onArrival);
+              return self.transport;
+            },
+            observe: {
+              event: (subscriber, type, outcome, eventId) => {
+                if (self.alive) this.#options.onEvent?.(subscriber, type, outcome, eventId);
+              },
+            },
+          },
+        );
+        if (!self.alive) return;
+        self.runtime = runtime;
+        for (const [service, hosted] of runtime.services) {
+          hosted.outbox.onAppend(() => {
+            if (self.alive) for (const wake of this.#appends.get(service) ?? []) wake();
+          });
+        }
+      });
+    } catch (error) {
+      if (!self.alive) return;
+      this.scheduler.note(`${self.name} cannot start: ${(error as Error).message}`);
+      this.kill(process, 'could not start', 500);
+    }
+  }
+
+  /** Runs the beginning of a process as an event of that process. */
+  #asProcess(self: Owner, begin: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      void this.scheduler.after(0, self, 'start', () => void begin().then(resolve, reject));
+    });
+  }
+
+  #end(incarnation: Incarnation, why: string): void {
+    this.scheduler.note(`${incarnation.name} ends: ${why}`);
+    incarnation.end();
+    this.network.lost();
+  }
+
+  #outboxPlace(service: string): OutboxPlace {
+    const place = this.placeOf(service);
+    return {
+      ...place,
+      service,
+      listen: (wake) => {
+        const wakes = this.#appends.get(service) ?? new Set();
+        this.#appends.set(service, wakes.add(wake));
+        return () => wakes.delete(wake);
+      },
+    };
+  }
+
+  /** Troubles that come with time and not at a place in the code. */
+  #tick(): void {
+    void this.scheduler.after(TICK_MS, undefined, 'tick', () => {
+      if (!this.faults.active) return;
+      for (const process of this.processes) this.#trouble(process);
+      this.#tick();
+    });
+  }
+
+  #trouble(process: SimProcess): void {
+    const { current } = process;
+    if (!current) return;
+    const pause = this.faults.at('pause', process.name);
+    if (pause) current.pausedUntil = this.scheduler.now + logUniform(pause.roll('how long'), 20, 10_000);
+    const jump = this.faults.at('jump', process.name);
+    if (jump) process.clockOffMs += (jump.roll('which way') < 0.5 ? -1 : 1) * logUniform(jump.roll('how far'), 1_000, 60_000);
+    const other = this.processes[this.keyed.int('other', 0, this.processes.length - 1)] as SimProcess;
+    const partition = this.faults.at('partition', process.name);
+    if (partition && other !== process) this.network.cut(process.name, other.name, logUniform(partition.roll('how long'), 100, 8_000));
+    const full = this.faults.at('disk-full', process.name);
+    if (full) this.#fill(current, logUniform(full.roll('how long'), 100, 8_000));
+  }
+
+  #fill(current: Incarnation, forMs: number): void {
+    for (const db of current.writers.values()) if (db.isOpen) fill(db);
+    void this.scheduler.after(forMs, undefined, 'room again', () => {
+      for (const db of current.writers.values()) if (db.isOpen) makeRoom(db);
+    });
+  }
+
+  /** What orchestrators do to a process that does not answer: another one takes its place. The old one may only have slept. */
+  replace(sleeper: Incarnation, fault: Fault): boolean {
+    const { process } = sleeper;
+    if (process.current !== sleeper || !sleeper.runtime || sleeper.inTransaction) return false;
+    const asleepMs = logUniform(fault.roll('asleep'), 200, 40_000);
+    sleeper.pausedUntil = this.scheduler.now + asleepMs;
+    this.#zombies.add(sleeper);
+    process.current = undefined;
+    void this.#start(process);
+    void this.scheduler.after(asleepMs + AWAKE_MS, undefined, `${sleeper.name} is found`, () => {
+      if (this.#zombies.delete(sleeper)) this.#end(sleeper, 'was a zombie');
+    });
+    return true;
+  }
+}
+
+/** Everything that could settle has settled after it. */
+export const realTurn = (): Promise<void> => realPlatform().timers.yield();
