@@ -6,6 +6,6 @@ export default {
   commits: false,
   rounds: 3,
   figures: { seeds: { unit: '/s', better: 'higher' } },
-  contenders: [{ name: 'npm run simulate', role: 'ours', module: new URL('./simulate.ts', import.meta.url) }],
+  contenders: [{ name: 'npm run simulate, one worker', role: 'ours', module: new URL('./simulate.ts', import.meta.url) }],
   targets: [{ figure: 'seeds', bound: 10 }],
 } satisfies Row;

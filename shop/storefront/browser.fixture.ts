@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
-import { eventually, type Product, ShopClient } from '../harness/client.ts';
+import { type Product, ShopClient } from '../harness/client.ts';
 import { type ShopProcess, startShop } from '../harness/shop-process.ts';
 
 /** A Chromium of this machine; none is ever downloaded. `infra/chromium.sh` installs Debian's. */
@@ -131,5 +131,3 @@ export function counted(page: Page, path: RegExp): () => number {
   });
   return () => count;
 }
-
-export { eventually };

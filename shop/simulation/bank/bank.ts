@@ -19,7 +19,8 @@ export const bank: Simulation = {
   },
 
   async scenario(sim) {
-    await Promise.all(Array.from({ length: sim.int('clients', 1, 3) }, (_, n) => client(sim, n)));
+    const clients = Array.from({ length: sim.int('clients', 1, 3) }, (_, n) => client(sim, n));
+    await Promise.all(sim.chance('a crowd') < 0.2 ? [...clients, crowd(sim)] : clients);
   },
 
   invariants: [
@@ -53,7 +54,12 @@ export const bank: Simulation = {
         'transfers',
         'select event, count(*) as n from ramet_outbox group by event',
       );
-      const names = { placed: 'transfers.TransferPlaced', done: 'transfers.TransferDone', dropped: 'transfers.TransferDropped' };
+      const names = {
+        'placed, by the auditors': 'transfers.TransferPlaced',
+        placed: 'transfers.TransferPlaced',
+        done: 'transfers.TransferDone',
+        dropped: 'transfers.TransferDropped',
+      };
       return Object.entries(names).flatMap(([what, event]) => {
         const counted = Number(totals.find((row) => row.what === what)?.n ?? 0);
         const published = Number(events.find((row) => row.event === event)?.n ?? 0);
@@ -83,6 +89,20 @@ async function client(sim: Simulated, n: number): Promise<void> {
         .catch(() => undefined);
   }
   await sim.sleep(sim.int('waits', 100, 6_000));
+}
+
+/** Many who look at their balances at once, while the bank is closed and when it opens again. */
+async function crowd(sim: Simulated): Promise<void> {
+  const eager = sim.client(Giro, undefined, { breaker: false, bulkhead: 400, timeout: '2s' });
+  const careful = sim.client(Giro, undefined, { breaker: { openFor: '500ms' }, timeout: '1s' });
+  const look = (at: typeof eager) => at.balance({ account: 'ada' }).catch(() => undefined);
+  await sim.sleep(sim.int('the crowd comes', 1, 3_000));
+  sim.kill('giro', '3s');
+  await Promise.all(Array.from({ length: 150 }, () => look(eager)));
+  for (let round = 0; round < 20; round++) {
+    await Promise.all(Array.from({ length: 8 }, () => look(careful)));
+    await sim.sleep(300);
+  }
 }
 
 async function insisting<R>(sim: Simulated, ask: () => Promise<R>): Promise<void> {

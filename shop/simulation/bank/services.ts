@@ -200,6 +200,7 @@ const books = service(Books, {
   },
   reactions: (on) => [
     on(Transfers.events.TransferPlaced, counted('placed')),
+    on(Transfers.events.TransferPlaced, counted('placed, by the auditors'), { subscription: 'auditors' }),
     on(Transfers.events.TransferDone, counted('done')),
     on(Transfers.events.TransferDropped, counted('dropped')),
   ],

@@ -29,8 +29,8 @@ export const defects: Readonly<Record<string, Defect>> = {
     changes: [
       {
         file: 'bus/consumer.ts',
-        from: 'await this.#writeClaim(batch, (rest[0] as Delivery).pos - 1, batch.through, 0);',
-        to: 'await this.#writeClaim(batch, batch.through, batch.through, 0);',
+        from: 'await this.#claims.write(claim, first.pos - 1, batch.through, 0);',
+        to: 'await this.#claims.write(claim, batch.through, batch.through, 0);',
       },
     ],
   },
@@ -58,6 +58,50 @@ export const defects: Readonly<Record<string, Defect>> = {
         file: 'service/participant.ts',
         from: 'switch (fence.state) {',
         to: "switch (fence.state === 'UNDONE' ? 'DONE' : fence.state) {",
+      },
+    ],
+  },
+  'intent-after-call': {
+    what: 'what is about to be done is written down when it is done',
+    scenario: 'bank',
+    changes: [
+      { file: 'saga/program-steps.ts', from: 'import { differs, type Intent, intend }', to: 'import { addStep, differs, type Intent }' },
+      {
+        file: 'saga/program-steps.ts',
+        from: 'known ?? (await intend(run, intent));',
+        to: 'known ?? addStep(run, intent);',
+      },
+      {
+        file: 'saga/program-steps.ts',
+        from: 'if (run.stopped.aborted) throw run.stopped.reason;\n        // A pivot',
+        to: 'if (run.stopped.aborted) throw run.stopped.reason;\n        if (!known) await run.intend(stored, false);\n        // A pivot',
+      },
+    ],
+  },
+  'inbox-key-without-subscriber': {
+    what: 'an event that one subscriber has taken over counts as taken by all of the service',
+    scenario: 'bank',
+    changes: [
+      {
+        file: 'bus/parking.ts',
+        from: "on conflict do nothing',\n      subscriber,\n      envelope.id,",
+        to: "on conflict do nothing',\n      'anybody',\n      envelope.id,",
+      },
+    ],
+  },
+  'half-open-lets-all-through': {
+    what: 'a breaker that tries again tries with everybody who asks',
+    scenario: 'bank',
+    changes: [{ file: 'rpc/breaker.ts', from: 'inner.inFlight < PROBES_MAX ? 0', to: 'inner.inFlight < 1_000_000 ? 0' }],
+  },
+  'retry-without-budget': {
+    what: 'every failed call is repeated, however many fail',
+    scenario: 'bank',
+    changes: [
+      {
+        file: 'rpc/running-call.ts',
+        from: 'if (!target.budget.withdraw(nowMono)) {',
+        to: 'if (target.budget.withdraw(nowMono) === undefined) {',
       },
     ],
   },

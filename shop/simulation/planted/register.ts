@@ -12,10 +12,11 @@ if (!defect) throw new Error(`RAMET_PLANTED is '${name}'; there are ${Object.key
 
 registerHooks({
   load(url, context, nextLoad) {
-    const change = defect.changes.find(({ file }) => url.endsWith(`/packages/ramet/src/${file}`));
-    if (!change) return nextLoad(url, context);
+    const changes = defect.changes.filter(({ file }) => url.endsWith(`/packages/ramet/src/${file}`));
+    if (changes.length === 0) return nextLoad(url, context);
     const text = readFileSync(new URL(url), 'utf8');
-    return { format: 'module-typescript', shortCircuit: true, source: planted(text, change.from, change.to, change.file) };
+    const source = changes.reduce((changed, { from, to, file }) => planted(changed, from, to, file), text);
+    return { format: 'module-typescript', shortCircuit: true, source };
   },
 });
 

@@ -1,6 +1,6 @@
 import type { AnyContract } from '../contract/index.ts';
 import type { Duration } from '../platform/index.ts';
-import type { ClientOf } from '../rpc/index.ts';
+import type { ClientOf, Policy } from '../rpc/index.ts';
 import type { Topology } from '../runtime/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Param, Reader } from '../store/index.ts';
@@ -12,11 +12,16 @@ export interface Simulated {
   readonly seed: string;
   /** The name of the deployment of this run: `monolith`, `services`, or one of your own. */
   readonly deployment: string;
-  /** A client who calls over the network, where requests and answers get lost. Anonymous when `as` is left out. */
-  client<C extends AnyContract>(contract: C, as?: Caller): ClientOf<C>;
+  /**
+   * A client who calls over the network, where requests and answers get lost. Anonymous when `as` is left out. All clients of
+   * a run share their budgets for retries and their breakers, as one process would.
+   */
+  client<C extends AnyContract>(contract: C, as?: Caller, policy?: Policy): ClientOf<C>;
   /** A caller who is this user. */
   user(subject: string, scopes?: readonly string[]): Caller;
   sleep(duration: Duration | number): Promise<void>;
+  /** Kills the process that hosts this service now, as by kill -9; it starts again after `downFor`. */
+  kill(service: string, downFor: Duration): void;
   /** Milliseconds of simulated time since the run began. */
   now(): number;
   /** A whole number from `least` to `most`, which the seed decides; name what it is for. */

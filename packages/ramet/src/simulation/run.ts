@@ -4,6 +4,7 @@ import { RametError } from '../errors/index.ts';
 import { durationMs } from '../platform/index.ts';
 import type { ClientOf } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
+import { CallChecks } from './calls.ts';
 import { escapes } from './escape.ts';
 import type { RunResult, Simulated, Simulation, Violation } from './face.ts';
 import { type Asked, frameworkInvariants, type Handled } from './invariants.ts';
@@ -52,6 +53,11 @@ export async function runSeed(
   const handled: Handled[] = [];
   const points: string[] = [];
   let passed = 0;
+  const calls: CallChecks = new CallChecks(
+    () => world.scheduler.now,
+    (id, detail) => violations.push({ id, detail }),
+    (what) => sometimes.add(what),
+  );
   const definition: System = { ...system.definitions, processes };
   const world: World = new World({
     seed,
@@ -62,6 +68,7 @@ export async function runSeed(
     externals: doubles,
     ...(options.log ? { log: options.log } : {}),
     onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && handled.push({ subscriber, eventId })),
+    watch: (caller) => calls.watch(caller),
     onPoint(of, at, site) {
       if (!of.faults.active) return;
       const point = `${at.process.name}.${site}`;
@@ -227,8 +234,9 @@ function simulatedOf(
   return {
     seed: world.seed,
     deployment: run.deployment,
-    client: (contract, as = ANONYMOUS) => noting(contract, world.clientOf(contract, as), run.asked),
+    client: (contract, as = ANONYMOUS, policy = {}) => noting(contract, world.clientOf(contract, as, policy), run.asked),
     user: (subject, scopes = []): Caller => ({ kind: 'user', subject, scopes }),
+    kill: (service, downFor) => world.killHost(service, durationMs(downFor)),
     sleep: (duration) => world.sleep(typeof duration === 'number' ? duration : durationMs(duration)),
     now: () => world.scheduler.now,
     int: (what, least, most) => keyed.int(what, least, most),

@@ -1,9 +1,8 @@
 import type { EventOutcome } from '../bus/index.ts';
 import type { AnyContract } from '../contract/index.ts';
-import { compileContract } from '../contract/index.ts';
 import type { GatewayDefinition } from '../gateway/index.ts';
 import { type Platform, realPlatform } from '../platform/index.ts';
-import { type CallMeta, type ClientOf, clientFor, type Target } from '../rpc/index.ts';
+import { type CallMeta, type CallWatcher, type ClientOf, compileUses, Outbound, type Policy, type Target, use } from '../rpc/index.ts';
 import { type Runtime, start, type Topology } from '../runtime/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
@@ -39,6 +38,8 @@ export interface WorldOptions {
   readonly onEvent?: (subscriber: string, type: string, outcome: EventOutcome, eventId: string) => void;
   /** Called at every named point of a process, with what it passed before. */
   readonly onPoint?: (world: World, at: Incarnation, site: string) => void;
+  /** Shown how a process calls others. */
+  readonly watch?: (caller: string) => CallWatcher;
   readonly onArrival?: (target: Target, meta: CallMeta) => void;
 }
 
@@ -58,10 +59,10 @@ export class World implements Surroundings {
   readonly processes: readonly SimProcess[];
   readonly client: End & { readonly platform: Platform };
   readonly keyed: Keyed;
-  /** What went wrong while nobody asked: the run fails with it. */
-  readonly alarms: { readonly id: string; readonly detail: string }[] = [];
   readonly #options: WorldOptions;
   readonly #beyond: Outside;
+  /** What all clients have in common: budgets and breakers. */
+  readonly #clients: Outbound;
   readonly #appends = new Map<string, Set<() => void>>();
   readonly #stores = new Map<string, Promise<Store>>();
   readonly #topology: Topology;
@@ -85,6 +86,7 @@ export class World implements Surroundings {
     this.processes = Object.entries(options.system.processes).map(([name, hosts]) => new SimProcess(name, hosts));
     const client = new Incarnation(new SimProcess('client', []), this);
     this.client = client;
+    this.#clients = new Outbound(client.platform, 'client', options.watch?.('client'));
     this.#beyond = new Outside(this.network, this.faults, this.scheduler, doublesOf(options));
     const now = <T>(definitions: ReadonlyMap<string, T>) =>
       Object.fromEntries([...definitions].map(([name, definition]) => [name, async () => ({ default: definition })]));
@@ -160,6 +162,12 @@ export class World implements Surroundings {
     });
   }
 
+  /** Kills the process that hosts a service; it starts again after `downForMs`. */
+  killHost(service: string, downForMs: number): void {
+    const process = this.processes.find(({ hosts }) => hosts?.includes(service));
+    if (process) this.kill(process, 'killed by the scenario', downForMs);
+  }
+
   onPoint(at: Incarnation, site: string): void {
     this.#options.onPoint?.(this, at, site);
   }
@@ -172,7 +180,7 @@ export class World implements Surroundings {
   }
 
   /** A client outside, who calls over the network like everybody else. */
-  clientOf<C extends AnyContract>(contract: C, caller: Caller): ClientOf<C> {
+  clientOf<C extends AnyContract>(contract: C, caller: Caller, policy: Policy): ClientOf<C> {
     const { platform } = this.client;
     const transport = networkTransport(
       this.network,
@@ -181,15 +189,14 @@ export class World implements Surroundings {
       undefined,
       this.#options.onArrival,
     );
-    return clientFor(
-      platform,
-      transport,
-      compileContract(contract).compiled,
-    )({
+    const { uses, problems } = compileUses(platform, transport, 'client', { it: use(contract, policy) }, this.#clients);
+    if (problems.length > 0) throw new RangeError(problems.join('; '));
+    const origin = {
       meta: { caller, trace: newTrace(platform, {}), depth: 0 },
       remainingMs: () => Number.POSITIVE_INFINITY,
       signal: undefined,
-    }) as ClientOf<C>;
+    };
+    return uses.all(origin)['it'] as ClientOf<C>;
   }
 
   /** The store of a service, to look at; never to write into. */
@@ -241,6 +248,7 @@ export class World implements Surroundings {
               self.transport = networkTransport(network, () => self, place, local, onArrival);
               return self.transport;
             },
+            ...(this.#options.watch ? { watch: this.#options.watch(self.name) } : {}),
             observe: {
               event: (subscriber, type, outcome, eventId) => {
                 if (self.alive) this.#options.onEvent?.(subscriber, type, outcome, eventId);
