@@ -72,7 +72,12 @@ if (values.write) write({ at, commit: commit(), machine: machine(), rounds, rows
 
 function commit(): string {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname }).trim();
+    return execFileSync('git', ['describe', '--always', '--dirty'], {
+      encoding: 'utf8',
+      cwd: import.meta.dirname,
+      // Whoever works in this repository meanwhile must not meet our lock.
+      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
+    }).trim();
   } catch {
     return 'unknown';
   }

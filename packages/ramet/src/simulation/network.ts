@@ -36,6 +36,8 @@ export class Network {
   readonly #faults: FaultPlan;
   readonly #keyed: Keyed;
   readonly #cuts = new Map<string, number>();
+  /** When the last request that is on its way arrives, or arrived. */
+  lastArrivalMs = 0;
   readonly #open = new Set<{ readonly to: End; broke(): void; settled(): boolean }>();
 
   constructor(seed: string, scheduler: Scheduler, faults: FaultPlan) {
@@ -80,7 +82,8 @@ export class Network {
       tell(REFUSED_MS, { broken: 'before' });
       return;
     }
-    const deliver = (delayMs: number, copy: 'first' | 'second') =>
+    const deliver = (delayMs: number, copy: 'first' | 'second') => {
+      this.lastArrivalMs = Math.max(this.lastArrivalMs, this.#scheduler.now + delayMs);
       void this.#scheduler.after(delayMs, undefined, `arrives ${site}`, () => {
         const end = to.end();
         if (!end?.alive) {
@@ -106,6 +109,7 @@ export class Network {
         if (copy === 'first')
           this.#open.add({ to: end, broke: () => tell(REFUSED_MS, { broken: 'after' }), settled: () => settled || !from.alive });
       });
+    };
     if (strikes('reset')) tell(this.#latency(link), { broken: 'after' });
     if (strikes('lose-request')) return;
     deliver(this.#latency(link) + lateness(strikes('late-request'), lateMaxMs), 'first');

@@ -2,21 +2,22 @@ import { topicOf } from '../bus/index.ts';
 import type { Simulated } from './face.ts';
 import type { System } from './world.ts';
 
-/** What still moves, in words; nothing when the system has come to rest. */
+const MOVING: readonly (readonly [what: string, from: string])[] = [
+  ['sagas are open', "ramet_sagas where state not in ('COMPLETED', 'COMPENSATED')"],
+  ['effects are under way', "ramet_fences where state in ('STARTED', 'CANCELLING')"],
+  ['events are retried', "ramet_retries where state in ('RETRYING', 'DRAINING')"],
+  ['timers are due', "ramet_timers where kind in ('send', 'alert')"],
+];
+const COUNTS = `select ${MOVING.map(([, from], n) => `(select count(*) from ${from}) as n${n}`).join(', ')}`;
+
+/** What still moves, in words: of the first service in which something does. Nothing when the system has come to rest. */
 export async function stirring(sim: Simulated, system: System): Promise<string[]> {
-  const found: string[] = [];
   for (const service of system.services.keys()) {
-    const count = async (what: string, from: string): Promise<void> => {
-      const [row] = await sim.rows<{ n: number }>(service, `select count(*) as n from ${from}`);
-      if (Number(row?.n) > 0) found.push(`${service}: ${row?.n} ${what}`);
-    };
-    await count('sagas are open', "ramet_sagas where state not in ('COMPLETED', 'COMPENSATED')");
-    await count('effects are under way', "ramet_fences where state in ('STARTED', 'CANCELLING')");
-    await count('events are retried', "ramet_retries where state in ('RETRYING', 'DRAINING')");
-    await count('timers are due', "ramet_timers where kind in ('send', 'alert')");
+    const [row] = await sim.rows<Record<string, number>>(service, COUNTS);
+    const found = MOVING.flatMap(([what], n) => (Number(row?.[`n${n}`]) > 0 ? [`${service}: ${row?.[`n${n}`]} ${what}`] : []));
+    if (found.length > 0) return found;
   }
-  if (found.length === 0) found.push(...(await unheard(sim, system)));
-  return found;
+  return unheard(sim, system);
 }
 
 /** Events that a subscriber has not taken over. */

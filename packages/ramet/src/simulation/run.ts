@@ -26,8 +26,8 @@ export interface RunOptions {
 }
 
 const SCENARIO_LIMIT_MS = 10 * 60_000;
-/** After all has come to rest, late messages still arrive: none of them may change anything. */
-const AFTERMATH_MS = 35_000;
+/** After all has come to rest, late messages still arrive, and none of them may change anything; so long after the last one. */
+const AFTERMATH_MS = 3_000;
 const LOOK_MS = 500;
 /** How often a person looks whether something needs them. */
 const OPERATOR_MS = 10_000;
@@ -100,7 +100,7 @@ export async function runSeed(
     await world.until(simulation.scenario(sim), SCENARIO_LIMIT_MS);
     world.heal();
     await settle(world, sim, definition, durationMs(simulation.settleWithin ?? '15m'), violations);
-    await world.until(world.sleep(AFTERMATH_MS));
+    await world.until(world.sleep(Math.max(0, world.network.lastArrivalMs - world.scheduler.now) + AFTERMATH_MS));
     await settle(world, sim, definition, durationMs(simulation.settleWithin ?? '15m'), violations);
     done = true;
     const ended = (async () => {
