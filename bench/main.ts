@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine, quiet } from './core/machine.ts';
@@ -58,17 +58,16 @@ function refuse(why: string): never {
 
 const tell = (line: string) => void process.stderr.write(`${line}\n`);
 if (below > 0) tell(`load average ${(await quiet(below, QUIET_FOR_MS)).toFixed(2)}`);
-const at = new Date().toISOString();
 using slow = flushUs > 0 ? slowFlush(flushUs) : undefined;
 const results: RowResult[] = [];
 for (const row of chosen) {
   tell(`${row.id} ${row.title}`);
   const only = values.contender === undefined ? undefined : new RegExp(values.contender);
-  const result = await runRow(row, slow, { rounds, forMs, only, tell });
+  const result = await runRow(row, slow, commit(), { rounds, forMs, only, tell });
   results.push(result);
   process.stdout.write(`\n### ${row.id} ${row.title}\n\n${tableOf(result)}\n`);
 }
-if (values.write) write({ at, commit: commit(), machine: machine(), rounds, rows: results });
+if (values.write) write(results);
 
 function commit(): string {
   try {
@@ -83,11 +82,18 @@ function commit(): string {
   }
 }
 
-/** Of rows that were not measured now, the tables stand as they are only in the results of the day they were measured. */
-function write(report: Report): void {
+/** Rows that were not measured now are taken over from the results before, with their own date. */
+function write(measured: readonly RowResult[]): void {
   const folder = join(import.meta.dirname, 'results');
   mkdirSync(folder, { recursive: true });
-  const name = `${report.at.slice(0, 16).replace(':', '')}.json`;
+  const last = readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .at(-1);
+  const earlier = last === undefined ? [] : (JSON.parse(readFileSync(join(folder, last), 'utf8')) as Report).rows;
+  const rowsNow = rows.flatMap(({ id }) => [...measured, ...earlier].find(({ row }) => row.id === id) ?? []);
+  const report: Report = { machine: machine(), rows: rowsNow };
+  const name = `${new Date().toISOString().slice(0, 16).replace(':', '')}.json`;
   writeFileSync(join(folder, name), `${JSON.stringify(report, null, 1)}\n`);
   const page = join(import.meta.dirname, '../docs/benchmarks.md');
   const [before = '', rest = ''] = readFileSync(page, 'utf8').split('<!-- results -->\n');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { flushes, flushesEach } from '../core/flushes.ts';
 import { cpuMeter, percentiles } from '../core/measure.ts';
 import type { Start } from '../core/row.ts';
 import { ORDER } from './orders.ts';
@@ -48,12 +49,15 @@ const start: Start = async ({ folder, forMs }) => {
       const cpu = cpuMeter();
       const together = loop(64);
       const cpuEach = cpu() / (together.tookMs.length * 64);
+      const before = flushes();
       const alone = loop(1);
+      const each = flushesEach(before, alone.tookMs.length);
       return {
         '64 at once': together.perSecond,
         'CPU each, 64 at once': cpuEach,
         'alone, throughput': alone.perSecond,
         ...percentiles(alone.tookMs, 'alone, '),
+        ...each,
       };
     },
     close: async () => close(),

@@ -10,6 +10,7 @@ export default {
     'alone, throughput': { unit: '/s', better: 'higher' },
     'alone, p50': { unit: 'ms', better: 'lower' },
     'alone, p99': { unit: 'ms', better: 'lower' },
+    'flushes each': { unit: 'alone', better: 'lower' },
   },
   contenders: [
     { name: 'three statements by hand, node:sqlite', role: 'limit', module: new URL('./by-hand.ts', import.meta.url) },

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Flush } from '../flush/flush.ts';
 import type { Answer, Ask } from './process.ts';
 import type { Contender, Figures, StartOptions } from './row.ts';
@@ -59,15 +60,19 @@ export async function host(contender: Contender, flush: Flush, server: string | 
 }
 
 async function answer(child: ChildProcess, withinMs: number): Promise<Exclude<Answer, { error: string }>> {
-  const given = await Promise.race([
-    once(child, 'message').then(([message]) => message as Answer),
-    once(child, 'exit').then(([code, signal]) => ({ error: `it ended with ${code ?? signal}` })),
-    new Promise<Answer>((resolve) => {
-      setTimeout(() => resolve({ error: `no answer in ${withinMs / 1_000} s` }), withinMs).unref();
-    }),
-  ]);
-  if ('error' in given) throw new Error(given.error);
-  return given;
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    const given = await Promise.race([
+      once(child, 'message', { signal }).then(([message]) => message as Answer),
+      once(child, 'exit', { signal }).then(([code, killed]) => ({ error: `it ended with ${code ?? killed}` })),
+      sleep(withinMs, { error: `no answer in ${withinMs / 1_000} s` }, { signal }),
+    ]);
+    if ('error' in given) throw new Error(given.error);
+    return given;
+  } finally {
+    over.abort();
+  }
 }
 
 async function ended(child: ChildProcess): Promise<void> {

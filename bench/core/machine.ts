@@ -11,8 +11,6 @@ export interface Machine {
   readonly memoryGb: number;
   readonly node: string;
   readonly system: string;
-  /** What one flush of a small write costs, in microseconds: the median of many. */
-  readonly flushUs: number;
 }
 
 export const machine = (): Machine => ({
@@ -21,7 +19,6 @@ export const machine = (): Machine => ({
   memoryGb: Math.round(totalmem() / 2 ** 30),
   node: process.version,
   system: `${process.platform} ${process.arch}`,
-  flushUs: Math.round(flushCostUs()),
 });
 
 export const load = (): number => loadavg()[0] as number;
@@ -33,7 +30,8 @@ export async function quiet(below: number, forMs: number): Promise<number> {
   return load();
 }
 
-function flushCostUs(): number {
+/** What one flush of a small write costs, in microseconds: the median of many. */
+export function flushCostUs(): number {
   const folder = mkdtempSync(join(tmpdir(), 'ramet-bench-'));
   const file = openSync(join(folder, 'flushed'), 'w');
   try {
@@ -44,7 +42,7 @@ function flushCostUs(): number {
       fdatasyncSync(file);
       took.push((performance.now() - began) * 1_000);
     }
-    return median(took);
+    return Math.round(median(took));
   } finally {
     closeSync(file);
     rmSync(folder, { recursive: true });

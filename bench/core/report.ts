@@ -4,10 +4,7 @@ import type { Measured, RowResult } from './run-row.ts';
 import { firstOf, ratio, type Spread, spread, verdicts } from './verdict.ts';
 
 export interface Report {
-  readonly at: string;
-  readonly commit: string;
   readonly machine: Machine;
-  readonly rounds: number;
   readonly rows: readonly RowResult[];
 }
 
@@ -36,7 +33,10 @@ export function tableOf(result: RowResult): string {
   }
   for (const note of row.notes ?? []) lines.push(`- ${note}`);
   const [before, after] = result.load;
-  lines.push(`- load average ${before.toFixed(2)} before, ${after.toFixed(2)} after`);
+  const when = `${result.at.slice(0, 16).replace('T', ' ')} UTC, commit ${result.commit}, ${result.roundsAsked} rounds`;
+  lines.push(
+    `- ${when}; load average ${before.toFixed(2)} before and ${after.toFixed(2)} after; a flush of the disk cost ${result.diskFlushUs} µs`,
+  );
   return lines.join('\n');
 }
 
@@ -56,10 +56,10 @@ function lineOf({ row, measured }: RowResult, one: Measured, names: readonly str
 }
 
 /** The whole as Markdown, to stand in docs/benchmarks.md. */
-export function markdownOf({ at, commit, machine, rounds, rows }: Report): string {
-  const { cores, cpu, memoryGb, node, flushUs } = machine;
+export function markdownOf({ machine, rows }: Report): string {
+  const { cores, cpu, memoryGb, node } = machine;
   return [
-    `Measured ${at} at commit ${commit}: ${cores} cores (${cpu}), ${memoryGb} GB, Node ${node}, a flush costs ${flushUs} µs; ${rounds} rounds, which take turns.`,
+    `${cores} cores (${cpu}), ${memoryGb} GB, Node ${node}.`,
     'Median (least–most) of the rounds; "ours × n" is our figure divided by the peer\'s, round by round, and of these the median.',
     ...rows.flatMap((result) => ['', `### ${result.row.id} ${result.row.title}`, '', tableOf(result)]),
   ].join('\n');

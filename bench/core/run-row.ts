@@ -1,6 +1,6 @@
 import { DISK, type Flush } from '../flush/flush.ts';
 import { type Hosted, host } from './contenders.ts';
-import { load } from './machine.ts';
+import { flushCostUs, load } from './machine.ts';
 import type { Contender, Figures, Row, ServerName } from './row.ts';
 import { type Server, startServer } from './servers.ts';
 
@@ -17,8 +17,13 @@ export interface Measured {
 export interface RowResult {
   readonly row: Row;
   readonly measured: readonly Measured[];
+  readonly at: string;
+  readonly commit: string;
+  readonly roundsAsked: number;
   /** The load average when it began and when it ended. */
   readonly load: readonly [number, number];
+  /** What a flush of this disk cost just before, in microseconds: other work on the machine changes that too. */
+  readonly diskFlushUs: number;
 }
 
 export interface RunOptions {
@@ -30,11 +35,13 @@ export interface RunOptions {
 }
 
 /** Measures one row: everybody is started and warmed up, then rounds take turns. A contender that cannot run is told, not left out. */
-export async function runRow(row: Row, slow: Flush | undefined, options: RunOptions): Promise<RowResult> {
+export async function runRow(row: Row, slow: Flush | undefined, commit: string, options: RunOptions): Promise<RowResult> {
   const before = load();
+  const at = new Date().toISOString();
+  const diskFlushUs = flushCostUs();
   const measured: Measured[] = [];
   for (const flush of row.commits && slow ? [DISK, slow] : [DISK]) measured.push(...(await runWith(row, flush, options)));
-  return { row, measured, load: [before, load()] };
+  return { row, measured, at, commit, roundsAsked: row.rounds ?? options.rounds, load: [before, load()], diskFlushUs };
 }
 
 async function runWith(row: Row, flush: Flush, { rounds, forMs, only, tell }: RunOptions): Promise<Measured[]> {

@@ -25,11 +25,12 @@ export async function loaded(
   });
   await once(child, 'message');
   const ask = async (what: LoadAsk): Promise<Figures> => {
+    const over = new AbortController();
     child.send(what);
     const [told] = (await Promise.race([
-      once(child, 'message'),
-      once(child, 'exit').then(([code]) => [{ error: `the load generator ended with ${code}` }]),
-    ])) as [{ figures?: Figures; error?: string }];
+      once(child, 'message', { signal: over.signal }),
+      once(child, 'exit', { signal: over.signal }).then(([code]) => [{ error: `the load generator ended with ${code}` }]),
+    ]).finally(() => over.abort())) as [{ figures?: Figures; error?: string }];
     if (!told.figures) throw new Error(told.error);
     return told.figures;
   };

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { flushes, flushesEach } from '../core/flushes.ts';
 import { percentiles } from '../core/measure.ts';
 import type { Figures } from '../core/row.ts';
 
@@ -7,6 +8,7 @@ const PAUSE_MS = 8;
 /** Publishes one event after another with a pause between. @param publish is told by `onHandled` that the effect is there */
 export async function timedOneByOne(publish: (onHandled: () => void) => Promise<unknown>, forMs: number): Promise<Figures> {
   const tookMs: number[] = [];
+  const before = flushes();
   const until = performance.now() + forMs * 2;
   while (performance.now() < until) {
     const began = performance.now();
@@ -17,5 +19,5 @@ export async function timedOneByOne(publish: (onHandled: () => void) => Promise<
     tookMs.push(performance.now() - began);
     await sleep(PAUSE_MS);
   }
-  return percentiles(tookMs);
+  return { ...percentiles(tookMs), ...flushesEach(before, tookMs.length) };
 }

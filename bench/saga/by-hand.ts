@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { flushes, flushesEach } from '../core/flushes.ts';
 import { percentiles } from '../core/measure.ts';
 import type { Start } from '../core/row.ts';
 
@@ -47,8 +48,10 @@ const start: Start = async ({ folder, forMs }) => {
   return {
     async round() {
       const together = loop(50);
+      const before = flushes();
       const alone = loop(1);
-      return { '50 at once': together.perSecond, 'alone, throughput': alone.perSecond, ...percentiles(alone.tookMs, 'alone, ') };
+      const each = flushesEach(before, alone.tookMs.length);
+      return { '50 at once': together.perSecond, 'alone, throughput': alone.perSecond, ...percentiles(alone.tookMs, 'alone, '), ...each };
     },
     close: async () => db.close(),
   };

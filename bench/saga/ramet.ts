@@ -1,6 +1,7 @@
 import { command, contract, type ServiceDefinition, saga, service, sql, use } from 'ramet';
 import { z } from 'zod';
 import type { Store, StoreFactory, Tx } from '../../packages/ramet/src/store/index.ts';
+import { flushes, flushesEach } from '../core/flushes.ts';
 import { closedLoop, percentiles } from '../core/measure.ts';
 import { startRamet } from '../core/ramet.ts';
 import type { Start } from '../core/row.ts';
@@ -85,8 +86,10 @@ const start: Start = async ({ folder, forMs }) => {
   return {
     async round() {
       const together = await closedLoop(work, 50, forMs);
+      const before = flushes();
       const alone = await closedLoop(work, 1, forMs);
-      return { '50 at once': together.perSecond, 'alone, throughput': alone.perSecond, ...percentiles(alone.tookMs, 'alone, ') };
+      const each = flushesEach(before, alone.tookMs.length);
+      return { '50 at once': together.perSecond, 'alone, throughput': alone.perSecond, ...percentiles(alone.tookMs, 'alone, '), ...each };
     },
     close: () => runtime.stop(),
   };

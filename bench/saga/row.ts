@@ -11,6 +11,7 @@ export default {
     'alone, throughput': { unit: '/s', better: 'higher' },
     'alone, p50': { unit: 'ms', better: 'lower' },
     'alone, p99': { unit: 'ms', better: 'lower' },
+    'flushes each': { unit: 'alone', better: 'lower' },
   },
   contenders: [
     { name: 'five commits of 50 by hand, node:sqlite', role: 'limit', module: here('./by-hand.ts') },

@@ -7,6 +7,8 @@ interface Charge {
   readonly reference: string;
   readonly amount: number;
   readonly reason: string | undefined;
+  /** It can only be refunded as a whole. */
+  readonly whole: boolean;
 }
 interface Refund {
   readonly refundId: string;
@@ -19,6 +21,13 @@ interface Refund {
 export interface ProviderBooks {
   readonly charges: readonly Charge[];
   readonly refunds: readonly Refund[];
+}
+
+/** What a customer has paid for an order, or for what else stands as the reference, and not got back. */
+export function paidFor(reference: string, { charges, refunds }: ProviderBooks): number {
+  const sum = (amounts: readonly { amount: number }[]) => amounts.reduce((total, { amount }) => total + amount, 0);
+  const charged = charges.filter((charge) => charge.reference === reference && !charge.reason);
+  return sum(charged) - sum(refunds.filter(({ chargeId }) => charged.some((charge) => charge.chargeId === chargeId)));
 }
 
 /** A token for a card, without asking: the scenario orders with tokens at once. */
@@ -46,7 +55,7 @@ export function providerDouble(): ((request: OutsideRequest) => OutsideAnswer) &
       if (behaviour.kind === 'drops' || (behaviour.kind === 'unavailable' && attempts <= behaviour.attempts))
         return json(503, { error: 'unavailable' });
       const reason = behaviour.kind === 'declines' ? behaviour.reason : undefined;
-      known = { chargeId: `ch_${charges.length + 1}`, key, reference, amount, reason };
+      known = { chargeId: `ch_${charges.length + 1}`, key, reference, amount, reason, whole: behaviour.kind === 'no-partial-refunds' };
       charges.push(known);
     }
     const { chargeId, reason } = known;
@@ -59,9 +68,13 @@ export function providerDouble(): ((request: OutsideRequest) => OutsideAnswer) &
     const of = charges.find((each) => each.chargeId === chargeId);
     if (!of) return absent;
     if (of.reason) return json(409, { error: 'not_captured' });
-    const earlier = refunds.find((each) => each.chargeId === chargeId);
-    if (earlier) return json(409, { error: 'already_refunded', refundId: earlier.refundId });
-    const done = { refundId: `re_${refunds.length + 1}`, chargeId, key, amount: asked ?? of.amount };
+    const earlier = refunds.filter((each) => each.chargeId === chargeId);
+    const left = of.amount - earlier.reduce((sum, { amount }) => sum + amount, 0);
+    if (left === 0) return json(409, { error: 'already_refunded', refundId: earlier.at(-1)?.refundId });
+    if (asked !== undefined && asked > left) return json(422, { error: 'invalid_amount', field: 'amount' });
+    const part = asked ?? left;
+    if (part < of.amount && of.whole) return json(422, { error: 'no_partial_refunds' });
+    const done = { refundId: `re_${refunds.length + 1}`, chargeId, key, amount: part };
     refunds.push(done);
     return json(201, { refundId: done.refundId, chargeId, status: 'refunded' });
   };
@@ -75,7 +88,8 @@ export function providerDouble(): ((request: OutsideRequest) => OutsideAnswer) &
       const found = charges.find((each) => each.key === rest);
       if (!found) return absent;
       const { chargeId, reference, amount, reason } = found;
-      const status = refunds.some((each) => each.chargeId === chargeId) ? 'refunded' : reason ? 'declined' : 'captured';
+      const back = refunds.filter((each) => each.chargeId === chargeId).reduce((sum, each) => sum + each.amount, 0);
+      const status = reason ? 'declined' : back === amount ? 'refunded' : 'captured';
       return json(200, { chargeId, reference, amount, status, ...(reason ? { reason } : {}) });
     }
     if (method === 'GET' && collection === 'refunds' && id === 'by-key') {

@@ -18,7 +18,7 @@ const HELP = `Runs simulations of a topology.
   --faults <ids>      ids of faults, separated by commas, or a file of them, one a line
   --scenario <name>   which simulation (default: all of them)
   --deployment <name> how the services are spread over processes (default: each seed takes one)
-  --explore           kills at every single point of each simulation named so for it, once each
+  --explore           kills at every single point of the small simulations, once each
   --workers <n>       processes that run seeds (default: as many as there are processors)
   --keep-faults       does not make failing runs small
   --log               with --seed: the log of all processes, on standard error
@@ -36,12 +36,13 @@ interface Ask {
 /**
  * The command line of a project's simulations: call it from a file of your own with all of them, and run that file.
  * Seeds are spread over worker processes. Ends the process with 1 when a promise was broken.
- * @param explored names of the simulations whose every kill point is tried by `--explore`
+ * @param explored small simulations, whose every kill point is tried by `--explore`
  */
 export async function simulations(
-  all: Readonly<Record<string, Simulation>>,
-  { explored = [] }: { explored?: readonly string[] } = {},
+  campaigns: Readonly<Record<string, Simulation>>,
+  { explored = {} }: { explored?: Readonly<Record<string, Simulation>> } = {},
 ): Promise<void> {
+  const all = { ...campaigns, ...explored };
   if (process.send && process.env['RAMET_SIMULATION_WORKER']) return serve(all);
   const { values } = parseArgs({
     options: {
@@ -57,7 +58,7 @@ export async function simulations(
     },
   });
   if (values.help) return void process.stdout.write(HELP);
-  const names = values.scenario === undefined ? Object.keys(all) : [values.scenario];
+  const names = values.scenario === undefined ? Object.keys(values.explore ? explored : campaigns) : [values.scenario];
   for (const name of names) if (!all[name]) fail(`there is no simulation '${name}'; there are ${Object.keys(all).join(', ')}`);
   if (values.seed !== undefined) return one(all, names, values.seed, values);
   const workers = count('workers', values.workers, availableParallelism());
@@ -65,8 +66,7 @@ export async function simulations(
   let broken = 0;
   try {
     if (values.explore) {
-      for (const name of values.scenario === undefined ? explored : names)
-        broken += await exploreAll(pool, name, all[name] as Simulation, workers);
+      for (const name of names) broken += await exploreAll(pool, name, all[name] as Simulation, workers);
     } else {
       const seeds = count('seeds', values.seeds, 100);
       const reports: Record<string, CampaignReport> = {};
