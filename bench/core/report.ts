@@ -46,12 +46,12 @@ function lineOf({ row, measured }: RowResult, one: Measured, names: readonly str
   const ours = measured.find(({ contender, flushUs }) => contender === firstOf(row) && flushUs === one.flushUs);
   const cells = names.map((name) => {
     const found = spread(one, name);
-    if (!found) return one.cannot ? 'not run' : '';
+    if (!found) return one.rounds.length === 0 ? 'not run' : '';
     const against = one.role === 'peer' && ours ? ratio(ours, one, name) : undefined;
-    return `${shownSpread(found)}${against ? ` – ours × ${shown(against.median)}` : ''}`;
+    return `${shownSpread(found)}${against && Number.isFinite(against.median) ? ` – ours × ${shown(against.median)}` : ''}`;
   });
   const name = one.role === 'ours' ? `**${one.contender}**` : one.role === 'limit' ? `_${one.contender}_` : one.contender;
-  const why = one.cannot ? ` (${one.cannot})` : '';
+  const why = one.cannot ? ` (${one.rounds.length > 0 ? `ended after ${one.rounds.length} rounds: ` : ''}${one.cannot})` : '';
   return `| ${name}${why} | ${one.flushUs > 0 ? `${one.flushUs / 1_000} ms` : 'disk'} | ${cells.join(' | ')} |`;
 }
 

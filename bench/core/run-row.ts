@@ -34,6 +34,9 @@ export interface RunOptions {
   readonly tell: (line: string) => void;
 }
 
+/** A reason is a word in a table. */
+const WHY_MAX = 120;
+
 /** Measures one row: everybody is started and warmed up, then rounds take turns. A contender that cannot run is told, not left out. */
 export async function runRow(row: Row, slow: Flush | undefined, commit: string, options: RunOptions): Promise<RowResult> {
   const before = load();
@@ -52,7 +55,7 @@ async function runWith(row: Row, flush: Flush, { rounds, forMs, only, tell }: Ru
   const giveUp = async (contender: Contender, error: unknown) => {
     const why = (error as Error).message;
     tell(`  ${contender.name} cannot run: ${why}`);
-    cannot.set(contender, why.split('\n')[0] as string);
+    cannot.set(contender, (why.split('\n')[0] as string).slice(0, WHY_MAX));
     const at = hosted.findIndex((one) => one.contender === contender);
     if (at >= 0) await hosted.splice(at, 1)[0]?.close();
   };

@@ -37,11 +37,12 @@ export async function loaded(
   return {
     async round() {
       const cpu = cpuMeter();
-      const { perSecond = 0, answers = 1 } = await ask({ closedForMs: forMs * 2 });
+      const { perSecond = 0, answers = 1, refused = 0 } = await ask({ closedForMs: forMs * 2 });
       const cpuEach = cpu() / answers;
       const steady = await ask({ openPerSecond: perSecond * STEADY, forMs: forMs * 2 });
       return {
         accepted: perSecond,
+        refused,
         ...(ownServer ? { 'CPU each': cpuEach } : {}),
         'p50 at 60 %': steady['p50'] as number,
         'p99 at 60 %': steady['p99'] as number,

@@ -8,6 +8,7 @@ export default {
   commits: true,
   figures: {
     accepted: { unit: '/s', better: 'higher' },
+    refused: { unit: '%', better: 'lower' },
     'CPU each': { unit: 'µs', better: 'lower' },
     'p50 at 60 %': { unit: 'ms', better: 'lower' },
     'p99 at 60 %': { unit: 'ms', better: 'lower' },

@@ -1,17 +1,16 @@
-import { compileContract } from '../../packages/ramet/src/contract/index.ts';
 import { perCall } from '../core/measure.ts';
 import type { Start } from '../core/row.ts';
 import { ASKED, priceOf, Shelf } from './price.ts';
 
 /** What validating and copying costs whoever does it with these schemas. */
 const start: Start = async ({ forMs }) => {
-  const compiled = compileContract(Shelf).compiled.operations.get('price');
-  if (!compiled) throw new Error('the contract has no such operation');
-  const call = async () => {
-    const input = compiled.input.decode(ASKED);
-    const output = compiled.output.decode(priceOf((input as { value: typeof ASKED }).value));
-    return (output as { value: unknown }).value;
+  const { input, output } = Shelf.queries.price;
+  const validated = (schema: typeof input | typeof output, value: unknown) => {
+    const result = schema['~standard'].validate(value);
+    if (result instanceof Promise || result.issues) throw new Error('the schema does not fit');
+    return result.value;
   };
+  const call = async () => validated(output, priceOf(validated(input, ASKED) as typeof ASKED));
   return { round: () => perCall(call, forMs), close: async () => {} };
 };
 export default start;

@@ -1,10 +1,14 @@
 import { command, contract, type ServiceDefinition, saga, service, sql, use } from 'ramet';
+import type { sqlite } from 'ramet/sqlite';
 import { z } from 'zod';
-import type { Store, StoreFactory, Tx } from '../../packages/ramet/src/store/index.ts';
 import { flushes, flushesEach } from '../core/flushes.ts';
 import { closedLoop, percentiles } from '../core/measure.ts';
 import { startRamet } from '../core/ramet.ts';
 import type { Start } from '../core/row.ts';
+
+type StoreFactory = ReturnType<typeof sqlite>;
+type Store = Awaited<ReturnType<StoreFactory['open']>>;
+type Tx = Parameters<Parameters<Store['write']>[0]>[0];
 
 const Ref = z.object({ id: z.string() });
 const steps = { run: command({ input: Ref }), undo: command({ input: Ref }) };

@@ -134,12 +134,14 @@ export function orders(suite: Suite): void {
       for (let pages = 0; ; pages++) {
         const { items, next } = bodyOf(await customer.orders({ limit: 2, ...(cursor === undefined ? {} : { cursor }) }));
         for (const item of items) {
-          const { status, total, reason } = byId.get(item.orderId) as (typeof settled)[0];
+          const { status, total, reason, lines } = byId.get(item.orderId) as (typeof settled)[0];
           expect(item).toEqual({
             orderId: item.orderId,
             status,
             total,
             placedAt: expect.stringMatching(ISO),
+            first: lines[0],
+            further: 0,
             ...(reason ? { reason } : {}),
           });
           seen.push(item.orderId);

@@ -90,6 +90,8 @@ export interface ListedOrder {
   readonly total: number;
   readonly placedAt: string;
   readonly reason?: string;
+  readonly first: Order['lines'][number];
+  readonly further: number;
 }
 
 export interface OrderEvent {

@@ -1,11 +1,11 @@
-import { DeclaredError, RametError } from 'ramet';
+import { type Caller, DeclaredError, RametError } from 'ramet';
 import { invariant, type Simulated, type Simulation } from 'ramet/simulation';
 import { Catalog } from '../services/catalog/contract.ts';
 import { Inventory } from '../services/inventory/contract.ts';
 import { Orders } from '../services/orders/contract.ts';
 import { Users } from '../services/users/contract.ts';
 import topology from '../topology.ts';
-import { type ProviderBooks, paidFor, providerDouble, tokenOf } from './provider-double.ts';
+import { type ProviderBooks, paidFor, providerDouble } from './provider-double.ts';
 
 export const STOCK = { 'sim-scarce': 4, 'sim-plenty': 10_000, 'sim-some': 25 } as const;
 const PRICE = 1_000;
@@ -57,13 +57,14 @@ async function shop(sim: Simulated, n: number): Promise<void> {
   const email = `c${n}@example.org`;
   const registered = await insisting(sim, () => users.register({ email, password: 'a long password', name: who }, { key: email }));
   if (!registered) return;
-  const orders = sim.client(Orders, sim.user(registered.userId, ['orders:read', 'orders:write']));
+  const customer = sim.user(registered.userId, ['orders:read', 'orders:write']);
+  const orders = sim.client(Orders, customer);
   const several = sim.int(`${who} orders`, 1, 3);
   for (let i = 0; i < several; i++) {
     const sku = sim.pick(`${who} product`, Object.keys(STOCK));
-    const card = sim.pick(`${who} card`, CARDS);
-    const order = { lines: [{ sku, quantity: sim.int(`${who} quantity`, 1, 3) }], cardToken: tokenOf(card) };
-    const placed = await insisting(sim, () => orders.place(order, { key: `${email} ${i}` }));
+    const number = sim.pick(`${who} card`, CARDS);
+    const lines = [{ sku, quantity: sim.int(`${who} quantity`, 1, 3) }];
+    const placed = await insisting(sim, () => order(sim, customer, { lines, card: { number } }, `${email}-${i}`));
     await sim.sleep(sim.int(`${who} thinks`, 1, 2_000));
     if (placed && sim.chance(`${who} changes their mind`) < 0.25) {
       const cancelled = await insisting(sim, () => orders.requestCancel({ orderId: placed.orderId }));
@@ -71,6 +72,14 @@ async function shop(sim: Simulated, n: number): Promise<void> {
     }
   }
   await sim.sleep(sim.int(`${who} waits`, 100, 8_000));
+}
+
+/** Orders at the web gateway, as a browser does. */
+async function order(sim: Simulated, as: Caller, body: object, key: string): Promise<{ orderId: string }> {
+  const answer = await sim.request('web', { route: 'POST /api/orders', headers: { 'idempotency-key': key }, body, as });
+  if (answer.status === 202) return answer.body;
+  if (answer.status < 500) throw new Error(`the order was answered ${answer.status} ${JSON.stringify(answer.body)}`);
+  throw new RametError('Unavailable', `${answer.status}`);
 }
 
 /** As a client who knows what a key is for: asks again, with the same one, until there is an answer. */

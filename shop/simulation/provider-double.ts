@@ -82,6 +82,7 @@ export function providerDouble(): ((request: OutsideRequest) => OutsideAnswer) &
   const handle = ({ method, path, headers, body }: OutsideRequest): OutsideAnswer => {
     const [collection = '', id = '', rest = ''] = path.split('?')[0]?.split('/').slice(1).map(decodeURIComponent) ?? [];
     const key = headers['idempotency-key'] ?? '';
+    if (method === 'POST' && collection === 'tokens') return json(201, { token: tokenOf(JSON.parse(body).number) });
     if (method === 'POST' && collection === 'charges' && id === '') return charge(key, JSON.parse(body));
     if (method === 'POST' && collection === 'charges' && rest === 'refunds') return refund(key, id, JSON.parse(body || '{}').amount);
     if (method === 'GET' && collection === 'charges' && id === 'by-key') {

@@ -91,6 +91,9 @@ describeInBrowser('a customer', (storefront) => {
     await placeOrder(page);
     await shows(page, 'Your order was cancelled. Card declined: refused by the bank.');
     expect(await stages(page)).toEqual(['Placed: done', 'Reserved: undone', 'Paid: failed', 'Shipped: not needed', 'Cancelled: failed']);
+    await page.getByRole('button', { name: 'Try another card' }).click();
+    await page.waitForURL(/\/checkout$/);
+    await page.getByRole('button', { name: /^Place order/ }).waitFor();
   });
 
   test('to whom nothing can be shipped sees that it was refunded and put back', async () => {
@@ -98,7 +101,7 @@ describeInBrowser('a customer', (storefront) => {
     await toCheckout(storefront, page, { sku: 'BOK-0005' }, /^Pays/);
     await page.getByLabel('Country').selectOption('AQ');
     const orderId = await placeOrder(page);
-    await shows(page, /was cancelled. Cannot be delivered/);
+    await shows(page, 'Your order was cancelled. Cannot be delivered: no carrier goes to Antarctica.');
     expect(await stages(page)).toEqual(['Placed: done', 'Reserved: undone', 'Paid: undone', 'Shipped: failed', 'Cancelled: failed']);
     await eventually(
       () => storefront.client.charges(orderId),
@@ -114,10 +117,27 @@ describeInBrowser('a customer', (storefront) => {
     await cancel.click();
     await page.getByRole('button', { name: 'Keep it' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+    // The first attempt does not reach the shop: it is not done, and said to be not done until she acts.
+    const keys: (string | undefined)[] = [];
+    await page.route('**/api/orders/*/cancel', (route) => {
+      keys.push(route.request().headers()['idempotency-key']);
+      return keys.length === 1 ? route.abort() : route.continue();
+    });
     await cancel.click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel order' }).click();
+    await shows(page, 'Your order was not cancelled');
+    expect(await page.getByText('Nothing is lost').count()).toBe(0);
+    await page.getByRole('button', { name: 'Try again' }).click();
     await shows(page, 'Your order is cancelled, as you wished.');
-    expect((await stages(page)).at(-1)).toBe('Cancelled: failed');
+    expect((await stages(page)).at(-1)).toBe('Cancelled: done');
+    expect(keys).toEqual([expect.any(String), keys[0]]);
+    expect(await page.getByText('Your order was not cancelled').count()).toBe(0);
+    const { name } = await storefront.client.product('BOK-0006');
+    await page.getByRole('button', { name: 'Put these back in the cart' }).click();
+    await page.getByRole('heading', { name: 'Your cart' }).waitFor();
+    expect(await page.getByLabel(`Quantity of ${name}`, { exact: true }).and(page.locator('input')).inputValue()).toBe('1');
+    await page.getByRole('link', { name: 'Orders' }).click();
+    await page.locator('.row', { hasText: name }).getByText('You cancelled it').waitFor();
   });
 
   test('returns a part of what she ordered, and follows it', async () => {
@@ -136,6 +156,9 @@ describeInBrowser('a customer', (storefront) => {
     await shows(page, `Refund: €${(product.price / 100).toFixed(2)}`);
     await page.getByRole('link', { name: 'Back to the order' }).click();
     await page.getByRole('link', { name: /I have it already/ }).waitFor();
+    expect(await page.getByRole('link', { name: 'Return something' }).count()).toBe(0);
+    await page.goto(`${new URL(page.url()).pathname}/return`);
+    await shows(page, 'All of it has come back, or is on its way.');
   });
 
   test('pre-orders what is sold out, and may think better of it', async () => {
@@ -159,7 +182,7 @@ describeInBrowser('a customer', (storefront) => {
     await page.waitForURL(/\/preorders\//);
     await shows(page, 'We wait for the next delivery.');
     await page.getByRole('button', { name: 'Cancel pre-order' }).click();
-    await shows(page, 'The pre-order was cancelled');
+    await shows(page, 'Your pre-order is cancelled, as you wished.');
   });
 
   test('who presses twice has one order', async () => {

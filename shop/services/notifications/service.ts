@@ -72,7 +72,14 @@ const mailing = <I extends { readonly customerId: string }>(compose: (customer: 
 
 export default service(Notifications, {
   store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }),
-  uses: { mail: external('mail', { connect: () => ({ send: sendMail }) }) },
+  uses: {
+    mail: external('mail', {
+      connect: () => ({ send: sendMail }),
+      // A refused address says nothing about the server.
+      failed: (error) => !(error instanceof Refused),
+      timeout: '15s',
+    }),
+  },
 }).implement({
   commands: {
     orderConfirmed: mailing(confirmation),

@@ -74,7 +74,16 @@ export const Orders = contract('orders', {
       }),
       output: z.object({
         items: z.array(
-          z.object({ orderId: z.string(), status: Status, total: z.int(), placedAt: z.string(), reason: z.string().optional() }),
+          z.object({
+            orderId: z.string(),
+            status: Status,
+            total: z.int(),
+            placedAt: z.string(),
+            reason: z.string().optional(),
+            /** Its first line stands for the order; so many others there are. */
+            first: SoldLine,
+            further: z.int(),
+          }),
         ),
         next: z.string().optional(),
       }),

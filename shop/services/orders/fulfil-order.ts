@@ -51,10 +51,13 @@ export const fulfilOrder = saga('fulfil-order', {
   },
 });
 
-/** The engine gives an error's name and message as the reason: these are the words for a customer. */
+/**
+ * The engine gives an error's name and message as the reason: these are the words for a customer. What was declared is the
+ * cause: so it is known to be no mistake.
+ */
 class NotFulfilled extends Error {
-  constructor(what: string, detail: string) {
-    super(detail);
+  constructor(what: string, detail: string, cause: DeclaredError) {
+    super(detail, { cause });
     this.name = what;
   }
 }
@@ -63,7 +66,8 @@ async function inWords<R>(step: Promise<R>): Promise<R> {
   try {
     return await step;
   } catch (error) {
-    const obstacle = error instanceof DeclaredError ? obstacleOf(error.error, error.data) : undefined;
-    throw obstacle ? new NotFulfilled(obstacle.what, obstacle.detail) : error;
+    if (!(error instanceof DeclaredError)) throw error;
+    const obstacle = obstacleOf(error.error, error.data);
+    throw obstacle ? new NotFulfilled(obstacle.what, obstacle.detail, error) : error;
   }
 }

@@ -90,14 +90,17 @@ export default service(Orders, {
     async list({ status, limit, cursor }, { db, caller }) {
       let found = db
         .selectFrom('orders')
-        .select(['order_id as orderId', 'status', 'total', 'placed_at as placedAt', 'reason'])
+        .select(['order_id as orderId', 'status', 'total', 'placed_at as placedAt', 'reason', 'lines'])
         .where('customer_id', '=', customerOf(caller))
         .orderBy('order_id', 'desc')
         .limit(limit + 1);
       if (status !== undefined) found = found.where('status', '=', status);
       if (cursor !== undefined) found = found.where('order_id', '<', cursor);
       const rows = await found.execute();
-      const items = rows.slice(0, limit).map((row) => ({ ...row, reason: row.reason ?? undefined }));
+      const items = rows.slice(0, limit).map(({ lines, ...row }) => {
+        const [first, ...further] = JSON.parse(lines);
+        return { ...row, reason: row.reason ?? undefined, first, further: further.length };
+      });
       const last = items.at(-1);
       return rows.length > limit && last ? { items, next: last.orderId } : { items };
     },

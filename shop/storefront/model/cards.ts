@@ -10,7 +10,7 @@ export const TEST_CARDS: readonly TestCard[] = [
   { number: '4242424242424242', name: 'Pays', says: 'Charged at once' },
   { number: '4000000000000002', name: 'Declined', says: 'Refused by the bank' },
   { number: '4000000000009995', name: 'Lacks funds', says: 'Not enough money' },
-  { number: '4000000000000259', name: 'Slow', says: 'Charged, answers after 5 seconds' },
+  { number: '4000000000000259', name: 'Slow', says: 'Charged, but answers too late: the shop asks' },
   { number: '4000000000000119', name: 'Lost answer', says: 'Charged, but the connection breaks' },
   { number: '4000000000000432', name: 'Busy bank', says: 'Turned away twice, then charged' },
   { number: '4000000000000341', name: 'Dead line', says: 'Never charged, never answered' },

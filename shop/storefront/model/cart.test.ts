@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Cart, cartFrom, MOST_LINES, MOST_OF_ONE, piecesOf, totalOf, withMore, withQuantity } from './cart.ts';
+import { type Cart, cartFrom, MOST_LINES, MOST_OF_ONE, piecesOf, totalOf, withMore, withOrder, withQuantity } from './cart.ts';
 
 const product = (sku: string, price = 1_990) => ({ sku, name: `Product ${sku}`, price });
 
@@ -42,6 +42,19 @@ describe('a cart', () => {
       }),
     );
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => isOrderable(cartFrom(text))));
+  });
+
+  test('takes an order back, once: what is there already is not added again', () => {
+    const order = [
+      { ...product('A'), quantity: 2 },
+      { ...product('B'), quantity: 1 },
+    ];
+    const back = withOrder(withMore([], product('B'), 3), order);
+    expect(back.map(({ sku, quantity }) => [sku, quantity])).toEqual([
+      ['B', 3],
+      ['A', 2],
+    ]);
+    expect(withOrder(back, order)).toEqual(back);
   });
 
   test('leaves out what is no line', () => {

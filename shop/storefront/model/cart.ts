@@ -27,6 +27,14 @@ export function withQuantity(cart: Cart, sku: string, quantity: number): Cart {
   return cart.map((line) => (line.sku === sku ? { ...line, quantity: Math.min(MOST_OF_ONE, Math.floor(quantity)) } : line));
 }
 
+/** Puts what was ordered back: at least as many of each as there were. To do it twice changes nothing. */
+export function withOrder(cart: Cart, lines: readonly CartLine[]): Cart {
+  return lines.reduce((next, line) => {
+    const had = next.find(({ sku }) => sku === line.sku)?.quantity ?? 0;
+    return had < line.quantity ? withMore(next, line, line.quantity - had) : next;
+  }, cart);
+}
+
 export const totalOf = (cart: Cart): number => cart.reduce((total, { price, quantity }) => total + price * quantity, 0);
 export const piecesOf = (cart: Cart): number => cart.reduce((pieces, { quantity }) => pieces + quantity, 0);
 

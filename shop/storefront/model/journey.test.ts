@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HISTORY, obstacleOf } from '../../services/orders/domain.ts';
-import { type Entry, type OrderStatus, stagesOf, summaryOf } from './journey.ts';
+import { type Entry, type OrderStatus, sentence, stagesOf, summaryOf, withNames } from './journey.ts';
 
 const history = (...whats: string[]): Entry[] => whats.map((what, i) => ({ what, at: `2026-11-21T10:00:0${i}.000Z` }));
 const states = (status: OrderStatus, ...whats: string[]) =>
@@ -55,7 +55,8 @@ describe('the journey of an order', () => {
       ['Reserved undone', 'Paid skipped', 'Shipped skipped'],
     ],
   ])('that ended with “%s” shows what failed and what was undone', (end, before, expected) => {
-    expect(states('cancelled', ...before, end)).toEqual(['Placed done', ...expected, 'Cancelled failed']);
+    const ending = end === 'cancelled by the customer' ? 'Cancelled ended' : 'Cancelled failed';
+    expect(states('cancelled', ...before, end)).toEqual(['Placed done', ...expected, ending]);
   });
 
   test('that was cancelled is undone as a whole, even where the entry that says so came too late to be told', () => {
@@ -66,6 +67,26 @@ describe('the journey of an order', () => {
       'Shipped failed',
       'Cancelled failed',
     ]);
+  });
+
+  test('that is being cancelled shows nothing else as under way', () => {
+    expect(states('pending', placed, stockReserved, cancelRequested)).toEqual([
+      'Placed done',
+      'Reserved done',
+      'Paid waiting',
+      'Shipped waiting',
+      'Cancelling current',
+    ]);
+  });
+
+  test('is told with the names of countries and products', () => {
+    expect(sentence('cannot be delivered: no carrier goes to AQ')).toBe('Cannot be delivered: no carrier goes to Antarctica');
+    expect(sentence('out of stock: AQ')).toBe('Out of stock: AQ');
+    const products = [
+      { sku: 'BOK-0001', name: 'A book for $&' },
+      { sku: 'TOY-0001', name: 'A bear' },
+    ];
+    expect(withNames('returned already: BOK-0001', products)).toBe('returned already: A book for $&');
   });
 
   test('shows a stage that was told before the one ahead of it: events of several services come in any order', () => {
@@ -97,7 +118,7 @@ describe('the journey of an order', () => {
     const tell = (status: OrderStatus, ...whats: string[]) =>
       summaryOf(status, stagesOf(status, history(...whats)), whats.at(-1)?.replace(/^cancelled: /, ''));
     expect(tell('pending', placed, stockReserved)).toBe('Waiting for your bank…');
-    expect(tell('pending', placed, stockReserved, cancelRequested)).toMatch(/…$/);
+    expect(tell('pending', placed, stockReserved, cancelRequested)).toBe('Cancelling…');
     expect(tell('confirmed', placed, confirmed)).toBe('Your order is confirmed.');
     expect(tell('cancelled', placed, 'cancelled: out of stock: A')).toBe('Your order was cancelled. Out of stock: A.');
     expect(tell('cancelled', placed, 'cancelled by the customer')).toBe('Your order is cancelled, as you wished.');

@@ -1,3 +1,5 @@
+import { countryName } from './countries.ts';
+
 /** An entry of an order's history. */
 export interface Entry {
   readonly what: string;
@@ -6,8 +8,8 @@ export interface Entry {
 
 export type OrderStatus = 'pending' | 'confirmed' | 'cancelled';
 
-/** `undone`: it was done and taken back. `skipped`: the journey ended before it. */
-export type StageState = 'done' | 'current' | 'failed' | 'undone' | 'waiting' | 'skipped';
+/** `undone`: it was done and taken back. `skipped`: the journey ended before it. `ended`: it ended there, and that was wanted. */
+export type StageState = 'done' | 'current' | 'failed' | 'undone' | 'waiting' | 'skipped' | 'ended';
 
 export interface Stage {
   readonly name: string;
@@ -81,7 +83,8 @@ export function stagesOf(status: OrderStatus, history: readonly Entry[], reason 
     if (status === 'cancelled') return stage('skipped', 'Not needed any more');
     // The card's refusal is known before the order is settled.
     if (step.name === 'Paid' && entry('payment declined')) return stage('failed', 'Your card was declined', entry('payment declined')?.at);
-    if (status === 'pending' && index === firstOpen && !entry('payment declined')) return stage('current', step.doing);
+    if (status === 'pending' && index === firstOpen && !entry('payment declined') && !isCancelling(history))
+      return stage('current', step.doing);
     return stage('waiting', '');
   });
   return [
@@ -94,15 +97,20 @@ export function stagesOf(status: OrderStatus, history: readonly Entry[], reason 
 function ending(status: OrderStatus, history: readonly Entry[], reason: string | undefined, reached: readonly boolean[]): Stage {
   const last = history.at(-1);
   if (status === 'confirmed') return { name: 'Confirmed', state: 'done', note: 'All done: it is on its way', at: last?.at };
-  if (status === 'cancelled')
-    return { name: 'Cancelled', state: 'failed', note: isOwnWish(reason) ? 'As you wished' : 'Nothing is left to pay', at: last?.at };
-  if (history.some(({ what }) => what === 'cancellation requested'))
-    return { name: 'Cancelling', state: 'current', note: 'Taking back what was done', at: undefined };
+  if (status === 'cancelled' && isOwnWish(reason)) return { name: 'Cancelled', state: 'ended', note: 'As you wished', at: last?.at };
+  if (status === 'cancelled') return { name: 'Cancelled', state: 'failed', note: 'Nothing is left to pay', at: last?.at };
+  if (isCancelling(history)) return { name: 'Cancelling', state: 'current', note: 'Taking back what was done', at: undefined };
   const working = !reached.includes(false);
   return { name: 'Confirmed', state: working ? 'current' : 'waiting', note: working ? 'Putting it all together' : '', at: undefined };
 }
 
-const isOwnWish = (reason: string | undefined): boolean => reason === 'cancelled by the customer';
+/** Whether it was the customer who called it off. */
+export const isOwnWish = (reason: string | undefined): boolean => reason === 'cancelled by the customer';
+
+/** Whether a cancellation was taken: it holds, whatever else is told until it is done. */
+export const isCancelling = (history: readonly Entry[]): boolean => history.some(({ what }) => what === 'cancellation requested');
+
+export const isDeclined = (reason: string | undefined): boolean => reason?.startsWith('card declined: ') ?? false;
 
 /** The last entry of a cancelled order says why. */
 function reasonIn(history: readonly Entry[]): string | undefined {
@@ -114,14 +122,20 @@ function reasonIn(history: readonly Entry[]): string | undefined {
 export function sentence(reason: string | undefined): string {
   if (reason === undefined || reason === '') return 'It could not be completed';
   if (isOwnWish(reason)) return 'You cancelled it';
-  return reason.charAt(0).toUpperCase() + reason.slice(1);
+  const told = reason.replace(/(?<=no carrier goes to )[A-Z]{2}$/, countryName);
+  return told.charAt(0).toUpperCase() + told.slice(1);
 }
+
+/** A text of the shop's with the names of products in place of their article numbers. */
+export const withNames = (text: string, products: readonly { readonly sku: string; readonly name: string }[]): string =>
+  products.reduce((told, { sku, name }) => told.replaceAll(sku, () => name), text);
 
 /** What there is to say of an order in one line, and to read out when it changes. */
 export function summaryOf(status: OrderStatus, stages: readonly Stage[], reason?: string): string {
   if (status === 'confirmed') return 'Your order is confirmed.';
   if (status === 'cancelled')
     return isOwnWish(reason) ? 'Your order is cancelled, as you wished.' : `Your order was cancelled. ${sentence(reason)}.`;
+  if (stages.at(-1)?.name === 'Cancelling') return 'Cancelling…';
   const current = stages.find(({ state }) => state === 'current');
   return current ? `${current.note}…` : 'We are working on your order…';
 }

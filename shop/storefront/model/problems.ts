@@ -29,6 +29,14 @@ export function inWords(seconds: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
+/** Tells why something was not cancelled. @param what as `order` */
+export function notCancelled(what: string, trouble: Trouble): Told {
+  const title = `Your ${what} was not cancelled`;
+  if (trouble.kind === 'offline') return { title, text: 'Try again when the connection is back.', way: 'again' };
+  if (trouble.status >= 500) return { title, text: 'Something went wrong on our side. Please try again in a moment.', way: 'again' };
+  return told(trouble);
+}
+
 /** Tells trouble in a customer's words: the shop's own are for programs. */
 export function told({ kind, status, code, retryAfterSeconds, data }: Trouble): Told {
   if (kind === 'offline')

@@ -4,11 +4,11 @@ import type { Entry, Stage } from './journey.ts';
 export function timelineOf(
   history: readonly Entry[],
   open: { readonly name: string; readonly note: string } | undefined,
-  failed: boolean,
+  end: 'failed' | 'ended' | undefined,
 ): Stage[] {
   const stages = history.map(({ what, at }, index): Stage => {
     const isLast = index === history.length - 1;
-    return { name: what.charAt(0).toUpperCase() + what.slice(1), state: isLast && failed ? 'failed' : 'done', note: '', at };
+    return { name: what.charAt(0).toUpperCase() + what.slice(1), state: (isLast && end) || 'done', note: '', at };
   });
   return open ? [...stages, { ...open, state: 'current', at: undefined }] : stages;
 }

@@ -7,7 +7,7 @@ import { cardProblem, grouped, TEST_CARDS } from './cards.ts';
 import { CATEGORIES } from './categories.ts';
 import { eventReader } from './event-stream.ts';
 import { money } from './money.ts';
-import { inWords, type Trouble, told } from './problems.ts';
+import { inWords, notCancelled, type Trouble, told } from './problems.ts';
 
 const trouble = (more: Partial<Trouble>): Trouble => ({
   kind: 'problem',
@@ -44,6 +44,16 @@ describe('trouble', () => {
       '3 minutes',
       '15 minutes',
     ]);
+  });
+
+  test('in the way of a cancellation never reads as if it had been taken', () => {
+    for (const kind of ['offline', 'problem'] as const) {
+      const { title, text, way } = notCancelled('order', trouble({ kind, status: kind === 'offline' ? 0 : 503 }));
+      expect(title).toBe('Your order was not cancelled');
+      expect(text).not.toMatch(/nothing is lost/i);
+      expect(way).toBe('again');
+    }
+    expect(notCancelled('order', trouble({ status: 409, code: 'TooLate' })).title).toBe('It is too late for that');
   });
 
   test('of a token leads to signing in, and that of a password does not', () => {

@@ -15,7 +15,7 @@ interface RetryRow {
 }
 
 /** How long at most until a due retry is seen that nobody told of. */
-const POLL_MS = 1_000;
+const POLL_MS = 5_000;
 const KEYS_AT_ONCE = 16;
 /** How long an attempt is left to the replica that makes it; no transaction is open for so long. */
 const LEASE_MS = 60_000;

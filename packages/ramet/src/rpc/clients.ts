@@ -2,6 +2,7 @@ import { type CompiledContract, type CompiledOperation, compileContract } from '
 import type { Platform } from '../platform/index.ts';
 import { errorOf, type Fault, type TransportRoutes } from './call.ts';
 import { Edge, unwrap } from './client.ts';
+import { connectedMaker } from './connected.ts';
 import { externalMaker } from './external.ts';
 import type { CallOptions, CallOrigin } from './origin.ts';
 import { Outbound } from './outbound.ts';
@@ -40,7 +41,7 @@ export function compileUses(
     if ('external' in declared) {
       edges.push({ name, target: declared.external, kind: 'external' });
       const { connect } = declared;
-      if (connect) makers.push([name, () => platform.outside(declared.external, connect)]);
+      if (connect) makers.push([name, connectedMaker(platform, declared, connect, policy, outbound)]);
       else makers.push([name, externalMaker(platform, declared, policy, outbound)]);
     } else {
       const { compiled } = compileContract((declared as Dependency).contract);

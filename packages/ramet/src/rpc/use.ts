@@ -16,13 +16,19 @@ export interface External<T extends object = ExternalClient> extends Policy {
   readonly external: string;
   readonly url: string;
   readonly connect?: () => T;
+  /** Whether what a method of that client threw says that the system is not well (default: everything does). */
+  readonly failed?: (error: unknown) => boolean;
 }
 /**
  * Declares a system that is not ours; the simulator has a double of it. One with a `url` is reached over HTTP, under the
- * same policies as a service; one that speaks another protocol by the client that `connect` makes.
+ * same policies as a service; one that speaks another protocol by the client that `connect` makes, each of whose methods is a
+ * call under the same policies (but never repeated).
  */
 export function external(name: string, o: Policy & { readonly url: string }): External;
-export function external<T extends object>(name: string, o: Policy & { readonly connect: () => T }): External<T>;
+export function external<T extends object>(
+  name: string,
+  o: Policy & Pick<External<T>, 'failed'> & { readonly connect: () => T },
+): External<T>;
 export function external(name: string, o: Policy & { readonly url?: string; readonly connect?: () => object }): External<any> {
   return { external: name, url: '', ...o };
 }

@@ -66,6 +66,30 @@ describe('a saga', () => {
     expect((await t.runtime.client(Hotels).booked({})).cancelled).toEqual(['grounded-b']);
   });
 
+  test.each([
+    ['a declared failure', undefined, 'NoSeat', 'info'],
+    ['one told in other words', (cause: unknown) => new Error('all booked', { cause }), 'Error: all booked', 'info'],
+    ['what nobody declared', () => new Error('a mistake'), 'Error: a mistake', 'warn'],
+  ])('that ends with %s says so in the log as loudly as it concerns anybody', async (_, worded, reason, level) => {
+    using folder = temporaryFolder();
+    const run = async (trip: { tripId: string }, saga: SagaContext<typeof planTrip.uses>) => {
+      try {
+        await planTrip.run(trip, saga);
+      } catch (error) {
+        throw worded ? worded(error) : error;
+      }
+    };
+    const world = { ...newWorld(), saga: { ...planTrip, run } as unknown as Saga<{ tripId: string }, unknown> };
+    await using t = await startTravel(folder.path, { world, logLevel: 'info' });
+    await t.runtime.client(Trips).plan({ tripId: 'grounded-l' });
+    expect(await ended(t, 'grounded-l')).toMatchObject({ state: 'COMPENSATED', failureReason: reason });
+    const told = t.lines.filter((line) => line.includes('the program of a saga')).map((line) => JSON.parse(line) as object);
+    expect(told).toEqual([expect.objectContaining({ level, saga: 'plan-trip', key: 'grounded-l' })]);
+    // An expected end must not look like a crash.
+    if (level === 'info') expect(told).toEqual([expect.objectContaining({ reason })]);
+    expect(JSON.stringify(told).includes('stack')).toBe(level === 'warn');
+  });
+
   test('starts once however often it is started', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);

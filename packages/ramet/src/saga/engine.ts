@@ -241,11 +241,7 @@ export class SagaEngine {
       case 'returned':
         return this.#complete(run, end.value);
       case 'threw':
-        // A declared failure is a way that sagas go; anything else is a mistake in the program, which nobody may ever look for.
-        if (!(end.error instanceof DeclaredError)) {
-          const fields = { err: end.error, saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
-          this.#options.log.warn(fields, 'the program of a saga threw what no contract declares');
-        }
+        this.#logThrown(saga, end.error);
         if (saga.pivoted) return this.#diverge(run, `its program failed after the pivot: ${describe(end.error)}`);
         return this.#compensating(run, describe(end.error));
       case 'compensate':
@@ -261,6 +257,14 @@ export class SagaEngine {
         if (end.error.code === 'ShuttingDown' && run.noted) await run.save({});
         throw end.error;
     }
+  }
+
+  /** A declared failure is a way that sagas go; anything else is a mistake in the program, which nobody may ever look for. */
+  #logThrown(saga: Run['saga'], error: unknown): void {
+    const fields = { saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
+    if (isDeclared(error))
+      this.#options.log.info({ ...fields, reason: describe(error) }, 'the program of a saga ended with a declared failure');
+    else this.#options.log.warn({ ...fields, err: error }, 'the program of a saga threw what no contract declares');
   }
 
   /** A cancellation that was accepted counts to the very end. */
@@ -304,5 +308,9 @@ export class SagaEngine {
 }
 
 const programId = (type: string, version: number): string => `${type}@${version}`;
+
+/** A declared failure, or an error that tells one in words of its own and has it as its `cause`. */
+const isDeclared = (error: unknown): boolean =>
+  error instanceof DeclaredError || (error instanceof Error && error.cause instanceof DeclaredError);
 
 const describe = (error: unknown): string => (error instanceof DeclaredError ? error.error : textOf(error));

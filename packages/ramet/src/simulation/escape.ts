@@ -10,10 +10,15 @@ export class SimulationEscape extends Error {
  * Libraries that ask for the time or for chance (metrics do, to stamp what they record) are given those of the simulation:
  * nobody can tell them to ask a context.
  */
-const harmless: Readonly<Record<string, (owner: Owner) => number>> = {
+const harmless: Readonly<Record<string, (owner: Owner) => unknown>> = {
   'Date.now': (owner) => owner.platform?.clock.wallNow() ?? 0,
   'performance.now': (owner) => owner.platform?.clock.monoNow() ?? 0,
   'Math.random': (owner) => owner.platform?.random.next() ?? 0,
+  'process.hrtime': ({ platform }) => {
+    const ms = platform?.clock.monoNow() ?? 0;
+    return [Math.floor(ms / 1_000), Math.floor((ms % 1_000) * 1e6)];
+  },
+  'process.hrtime.bigint': ({ platform }) => BigInt(Math.floor((platform?.clock.monoNow() ?? 0) * 1e6)),
 };
 
 /** Whether whoever called the guard stands in an installed package. */
@@ -25,31 +30,52 @@ function ofLibrary(): boolean {
   return stack.split('\n')[3]?.includes('/node_modules/') === true;
 }
 
+const DELAYED = "ctx.send(…, { after }) or a saga's sleep";
+const EXTERNAL = "external() in 'uses'";
+const STORE = "the service's store";
+const TURN = 'the synchronous function: no seed decides when another thread is done';
+
 /** What is watched: where it is, and what to use instead. Time and chance are asked for; the rest is I/O. */
 const GLOBALS: readonly (readonly [object: string, member: string, instead: string])[] = [
   ['Date', 'now', 'ctx.now()'],
   ['Math', 'random', 'ctx.id(), or saga.random() in a saga'],
   ['performance', 'now', 'ctx.now()'],
-  ['', 'setTimeout', "ctx.send(…, { after }) or a saga's sleep"],
+  ['process.hrtime', 'bigint', 'ctx.now()'],
+  ['process', 'hrtime', 'ctx.now()'],
+  ['crypto', 'randomUUID', 'ctx.id()'],
+  ['crypto', 'getRandomValues', 'ctx.id()'],
+  ['AbortSignal', 'timeout', "the timeout of a call's policy"],
+  ['', 'setTimeout', DELAYED],
   ['', 'setInterval', 'a schedule'],
   ['', 'setImmediate', 'nothing: await what you wait for'],
-  ['', 'fetch', "external() in 'uses'"],
+  ['', 'fetch', EXTERNAL],
 ];
 const MODULES: readonly (readonly [module: string, members: readonly string[], instead: string])[] = [
-  ['node:crypto', ['randomBytes', 'randomUUID', 'randomInt'], 'ctx.id()'],
-  ['node:timers', ['setTimeout', 'setInterval', 'setImmediate'], "ctx.send(…, { after }) or a saga's sleep"],
-  ['node:timers/promises', ['setTimeout', 'setInterval', 'setImmediate'], "ctx.send(…, { after }) or a saga's sleep"],
-  ['node:net', ['connect', 'createConnection', 'createServer'], "external() in 'uses'"],
-  ['node:http', ['request', 'get', 'createServer'], "external() in 'uses'"],
-  ['node:https', ['request', 'get', 'createServer'], "external() in 'uses'"],
-  ['node:dns', ['lookup', 'resolve'], "external() in 'uses'"],
+  ['node:crypto', ['randomBytes', 'randomUUID', 'randomInt', 'randomFill', 'randomFillSync'], 'ctx.id()'],
+  ['node:crypto', ['scrypt', 'pbkdf2', 'generateKeyPair'], TURN],
+  ['node:zlib', ['gzip', 'gunzip', 'deflate', 'inflate', 'brotliCompress', 'brotliDecompress'], TURN],
+  ['node:timers', ['setTimeout', 'setInterval', 'setImmediate'], DELAYED],
+  ['node:timers/promises', ['setTimeout', 'setInterval', 'setImmediate'], DELAYED],
+  ['node:net', ['connect', 'createConnection', 'createServer'], EXTERNAL],
+  ['node:tls', ['connect', 'createServer'], EXTERNAL],
+  ['node:dgram', ['createSocket'], EXTERNAL],
+  ['node:http', ['request', 'get', 'createServer'], EXTERNAL],
+  ['node:https', ['request', 'get', 'createServer'], EXTERNAL],
+  ['node:http2', ['connect', 'createServer'], EXTERNAL],
+  ['node:dns', ['lookup', 'resolve'], EXTERNAL],
   ['node:child_process', ['spawn', 'exec', 'execFile', 'fork'], 'another design: handlers start no processes'],
-  ['node:fs/promises', ['readFile', 'writeFile', 'open', 'mkdir', 'stat', 'readdir'], "the service's store"],
-  ['node:fs', ['readFileSync', 'writeFileSync', 'readFile', 'writeFile', 'open', 'openSync'], "the service's store"],
+  ['node:fs/promises', ['readFile', 'writeFile', 'open', 'mkdir', 'stat', 'readdir'], STORE],
+  ['node:fs', ['readFileSync', 'writeFileSync', 'readFile', 'writeFile', 'open', 'openSync'], STORE],
 ];
 
 interface Guard {
   leave(): void;
+}
+
+function escapeOf(owner: Owner, what: string, instead: string, tell: (what: string) => void): SimulationEscape {
+  const error = new SimulationEscape(`${owner.name} called ${what}, which no seed decides; use ${instead}`);
+  tell(error.stack ?? error.message);
+  return error;
 }
 
 /** Watches the doors to the real world while a simulation runs, and only inside its processes: who goes through one is told so. */
@@ -60,23 +86,24 @@ export const escapes = {
     const guard = (holder: Record<string, unknown>, member: string, name: string, instead: string) => {
       const real = holder[member];
       if (typeof real !== 'function') return;
+      const own = Object.hasOwn(holder, member);
       const guarded = function (this: unknown, ...args: unknown[]): unknown {
         const owner = running.getStore();
         if (owner === undefined) return Reflect.apply(real, this, args);
         const simulated = harmless[name];
         if (simulated && ofLibrary()) return simulated(owner);
-        const error = new SimulationEscape(`${owner.name} called ${name}, which no seed decides; use ${instead}`);
-        tell(error.stack ?? error.message);
-        throw error;
+        throw escapeOf(owner, name, instead, tell);
       };
       holder[member] = Object.assign(guarded, real);
       restore.push(() => {
-        holder[member] = real;
+        if (own) holder[member] = real;
+        else delete holder[member];
       });
     };
     for (const [object, member, instead] of GLOBALS) {
-      const holder = (object === '' ? globalThis : (globalThis as Record<string, unknown>)[object]) as Record<string, unknown>;
-      guard(holder, member, object === '' ? member : `${object}.${member}`, instead);
+      const path = object === '' ? [] : object.split('.');
+      const holder = path.reduce((at, name) => at[name] as Record<string, unknown>, globalThis as Record<string, unknown>);
+      guard(holder, member, [...path, member].join('.'), instead);
     }
     const require = createRequire(import.meta.url);
     for (const [module, members, instead] of MODULES) {
@@ -97,19 +124,18 @@ export const escapes = {
 /** `new Date()` and `Date()` ask for the time; `new Date(moment)` does not. */
 function guardDate(tell: (what: string) => void): () => void {
   const Real = globalThis.Date;
-  const refuse = () => {
-    const error = new SimulationEscape(`${running.getStore()?.name} called new Date(), which no seed decides; use ctx.now()`);
-    tell(error.stack ?? error.message);
-    throw error;
+  const refuse = (owner: Owner) => {
+    throw escapeOf(owner, 'new Date()', 'ctx.now()', tell);
   };
   globalThis.Date = new Proxy(Real, {
     construct(target, args, newTarget) {
       const owner = running.getStore();
-      if (args.length === 0 && owner !== undefined) return ofLibrary() ? new Real(owner.platform?.clock.wallNow() ?? 0) : refuse();
+      if (args.length === 0 && owner !== undefined) return ofLibrary() ? new Real(owner.platform?.clock.wallNow() ?? 0) : refuse(owner);
       return Reflect.construct(target, args, newTarget) as object;
     },
     apply(target, self, args) {
-      if (running.getStore() !== undefined) return refuse();
+      const owner = running.getStore();
+      if (owner !== undefined) return refuse(owner);
       return Reflect.apply(target, self, args);
     },
   });

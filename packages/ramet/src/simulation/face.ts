@@ -4,6 +4,7 @@ import type { ClientOf, Policy } from '../rpc/index.ts';
 import type { Topology } from '../runtime/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Param, Reader } from '../store/index.ts';
+import type { EdgeRequest, EdgeResponse } from './edge.ts';
 import type { Fired, Intensities } from './faults.ts';
 import type { Double } from './outside.ts';
 
@@ -17,6 +18,8 @@ export interface Simulated {
    * a run share their budgets for retries and their breakers, as one process would.
    */
   client<C extends AnyContract>(contract: C, as?: Caller, policy?: Policy): ClientOf<C>;
+  /** Sends a request to a gateway, over the same network; its sockets are left out, and everything behind them is there. */
+  request(gateway: string, request: EdgeRequest): Promise<EdgeResponse>;
   /** A caller who is this user. */
   user(subject: string, scopes?: readonly string[]): Caller;
   sleep(duration: Duration | number): Promise<void>;

@@ -1,5 +1,6 @@
 export type { CampaignOptions, CampaignReport, Failure } from './campaign.ts';
 export { simulations } from './command-line.ts';
+export type { EdgeRequest, EdgeResponse } from './edge.ts';
 export { SimulationEscape } from './escape.ts';
 export {
   type Invariant,
@@ -12,4 +13,4 @@ export {
 } from './face.ts';
 export { FAULT_KINDS, FAULTS, type FaultKind, type Fired, type Intensities } from './faults.ts';
 export type { Double, OutsideAnswer, OutsideRequest } from './outside.ts';
-export { simulate } from './simulate.ts';
+export { replay, simulate } from './simulate.ts';

@@ -1,14 +1,5 @@
 import { RametError } from '../errors/index.ts';
-import {
-  type CallMeta,
-  type Cancellation,
-  Canceller,
-  type Dispatcher,
-  fault,
-  type Reply,
-  type Target,
-  type Transport,
-} from '../rpc/index.ts';
+import { type Cancellation, Canceller, type Dispatcher, fault, type Reply, type Transport } from '../rpc/index.ts';
 import type { Fault, FaultPlan } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
@@ -22,6 +13,8 @@ const REFUSED_MS = 1;
 export interface End extends Owner {
   /** The name that faults go by: it outlives incarnations. */
   readonly host: string;
+  /** Called where a message leaves or arrives. @returns false when that was its end */
+  passes?(site: string): boolean;
 }
 
 /** What came of sending a request: an answer, or how the connection ended. Neither ever, when a message was lost. */
@@ -68,6 +61,7 @@ export class Network {
     done: (delivered: Delivered<T>) => void,
   ): void {
     const { lateMaxMs = LATE_MAX_MS } = to;
+    if (from.passes?.(`sends ${what}`) === false) return;
     const link = `${from.host}>${to.host}`;
     const site = `${link}.${what}`;
     let settled = false;
@@ -95,6 +89,7 @@ export class Network {
         if (twice) deliver(lateness(twice, lateMaxMs), 'second');
         // The receiver's own clock and its pauses begin here.
         void this.#scheduler.after(0, end, `received ${site}`, () => {
+          if (end.passes?.(`receives ${what}`) === false) return;
           answer(end).then(
             (value) => {
               if (!end.alive || copy === 'second' || strikes('lose-reply')) return;
@@ -138,7 +133,7 @@ const linkOf = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${
 const lateness = (late: Fault | undefined, mostMs: number): number => (late ? logUniform(late.roll('how late'), 10, mostMs) : 0);
 
 /** Copies a value as a wire does. */
-export const wired = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
+const wired = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
 
 /** A transport of one end: calls to what `local` hosts stay inside, others go over the network. */
 export function networkTransport(
@@ -148,7 +143,6 @@ export function networkTransport(
     service: string,
   ) => { readonly host: string; end(): (End & { dispatcher(service: string): Dispatcher | undefined }) | undefined } | 'here',
   local: Transport | undefined,
-  arrived?: (target: Target, meta: CallMeta) => void,
 ): Transport {
   return {
     capabilities: { name: 'simulated', remote: true, streams: true },
@@ -165,7 +159,6 @@ export function networkTransport(
           async (end) => {
             const dispatcher = (end as ReturnType<typeof place.end>)?.dispatcher(target.service);
             if (!dispatcher) return fault(new RametError('Unavailable', `${end.name} is not ready`, { executed: 'no' }));
-            arrived?.(target, sent.meta);
             return wired(await dispatcher.call(target.operation, wired(sent.input), sent.meta, canceller));
           },
           (delivered) => {

@@ -2,17 +2,8 @@ import type { GatewayDefinition } from '../gateway/index.ts';
 import type { Load } from '../runtime/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { Simulation } from './face.ts';
-import { runSetup } from './run.ts';
-import type { Disk } from './storage.ts';
-import type { System } from './world.ts';
-
-/** A simulation that is ready to run seeds: everything loaded, and the stores filled once. */
-export interface Prepared {
-  readonly simulation: Simulation;
-  readonly definitions: Pick<System, 'services' | 'gateways'>;
-  readonly template: Disk;
-  dispose(): void;
-}
+import { type Prepared, runSetup } from './run.ts';
+import { Shelf } from './storage.ts';
 
 /** Loads the services and gateways of a simulation and fills the stores that every seed begins with. */
 export async function prepare(simulation: Simulation): Promise<Prepared> {
@@ -20,8 +11,15 @@ export async function prepare(simulation: Simulation): Promise<Prepared> {
     services: await loaded<ServiceDefinition>(simulation.topology.services),
     gateways: await loaded<GatewayDefinition>(simulation.topology.gateways),
   };
-  const template = await runSetup(simulation, definitions);
-  return { simulation, definitions, template, dispose: () => template.remove() };
+  const shelf = new Shelf();
+  try {
+    const template = shelf.disk();
+    await runSetup(simulation, definitions, template);
+    return { simulation, definitions, template, shelf, dispose: () => shelf.remove() };
+  } catch (error) {
+    shelf.remove();
+    throw error;
+  }
 }
 
 async function loaded<T>(loads: Readonly<Record<string, Load<T>>>): Promise<Map<string, T>> {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Outbox } from '../bus/index.ts';
+import type { GatewayHandler } from '../gateway/index.ts';
 import type { Crypto, HttpClient, Platform, Timer } from '../platform/index.ts';
 import type { Dispatcher, Transport } from '../rpc/index.ts';
 import type { Runtime } from '../runtime/index.ts';
@@ -10,7 +11,7 @@ import type { End } from './network.ts';
 import { running, type Scheduler } from './scheduler.ts';
 
 /** The moment at which every simulation begins, in wall time. */
-export const EPOCH_MS = Date.UTC(2026, 0, 5, 8);
+const EPOCH_MS = Date.UTC(2026, 0, 5, 8);
 /** Longest extra wait at a point, in milliseconds. */
 const DELAY_MAX_MS = 400;
 
@@ -51,6 +52,7 @@ export class SimProcess {
  */
 export class Incarnation implements End {
   readonly process: SimProcess;
+  readonly #surroundings: Surroundings;
   readonly number: number;
   readonly platform: Platform;
   readonly writers = new Map<string, DatabaseSync>();
@@ -58,11 +60,13 @@ export class Incarnation implements End {
   runtime: Runtime | undefined;
   /** How its calls leave it. */
   transport: Transport | undefined;
+  gateways: ReadonlyMap<string, GatewayHandler> = new Map();
   alive = true;
   pausedUntil = 0;
 
   constructor(process: SimProcess, surroundings: Surroundings) {
     this.process = process;
+    this.#surroundings = surroundings;
     this.number = ++process.incarnations;
     this.platform = platformOf(this, surroundings);
   }
@@ -79,8 +83,28 @@ export class Incarnation implements End {
     return this.runtime?.services.get(service)?.dispatcher;
   }
 
+  gateway(name: string): GatewayHandler | undefined {
+    return this.gateways.get(name);
+  }
+
   outbox(service: string): Outbox | undefined {
     return this.runtime?.services.get(service)?.outbox;
+  }
+
+  /** Comes to a place where it may be killed. @returns false when it is not alive behind it */
+  passes(site: string): boolean {
+    if (!this.alive) return false;
+    this.#surroundings.onPoint(this, site);
+    return this.survives(site);
+  }
+
+  /** Whether it goes on from here. @param weight how much more or less likely it is killed than at a named point */
+  survives(site: string, weight = 1): boolean {
+    // Whoever has been replaced is ended by those who find it.
+    const mayDie = this.alive && this.process.current === this && this.process.incarnations < LIVES_MAX;
+    if (mayDie && this.#surroundings.faults.at('kill', `${this.process.name}.${site}`, weight))
+      this.#surroundings.kill(this.process, `killed at ${site}`);
+    return this.alive;
   }
 
   /** Whether a transaction of it is open: a process that stops here keeps everybody out of that store. */
@@ -96,8 +120,15 @@ export class Incarnation implements End {
   }
 }
 
+/**
+ * How often a process lives at most: an event that was being handled at eight ends of the process is a dead letter, by design,
+ * although it was not the cause.
+ */
+const LIVES_MAX = 7;
 /** No timer is finer: a time so small that adding it changes nothing would never pass. */
 const RESOLUTION_MS = 0.01;
+/** Timers fire all the time, and most of them find nothing to do. */
+const TIMER_WEIGHT = 0.03;
 const NEVER = new Promise<never>(() => {});
 
 function platformOf(self: Incarnation, surroundings: Surroundings): Platform {
@@ -105,7 +136,9 @@ function platformOf(self: Incarnation, surroundings: Surroundings): Platform {
   const keyed = new Keyed(`${seed}|${self.name}`);
   const bornMs = scheduler.now;
   const set = (delayMs: number, fire: () => void): Timer =>
-    scheduler.after(delayMs > 0 ? Math.max(delayMs, RESOLUTION_MS) : 0, self, 'timer', fire);
+    scheduler.after(delayMs > 0 ? Math.max(delayMs, RESOLUTION_MS) : 0, self, 'timer', () => {
+      if (self.survives('timer', TIMER_WEIGHT)) fire();
+    });
   return {
     clock: { wallNow: () => EPOCH_MS + scheduler.now + self.process.clockOffMs, monoNow: () => scheduler.now - bornMs },
     timers: {
@@ -135,14 +168,8 @@ function platformOf(self: Incarnation, surroundings: Surroundings): Platform {
     process: { residentMemoryBytes: () => 0, eventLoopLagSeconds: () => 0 },
     outside: (name) => surroundings.outside(self, name),
     point(site) {
-      if (!self.alive) return NEVER;
-      surroundings.onPoint(self, site);
-      if (!self.alive) return NEVER;
+      if (!self.passes(site)) return NEVER;
       const at = `${self.process.name}.${site}`;
-      if (faults.at('kill', at)) {
-        surroundings.kill(self.process, `killed at ${site}`);
-        return NEVER;
-      }
       if (!site.startsWith('sqlite.')) {
         const zombie = faults.at('zombie', at);
         // It goes on when it wakes up, and does not know that it slept.

@@ -11,7 +11,7 @@ import { type Asked, frameworkInvariants, type Handled } from './invariants.ts';
 import { Keyed } from './keyed.ts';
 import type { Double } from './outside.ts';
 import { stirring } from './rest.ts';
-import { Disk } from './storage.ts';
+import type { Disk, Shelf } from './storage.ts';
 import { realTurn, type System, World } from './world.ts';
 
 export interface RunOptions {
@@ -32,20 +32,28 @@ const LOOK_MS = 500;
 /** How often a person looks whether something needs them. */
 const OPERATOR_MS = 10_000;
 
+/** A simulation that is ready to run seeds: everything loaded, and the stores filled once. */
+export interface Prepared {
+  readonly simulation: Simulation;
+  readonly definitions: Pick<System, 'services' | 'gateways'>;
+  /** What `setup` left: every seed begins with a copy. */
+  readonly template: Disk;
+  readonly shelf: Shelf;
+  dispose(): void;
+}
+
 /** Runs one seed to its end: trouble while the scenario lasts, then healing, rest, and every invariant. */
 export async function runSeed(
-  simulation: Simulation,
-  system: { readonly definitions: Pick<System, 'services' | 'gateways'>; readonly template: Disk | undefined },
+  { simulation, definitions, template, shelf }: Prepared,
   seed: string,
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const deployments = deploymentsOf(simulation, system.definitions);
-  const names = Object.keys(deployments);
-  const deployment = options.deployment ?? (names[Math.floor(new Keyed(seed).of('deployment') * names.length)] as string);
+  const deployments = deploymentsOf(simulation);
+  const deployment = options.deployment ?? deploymentFor(simulation, seed);
   const processes = deployments[deployment];
-  if (!processes) throw new RangeError(`there is no deployment '${deployment}'; there are ${names.join(', ')}`);
-  const disk = new Disk();
-  if (system.template) disk.copyOf(system.template);
+  if (!processes) throw new RangeError(`there is no deployment '${deployment}'; there are ${Object.keys(deployments).join(', ')}`);
+  const disk = shelf.disk();
+  disk.copyOf(template);
   const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
   const violations: Violation[] = [];
   const sometimes = new Set<string>();
@@ -58,10 +66,10 @@ export async function runSeed(
     (id, detail) => violations.push({ id, detail }),
     (what) => sometimes.add(what),
   );
-  const definition: System = { ...system.definitions, processes };
+  const system: System = { ...definitions, processes };
   const world: World = new World({
     seed,
-    system: definition,
+    system,
     disk,
     intensities: options.kill || options.points ? NOTHING : (simulation.faults ?? {}),
     only: options.kill || options.points ? new Set() : options.only,
@@ -70,7 +78,8 @@ export async function runSeed(
     onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && handled.push({ subscriber, eventId })),
     watch: (caller) => calls.watch(caller),
     onPoint(of, at, site) {
-      if (!of.faults.active) return;
+      // Clients have no place that they could be killed out of, and those who were replaced have lost theirs.
+      if (!of.faults.active || at.process.current !== at) return;
       const point = `${at.process.name}.${site}`;
       if (options.points) points.push(point);
       if (options.kill?.point === point && ++passed === options.kill.n) of.kill(at.process, `killed at ${point} #${passed}`, 200);
@@ -99,14 +108,12 @@ export async function runSeed(
     watching?.catch(uncaught);
     await world.until(simulation.scenario(sim), SCENARIO_LIMIT_MS);
     world.heal();
-    await settle(world, sim, definition, durationMs(simulation.settleWithin ?? '15m'), violations);
+    await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
     await world.until(world.sleep(Math.max(0, world.network.lastArrivalMs - world.scheduler.now) + AFTERMATH_MS));
-    await settle(world, sim, definition, durationMs(simulation.settleWithin ?? '15m'), violations);
+    await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
     done = true;
     const ended = (async () => {
-      violations.push(
-        ...(await frameworkInvariants(sim, definition, { asked, handled, deadLetters: simulation.deadLetters === 'expected' })),
-      );
+      violations.push(...(await frameworkInvariants(sim, system, { asked, handled, deadLetters: simulation.deadLetters === 'expected' })));
       for (const { id, check } of simulation.invariants ?? []) for (const detail of await check(sim)) violations.push({ id, detail });
     })();
     await world.until(ended);
@@ -135,9 +142,8 @@ export async function runSeed(
 
 const NOTHING = {};
 
-/** Starts the system as one process, fills it as `setup` says, and stops it in order. @returns the disk that it leaves */
-export async function runSetup(simulation: Simulation, definitions: Pick<System, 'services' | 'gateways'>): Promise<Disk> {
-  const disk = new Disk();
+/** Starts the system as one process, fills `disk` as `setup` says, and stops it in order. */
+export async function runSetup(simulation: Simulation, definitions: Prepared['definitions'], disk: Disk): Promise<void> {
   const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
   const processes = { setup: [...definitions.services.keys()] };
   const world = new World({ seed: 'setup', system: { ...definitions, processes }, disk, intensities: {}, externals: doubles });
@@ -149,26 +155,21 @@ export async function runSetup(simulation: Simulation, definitions: Pick<System,
     await settle(world, sim, { ...definitions, processes }, SCENARIO_LIMIT_MS, run.violations);
     if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
     await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
-    return disk;
-  } catch (error) {
-    disk.remove();
-    throw error;
   } finally {
     await world.close();
   }
 }
 
 /** The deployments of a simulation: its own, or one process, and one for each service. */
-export function deploymentsOf(
-  simulation: Simulation,
-  { services, gateways }: Pick<System, 'services' | 'gateways'>,
-): NonNullable<Simulation['deployments']> {
-  if (simulation.deployments) return simulation.deployments;
-  const each = [...services.keys()].map((name): [string, string[]] => [name, [name]]);
-  return {
-    monolith: { shop: [...services.keys(), ...gateways.keys()] },
-    services: Object.fromEntries([...each, ...[...gateways.keys()].map((name): [string, string[]] => [name, [name]])]),
-  };
+export function deploymentsOf({ deployments, topology }: Simulation): NonNullable<Simulation['deployments']> {
+  const all = [...Object.keys(topology.services), ...Object.keys(topology.gateways)];
+  return deployments ?? { monolith: { monolith: all }, services: Object.fromEntries(all.map((name) => [name, [name]])) };
+}
+
+/** The deployment that a seed takes. */
+export function deploymentFor(simulation: Simulation, seed: string): string {
+  const names = Object.keys(deploymentsOf(simulation));
+  return names[Math.floor(new Keyed(seed).of('deployment') * names.length)] as string;
 }
 
 /** Waits until nothing moves; whatever waits for an operator gets one, who tries again. */
@@ -235,6 +236,7 @@ function simulatedOf(
     seed: world.seed,
     deployment: run.deployment,
     client: (contract, as = ANONYMOUS, policy = {}) => noting(contract, world.clientOf(contract, as, policy), run.asked),
+    request: (gateway, request) => world.ask(gateway, request),
     user: (subject, scopes = []): Caller => ({ kind: 'user', subject, scopes }),
     kill: (service, downFor) => world.killHost(service, durationMs(downFor)),
     sleep: (duration) => world.sleep(typeof duration === 'number' ? duration : durationMs(duration)),

@@ -1,6 +1,6 @@
 import type { Topology } from '../runtime/index.ts';
-import { type CampaignOptions, type CampaignReport, campaign } from './campaign.ts';
-import type { SimulationOptions } from './face.ts';
+import { type CampaignOptions, type CampaignReport, campaign, type Failure } from './campaign.ts';
+import type { RunResult, SimulationOptions } from './face.ts';
 import { prepare } from './prepare.ts';
 import { runSeed } from './run.ts';
 
@@ -18,14 +18,29 @@ export async function simulate(
   const simulation = { topology, ...options };
   const prepared = await prepare(simulation);
   try {
-    return await campaign(
-      (seed, { only, ...run } = {}) => runSeed(simulation, prepared, seed, { ...run, ...(only ? { only: new Set(only) } : {}) }),
-      {
-        ...options,
-        seeds,
-        from,
-      },
-    );
+    return await campaign((seed, { only, ...run } = {}) => runSeed(prepared, seed, { ...run, ...(only ? { only: new Set(only) } : {}) }), {
+      ...options,
+      seeds,
+      from,
+    });
+  } finally {
+    prepared.dispose();
+  }
+}
+
+/**
+ * Runs a seed that has failed again, with exactly the faults that it failed with: what a regression test keeps of a failure.
+ * @param failure as `simulate` reports it
+ * @throws RangeError when there is no such deployment
+ */
+export async function replay(
+  topology: Pick<Topology, 'services' | 'gateways'>,
+  options: SimulationOptions,
+  { seed, deployment, faults }: Pick<Failure, 'seed' | 'deployment' | 'faults'>,
+): Promise<RunResult> {
+  const prepared = await prepare({ topology, ...options });
+  try {
+    return await runSeed(prepared, seed, { deployment, only: new Set(faults) });
   } finally {
     prepared.dispose();
   }

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -10,22 +10,48 @@ import type { Incarnation } from './process.ts';
 const MEMORY_FILES = '/dev/shm';
 const PAGES_MAX = 1_073_741_823;
 
-/** A folder for the databases of one run, in memory where the system has such a file system. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Where the disks of a simulation are: a folder in memory where the system has such a file system. It goes when it is removed,
+ * and when the process ends or is ended by a signal that can be heard.
+ */
+export class Shelf {
+  readonly #folder = mkdtempSync(join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), `ramet-simulation-${process.pid}-`));
+  readonly #onExit = () => rmSync(this.#folder, { recursive: true, force: true });
+  readonly #onSignal = (signal: NodeJS.Signals) => {
+    this.remove();
+    // Whoever listens too decides what becomes of the process; otherwise it ends as if nobody had listened.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+
+  constructor() {
+    process.on('exit', this.#onExit);
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  disk(): Disk {
+    return new Disk(mkdtempSync(join(this.#folder, 'disk-')));
+  }
+
+  remove(): void {
+    process.off('exit', this.#onExit);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    this.#onExit();
+  }
+}
+
+/** A folder for the databases of one run. */
 export class Disk {
   readonly folder: string;
 
-  constructor() {
-    this.folder = mkdtempSync(join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), 'ramet-simulation-'));
+  constructor(folder: string) {
+    this.folder = folder;
   }
 
   /** Makes this disk a copy of another one, on which nothing is open. */
   copyOf(other: Disk): void {
     cpSync(other.folder, this.folder, { recursive: true });
-  }
-
-  clear(): void {
-    rmSync(this.folder, { recursive: true, force: true });
-    mkdirSync(this.folder, { recursive: true });
   }
 
   remove(): void {

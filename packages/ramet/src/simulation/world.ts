@@ -2,12 +2,13 @@ import type { EventOutcome } from '../bus/index.ts';
 import type { AnyContract } from '../contract/index.ts';
 import type { GatewayDefinition } from '../gateway/index.ts';
 import { type Platform, realPlatform } from '../platform/index.ts';
-import { type CallMeta, type CallWatcher, type ClientOf, compileUses, Outbound, type Policy, type Target, use } from '../rpc/index.ts';
+import { type CallWatcher, type ClientOf, compileUses, Outbound, type Policy, use } from '../rpc/index.ts';
 import { type Runtime, start, type Topology } from '../runtime/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { Store } from '../store/index.ts';
 import { newTrace } from '../telemetry/index.ts';
+import { ask, type EdgeRequest, type EdgeResponse, gatewaysOf } from './edge.ts';
 import { type OutboxPlace, simulatedBus } from './events.ts';
 import { type Fault, FaultPlan, type Intensities } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
@@ -40,7 +41,6 @@ export interface WorldOptions {
   readonly onPoint?: (world: World, at: Incarnation, site: string) => void;
   /** Shown how a process calls others. */
   readonly watch?: (caller: string) => CallWatcher;
-  readonly onArrival?: (target: Target, meta: CallMeta) => void;
 }
 
 const TICK_MS = 1_000;
@@ -58,7 +58,7 @@ export class World implements Surroundings {
   readonly files: Platform['files'];
   readonly processes: readonly SimProcess[];
   readonly client: End & { readonly platform: Platform };
-  readonly keyed: Keyed;
+  readonly #keyed: Keyed;
   readonly #options: WorldOptions;
   readonly #beyond: Outside;
   /** What all clients have in common: budgets and breakers. */
@@ -82,7 +82,7 @@ export class World implements Surroundings {
     });
     this.network = new Network(options.seed, this.scheduler, this.faults);
     this.files = real.files;
-    this.keyed = new Keyed(`${options.seed}|world`);
+    this.#keyed = new Keyed(`${options.seed}|world`);
     this.processes = Object.entries(options.system.processes).map(([name, hosts]) => new SimProcess(name, hosts));
     const client = new Incarnation(new SimProcess('client', []), this);
     this.client = client;
@@ -156,7 +156,7 @@ export class World implements Surroundings {
     if (!current) return;
     process.current = undefined;
     this.#end(current, why);
-    const afterMs = restartMs ?? logUniform(this.keyed.next(`restart ${process.name}`), RESTART_MIN_MS, RESTART_MAX_MS);
+    const afterMs = restartMs ?? logUniform(this.#keyed.of(`restart ${current.name}`), RESTART_MIN_MS, RESTART_MAX_MS);
     void this.scheduler.after(afterMs, undefined, `restart ${process.name}`, () => {
       if (!process.current) void this.#start(process);
     });
@@ -164,8 +164,8 @@ export class World implements Surroundings {
 
   /** Kills the process that hosts a service; it starts again after `downForMs`. */
   killHost(service: string, downForMs: number): void {
-    const process = this.processes.find(({ hosts }) => hosts?.includes(service));
-    if (process) this.kill(process, 'killed by the scenario', downForMs);
+    const current = this.placeOf(service).end();
+    if (current) this.kill(current.process, 'killed by the scenario', downForMs);
   }
 
   onPoint(at: Incarnation, site: string): void {
@@ -187,7 +187,6 @@ export class World implements Surroundings {
       () => this.client,
       (service) => this.placeOf(service),
       undefined,
-      this.#options.onArrival,
     );
     const { uses, problems } = compileUses(platform, transport, 'client', { it: use(contract, policy) }, this.#clients);
     if (problems.length > 0) throw new RangeError(problems.join('; '));
@@ -197,6 +196,12 @@ export class World implements Surroundings {
       signal: undefined,
     };
     return uses.all(origin)['it'] as ClientOf<C>;
+  }
+
+  /** A request of a client outside to a gateway. */
+  ask(gateway: string, request: EdgeRequest): Promise<EdgeResponse> {
+    const give = (ms: number, fire: () => void) => this.scheduler.after(ms, this.client, 'no answer', fire);
+    return ask(this.network, this.client, this.placeOf(gateway), gateway, request, give);
   }
 
   /** The store of a service, to look at; never to write into. */
@@ -224,7 +229,6 @@ export class World implements Surroundings {
     const self = new Incarnation(process, this);
     process.current = self;
     const { network } = this;
-    const { onArrival } = this.#options;
     const place = (service: string) => (process.hosts?.includes(service) ? 'here' : this.placeOf(service));
     const remote = [...this.#options.system.services.keys()].filter((service) => !process.hosts?.includes(service));
     const bus = simulatedBus(self, {
@@ -243,9 +247,10 @@ export class World implements Surroundings {
             ...(process.hosts === undefined ? {} : { hosts: process.hosts }),
             logLevel: this.#options.log ? 'info' : 'error',
             logTo: (chunk) => self.alive && this.#options.log?.(`${this.scheduler.now.toFixed(3)} ${self.name} ${chunk}`),
-            onFatal: () => this.kill(process, 'fatal'),
+            // A zombie that ends leaves its successor alone.
+            onFatal: () => (process.current === self ? this.kill(process, 'fatal') : this.#end(self, 'fatal')),
             transport(local) {
-              self.transport = networkTransport(network, () => self, place, local, onArrival);
+              self.transport = networkTransport(network, () => self, place, local);
               return self.transport;
             },
             ...(this.#options.watch ? { watch: this.#options.watch(self.name) } : {}),
@@ -258,6 +263,8 @@ export class World implements Surroundings {
         );
         if (!self.alive) return;
         self.runtime = runtime;
+        const gateways = [...this.#options.system.gateways].filter(([name]) => process.hosts?.includes(name) ?? true);
+        self.gateways = gatewaysOf(self, gateways, runtime.log);
         for (const [service, hosted] of runtime.services) {
           hosted.outbox.onAppend(() => {
             if (self.alive) for (const wake of this.#appends.get(service) ?? []) wake();
@@ -313,9 +320,12 @@ export class World implements Surroundings {
     if (pause) current.pausedUntil = this.scheduler.now + logUniform(pause.roll('how long'), 20, 10_000);
     const jump = this.faults.at('jump', process.name);
     if (jump) process.clockOffMs += (jump.roll('which way') < 0.5 ? -1 : 1) * logUniform(jump.roll('how far'), 1_000, 60_000);
-    const other = this.processes[this.keyed.int('other', 0, this.processes.length - 1)] as SimProcess;
-    const partition = this.faults.at('partition', process.name);
-    if (partition && other !== process) this.network.cut(process.name, other.name, logUniform(partition.roll('how long'), 100, 8_000));
+    const others = this.processes.filter((other) => other !== process);
+    const partition = others.length > 0 ? this.faults.at('partition', process.name) : undefined;
+    if (partition) {
+      const other = others[Math.floor(partition.roll('from whom') * others.length)] as SimProcess;
+      this.network.cut(process.name, other.name, logUniform(partition.roll('how long'), 100, 8_000));
+    }
     const full = this.faults.at('disk-full', process.name);
     if (full) this.#fill(current, logUniform(full.roll('how long'), 100, 8_000));
   }

@@ -23,7 +23,7 @@ export async function schedule(tx: Tx, work: DueWork): Promise<void> {
 /** Does one piece of due work. Resolving means done; what it throws is told, and the work comes again with backoff. */
 export type DueHandler = (payload: unknown, work: { readonly id: string; readonly attempt: number }) => Promise<void>;
 
-const POLL_MS = 1_000;
+const POLL_MS = 5_000;
 const AT_ONCE = 32;
 const LEASE_MS = 60_000;
 const BACKOFF = { baseMs: 200, capMs: 30_000 };

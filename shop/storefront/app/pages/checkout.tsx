@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from 'react';
 import { cardProblem } from '../../model/cards.ts';
 import { totalOf } from '../../model/cart.ts';
+import { COUNTRIES, countryName } from '../../model/countries.ts';
 import { money } from '../../model/money.ts';
 import type { Trouble } from '../../model/problems.ts';
 import { orderPath } from '../../model/routes.ts';
@@ -17,21 +18,6 @@ import { TroubleNote } from '../parts/trouble.tsx';
 import { useStore } from '../store.ts';
 import { useTitle } from '../title.ts';
 import { useCurrent } from './cart.tsx';
-
-const COUNTRIES = [
-  ['AT', 'Austria'],
-  ['BE', 'Belgium'],
-  ['CH', 'Switzerland'],
-  ['DE', 'Germany'],
-  ['ES', 'Spain'],
-  ['FR', 'France'],
-  ['GB', 'United Kingdom'],
-  ['IE', 'Ireland'],
-  ['IT', 'Italy'],
-  ['NL', 'Netherlands'],
-  ['US', 'United States'],
-  ['AQ', 'Antarctica (no carrier goes there)'],
-] as const;
 
 const EMPTY = { name: '', street: '', city: '', country: 'DE' };
 const EXAMPLE = { name: 'Ada Lovelace', street: 'Lindenweg 12', city: '10115 Berlin', country: 'DE' };
@@ -145,9 +131,9 @@ export function CheckoutPage() {
                   value={address.country}
                   onChange={(event) => change('country', event.currentTarget.value)}
                 >
-                  {COUNTRIES.map(([code, name]) => (
+                  {COUNTRIES.map((code) => (
                     <option key={code} value={code}>
-                      {name}
+                      {code === 'AQ' ? `${countryName(code)} (no carrier goes there)` : countryName(code)}
                     </option>
                   ))}
                 </select>

@@ -1,12 +1,12 @@
 import { useState } from 'react';
-import type { OrderStatus } from '../../model/journey.ts';
-import { sentence } from '../../model/journey.ts';
+import { isOwnWish, type OrderStatus, sentence, withNames } from '../../model/journey.ts';
 import { money } from '../../model/money.ts';
 import type { Trouble } from '../../model/problems.ts';
 import { orderPath } from '../../model/routes.ts';
 import { announce } from '../announce.ts';
 import { api, troubleIn } from '../api.ts';
 import { Link } from '../parts/link.tsx';
+import type { SoldLine } from '../parts/order-lines.tsx';
 import { Status } from '../parts/status.tsx';
 import { TroubleNote } from '../parts/trouble.tsx';
 import { useResource } from '../resource.ts';
@@ -18,6 +18,9 @@ interface ListedOrder {
   readonly total: number;
   readonly placedAt: string;
   readonly reason?: string;
+  readonly first: SoldLine;
+  /** How many other products it has. */
+  readonly further: number;
 }
 
 interface OrderList {
@@ -60,14 +63,20 @@ export function OrdersPage() {
       {first.trouble && <TroubleNote trouble={first.trouble} again={first.reload} />}
       <ul className="rows" aria-busy={!first.data && !first.trouble}>
         {!first.data && !first.trouble && [1, 2, 3].map((index) => <li key={index} className="ghost ghost-row" aria-hidden="true" />)}
-        {items.map(({ orderId, status, total, placedAt, reason }) => (
+        {items.map(({ orderId, status, total, placedAt, reason, first: line, further }) => (
           <li key={orderId}>
             <Link className="row" href={orderPath(orderId)}>
               <span className="row-words">
-                <span>{day.format(new Date(placedAt))}</span>
-                <span className="small muted">{reason ? sentence(reason) : `Order ${orderId.slice(-8)}`}</span>
+                <span>
+                  {line.name}
+                  {further > 0 && ` and ${further} more`}
+                </span>
+                <span className="small muted">
+                  {day.format(new Date(placedAt))} · Order {orderId.slice(-8)}
+                </span>
+                {reason && <span className="small muted">{sentence(withNames(reason, [line]))}</span>}
               </span>
-              <Status status={status} />
+              <Status status={status} isWanted={isOwnWish(reason)} />
               <span className="amount">{money(total)}</span>
             </Link>
           </li>

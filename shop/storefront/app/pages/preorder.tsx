@@ -1,5 +1,6 @@
 import { type FormEvent, useEffect, useState } from 'react';
 import { cardProblem } from '../../model/cards.ts';
+import { isOwnWish } from '../../model/journey.ts';
 import { money } from '../../model/money.ts';
 import type { Trouble } from '../../model/problems.ts';
 import { productPath } from '../../model/routes.ts';
@@ -17,7 +18,7 @@ import { Picture } from '../parts/picture.tsx';
 import { Quantity } from '../parts/quantity.tsx';
 import { Status } from '../parts/status.tsx';
 import { Stepper } from '../parts/stepper.tsx';
-import { TroubleNote } from '../parts/trouble.tsx';
+import { NotCancelled, TroubleNote } from '../parts/trouble.tsx';
 import { useResource } from '../resource.ts';
 import { useTitle } from '../title.ts';
 
@@ -102,35 +103,47 @@ const SUMMARIES: Readonly<Record<string, string>> = {
   confirmed: 'Your pre-order is confirmed.',
 };
 
+const cancelledInWords = (reason: string | undefined): string =>
+  isOwnWish(reason) ? 'Your pre-order is cancelled, as you wished.' : `The pre-order was cancelled${reason ? `: ${reason}` : ''}.`;
+
 /** A pre-order, as it goes. */
 export function PreorderStatusPage({ preorderId }: { preorderId: string }) {
   useTitle('Your pre-order');
   const path = `/api/preorders/${encodeURIComponent(preorderId)}`;
   const { data, trouble, reload } = useFollowed<Preorder>(path, isSettled);
   const [cancelTrouble, setCancelTrouble] = useState<Trouble>();
-  const summary = data && (SUMMARIES[data.status] ?? `The pre-order was cancelled${data.reason ? `: ${data.reason}` : ''}.`);
+  const summary = data && (SUMMARIES[data.status] ?? cancelledInWords(data.reason));
   useEffect(() => {
     if (summary) announce(summary);
   }, [summary]);
   if (trouble && !data) return <TroubleNote trouble={trouble} again={reload} />;
   if (!data) return <span className="ghost ghost-row" />;
   const open = isSettled(data.status) ? undefined : { name: 'Next', note: 'This page moves by itself' };
+  const isWanted = isOwnWish(data.reason);
+  const end = data.status !== 'cancelled' ? undefined : isWanted ? 'ended' : 'failed';
   const cancel = () => {
     setCancelTrouble(undefined);
-    api('POST', `${path}/cancel`).then(reload, (error: unknown) => setCancelTrouble(troubleIn(error)));
+    const intent = `cancel ${preorderId}`;
+    api('POST', `${path}/cancel`, { key: keyOf(intent, preorderId) }).then(
+      () => {
+        fulfilled(intent);
+        reload();
+      },
+      (error: unknown) => setCancelTrouble(troubleIn(error)),
+    );
   };
   return (
     <div className="narrow">
       <div className="section-head">
         <h1>Your pre-order</h1>
-        <Status status={data.status} />
+        <Status status={data.status} isWanted={isWanted} />
       </div>
       <p className="lead">{summary}</p>
       <p>
         {data.quantity} × <Link href={productPath(data.sku)}>{data.name}</Link>, {money(data.total)}
       </p>
-      <Stepper stages={timelineOf(data.history, open, data.status === 'cancelled')} label="What happens to your pre-order" isTall />
-      {cancelTrouble && <TroubleNote trouble={cancelTrouble} />}
+      <Stepper stages={timelineOf(data.history, open, end)} label="What happens to your pre-order" isTall />
+      {cancelTrouble && data.status !== 'cancelled' && <NotCancelled what="pre-order" trouble={cancelTrouble} again={cancel} />}
       {open && (
         <p className="actions">
           <button type="button" className="button button-quiet" onClick={cancel}>

@@ -1,6 +1,8 @@
 import { type FormEvent, useEffect, useId, useState } from 'react';
+import { withNames } from '../../model/journey.ts';
 import { money } from '../../model/money.ts';
 import type { Trouble } from '../../model/problems.ts';
+import { type KnownReturn, leftToReturn } from '../../model/returnable.ts';
 import { orderPath, returnPath } from '../../model/routes.ts';
 import { timelineOf } from '../../model/timeline.ts';
 import { announce } from '../announce.ts';
@@ -18,17 +20,27 @@ import { useResource } from '../resource.ts';
 import { useTitle } from '../title.ts';
 import type { Order } from './order.tsx';
 
+const orderApiPath = (orderId: string): string => `/api/orders/${encodeURIComponent(orderId)}`;
+
 /** Asks to return an order or a part of it. */
 export function ReturnOrderPage({ orderId }: { orderId: string }) {
   useTitle('Return something');
-  const path = `/api/orders/${encodeURIComponent(orderId)}`;
-  const { data: order, trouble, reload } = useResource(path, (signal) => api<Order>('GET', path, { signal }));
+  const path = orderApiPath(orderId);
+  const { data, trouble, reload } = useResource(`return of ${path}`, async (signal) => {
+    const [order, returns] = await Promise.all([
+      api<Order>('GET', path, { signal }),
+      api<{ items: readonly KnownReturn[] }>('GET', `${path}/returns`, { signal }),
+    ]);
+    return { order, left: leftToReturn(order.lines, returns.items) };
+  });
   if (trouble) return <TroubleNote trouble={trouble} again={reload} />;
-  if (!order) return <span className="ghost ghost-row" />;
+  if (!data) return <span className="ghost ghost-row" />;
   return (
     <div className="narrow">
       <h1>Return something</h1>
-      {order.status === 'confirmed' ? <ReturnForm order={order} /> : <p className="note">Only a confirmed order can be returned.</p>}
+      {data.order.status !== 'confirmed' && <p className="note">Only a confirmed order can be returned.</p>}
+      {data.order.status === 'confirmed' && data.left.length === 0 && <p className="note">All of it has come back, or is on its way.</p>}
+      {data.order.status === 'confirmed' && data.left.length > 0 && <ReturnForm orderId={orderId} lines={data.left} />}
       <p>
         <Link href={orderPath(orderId)}>Back to the order</Link>
       </p>
@@ -36,7 +48,7 @@ export function ReturnOrderPage({ orderId }: { orderId: string }) {
   );
 }
 
-function ReturnForm({ order: { orderId, lines } }: { order: Order }) {
+function ReturnForm({ orderId, lines }: { orderId: string; lines: Order['lines'] }) {
   const [quantities, setQuantities] = useState<Readonly<Record<string, number>>>({});
   const [reason, setReason] = useState('');
   const [problem, setProblem] = useState<{ lines?: string; reason?: string }>({});
@@ -78,7 +90,7 @@ function ReturnForm({ order: { orderId, lines } }: { order: Order }) {
             <div className="line-words">
               <label htmlFor={`${id}-${sku}`}>{name}</label>
               <span className="small muted">
-                {quantity} ordered, {money(price)} each
+                {quantity} to return, {money(price)} each
               </span>
             </div>
             <select
@@ -149,12 +161,21 @@ const SUMMARIES: Readonly<Record<string, string>> = {
 export function ReturnPage({ returnId }: { returnId: string }) {
   useTitle('Your return');
   const { data, trouble, reload } = useFollowed<Return>(`/api/returns/${encodeURIComponent(returnId)}`, isSettled);
-  const summary = data && (SUMMARIES[data.status] ?? `The return was refused${data.reason ? `: ${data.reason}` : ''}.`);
+  if (trouble && !data) return <TroubleNote trouble={trouble} again={reload} />;
+  return data ? <ReturnStory data={data} /> : <span className="ghost ghost-row" />;
+}
+
+function ReturnStory({ data }: { data: Return }) {
+  // Of the order the names are wanted, in which a refusal is told.
+  const path = orderApiPath(data.orderId);
+  const { data: order, trouble } = useResource(path, (signal) => api<Order>('GET', path, { signal }));
+  const told = (text: string) => withNames(text, order?.lines ?? []);
+  const refusal = (order || trouble) && `The return was refused${data.reason ? `: ${told(data.reason)}` : ''}.`;
+  const summary = SUMMARIES[data.status] ?? refusal;
   useEffect(() => {
     if (summary) announce(summary);
   }, [summary]);
-  if (trouble && !data) return <TroubleNote trouble={trouble} again={reload} />;
-  if (!data) return <span className="ghost ghost-row" />;
+  const history = data.history.map((entry) => ({ ...entry, what: told(entry.what) }));
   const open = isSettled(data.status) ? undefined : { name: 'Next', note: 'This page moves by itself' };
   return (
     <div className="narrow">
@@ -164,7 +185,11 @@ export function ReturnPage({ returnId }: { returnId: string }) {
       </div>
       <p className="lead">{summary}</p>
       {data.refund !== undefined && <p>Refund: {money(data.refund)}</p>}
-      <Stepper stages={timelineOf(data.history, open, data.status === 'refused')} label="What happens to your return" isTall />
+      <Stepper
+        stages={timelineOf(history, open, data.status === 'refused' ? 'failed' : undefined)}
+        label="What happens to your return"
+        isTall
+      />
       <p>
         <Link href={orderPath(data.orderId)}>Back to the order</Link>
       </p>

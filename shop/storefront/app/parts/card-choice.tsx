@@ -25,6 +25,7 @@ export function CardChoice({
         value={number}
         onChange={(event) => onChange(event.currentTarget.value)}
         hint="No real card: this shop has a payment provider of its own, which knows the cards below."
+        keepsHint
         problem={problem}
       />
       <fieldset className="cards">

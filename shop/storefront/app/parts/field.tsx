@@ -4,12 +4,13 @@ import { type ComponentProps, useId } from 'react';
 export function Field({
   label,
   hint: hintOrNone,
+  keepsHint = false,
   problem,
   ...input
-}: Omit<ComponentProps<'input'>, 'id'> & { label: string; hint?: string | undefined; problem?: string | undefined }) {
+}: Omit<ComponentProps<'input'>, 'id'> & { label: string; hint?: string | undefined; keepsHint?: boolean; problem?: string | undefined }) {
   const id = useId();
-  // What is wrong says the same more urgently.
-  const hint = problem ? undefined : hintOrNone;
+  // What is wrong says the same more urgently, where the hint is about what to type.
+  const hint = problem && !keepsHint ? undefined : hintOrNone;
   const told = [hint ? `${id}-hint` : '', problem ? `${id}-problem` : ''].filter(Boolean).join(' ');
   return (
     <div className="field">

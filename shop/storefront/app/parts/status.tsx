@@ -6,7 +6,11 @@ const TONES: Readonly<Record<string, string>> = {
   refused: 'bad',
 };
 
-/** A status in one word. */
-export function Status({ status }: { status: string }) {
-  return <span className={`status status-${TONES[status] ?? 'open'}`}>{status.charAt(0).toUpperCase() + status.slice(1)}</span>;
+/** A status in one word. @param isWanted it is what the customer asked for, so it is no bad news */
+export function Status({ status, isWanted = false }: { status: string; isWanted?: boolean }) {
+  return (
+    <span className={`status status-${isWanted ? 'open' : (TONES[status] ?? 'open')}`}>
+      {status.charAt(0).toUpperCase() + status.slice(1)}
+    </span>
+  );
 }

@@ -8,6 +8,14 @@ const STATES: Readonly<Record<StageState, string>> = {
   undone: 'undone',
   waiting: 'not yet',
   skipped: 'not needed',
+  ended: 'done',
+};
+
+const MARKS: Readonly<Partial<Record<StageState, 'done' | 'failed' | 'undone'>>> = {
+  done: 'done',
+  failed: 'failed',
+  undone: 'undone',
+  ended: 'done',
 };
 
 const time = new Intl.DateTimeFormat('en-IE', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
@@ -18,7 +26,7 @@ export function Stepper({ stages, label, isTall = false }: { stages: readonly St
     <ol className={isTall ? 'stepper stepper-tall' : 'stepper'} aria-label={label}>
       {stages.map(({ name, state, note, at }) => (
         <li key={name} className={`stage stage-${state}`} aria-current={state === 'current' ? 'step' : undefined}>
-          <span className="stage-mark">{(state === 'done' || state === 'failed' || state === 'undone') && <Icon name={state} />}</span>
+          <span className="stage-mark">{MARKS[state] && <Icon name={MARKS[state]} />}</span>
           <span className="stage-name">
             {name}
             <span className="unseen">: {STATES[state]}</span>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { inWords, type Trouble, told } from '../../model/problems.ts';
+import { inWords, notCancelled, type Told, type Trouble, told } from '../../model/problems.ts';
 import { signInPath } from '../../model/routes.ts';
 import { place } from '../navigation.ts';
 import { useStore } from '../store.ts';
@@ -7,7 +7,16 @@ import { Link } from './link.tsx';
 
 /** Trouble in words, with a way on. @param again tries the same once more @param next where signing in leads: back here, unless said otherwise */
 export function TroubleNote({ trouble, again, next }: { trouble: Trouble; again?: (() => void) | undefined; next?: string }) {
-  const { title, text, way } = told(trouble);
+  return <ToldNote told={told(trouble)} trouble={trouble} again={again} {...(next === undefined ? {} : { next })} />;
+}
+
+/** A cancellation that did not come through: what was wanted has not happened, and only the customer can ask for it again. */
+export function NotCancelled({ what, trouble, again }: { what: string; trouble: Trouble; again: () => void }) {
+  return <ToldNote told={notCancelled(what, trouble)} trouble={trouble} again={again} />;
+}
+
+function ToldNote({ told, trouble, again, next }: { told: Told; trouble: Trouble; again: (() => void) | undefined; next?: string }) {
+  const { title, text, way } = told;
   const { href } = useStore(place);
   return (
     <div className="note note-bad" role="alert">

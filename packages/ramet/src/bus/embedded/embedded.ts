@@ -7,7 +7,9 @@ import type { Outbox, OutboxRetention } from '../outbox.ts';
 
 const BATCH_MAX = 500;
 /** Wake-ups are immediate; this is the net under them. */
-const POLL_MS = 1_000;
+const POLL_MS = 5_000;
+/** How often a subscription that stands still looks whether somebody has resumed it. */
+const STANDSTILL_MS = 1_000;
 /** How long an event is kept at least that every group has: not less than an inbox remembers. */
 const KEEP_MS = 14 * DAY;
 const PRUNE_EVERY_MS = 10 * MINUTE;
@@ -165,7 +167,7 @@ class Reader {
         failures = 0;
       } catch (error) {
         if (error instanceof RametError && error.code === 'SubscriptionHalted') {
-          await this.#pause(error.retryAfterMs ?? POLL_MS);
+          await this.#pause(error.retryAfterMs ?? STANDSTILL_MS);
           // It has settled what lies before the event that it stands at, which may be deleted by now.
           cursor = undefined;
           continue;

@@ -1,0 +1,56 @@
+import type { Platform } from '../platform/index.ts';
+import type { Reply, TransportRoutes } from './call.ts';
+import { Edge, unwrap } from './client.ts';
+import type { CallOrigin } from './origin.ts';
+import type { Outbound } from './outbound.ts';
+import type { CompiledPolicy } from './policy.ts';
+import type { External } from './use.ts';
+
+/** What came of a method of the client: errors of a library keep their class and pass through as they are. */
+type Ended = { readonly value: unknown } | { readonly error: unknown };
+
+/**
+ * Makes clients of a system that is reached by a library of its own: each method is a call under the declared policies, and
+ * what it throws is thrown. Nothing is repeated: only the caller knows what a method does.
+ */
+export function connectedMaker<T extends object>(
+  platform: Platform,
+  declared: External<T>,
+  connect: () => T,
+  policy: CompiledPolicy,
+  outbound: Outbound,
+): (origin: CallOrigin) => T {
+  const { external: name, failed = () => true } = declared;
+  const client = platform.outside(name, connect);
+  const judge = (ended: unknown) => ({ failed: 'error' in (ended as Ended) && failed((ended as { error: unknown }).error) });
+  const edge = new Edge(platform, throughMethods(client), name, policy, outbound, judge);
+  return (origin) =>
+    new Proxy(client, {
+      get(target, method, self) {
+        const member: unknown = Reflect.get(target, method, self === target ? self : target);
+        if (typeof member !== 'function') return member;
+        return async (...args: unknown[]) => {
+          const ended = unwrap(await edge.call({ kind: 'command', service: name, name: String(method) }, args, origin)) as Ended;
+          if ('error' in ended) throw ended.error;
+          return ended.value;
+        };
+      },
+    });
+}
+
+function throughMethods(client: object): TransportRoutes {
+  return {
+    async call({ operation }, args): Promise<Reply> {
+      try {
+        const method = (client as Record<string, (...given: unknown[]) => unknown>)[operation] as (...given: unknown[]) => unknown;
+        return { ok: true, value: { value: await method.apply(client, args as unknown[]) } };
+      } catch (error) {
+        return { ok: true, value: { error } };
+      }
+    },
+    // biome-ignore lint/correctness/useYield: a method answers once
+    async *stream() {
+      throw new TypeError('a client of another system has no streams');
+    },
+  };
+}
