@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HISTORY, obstacleOf } from '../../services/orders/domain.ts';
-import { type Entry, type OrderStatus, sentence, stagesOf, summaryOf, withNames } from './journey.ts';
+import { type Entry, type OrderStatus, reasonOf, sentence, stagesOf, summaryOf, withNames } from './journey.ts';
 
 const history = (...whats: string[]): Entry[] => whats.map((what, i) => ({ what, at: `2026-11-21T10:00:0${i}.000Z` }));
 const states = (status: OrderStatus, ...whats: string[]) =>
@@ -77,6 +77,13 @@ describe('the journey of an order', () => {
       'Shipped waiting',
       'Cancelling current',
     ]);
+  });
+
+  test('that was cancelled after she had asked for it ended as she wished, whatever stopped it first', () => {
+    const late = 'the order could not be completed in time';
+    expect(reasonOf('cancelled', history(placed, cancelRequested), late)).toBe('cancelled by the customer');
+    expect(reasonOf('cancelled', history(placed), late)).toBe(late);
+    expect(reasonOf('confirmed', history(placed, cancelRequested), undefined)).toBe(undefined);
   });
 
   test('is told with the names of countries and products', () => {

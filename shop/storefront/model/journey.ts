@@ -104,11 +104,17 @@ function ending(status: OrderStatus, history: readonly Entry[], reason: string |
   return { name: 'Confirmed', state: working ? 'current' : 'waiting', note: working ? 'Putting it all together' : '', at: undefined };
 }
 
+const OWN_WISH = 'cancelled by the customer';
+
 /** Whether it was the customer who called it off. */
-export const isOwnWish = (reason: string | undefined): boolean => reason === 'cancelled by the customer';
+export const isOwnWish = (reason: string | undefined): boolean => reason === OWN_WISH;
 
 /** Whether a cancellation was taken: it holds, whatever else is told until it is done. */
 export const isCancelling = (history: readonly Entry[]): boolean => history.some(({ what }) => what === 'cancellation requested');
+
+/** Why an order was cancelled. Where she had asked for it that is why, whatever else stopped the order in the meantime. */
+export const reasonOf = (status: string, history: readonly Entry[], reason: string | undefined): string | undefined =>
+  status === 'cancelled' && isCancelling(history) ? OWN_WISH : reason;
 
 export const isDeclined = (reason: string | undefined): boolean => reason?.startsWith('card declined: ') ?? false;
 

@@ -309,8 +309,13 @@ export class SagaEngine {
 
 const programId = (type: string, version: number): string => `${type}@${version}`;
 
-/** A declared failure, or an error that tells one in words of its own and has it as its `cause`. */
-const isDeclared = (error: unknown): boolean =>
-  error instanceof DeclaredError || (error instanceof Error && error.cause instanceof DeclaredError);
+/** A declared failure, or an error that tells one in words of its own and has it as its `cause`. Programs may throw anything. */
+function isDeclared(error: unknown): boolean {
+  try {
+    return error instanceof DeclaredError || (error instanceof Error && error.cause instanceof DeclaredError);
+  } catch {
+    return false;
+  }
+}
 
 const describe = (error: unknown): string => (error instanceof DeclaredError ? error.error : textOf(error));

@@ -1,26 +1,18 @@
 import type { CompiledContract, CompiledOperation } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import {
-  type CallMeta,
-  type CallOrigin,
-  type Cancellation,
-  type ClientFactory,
-  type Dispatcher,
-  declared,
-  fault,
-  type Reply,
-} from '../rpc/index.ts';
+import { type CallMeta, type Cancellation, type ClientFactory, type Dispatcher, declared, fault, type Reply } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import type { ChangeHub, Following } from './changes.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
+import { ReadingContext } from './read-context.ts';
 import { answerOf, claimRequest, earlierAnswer, type RequestId, requestId, storeAnswer } from './requests.ts';
 import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';
-import { boundLog, failures, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
+import { boundLog, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
 
 export interface DispatchEnvironment {
   readonly platform: Platform;
@@ -54,7 +46,9 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
     if (call.effect) return effectRequest(environment, call, call.effect);
     if (meta.key === undefined) {
       const prepared = await call.prepare();
-      return store.write((tx) => call.run(tx, input, meta, prepared), { name: compiled.fullName });
+      return store.write((tx) => call.run(tx, input, meta, prepared), {
+        name: compiled.fullName,
+      });
     }
     return keyedRequest(environment, call, meta.key);
   };
@@ -94,7 +88,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
         const compiled = contract.operations.get(operation);
         const input = admit(contract, compiled, operation, raw, meta);
         const handler = environment.definition.queries[operation] as (input: unknown, context: unknown) => AsyncIterable<unknown>;
-        const context = readContext(environment, compiled as CompiledOperation, meta, cancellation, followed);
+        const context = new ReadingContext(environment, compiled as CompiledOperation, meta, cancellation, followed);
         for await (const answer of handler(input, context)) yield encoded(compiled as CompiledOperation, answer);
       } catch (error) {
         yield replyOfError(environment, contract.operations.get(operation), operation, meta, error);
@@ -138,54 +132,10 @@ async function query(
   const handler = environment.definition.queries[compiled.operation.name] as (input: unknown, context: unknown) => unknown;
   const followed: Following[] = [];
   try {
-    return encoded(compiled, await handler(input, readContext(environment, compiled, meta, cancellation, followed)));
+    return encoded(compiled, await handler(input, new ReadingContext(environment, compiled, meta, cancellation, followed)));
   } finally {
     for (const following of followed) following.leave();
   }
-}
-
-/** The context of a handler that reads. What it follows is put into `followed`, whose owner lets go of it in the end. */
-function readContext(
-  environment: DispatchEnvironment,
-  compiled: CompiledOperation,
-  meta: CallMeta,
-  cancellation: Cancellation,
-  followed: Following[],
-): object {
-  const { platform, store, clients, changes, log } = environment;
-  const arrivedMono = platform.clock.monoNow();
-  const origin: CallOrigin = {
-    meta: { caller: meta.caller, trace: meta.trace, depth: meta.depth, ...(meta.noRetry ? { noRetry: true } : {}) },
-    remainingMs: () => meta.timeoutMs - (platform.clock.monoNow() - arrivedMono),
-    get signal() {
-      return cancellation.signal;
-    },
-    cancellation,
-  };
-  return {
-    db: store.reader.db,
-    caller: meta.caller,
-    get log() {
-      return boundLog(log, meta.trace);
-    },
-    now: () => new Date(platform.clock.wallNow()),
-    get use() {
-      return clients(origin);
-    },
-    get fail() {
-      return failures(compiled);
-    },
-    get signal() {
-      return cancellation.signal;
-    },
-    crypto: platform.crypto,
-    metrics: environment.metrics,
-    changes(key: string) {
-      const following = changes.follow(key, cancellation.signal);
-      followed.push(following);
-      return following;
-    },
-  };
 }
 
 /** A command bound to one call: what to prepare, and what to run in the transaction. */
@@ -209,7 +159,7 @@ function stepCall(
       if (!twoParts) return undefined;
       const followed: Following[] = [];
       try {
-        return await twoParts.prepare(input, readContext(environment, compiled, meta, cancellation, followed));
+        return await twoParts.prepare(input, new ReadingContext(environment, compiled, meta, cancellation, followed));
       } finally {
         for (const following of followed) following.leave();
       }

@@ -3,12 +3,12 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { realPlatform, SECOND } from '../platform/index.ts';
 import { type CampaignReport, campaign } from './campaign.ts';
+import { isWorker, serve, Workers } from './command-line-workers.ts';
 import { type Exploration, explore } from './explore.ts';
 import type { Simulation } from './face.ts';
 import { prepare } from './prepare.ts';
 import { renderExploration, renderFailure, renderReport } from './report.ts';
 import { deploymentsOf, runSeed } from './run.ts';
-import { isWorker, serve, Workers } from './workers.ts';
 
 const HELP = `Runs the simulations of a project under seeds. Ends with 1 when a promise was broken.
 

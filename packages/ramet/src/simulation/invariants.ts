@@ -41,7 +41,13 @@ const ATTEMPTS_MAX = 3;
 export async function frameworkInvariants(
   sim: Simulated,
   system: System,
-  seen: { readonly asked: readonly Asked[]; readonly handled: readonly Handled[]; readonly deadLetters: boolean },
+  seen: {
+    readonly asked: readonly Asked[];
+    readonly handled: readonly Handled[];
+    readonly deadLetters: boolean;
+    /** Requests of clients that the network delivered twice, as `service.operation`. */
+    readonly twice: ReadonlySet<string>;
+  },
 ): Promise<Violation[]> {
   const found: Violation[] = [];
   const say = (id: string, detail: string) => void found.push({ id, detail });
@@ -57,7 +63,7 @@ export async function frameworkInvariants(
   }
   for (const detail of await unheard(sim, system)) say('INV-10', detail);
   await handledInOrder(sim, system, seen.handled, say);
-  await kept(sim, seen.asked, say);
+  await kept(sim, seen.asked, seen.twice, say);
   return found;
 }
 
@@ -177,8 +183,11 @@ async function handledInOrder(sim: Simulated, system: System, handled: readonly 
   }
 }
 
-/** What a client was told about a keyed command is what the service knows of it. */
-async function kept(sim: Simulated, asked: readonly Asked[], say: Say): Promise<void> {
+/**
+ * What a client was told about a keyed command is what the service knows of it. A refusal speaks for the request that was
+ * refused: a copy of it that comes when the trouble is over (a full disk) may take effect.
+ */
+async function kept(sim: Simulated, asked: readonly Asked[], twice: ReadonlySet<string>, say: Say): Promise<void> {
   const outcomes = Map.groupBy(asked, ({ service, operation, key }) => `${service} ${operation} ${key}`);
   for (const calls of outcomes.values()) {
     const { service, operation, key } = calls[0] as Asked;
@@ -191,7 +200,7 @@ async function kept(sim: Simulated, asked: readonly Asked[], say: Say): Promise<
     );
     if (calls.some(({ outcome }) => outcome === 'ok') && !row)
       say('INV-17', `${service}.${operation} ${key} was acknowledged and is not there`);
-    if (calls.every(({ outcome }) => outcome === 'not executed') && row)
+    if (calls.every(({ outcome }) => outcome === 'not executed') && row && !twice.has(`${service}.${operation}`))
       say('INV-18', `${service}.${operation} ${key} was refused, and took effect`);
   }
 }

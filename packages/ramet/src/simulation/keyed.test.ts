@@ -16,6 +16,9 @@ test('other seeds and other names give other numbers', () => {
   const numbers = new Set<number>();
   for (let seed = 0; seed < 40; seed++) for (let name = 0; name < 40; name++) numbers.add(new Keyed(`${seed}`).of(`${name}`));
   expect(numbers.size).toBe(1_600);
+  // Not only in their last digits.
+  const ofSeeds = Array.from({ length: 40 }, (_, seed) => new Keyed(`${seed}`).of('name').toFixed(3));
+  expect(new Set(ofSeeds).size).toBeGreaterThan(30);
 });
 
 test('leaving out all decisions of one site shifts no other', () => {

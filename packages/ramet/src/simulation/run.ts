@@ -113,7 +113,9 @@ export async function runSeed(
     await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
     done = true;
     const ended = (async () => {
-      violations.push(...(await frameworkInvariants(sim, system, { asked, handled, deadLetters: simulation.deadLetters === 'expected' })));
+      const twice = new Set(world.faults.fired.flatMap(({ id }) => /^duplicate@client>[^.]*\.(.*)#\d+$/.exec(id)?.[1] ?? []));
+      const deadLetters = simulation.deadLetters === 'expected';
+      violations.push(...(await frameworkInvariants(sim, system, { asked, handled, deadLetters, twice })));
       for (const { id, check } of simulation.invariants ?? []) for (const detail of await check(sim)) violations.push({ id, detail });
     })();
     await world.until(ended);

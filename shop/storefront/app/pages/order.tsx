@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { withOrder } from '../../model/cart.ts';
-import { isCancelling, isDeclined, isOwnWish, type OrderStatus, stagesOf, summaryOf, withNames } from '../../model/journey.ts';
+import { isCancelling, isDeclined, isOwnWish, type OrderStatus, reasonOf, stagesOf, summaryOf, withNames } from '../../model/journey.ts';
 import type { Trouble } from '../../model/problems.ts';
 import { type KnownReturn, leftToReturn } from '../../model/returnable.ts';
 import { returnPath } from '../../model/routes.ts';
@@ -36,7 +36,8 @@ export function OrderPage({ orderId }: { orderId: string }) {
     isBehind,
     reload,
   } = useFollowed<Order>(`/api/orders/${encodeURIComponent(orderId)}`, (status) => status !== 'pending');
-  const reason = order?.reason && withNames(order.reason, order.lines);
+  const why = order && reasonOf(order.status, order.history, order.reason);
+  const reason = why && withNames(why, order.lines);
   const stages = order && stagesOf(order.status, order.history, reason);
   const summary = order && stages && summaryOf(order.status, stages, reason);
   useEffect(() => {
