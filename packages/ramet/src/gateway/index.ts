@@ -1,6 +1,6 @@
 export { answer } from './answer.ts';
-export { type Access, type ComposeContext, compose, expose, type GatewayDefinition, gateway, type Limit } from './gateway.ts';
 export { canonicalPath } from './canonical-path.ts';
+export { type Access, type ComposeContext, compose, expose, type GatewayDefinition, gateway, type Limit } from './gateway.ts';
 export { createGateway, type GatewayHandler } from './handler.ts';
 export type { Authenticator, JwtOptions } from './jwt.ts';
 export { createGatewayServer, type GatewayServer } from './server.ts';
