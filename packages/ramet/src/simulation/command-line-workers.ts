@@ -3,6 +3,7 @@ import type { RunOne } from './campaign.ts';
 import type { RunResult, Simulation } from './face.ts';
 import { prepare } from './prepare.ts';
 import { deploymentFor, type Prepared, runSeed } from './run.ts';
+import { removeShelvesOf } from './storage.ts';
 
 /** Says to a program that it was started to run seeds for another one. */
 const ROLE = 'RAMET_SIMULATION_WORKER';
@@ -70,7 +71,10 @@ export class Workers {
   #fork(): ChildProcess {
     const worker = fork(process.argv[1] as string, [], { env: { ...process.env, [ROLE]: '1' } });
     this.#all.add(worker);
-    worker.on('exit', () => this.#all.delete(worker));
+    worker.on('exit', () => {
+      this.#all.delete(worker);
+      removeShelvesOf(worker.pid as number);
+    });
     // Whoever waits for it hears of its end.
     worker.on('error', () => {});
     return worker;

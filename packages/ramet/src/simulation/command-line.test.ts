@@ -14,11 +14,10 @@ const begin = (args: readonly string[], env: Record<string, string> = {}): Child
   spawn(process.execPath, ['-C', 'ramet-source', '--disable-warning=ExperimentalWarning', main, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
   });
 
 async function run(...args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = begin(args);
+  const child = begin(args, { PIDS_FILE: join(folder, 'pids') });
   let out = '';
   let err = '';
   child.stdout?.on('data', (chunk) => (out += chunk));
@@ -88,6 +87,7 @@ test('a process that dies while it runs a seed is a finding, and the other seeds
   expect(out).toMatch(/^deadly: 4 seeds, /);
   expect(out).toMatch(/\nseed 2 of deadly, as (monolith|services)\n {2}BROKEN worker: the process that ran the seed ended by SIGKILL\n/);
   expect(out.match(/BROKEN/g)).toHaveLength(1);
+  expect(foldersOf(Number(readFileSync(join(folder, 'pids'), 'utf8')))).toEqual([]);
 });
 
 test('--explore kills at every point of the small simulations', async () => {
@@ -97,18 +97,18 @@ test('--explore kills at every point of the small simulations', async () => {
 });
 
 test.each([
-  ['SIGINT', 'the terminal sends it to all of them'],
-  ['SIGTERM', 'somebody sends it to the first one'],
-] as const)('%s ends all processes, and no folder stays behind: %s', async (signal, _how) => {
-  const pids = join(folder, signal);
-  const child = begin(['--scenario', 'endless', '--workers', '2'], { PIDS_FILE: pids });
+  ['SIGINT', 'one seed in one process', ['--seed', '1'], 1],
+  ['SIGTERM', 'many seeds in workers, and only their parent is told', ['--workers', '2'], 2],
+] as const)('%s ends it, and no folder stays behind: %s', async (signal, _what, args, processes) => {
+  const file = join(folder, signal);
+  const child = begin(['--scenario', 'endless', ...args], { PIDS_FILE: file });
   const ended = new Promise((resolve) => child.on('close', (_, by) => resolve(by)));
-  const workers = () => (existsSync(pids) ? readFileSync(pids, 'utf8').trim().split('\n').map(Number) : []);
-  await until(() => workers().length === 2);
-  expect(workers().flatMap(foldersOf)).toHaveLength(2);
-  process.kill(signal === 'SIGINT' ? -(child.pid as number) : (child.pid as number), signal);
+  const pids = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : []);
+  await until(() => pids().length === processes);
+  expect(pids().flatMap(foldersOf)).toHaveLength(processes);
+  child.kill(signal);
   expect(await ended).toBe(signal);
-  await until(() => workers().flatMap(foldersOf).length === 0 && workers().every((pid) => !existsSync(`/proc/${pid}`)));
+  await until(() => pids().flatMap(foldersOf).length === 0 && pids().every((pid) => !existsSync(`/proc/${pid}`)));
 });
 
 const foldersOf = (pid: number): string[] =>

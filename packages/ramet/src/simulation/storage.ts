@@ -1,6 +1,6 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Platform } from '../platform/index.ts';
 import type { Store, StoreFactory } from '../store/index.ts';
@@ -10,6 +10,15 @@ import type { Incarnation } from './process.ts';
 const MEMORY_FILES = '/dev/shm';
 const PAGES_MAX = 1_073_741_823;
 
+const prefixOf = (pid: number) => join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), `ramet-simulation-${pid}-`);
+
+/** Removes what a process has left that was killed in a way that nobody hears. */
+export function removeShelvesOf(pid: number): void {
+  const prefix = prefixOf(pid);
+  for (const name of readdirSync(dirname(prefix)))
+    if (name.startsWith(basename(prefix))) rmSync(join(dirname(prefix), name), { recursive: true, force: true });
+}
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -17,7 +26,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  * and when the process ends or is ended by a signal that can be heard.
  */
 export class Shelf {
-  readonly #folder = mkdtempSync(join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), `ramet-simulation-${process.pid}-`));
+  readonly #folder = mkdtempSync(prefixOf(process.pid));
   readonly #onExit = () => rmSync(this.#folder, { recursive: true, force: true });
   readonly #onSignal = (signal: NodeJS.Signals) => {
     this.remove();
