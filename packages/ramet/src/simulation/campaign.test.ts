@@ -13,7 +13,16 @@ function runs(needed: readonly string[], { broken = 'INV-X', otherwise = [] as s
     const happened = only ?? ids(60);
     const violated = seeds.test(seed) ? (needed.every((id) => happened.includes(id)) ? [broken] : otherwise) : [];
     const result: RunResult = {
-      ...{ seed, deployment, traceHash: `${seed}`, events: 10, simulatedMs: 100, points: [], trace: [`with ${happened.length}`] },
+      ...{
+        seed,
+        deployment,
+        traceHash: `${seed}`,
+        events: 10,
+        simulatedMs: 100,
+        mode: 'safety' as const,
+        points: [],
+        trace: [`with ${happened.length}`],
+      },
       violations: violated.map((id) => ({ id, detail: `${happened.length} faults` })),
       fired: happened.map((id) => ({ id, kind: id.split('@')[0] as FaultKind, at: 0 })),
       sometimes: ['rarely'],

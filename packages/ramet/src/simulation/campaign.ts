@@ -43,6 +43,7 @@ export interface CampaignReport {
   simulatedMs: number;
   readonly faults: Partial<Record<FaultKind, number>>;
   readonly deployments: Record<string, number>;
+  readonly modes: Record<string, number>;
   readonly sometimes: Record<string, number>;
   /** Seeds that were run twice, and those of them whose traces differ. */
   repeated: number;
@@ -55,7 +56,7 @@ export async function campaign(run: RunOne, options: CampaignOptions): Promise<C
   const { seeds, from = 1, atOnce = 1, twiceEvery = 20, failuresMax = 5 } = options;
   const report: CampaignReport = {
     ...{ seeds: 0, runs: 0, events: 0, simulatedMs: 0, repeated: 0 },
-    ...{ faults: {}, deployments: {}, sometimes: {}, nondeterministic: [], failures: [] },
+    ...{ faults: {}, deployments: {}, modes: {}, sometimes: {}, nondeterministic: [], failures: [] },
   };
   const where = options.deployment === undefined ? {} : { deployment: options.deployment };
   let next = from;
@@ -87,6 +88,7 @@ function add(report: CampaignReport, result: RunResult): void {
   for (const { kind } of result.fired) report.faults[kind] = (report.faults[kind] ?? 0) + 1;
   for (const what of result.sometimes) report.sometimes[what] = (report.sometimes[what] ?? 0) + 1;
   report.deployments[result.deployment] = (report.deployments[result.deployment] ?? 0) + 1;
+  report.modes[result.mode] = (report.modes[result.mode] ?? 0) + 1;
 }
 
 /** The failure of a run, with as few faults as it needs. Only the same broken promise counts as the same failure. */

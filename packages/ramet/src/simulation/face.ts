@@ -91,6 +91,8 @@ export interface Violation {
 export interface RunResult {
   readonly seed: string;
   readonly deployment: string;
+  /** `safety`: all trouble ends with the scenario. `liveness`: messages go on being lost, late and doubled until all has come to rest. */
+  readonly mode: 'safety' | 'liveness';
   readonly violations: readonly Violation[];
   /** The faults that happened. */
   readonly fired: readonly Fired[];

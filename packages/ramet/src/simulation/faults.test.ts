@@ -85,3 +85,17 @@ test('intensity and weight make a kind as often as they say', () => {
   expect(times(10) / ordinary).toBeGreaterThan(5);
   expect(times(1, 10)).toBe(times(10));
 });
+
+test('when processes are well again, messages still go wrong and nothing else does', () => {
+  const everything = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 1_000]));
+  const plan = new FaultPlan('0', { intensities: everything, only: undefined, now: () => 0 });
+  plan.active = true;
+  const striking = () => FAULT_KINDS.filter((kind) => Array.from({ length: 20 }, () => plan.at(kind, 'there')).some(Boolean));
+  const before = striking();
+  plan.onTheWireOnly();
+  const after = striking();
+  expect(after.length).toBeGreaterThan(0);
+  expect(before.length).toBeGreaterThan(after.length);
+  expect(after.filter((kind) => !before.includes(kind))).toEqual([]);
+  for (const kind of ['kill', 'pause', 'zombie', 'partition', 'skew', 'jump', 'disk-full'] as const) expect(after).not.toContain(kind);
+});

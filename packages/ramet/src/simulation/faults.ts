@@ -43,6 +43,12 @@ export const FAULTS = {
 export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
 
+/** What a network never stops doing: a system has to get on with it. */
+const ON_THE_WIRE: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  ...(['delay', 'lose-request', 'lose-reply', 'late-request', 'late-reply', 'duplicate'] as const),
+  ...(['refuse', 'reset', 'external-error', 'redeliver', 'lose-wake'] as const),
+]);
+
 /** How much of each kind: 1 is ordinary, 0 is none. */
 export type Intensities = Partial<Readonly<Record<FaultKind, number>>>;
 
@@ -72,6 +78,7 @@ export class FaultPlan {
   readonly fired: Fired[] = [];
   /** Whether faults happen now. */
   active = false;
+  #onTheWireOnly = false;
 
   /** @param only exactly these faults happen, by id; every kind may happen when left out */
   constructor(
@@ -85,9 +92,14 @@ export class FaultPlan {
     this.#probabilities = probabilitiesOf(new Keyed(`${seed}|swarm`), options.intensities);
   }
 
+  /** From now on processes, disks and clocks are well, and only messages go wrong. */
+  onTheWireOnly(): void {
+    this.#onTheWireOnly = true;
+  }
+
   /** Whether a fault of this kind happens at `site`, this time. @param weight how much more or less likely than elsewhere */
   at(kind: FaultKind, site: string, weight = 1): Fault | undefined {
-    if (!this.active) return undefined;
+    if (!this.active || (this.#onTheWireOnly && !ON_THE_WIRE.has(kind))) return undefined;
     const place = `${kind}@${site}`;
     const id = `${place}#${this.#keyed.count(place)}`;
     if (this.#only ? !this.#only.has(id) : this.#keyed.of(id) >= this.#probabilities[kind] * weight) return undefined;

@@ -15,6 +15,9 @@ export function renderReport(name: string, report: CampaignReport, seconds: numb
     `  deployments   ${Object.entries(report.deployments)
       .map(([what, n]) => `${what} ${n}`)
       .join(', ')}`,
+    `  modes         ${Object.entries(report.modes)
+      .map(([what, n]) => `${what} ${n}`)
+      .join(', ')}`,
     `  faults        ${total}: ${faults.map(([kind, n]) => `${kind} ${n}`).join(', ')}`,
     `  sometimes     ${
       Object.entries(report.sometimes)

@@ -29,6 +29,8 @@ const SCENARIO_LIMIT_MS = 10 * 60_000;
 /** After all has come to rest, late messages still arrive, and none of them may change anything; so long after the last one. */
 const AFTERMATH_MS = 3_000;
 const LOOK_MS = 500;
+/** Of so many seeds the network never gets well, and everything has to come to rest all the same. */
+const LIVENESS_SHARE = 0.25;
 /** How often a person looks whether something needs them. */
 const OPERATOR_MS = 10_000;
 
@@ -50,6 +52,7 @@ export async function runSeed(
 ): Promise<RunResult> {
   const deployments = deploymentsOf(simulation);
   const deployment = options.deployment ?? deploymentFor(simulation, seed);
+  const mode = !options.kill && !options.points && new Keyed(seed).of('mode') < LIVENESS_SHARE ? 'liveness' : 'safety';
   const processes = deployments[deployment];
   if (!processes) throw new RangeError(`there is no deployment '${deployment}'; there are ${Object.keys(deployments).join(', ')}`);
   const disk = shelf.disk();
@@ -107,7 +110,7 @@ export async function runSeed(
     const watching = always.length > 0 ? watch() : undefined;
     watching?.catch(uncaught);
     await world.until(simulation.scenario(sim), SCENARIO_LIMIT_MS);
-    world.heal();
+    world.heal(mode === 'liveness' ? 'as it is' : 'healed');
     await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
     await world.until(world.sleep(Math.max(0, world.network.lastArrivalMs - world.scheduler.now) + AFTERMATH_MS));
     await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
@@ -131,6 +134,7 @@ export async function runSeed(
   return {
     seed,
     deployment,
+    mode,
     violations: distinct(violations),
     fired: world.faults.fired,
     traceHash: world.scheduler.traceHash,

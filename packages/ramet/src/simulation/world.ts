@@ -108,9 +108,13 @@ export class World implements Surroundings {
     this.#tick();
   }
 
-  /** Ends all trouble: no new fault, nothing cut, paused or full, clocks set right, and every process runs. */
-  heal(): void {
-    this.faults.active = false;
+  /**
+   * Ends all trouble: no new fault, nothing cut, paused or full, clocks set right, and every process runs.
+   * @param wire the network stays as bad as it is
+   */
+  heal(wire: 'healed' | 'as it is' = 'healed'): void {
+    if (wire === 'healed') this.faults.active = false;
+    else this.faults.onTheWireOnly();
     this.network.heal();
     for (const zombie of this.#zombies) this.#end(zombie, 'given up for good');
     this.#zombies.clear();
