@@ -9,7 +9,8 @@ export default defineConfig({
   test: {
     // `store/sqlite/x.conformance.ts` runs an adapter through its port's suite; the suite itself stands beside the port.
     include: ['packages/*/src/**/*.test.ts', 'packages/*/src/*/*/**/*.conformance.ts', 'shop/**/*.test.ts', 'tools/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**'],
+    // What needs real engines runs by `npm run test:engines`.
+    exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**', '**/*.engine.test.ts'],
     // The gateway of the shop serves the storefront: what starts it needs it built, and no two tests shall build it at once.
     globalSetup: './shop/storefront/fresh.ts',
     pool: 'forks',

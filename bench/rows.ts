@@ -5,9 +5,10 @@ import policies from './policies/row.ts';
 import query from './query/row.ts';
 import reaction from './reaction/row.ts';
 import reads from './reads/row.ts';
+import remote from './remote/row.ts';
 import saga from './saga/row.ts';
 import simulation from './simulation/row.ts';
 import start from './start/row.ts';
 
-/** Every row of the targets that one process can be measured by, in their order. */
-export const rows: readonly Row[] = [query, policies, command, reads, reaction, saga, start, edge, simulation];
+/** Every row of the targets that is measured, in their order. */
+export const rows: readonly Row[] = [query, policies, command, reads, reaction, saga, start, edge, simulation, remote];

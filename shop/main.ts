@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { realPlatform } from 'ramet/platform';
 import { run } from 'ramet/runtime';
 import { startCompanions } from './companions.ts';
+import { provisioned } from './provisioned.ts';
 import { seed } from './seed.ts';
 import { stopAt } from './stop-at.ts';
 import { freshStorefront } from './storefront/fresh.ts';
@@ -25,6 +26,7 @@ function port(name: string, otherwise: number): number {
 
 const webPort = port('PORT', 3000);
 const adminPort = port('ADMIN_PORT', 3001);
+const mobilePort = port('MOBILE_PORT', process.env.PORT ? 0 : 3002);
 const companions = startCompanions((name, code) => {
   process.stderr.write(`${name} has ended with code ${code}; the shop ends with it\n`);
   process.kill(process.pid, 'SIGTERM');
@@ -37,6 +39,8 @@ await freshStorefront().catch((error: unknown) => {
   process.stderr.write(`${(error as Error).message}\n`);
   process.exit(1);
 });
+// On a PostgreSQL that the operator gave: each service gets its own role there.
+if (process.env.PROFILE === 'postgres') await provisioned();
 /** So that whoever started the shop in the background can stop this process and no other. */
 const pidFile = join(dataDir, 'shop.pid');
 let serving = false;
@@ -45,13 +49,14 @@ const onPoint = stopAt(process.env.SHOP_STOP_AT);
 const runtime = await run(
   topology,
   {
+    ...(process.env.PROFILE ? { profile: process.env.PROFILE } : {}),
     name: 'shop',
     version: '0.1.0',
     env: process.env.NODE_ENV || 'development',
     ...(transport ? { transport } : {}),
     platform: realPlatform(onPoint ? { onPoint } : {}),
     logLevel: process.env.LOG_LEVEL || 'warn',
-    ports: { web: webPort },
+    ports: { web: webPort, mobile: mobilePort },
     admin: { port: adminPort, tokenFile: join(dataDir, 'admin.token') },
     ...(process.env.ALERT_WEBHOOK ? { alertWebhook: process.env.ALERT_WEBHOOK } : {}),
   },

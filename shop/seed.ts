@@ -3,19 +3,33 @@ import { Catalog } from './services/catalog/contract.ts';
 import { products } from './services/catalog/data/products.ts';
 import { Inventory } from './services/inventory/contract.ts';
 
-/** Fills an empty shop with its products and their stock. Each command has a key, so that a start after a kill repeats nothing. */
+/**
+ * Fills what this process hosts of an empty shop: products and their stock. Each command has a key, so that a start after a
+ * kill, or of a second instance, repeats nothing.
+ */
 export async function seed(runtime: Runtime): Promise<void> {
-  const { items } = await runtime.client(Catalog).search({ limit: 1 });
-  const stocked = await runtime.client(Inventory).stock({ sku: products.at(-1)?.sku ?? '' });
-  if (items.length > 0 && stocked.onHand > 0) return;
-  await runtime
-    .client(Catalog)
-    .importProducts({ products: products.map(({ stock: _stock, ...product }) => product) }, { key: 'seed-products-1' });
-  await runtime.client(Inventory).receive({ items: products.map(({ sku, stock }) => ({ sku, quantity: stock })) }, { key: 'seed-stock-1' });
-  await catalogueStocked(runtime);
+  await Promise.all([seedCatalog(runtime), seedInventory(runtime)]);
+  // The catalogue hears of the stock by events; a shop that is ready shows what it has.
+  if (runtime.services.has('catalog') && runtime.services.has('inventory')) await catalogueStocked(runtime);
 }
 
-/** The catalogue hears of the stock by events; a shop that is ready shows what it has. */
+async function seedCatalog(runtime: Runtime): Promise<void> {
+  if (!runtime.services.has('catalog')) return;
+  const catalog = runtime.client(Catalog);
+  if ((await catalog.search({ limit: 1 })).items.length > 0) return;
+  await catalog.importProducts(
+    { products: products.map(({ stock: _stock, ...product }) => product) },
+    { key: 'seed-products-1', timeout: '60s' },
+  );
+}
+
+async function seedInventory(runtime: Runtime): Promise<void> {
+  if (!runtime.services.has('inventory')) return;
+  const inventory = runtime.client(Inventory);
+  if ((await inventory.stock({ sku: products.at(-1)?.sku ?? '' })).onHand > 0) return;
+  await inventory.receive({ items: products.map(({ sku, stock }) => ({ sku, quantity: stock })) }, { key: 'seed-stock-1', timeout: '60s' });
+}
+
 async function catalogueStocked(runtime: Runtime): Promise<void> {
   const last = products.at(-1)?.sku ?? '';
   for (let looks = 0; looks < 500; looks++) {

@@ -2,7 +2,7 @@ import { embedded } from 'ramet/embedded';
 import { topology } from 'ramet/runtime';
 import { sqlite } from 'ramet/sqlite';
 
-/** Where everything of this shop is kept. */
+/** Where everything of this shop is kept that no server keeps for it. */
 export const dataDir = process.env.DATA_DIR || '.data';
 
 /** Every way to run the shop. */
@@ -22,8 +22,13 @@ export default topology({
   },
   gateways: {
     web: () => import('./gateways/web.ts'),
+    mobile: () => import('./gateways/mobile.ts'),
   },
   profiles: {
     monolith: { store: sqlite(dataDir), bus: embedded() },
+    /** One process on a PostgreSQL. */
+    postgres: async () => (await import('./engines.ts')).onPostgres(),
+    /** One process per service and gateway, on PostgreSQL, Kafka (or PostgreSQL again) and Consul. */
+    services: async () => (await import('./engines.ts')).asServices(),
   },
 });

@@ -10,7 +10,6 @@ interface Home {
 /** What the shop still does when something that it needs is down. */
 export function fallbacks(suite: Suite): void {
   const home = (customer: Customer) => customer.client.request<Home>('GET', '/api/home', { token: customer.token });
-  const metrics = async (client: ShopClient) => (await client.request('GET', '/metrics')).text;
   const opened = async (env: Record<string, string> = {}): Promise<{ shop: Shop; client: ShopClient } & AsyncDisposable> => {
     const shop = await suite.startShop({ env });
     const client = new ShopClient(shop);
@@ -41,7 +40,7 @@ export function fallbacks(suite: Suite): void {
         expect(greeted).toEqual({ name: 'guest', guest: true });
         expect(products).toHaveLength(12);
       }
-      const shown = await metrics(other.client);
+      const shown = await other.shop.metrics();
       expect(shown).toMatch(/^ramet_call_fallbacks_total\{edge="web->users",operation="standing"\} 8$/m);
       expect(shown).toMatch(/^ramet_circuit_state\{edge="web->users",operation="standing"\} 2$/m);
       expect(other.shop.output).toContain('a circuit opens');
@@ -65,7 +64,7 @@ export function fallbacks(suite: Suite): void {
     // Five charges whose answers are lost: each took place, which a look-up finds out.
     const lost = await Promise.all(Array.from({ length: 5 }, () => place(CARDS.chargesAndDrops)));
     await eventually(
-      () => metrics(other.client),
+      () => other.shop.metrics(),
       (shown) => /^ramet_circuit_state\{edge="payments->payment-provider",operation="POST \/charges"\} 2$/m.test(shown),
     );
     const orderId = await place(CARDS.pays);

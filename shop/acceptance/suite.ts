@@ -17,6 +17,8 @@ export interface Shop extends ShopUrls, AsyncDisposable {
   readonly dataDir: string;
   /** Everything that its processes have written to their outputs so far: the log. */
   readonly output: string;
+  /** What all of its processes tell to a monitor. */
+  metrics(): Promise<string>;
   /** `npm run shop -- …` */
   operator(command: 'block' | 'unblock' | 'receive', ...subject: string[]): Promise<unknown>;
   /** What access tokens are signed with: for tokens that only one thing is wrong with. */
@@ -39,6 +41,9 @@ export interface Suite {
   product(): Product;
 }
 
+/** A shop of many processes takes its time on a busy machine. */
+const START_MS = 180_000;
+
 /** Starts the shop of a test file before its tests, and ends it after them. */
 export function openSuite(startShop: StartShop, options: StartOptions = {}): Suite {
   let shop: Shop | undefined;
@@ -52,7 +57,7 @@ export function openSuite(startShop: StartShop, options: StartOptions = {}): Sui
       (products) => products.length > 0 && products.every(({ available }) => available > 0),
     );
     unused = all.filter(({ available }) => available >= 100);
-  });
+  }, START_MS);
   afterAll(async () => {
     client?.close();
     await shop?.[Symbol.asyncDispose]();

@@ -13,9 +13,13 @@ export interface ShopPorts {
   readonly admin: number;
   readonly smtp: number;
   readonly mail: number;
+  /** The mobile gateway's, where it is served. */
+  readonly mobile: number;
 }
 
 export interface ShopOptions {
+  /** What is started (default: the shop as one process). */
+  readonly program?: 'shop/main.ts' | 'shop/fleet/main.ts';
   /** Default: a new temporary directory, removed with the shop. */
   readonly dataDir?: string;
   /** Default: free ones. */
@@ -31,7 +35,7 @@ export interface Exit {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const START_MS = 60_000;
+const START_MS = 90_000;
 const LOOK_MS = 20;
 /** What a started process takes over from ours: nothing of a test runner. */
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'NODE_COMPILE_CACHE'];
@@ -54,9 +58,10 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopProcess>
 }
 
 /** Starts a shop without waiting for it: for one that is not meant to become ready. */
-export async function launchShop({ dataDir, ports, env = {} }: ShopOptions = {}): Promise<ShopProcess> {
+export async function launchShop({ program, dataDir, ports, env = {} }: ShopOptions = {}): Promise<ShopProcess> {
   const own = dataDir === undefined ? await mkdtemp(join(tmpdir(), 'ramet-shop-')) : undefined;
   const shop = new ShopProcess({
+    program: program ?? 'shop/main.ts',
     dataDir: dataDir ?? (own as string),
     ports: ports ?? (await freePorts()),
     env,
@@ -72,12 +77,12 @@ export async function launchShop({ dataDir, ports, env = {} }: ShopOptions = {})
  */
 export async function freePorts(): Promise<ShopPorts> {
   const found = new Set<number>();
-  while (found.size < 5) {
+  while (found.size < 6) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     if (await isFree(port)) found.add(port);
   }
-  const [web, provider, admin, smtp, mail] = found as unknown as [number, number, number, number, number];
-  return { web, provider, admin, smtp, mail };
+  const [web, provider, admin, smtp, mail, mobile] = found as unknown as [number, number, number, number, number, number];
+  return { web, provider, admin, smtp, mail, mobile };
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -114,6 +119,7 @@ export class ShopProcess {
   readonly url: string;
   readonly providerUrl: string;
   readonly mailUrl: string;
+  readonly #program: string;
   readonly #ownsDataDir: boolean;
   #env: Readonly<Record<string, string | undefined>>;
   #child: ChildProcess | undefined;
@@ -124,7 +130,14 @@ export class ShopProcess {
   /** Where the output of the present start begins. */
   #from = 0;
 
-  constructor(options: { dataDir: string; ports: ShopPorts; env: Readonly<Record<string, string | undefined>>; ownsDataDir: boolean }) {
+  constructor(options: {
+    program: string;
+    dataDir: string;
+    ports: ShopPorts;
+    env: Readonly<Record<string, string | undefined>>;
+    ownsDataDir: boolean;
+  }) {
+    this.#program = options.program;
     this.dataDir = options.dataDir;
     this.ports = options.ports;
     this.url = `http://127.0.0.1:${options.ports.web}`;
@@ -156,7 +169,7 @@ export class ShopProcess {
 
   /** The environment that the shop is started with; other programs that work on this shop need it too. */
   get environment(): Record<string, string> {
-    const { web, provider, admin, smtp, mail } = this.ports;
+    const { web, provider, admin, smtp, mail, mobile } = this.ports;
     const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
     const all: Record<string, string | undefined> = {
       ...inherited,
@@ -166,6 +179,7 @@ export class ShopProcess {
       ADMIN_PORT: String(admin),
       SMTP_PORT: String(smtp),
       MAIL_PORT: String(mail),
+      MOBILE_PORT: String(mobile),
       RATE_LIMIT: '100000/15m',
       ...this.#env,
     };
@@ -176,7 +190,7 @@ export class ShopProcess {
   launch(): void {
     this.#from = this.#stdout.length;
     this.#exit = undefined;
-    const child = spawn(process.execPath, ['-C', 'ramet-source', 'shop/main.ts'], {
+    const child = spawn(process.execPath, ['-C', 'ramet-source', this.#program], {
       cwd: root,
       env: this.environment,
       detached: true,
@@ -200,7 +214,7 @@ export class ShopProcess {
     });
   }
 
-  /** Waits for the line `ready …`. @throws when the process ends instead, or says nothing for a minute */
+  /** Waits for the line `ready …`. @throws when the process ends instead, or says nothing for long */
   async ready(): Promise<void> {
     const giveUpAt = Date.now() + START_MS;
     while (!/^ready http:\S+$/m.test(this.#stdout.slice(this.#from))) {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Exit, freePorts, launchShop, type ShopProcess } from '../harness/shop-process.ts';
 import { Databases } from './databases.ts';
 import type { Death } from './kill-plan.ts';
-import { SagaWatch } from './saga-watch.ts';
+import { SagaWatch, sagasIn } from './saga-watch.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { isEmpty, type Unfinished, unfinished } from './unfinished.ts';
 import type { Evidence, Life } from './verdict/check.ts';
@@ -133,7 +133,7 @@ export class Lives implements AsyncDisposable {
   #inspect(): Unfinished | undefined {
     using databases = new Databases(this.#dataDir);
     if (isEmpty(databases)) return undefined;
-    this.#watch.observe(databases);
+    this.#watch.observe(sagasIn(databases));
     return unfinished(databases, this.#subscriptions);
   }
 

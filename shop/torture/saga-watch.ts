@@ -1,6 +1,6 @@
 import type { Databases } from './databases.ts';
 
-interface Seen {
+export interface SagaSeen {
   readonly id: string;
   readonly state: string;
   readonly version: number;
@@ -10,16 +10,19 @@ interface Seen {
 
 const TERMINAL = new Set(['COMPLETED', 'COMPENSATED']);
 
-/** Compares the sagas on disk from one life of the shop to the next: what is only seen in between is lost at the end. */
+/** The sagas as they stand in a database. */
+export const sagasIn = (databases: Databases): SagaSeen[] =>
+  databases.rows<SagaSeen>(
+    'orders',
+    'select id, state, version, epoch, (select count(*) from ramet_saga_log where saga_id = id) as entries from ramet_sagas',
+  );
+
+/** Compares the sagas on disk from one fault to the next: what is only seen in between is lost at the end. */
 export class SagaWatch {
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new Map<string, SagaSeen>();
   readonly violations: string[] = [];
 
-  observe(databases: Databases): void {
-    const now = databases.rows<Seen>(
-      'orders',
-      'select id, state, version, epoch, (select count(*) from ramet_saga_log where saga_id = id) as entries from ramet_sagas',
-    );
+  observe(now: readonly SagaSeen[]): void {
     const left = new Set(this.#seen.keys());
     for (const saga of now) {
       left.delete(saga.id);
@@ -30,7 +33,7 @@ export class SagaWatch {
     for (const id of left) this.violations.push(`saga ${id} has vanished`);
   }
 
-  #compare(before: Seen, now: Seen): void {
+  #compare(before: SagaSeen, now: SagaSeen): void {
     const told = `${now.id}: ${JSON.stringify(before)} became ${JSON.stringify(now)}`;
     if (now.epoch < before.epoch) this.violations.push(`its epoch went back, saga ${told}`);
     if (now.entries < before.entries) this.violations.push(`its log became shorter, saga ${told}`);

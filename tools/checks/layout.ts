@@ -20,12 +20,13 @@ export const FOLDERS = [
   'gateway',
   'admin',
   'runtime',
+  'deploy',
   'simulation',
   'doctor',
 ] as const;
 
 /** The folders that state a port; each of their sub-folders with an `index.ts` of its own is an adapter. */
-export const PORTS: readonly string[] = ['store', 'bus', 'discovery', 'rpc'];
+export const PORTS: readonly string[] = ['store', 'bus', 'discovery', 'rpc', 'gateway'];
 
 /** The folders of the adapters of one port, or of all. */
 export function adaptersOf(files: readonly SourceFile[], ports: readonly string[] = PORTS): string[] {

@@ -61,7 +61,7 @@ function reaches(file: SourceFile, adapters: readonly string[]): Finding[] {
   const { code } = layers(file);
   const mayDoIo =
     adapterAround(file.path, adapters) !== undefined ||
-    /^(gateway\/(fastify|server)|admin\/server|simulation\/(command-line|storage))[^/]*\.ts$/.test(rest);
+    /^(gateway\/(fastify|server)|admin\/server|simulation\/(command-line|storage)|deploy\/)[^/]*\.ts$/.test(rest);
   const found: Finding[] = [];
   for (const { pattern, what, instead } of mayDoIo ? TIME_AND_CHANCE : [...TIME_AND_CHANCE, ...NETWORK]) {
     for (const match of code.matchAll(pattern)) {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type AdminOptions, ask, CliError } from './client.ts';
+import { addDeploy } from './deploy.ts';
+import { addMove } from './move.ts';
 import { addNew } from './new.ts';
 import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList } from './render.ts';
 
@@ -91,6 +93,8 @@ for (const how of ['replay', 'discard'] as const) {
     );
 }
 
+addDeploy(program);
+addMove(program);
 addNew(program);
 
 try {

@@ -18,11 +18,33 @@ export {
   stream,
 } from './contract/index.ts';
 export { DeclaredError, ERRORS, type ErrorCode, PermanentError, RametError } from './errors/index.ts';
-export { type Access, answer, type ComposeContext, compose, expose, gateway, type Limit, type Site, site } from './gateway/index.ts';
+export {
+  type Access,
+  answer,
+  type ComposeContext,
+  compose,
+  expose,
+  gateway,
+  type Limit,
+  type LimitStore,
+  type LimitStoreFactory,
+  type Site,
+  site,
+} from './gateway/index.ts';
 export type { Duration } from './platform/index.ts';
 export { type BreakerPolicy, type CallOptions, type CallWatcher, external, type Policy, use } from './rpc/index.ts';
 export { type Invocation, type Saga, type SagaContext, SagaNeedsAttention, saga } from './saga/index.ts';
-export type { Caller } from './security/index.ts';
+export {
+  type Caller,
+  environment,
+  files,
+  firstOf,
+  generateIdentityKey,
+  type IdentityKeyPair,
+  Secret,
+  type SecretSource,
+  type Secrets,
+} from './security/index.ts';
 export {
   type Effect,
   type EffectContext,

@@ -18,6 +18,8 @@ export async function enterPaid({ db, event }: Context, orderId: string, amount:
 
 /** Enters what was given back. @throws Error when that is more than was paid: its payment may come later, or never */
 export async function enterRefunded({ db, event }: Context, orderId: string, amount: number): Promise<void> {
+  // Of two refunds of one order each sees the other: the sum is read when the entries of the order are ours alone.
+  await db.selectFrom('ledger').select('event_id').where('order_id', '=', orderId).forUpdate().execute();
   const { left } = await db
     .selectFrom('ledger')
     .select(({ fn }) => fn.sum('amount').as('left'))

@@ -8,6 +8,7 @@ interface Wanted {
 
 /** Puts a pre-order at the end of those that wait. Nothing when it is known, or was called off before it was heard of. */
 export async function wait(ctx: Context, { preorderId, sku, quantity }: Wanted): Promise<void> {
+  await queue(ctx, sku);
   await ctx.db
     .insertInto('allocations')
     .values({ preorder_id: preorderId, sku, quantity, status: 'waiting' })
@@ -21,6 +22,7 @@ export async function wait(ctx: Context, { preorderId, sku, quantity }: Wanted):
  * served ends it, so that no small wish passes a large one.
  */
 export async function allocate(ctx: Context, sku: string): Promise<void> {
+  await queue(ctx, sku);
   for (;;) {
     const first = await ctx.db
       .selectFrom('allocations')
@@ -36,8 +38,21 @@ export async function allocate(ctx: Context, sku: string): Promise<void> {
   }
 }
 
+/**
+ * One after another for each sku: whoever comes to wait, leaves, or brings goods has the row of its stock until his transaction
+ * ends. Otherwise two could serve the same pre-order, or one come to wait for what another has just brought.
+ */
+async function queue({ db }: Context, sku: string): Promise<void> {
+  await db
+    .insertInto('stock')
+    .values({ sku, available: 0, reserved: 0, sold: 0, revision: 0 })
+    .onConflict((conflict) => conflict.column('sku').doUpdateSet((eb) => ({ revision: eb.ref('stock.revision') })))
+    .execute();
+}
+
 /** A pre-order is off: what is held for it is free for whoever waits next, and then for everybody. */
 export async function callOff(ctx: Context, { preorderId, sku, quantity }: Wanted): Promise<void> {
+  await queue(ctx, sku);
   // A row where there is none yet: should the placing come later, it finds that it is over.
   await ctx.db
     .insertInto('allocations')

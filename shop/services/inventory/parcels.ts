@@ -20,13 +20,13 @@ export async function expectParcel(ctx: Context, returnId: string, lines: readon
 export async function unpack(ctx: Context, returnId: string): Promise<void> {
   const parcel = await ctx.db
     .selectFrom('parcels')
-    .select(['because', 'status', 'lines'])
+    .select(['because', 'status'])
     .where('return_id', '=', returnId)
     .executeTakeFirst();
   if (parcel?.status !== 'expected') return;
   const condition = faultOf(parcel.because);
-  const lines = JSON.parse(parcel.lines) as Line[];
-  await become(ctx, returnId, 'expected', condition === undefined ? 'received' : 'rejected');
+  const lines = await become(ctx, returnId, 'expected', condition === undefined ? 'received' : 'rejected');
+  if (!lines) return;
   if (condition === undefined) ctx.emit.GoodsReceived({ returnId, lines });
   else ctx.emit.GoodsRejected({ returnId, lines, condition });
 }

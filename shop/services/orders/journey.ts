@@ -33,6 +33,7 @@ export async function progress(ctx: Context, orderId: string, what: string, chan
 }
 
 export async function confirm(ctx: Context, orderId: string): Promise<void> {
+  await hold(ctx, orderId);
   const history = await ctx.db.selectFrom('order_history').select('what').where('order_id', '=', orderId).execute();
   for (const what of missingBeforeConfirmed(history.map((entry) => entry.what))) await progress(ctx, orderId, what);
   const order = await enter(ctx, orderId, { what: HISTORY.confirmed, at: ctx.now().toISOString() }, { status: 'confirmed' });
@@ -43,6 +44,15 @@ export async function cancel(ctx: Context, orderId: string, reason: string): Pro
   const what = reason === CANCELLED_BY_CUSTOMER ? reason : `cancelled: ${reason}`;
   const order = await enter(ctx, orderId, { what, at: ctx.now().toISOString() }, { status: 'cancelled', reason });
   if (order) ctx.emit.OrderCancelled({ orderId, customerId: order.customer_id, reason, total: order.total });
+}
+
+/** Keeps others from the order until the transaction ends: what is read of its history from here on stays all of it. */
+async function hold({ db }: Context, orderId: string): Promise<void> {
+  await db
+    .updateTable('orders')
+    .set((eb) => ({ entries: eb.ref('entries') }))
+    .where('order_id', '=', orderId)
+    .execute();
 }
 
 /** Counting the entry locks the order's row, so that entries of one order never get the same number. @returns undefined when it is settled */

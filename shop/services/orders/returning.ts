@@ -16,10 +16,12 @@ interface Asked {
 
 /** Somebody wants to send something back. Only here is known what was bought, by whom, and what has come back already. */
 export async function judge(ctx: Context, { returnId, orderId, customerId, lines, reason }: Asked): Promise<void> {
+  // Two returns of one order are judged one after the other: each sees what the other takes.
   const order = await ctx.db
     .selectFrom('orders')
     .select(['customer_id', 'status', 'lines'])
     .where('order_id', '=', orderId)
+    .forUpdate()
     .executeTakeFirst();
   const earlier = await ctx.db
     .selectFrom('order_returns')

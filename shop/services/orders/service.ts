@@ -61,6 +61,7 @@ export default service(Orders, {
         .selectFrom('orders')
         .select(['customer_id', 'status', 'cancel_requested'])
         .where('order_id', '=', orderId)
+        .forUpdate()
         .executeTakeFirst();
       if (!order || !owns(ctx.caller, order)) throw ctx.fail.NotFound({ orderId });
       if (order.status === 'cancelled') return { orderId };

@@ -62,6 +62,7 @@ export default service(Preorders, {
         .selectFrom('preorders')
         .select(['customer_id', 'status'])
         .where('preorder_id', '=', preorderId)
+        .forUpdate()
         .executeTakeFirst();
       if (!preorder || !owns(ctx.caller, preorder)) throw ctx.fail.NotFound({ preorderId });
       if (preorder.status === 'confirmed') throw ctx.fail.TooLate({ status: preorder.status });

@@ -76,6 +76,7 @@ async function setBlocked(email: string, blocked: boolean, ctx: BlockContext): P
     .selectFrom('customers')
     .select(['customer_id', 'blocked'])
     .where('email', '=', normalised(email))
+    .forUpdate()
     .executeTakeFirst();
   if (!customer) throw ctx.fail.NoSuchCustomer({ email });
   const customerId = customer.customer_id;

@@ -30,6 +30,8 @@ export interface AdminEnvironment {
   readonly services: readonly HostedService[];
   readonly transport: TransportRoutes;
   readonly health: Health;
+  /** The services that other processes host: what operators call is passed on to them. */
+  readonly elsewhere?: readonly string[];
 }
 
 const Action = z.discriminatedUnion('kind', [
@@ -47,7 +49,7 @@ const Call = z.object({
 });
 
 /** What the console and the command line can ask of a process and do to it. */
-export function createAdmin({ platform, services, transport, health }: AdminEnvironment): Admin {
+export function createAdmin({ platform, services, transport, health, elsewhere = [] }: AdminEnvironment): Admin {
   const action = compileSchema(Action).codec;
   const call = compileSchema(Call).codec;
   const parsed = <T>(codec: typeof action, body: unknown): T => {
@@ -171,13 +173,15 @@ export function createAdmin({ platform, services, transport, health }: AdminEnvi
         path: '/call',
         async run({ body }) {
           const { service, operation, input, key } = parsed<z.infer<typeof Call>>(call, body);
-          const target = services.find((candidate) => candidate.name === service)?.contract.operations.get(operation);
+          const here = services.find((candidate) => candidate.name === service);
+          const known = here?.contract.operations.get(operation)?.operation;
+          // What another process hosts is known there only; as a command it is repeated by nobody.
+          const target =
+            known ?? (!here && elsewhere.includes(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
           if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);
           const edge = new Edge(platform, transport, service, DEFAULT_POLICY);
           return {
-            value:
-              unwrap(await edge.call(target.operation, input ?? {}, originOf(platform, operator), key === undefined ? {} : { key })) ??
-              null,
+            value: unwrap(await edge.call(target, input ?? {}, originOf(platform, operator), key === undefined ? {} : { key })) ?? null,
           };
         },
       },

@@ -14,6 +14,11 @@ export interface Bus {
   attach(outbox: Outbox): void;
   /** Gives `sink` every event of `topics` until stopped. `stop` resolves when no delivery is under way. */
   consume(subscription: Subscription): { stop(): Promise<void> };
+  /**
+   * How many events a group has still to settle, over all the partitions that it reads, whoever in the group has them. Events
+   * that have not left the process of their source are counted there only.
+   */
+  lag(subscription: Subscription): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -25,6 +30,15 @@ export interface Subscription {
 }
 
 export interface Sink {
+  /**
+   * This process has the partition from now on: what was known of it is read again, and what an earlier owner still writes is
+   * refused. Only where replicas share a group.
+   * @param epoch higher than that of whoever had it before; left out, the group's store takes the next one
+   * @throws RametError ClaimLost when somebody has it under a higher one
+   */
+  begin(source: string, p: number, epoch?: number): Promise<void>;
+  /** This process has the partition no more: how far it came is written down and forgotten. No delivery is under way. */
+  end(source: string, p: number): Promise<void>;
   /** The last position of this partition that the group has settled. Adapters whose broker keeps offsets need not ask. */
   checkpoint(source: string, p: number): Promise<number>;
   /** As {@link checkpoint}, and nothing asks for what lies before it again, a restart of the group neither: it may be deleted. */
@@ -35,6 +49,7 @@ export interface Sink {
    * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the
    * group's own store; only then may the adapter acknowledge. Rejects when the store is away, and with `SubscriptionHalted`
    * while the group stands at an event of this partition: deliver the same again later, after `retryAfterMs` where it says so.
+   * Rejects with `ClaimLost` when another replica has begun with the partition: it is no matter of this process any more.
    * `through` is the last position read, which may lie behind the last event where topics of no interest were left out.
    */
   deliver(batch: Batch): Promise<void>;
@@ -58,11 +73,14 @@ export interface Batch {
 export interface Delivery {
   readonly pos: number;
   readonly envelope: Envelope;
+  /** Why it cannot be handled although it came: it becomes a dead letter. */
+  readonly refused?: string;
 }
 
 export interface BusCapabilities {
   readonly name: string;
-  readonly order: 'key';
+  /** What stays in order: the events of a source with the same key, or only those of them that have the same topic. */
+  readonly order: 'key' | 'topic-key';
   /** Whether an acknowledged event survives the loss of power. */
   readonly durable: boolean;
   /** Whether groups in other processes are reached. */

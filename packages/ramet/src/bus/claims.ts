@@ -1,10 +1,14 @@
+import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { Store } from '../store/index.ts';
+import type { Store, Tx } from '../store/index.ts';
+import { batched } from './batched.ts';
 
 /** How far a group has come in one partition of one source. */
 export interface Claim {
   readonly source: string;
   readonly p: number;
+  /** Under which this process has the partition; undefined where nobody else can have it. */
+  readonly epoch: number | undefined;
   checkpoint: number;
   /** What was settled when this process began: whatever comes from there comes again. */
   readonly before: number;
@@ -23,31 +27,127 @@ export interface Claim {
   dirty: boolean;
 }
 
+interface ClaimRow {
+  readonly checkpoint: number;
+  readonly claimed_to: number;
+  readonly claimed_at: number;
+  readonly attempts: number;
+  readonly epoch: number;
+}
+
+/** The epoch of whoever has a partition without replicas: no claim is too new for it. */
+const ANY_EPOCH = Number.MAX_SAFE_INTEGER;
+
 /**
  * The progress of a group, in its own store. Before handlers run, the range that they are about to handle is written down:
- * after a crash it says which events may have ended the process, and how often they were started.
+ * after a crash it says which events may have ended the process, and how often they were started. Where replicas share the
+ * group, a row also has the epoch of its owner, and what an owner with a lower one writes is refused.
  */
 export class Claims {
   readonly #options: { readonly platform: Platform; readonly store: Store; readonly subscriber: string };
   readonly #known = new Map<string, Claim>();
+  readonly #take: () => Promise<Map<string, ClaimRow>>;
+  #taking: { readonly source: string; readonly p: number; readonly epoch: number | undefined }[] = [];
 
   constructor(options: { readonly platform: Platform; readonly store: Store; readonly subscriber: string }) {
     this.#options = options;
+    this.#take = batched(options.platform, () => this.#takeAll());
   }
 
   async of(source: string, p: number): Promise<Claim> {
-    const id = `${source}/${p}`;
-    const known = this.#known.get(id);
+    const known = this.#known.get(idOf(source, p));
     if (known) return known;
-    const row = await this.#options.store.reader.get<{ checkpoint: number; claimed_to: number; claimed_at: number; attempts: number }>(
+    const row = await this.#options.store.reader.get<ClaimRow>(
       'select checkpoint, claimed_to, claimed_at, attempts from ramet_claims where subscriber = ? and source = ? and p = ?',
       this.#options.subscriber,
       source,
       p,
     );
+    // Somebody else may have asked for it meanwhile, and have gone on.
+    return this.#known.get(idOf(source, p)) ?? this.#know(source, p, undefined, row);
+  }
+
+  /** How far the group has come, as far as it is known here or written down. */
+  async checkpoint(source: string, p: number): Promise<number> {
+    return this.#known.get(idOf(source, p))?.checkpoint ?? (await this.written(source, p));
+  }
+
+  /** How far the group has come by what is written down. */
+  async written(source: string, p: number): Promise<number> {
+    const row = await this.#options.store.reader.get<{ checkpoint: number }>(
+      'select checkpoint from ramet_claims where subscriber = ? and source = ? and p = ?',
+      this.#options.subscriber,
+      source,
+      p,
+    );
+    return Number(row?.checkpoint ?? 0);
+  }
+
+  /** Takes a partition from whoever had it; those that are taken together are written together. @throws RametError ClaimLost */
+  async begin(source: string, p: number, epoch: number | undefined): Promise<void> {
+    this.#known.delete(idOf(source, p));
+    this.#taking.push({ source, p, epoch });
+    const row = (await this.#take()).get(idOf(source, p));
+    if (!row) throw this.#lost({ source, p });
+    this.#know(source, p, Number(row.epoch), row);
+  }
+
+  async #takeAll(): Promise<Map<string, ClaimRow>> {
+    const { store, subscriber } = this.#options;
+    const wanted = this.#taking;
+    this.#taking = [];
+    const rows = await store.write(
+      async (tx) => {
+        const taken = new Map<string, ClaimRow>();
+        // In one order for all, so that two who take the same do not wait for each other.
+        for (const { source, p, epoch } of wanted.toSorted((a, b) => (idOf(a.source, a.p) < idOf(b.source, b.p) ? -1 : 1))) {
+          const row = await tx.get<ClaimRow>(
+            `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at, epoch) values (?, ?, ?, 0, 0, 0, ramet_now(), ?)
+             on conflict (subscriber, source, p) do update set epoch = ${epoch === undefined ? 'ramet_claims.epoch + 1' : 'excluded.epoch'}
+             ${epoch === undefined ? '' : 'where ramet_claims.epoch <= excluded.epoch'}
+             returning checkpoint, claimed_to, claimed_at, attempts, epoch`,
+            subscriber,
+            source,
+            p,
+            epoch ?? 1,
+          );
+          if (row) taken.set(idOf(source, p), row);
+        }
+        return taken;
+      },
+      { name: `${subscriber} begins` },
+    );
+    return rows;
+  }
+
+  /** Gives a partition back. */
+  async end(source: string, p: number): Promise<void> {
+    const claim = this.#known.get(idOf(source, p));
+    if (claim?.dirty) await this.#flush(claim);
+    this.#known.delete(idOf(source, p));
+  }
+
+  /** Refuses what a process does that had the partition before. @throws RametError ClaimLost */
+  async check(tx: Tx, { source, p, epoch }: Claim): Promise<void> {
+    if (epoch === undefined) return;
+    const row = await tx.get<{ epoch: number }>(
+      'select epoch from ramet_claims where subscriber = ? and source = ? and p = ?',
+      this.#options.subscriber,
+      source,
+      p,
+    );
+    if (Number(row?.epoch ?? 0) > epoch) throw this.#lost({ source, p });
+  }
+
+  #lost({ source, p }: Pick<Claim, 'source' | 'p'>): RametError {
+    return new RametError('ClaimLost', `another replica has partition ${p} of '${source}' for '${this.#options.subscriber}' now`);
+  }
+
+  #know(source: string, p: number, epoch: number | undefined, row: Omit<ClaimRow, 'epoch'> | undefined): Claim {
     const claim: Claim = {
       source,
       p,
+      epoch,
       checkpoint: Number(row?.checkpoint ?? 0),
       before: Number(row?.checkpoint ?? 0),
       suspectTo: Number(row?.claimed_to ?? 0),
@@ -58,7 +158,7 @@ export class Claims {
       unspent: undefined,
       dirty: false,
     };
-    this.#known.set(id, claim);
+    this.#known.set(idOf(source, p), claim);
     return claim;
   }
 
@@ -72,51 +172,56 @@ export class Claims {
     return claim.starts;
   }
 
-  /** Writes down that the events behind `checkpoint` and up to `claimedTo` are about to be handled. */
-  async write({ source, p }: Claim, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
+  /** Writes down that the events behind `checkpoint` and up to `claimedTo` are about to be handled. @throws RametError ClaimLost */
+  async write(claim: Claim, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
     const { store, subscriber, platform } = this.#options;
-    await store.write(
-      async (tx) => {
-        await tx.run(
+    const written = await store.write(
+      (tx) =>
+        tx.run(
           `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at) values (?, ?, ?, ?, ?, ?, ramet_now())
            on conflict (subscriber, source, p) do update set
-             checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts, claimed_at = excluded.claimed_at`,
+             checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts, claimed_at = excluded.claimed_at
+           where ramet_claims.epoch <= ?`,
           subscriber,
-          source,
-          p,
+          claim.source,
+          claim.p,
           checkpoint,
           claimedTo,
           attempts,
-        );
-      },
+          claim.epoch ?? ANY_EPOCH,
+        ),
       { name: `${subscriber} claim` },
     );
+    if (written === 0) throw this.#lost(claim);
     const stop = platform.point('consumer.claimed');
     if (stop) await stop;
   }
 
   /** Writes down how far the group has come, so that a restart need not look at it again. */
   async flush(): Promise<void> {
+    for (const claim of this.#known.values()) if (claim.dirty) await this.#flush(claim);
+  }
+
+  async #flush(claim: Claim): Promise<void> {
     const { store, subscriber } = this.#options;
-    for (const claim of this.#known.values()) {
-      if (!claim.dirty) continue;
-      const { checkpoint } = claim;
-      await store.write(
-        async (tx) => {
-          await tx.run(
-            `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at) values (?, ?, ?, ?, ?, 0, ramet_now())
-             on conflict (subscriber, source, p) do update set checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = 0
-             where ramet_claims.checkpoint < excluded.checkpoint and ramet_claims.claimed_to <= excluded.checkpoint`,
-            subscriber,
-            claim.source,
-            claim.p,
-            checkpoint,
-            checkpoint,
-          );
-        },
-        { name: `${subscriber} checkpoint` },
-      );
-      if (claim.checkpoint === checkpoint) claim.dirty = false;
-    }
+    const { checkpoint } = claim;
+    await store.write(
+      (tx) =>
+        tx.run(
+          `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at) values (?, ?, ?, ?, ?, 0, ramet_now())
+           on conflict (subscriber, source, p) do update set checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = 0
+           where ramet_claims.checkpoint < excluded.checkpoint and ramet_claims.claimed_to <= excluded.checkpoint and ramet_claims.epoch <= ?`,
+          subscriber,
+          claim.source,
+          claim.p,
+          checkpoint,
+          checkpoint,
+          claim.epoch ?? ANY_EPOCH,
+        ),
+      { name: `${subscriber} checkpoint` },
+    );
+    if (claim.checkpoint === checkpoint) claim.dirty = false;
   }
 }
+
+const idOf = (source: string, p: number): string => `${source}/${p}`;

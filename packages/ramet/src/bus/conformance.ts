@@ -6,7 +6,10 @@ import { BusFixture, type BusPlace } from './fixture.conformance.ts';
 import { haltCases } from './halt.conformance.ts';
 import { horizonCases } from './horizon.conformance.ts';
 import type { BusCapabilities } from './index.ts';
+import { type Outage, outageCases } from './outage.conformance.ts';
+import { replicaCases } from './replica.conformance.ts';
 import { skipCases } from './skip.conformance.ts';
+import { steadyCases } from './steady.conformance.ts';
 
 /** What an adapter of {@link Bus} gives to its conformance suite. */
 export interface BusHarness {
@@ -18,14 +21,7 @@ export interface BusHarness {
 
 /** Registers the tests that every adapter of {@link Bus} passes together with the framework's `Consumer`. */
 export function busConformance(name: string, harness: BusHarness): void {
-  const onBus = (run: (fixture: BusFixture) => Promise<void>) => async () => {
-    const fixture = new BusFixture(await harness.place());
-    try {
-      await run(fixture);
-    } finally {
-      await fixture.dispose();
-    }
-  };
+  const onBus = on(harness.place);
   conformanceSuite(`${name} as a bus`, harness.exceptions, (it: Case) => {
     deliveryCases(it, onBus, harness.capabilities);
     failureCases(it, onBus);
@@ -33,5 +29,21 @@ export function busConformance(name: string, harness: BusHarness): void {
     skipCases(it, onBus);
     haltCases(it, onBus);
     horizonCases(it, onBus);
+    steadyCases(it, onBus);
+    if (harness.capabilities.remote) replicaCases(it, onBus);
   });
 }
+
+/** Registers the tests of an adapter whose broker is stopped in the middle of them: it must be theirs alone. */
+export function outageSuite(name: string, place: BusHarness['place'], outage: Outage, exceptions?: Exceptions): void {
+  conformanceSuite(`${name} as a bus whose broker goes away`, exceptions, (it: Case) => outageCases(it, on(place), outage));
+}
+
+const on = (place: BusHarness['place']) => (run: (fixture: BusFixture) => Promise<void>) => async () => {
+  const fixture = new BusFixture(await place());
+  try {
+    await run(fixture);
+  } finally {
+    await fixture.dispose();
+  }
+};

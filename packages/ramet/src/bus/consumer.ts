@@ -1,4 +1,4 @@
-import { PermanentError } from '../errors/index.ts';
+import { PermanentError, RametError } from '../errors/index.ts';
 import { steadyBackoffMs } from '../platform/index.ts';
 import { inboxLowWater, type Tx } from '../store/index.ts';
 import type { Batch, Delivery, Missed, Sink } from './bus.ts';
@@ -8,6 +8,7 @@ import { countAttempt, goOn, halted, haltOf, type Standstill, stand, standStill,
 import { KeyLanes } from './lanes.ts';
 import {
   BEYOND_HORIZON,
+  blockedOf,
   deadLetter,
   type Failure,
   failureOf,
@@ -17,12 +18,18 @@ import {
   park,
   startRetrying,
   takeOver,
+  takeOverAll,
 } from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
 import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
 /** How many keys of one group are handled at once. */
 const LANES = 64;
+/** How many events share a transaction at most where the store does not let transactions share a commit. */
+const TOGETHER_MAX = 64;
+const TOGETHER_MIN = 4;
+/** A transaction of several events shall not last longer: others wait for the rows that it has changed. */
+const TOGETHER_MS = 30;
 
 /**
  * A group's side of event delivery. Each event takes effect once: its row in the inbox is written in the transaction of
@@ -36,6 +43,8 @@ export class Consumer implements Sink {
   readonly #retry: RetryPolicy;
   readonly #policy: PoisonPolicy;
   readonly #claims: Claims;
+  /** How many events share a transaction now: more while they are quick. */
+  #together = TOGETHER_MIN;
   readonly retries: RetryWorker;
 
   constructor(options: ConsumerOptions) {
@@ -46,21 +55,22 @@ export class Consumer implements Sink {
     this.retries = new RetryWorker(options, this.#retry);
   }
 
-  async checkpoint(source: string, p: number): Promise<number> {
-    return (await this.#claims.of(source, p)).checkpoint;
+  begin(source: string, p: number, epoch?: number): Promise<void> {
+    return this.#claims.begin(source, p, epoch);
+  }
+
+  end(source: string, p: number): Promise<void> {
+    return this.#claims.end(source, p);
+  }
+
+  checkpoint(source: string, p: number): Promise<number> {
+    return this.#claims.checkpoint(source, p);
   }
 
   async settled(source: string, p: number): Promise<number> {
     await this.#claims.flush();
-    const { store, subscriber } = this.#options;
-    const row = await store.reader.get<{ checkpoint: number }>(
-      'select checkpoint from ramet_claims where subscriber = ? and source = ? and p = ?',
-      subscriber,
-      source,
-      p,
-    );
     // Neither a restart nor a reader of this process falls behind it.
-    return Math.min(Number(row?.checkpoint ?? 0), (await this.#claims.of(source, p)).checkpoint);
+    return Math.min(await this.#claims.written(source, p), await this.#claims.checkpoint(source, p));
   }
 
   async missed(missed: Missed): Promise<void> {
@@ -101,12 +111,77 @@ export class Consumer implements Sink {
     const [first] = rest;
     if (!first) return;
     await this.#claims.write(claim, first.pos - 1, batch.through, 0);
+    // Where transactions share commits they need not share anything else. What comes again may be beyond the horizon.
+    const { sharedCommits } = this.#options.store.capabilities;
+    const { again = [], fresh = [] } = Object.groupBy(rest, ({ pos }) => (sharedCommits === 1 && isFirst(claim, pos) ? 'fresh' : 'again'));
+    await this.#apart(claim, again);
+    for (let i = 0; i < fresh.length; ) {
+      const some = fresh.slice(i, i + this.#together);
+      i += some.length > 1 ? await this.#inOne(claim, some) : await this.#apart(claim, some);
+    }
+  }
+
+  /** Each in a transaction of its own, in order per key. */
+  async #apart(claim: Claim, deliveries: readonly Delivery[]): Promise<number> {
     const lanes = new KeyLanes(LANES);
     await lanes.run(
-      rest,
+      deliveries,
       (delivery) => delivery.envelope.key,
       (delivery) => this.#handle(claim, delivery, 1),
     );
+    return deliveries.length;
+  }
+
+  /**
+   * All in one transaction, in their order. When an event fails nothing of it was kept: those before it are handled apart, and
+   * it has had its first attempt.
+   * @returns how many are settled
+   */
+  async #inOne(claim: Claim, deliveries: readonly Delivery[]): Promise<number> {
+    const { store, subscriber, handlers, platform, onOutcome } = this.#options;
+    const startedMono = platform.clock.monoNow();
+    let failed: Delivery | undefined;
+    let outcomes: EventOutcome[];
+    try {
+      outcomes = await store.write(
+        async (tx) => {
+          failed = undefined;
+          const fresh = await takeOverAll(tx, subscriber, deliveries);
+          await this.#claims.check(tx, claim);
+          const blocked = this.#policy === 'skip' ? new Set() : await blockedOf(tx, subscriber, deliveries);
+          const done: EventOutcome[] = [];
+          for (const delivery of deliveries) {
+            const { envelope } = delivery;
+            if (!fresh.has(envelope.id)) done.push('duplicate');
+            else if (blocked.has(envelope.key)) {
+              await park(tx, subscriber, envelope);
+              done.push('parked');
+            } else {
+              failed = delivery;
+              await run(handlers, delivery, tx);
+              failed = undefined;
+              done.push('handled');
+            }
+            fresh.delete(envelope.id);
+          }
+          return done;
+        },
+        { name: `${subscriber} on ${deliveries.length} events` },
+      );
+    } catch (error) {
+      if (isAway(error)) throw error;
+      this.#together = TOGETHER_MIN;
+      if (!failed) return this.#apart(claim, deliveries);
+      const before = await this.#apart(claim, deliveries.slice(0, deliveries.indexOf(failed)));
+      await this.#setAside(failed.envelope, 1, failureOf(error, platform));
+      return before + 1;
+    }
+    const tookMs = platform.clock.monoNow() - startedMono;
+    this.#together = Math.min(TOGETHER_MAX, Math.max(TOGETHER_MIN, tookMs < TOGETHER_MS ? this.#together * 2 : this.#together >> 1));
+    const stop = platform.point('consumer.handled');
+    if (stop) await stop;
+    for (const [i, { envelope }] of deliveries.entries()) onOutcome?.(outcomes[i] as EventOutcome, envelope);
+    return deliveries.length;
   }
 
   /** Under `halt`: in the order of the partition, and up to the first event that fails. */
@@ -136,12 +211,12 @@ export class Consumer implements Sink {
   async #handle(claim: Claim, delivery: Delivery, attempts: number): Promise<void> {
     const { store, subscriber, handlers, platform, onOutcome } = this.#options;
     const { envelope } = delivery;
-    const handler = handlers.get(envelope.type) as EventHandler;
     let outcome: EventOutcome;
     try {
       outcome = await store.write(
         async (tx): Promise<EventOutcome> => {
           if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
+          await this.#claims.check(tx, claim);
           if (await this.#isBeyondHorizon(tx, claim, delivery)) {
             await deadLetter(tx, platform, subscriber, this.#policy === 'halt' ? 'skip' : this.#policy, envelope, BEYOND_HORIZON, 0);
             return 'dead';
@@ -152,7 +227,7 @@ export class Consumer implements Sink {
             return 'parked';
           }
           if (this.#policy === 'halt') await goOn(tx, subscriber, envelope.id);
-          await handler(envelope, tx);
+          await run(handlers, delivery, tx);
           return 'handled';
         },
         { name: `${subscriber} on ${envelope.type}` },
@@ -173,7 +248,7 @@ export class Consumer implements Sink {
    * claims of earlier processes comes for the first time, however old it is.
    */
   async #isBeyondHorizon(tx: Tx, claim: Claim, { pos, envelope }: Delivery): Promise<boolean> {
-    if (pos > claim.suspectTo && pos > claim.before) return false;
+    if (isFirst(claim, pos)) return false;
     const handledAtMs = pos > claim.before ? claim.claimedAtMs : Date.parse(envelope.timestamp);
     const lowWaterMs = await inboxLowWater(tx);
     return lowWaterMs !== undefined && handledAtMs < lowWaterMs;
@@ -238,6 +313,15 @@ export class Consumer implements Sink {
     onOutcome?.(outcome, envelope, outcome === 'dead' ? failure : undefined);
   }
 }
+
+/** Hands an event to its handler. @throws RametError UnknownEvent when the bus says that it cannot be one */
+async function run(handlers: ReadonlyMap<string, EventHandler>, { envelope, refused }: Delivery, tx: Tx): Promise<void> {
+  if (refused !== undefined) throw new RametError('UnknownEvent', refused);
+  await (handlers.get(envelope.type) as EventHandler)(envelope, tx);
+}
+
+/** Whether the event comes for the first time: it lies behind the claims of earlier processes. */
+const isFirst = (claim: Claim, pos: number): boolean => pos > claim.suspectTo && pos > claim.before;
 
 /** Whether the event was under way when the process last ended, and has not been settled since. */
 const isSuspect = (claim: Claim, pos: number): boolean => pos <= claim.suspectTo && pos > claim.clearedTo;

@@ -52,9 +52,12 @@ export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLe
 export async function replayDeadLetter(store: Store, id: string, how: 'replay' | 'discard' = 'replay'): Promise<{ subscriber: string }> {
   return store.write(
     async (tx) => {
-      const letter = await tx.get<Letter>('select subscriber, key, event_id, policy, envelope from ramet_dead_letters where id = ?', id);
+      // Of two who decide about one letter at the same time, one finds it.
+      const letter = await tx.get<Letter>(
+        'delete from ramet_dead_letters where id = ? returning subscriber, key, event_id, policy, envelope',
+        id,
+      );
       if (!letter) throw new RametError('NotFound', `there is no dead letter '${id}' in '${store.service}'`);
-      await tx.run('delete from ramet_dead_letters where id = ?', id);
       await RETURN[letter.policy](tx, letter, how);
       return { subscriber: letter.subscriber };
     },

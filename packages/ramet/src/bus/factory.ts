@@ -5,10 +5,14 @@ import type { Bus, BusCapabilities } from './bus.ts';
 export interface BusFactory {
   readonly capabilities: BusCapabilities;
   create(environment: BusEnvironment): Bus;
+  /** Looks whether the servers are set up as durably as is promised. @returns what is weaker, each with what to do */
+  check?(environment: BusEnvironment): Promise<readonly string[]>;
 }
 
 export interface BusEnvironment {
   readonly platform: Platform;
   /** Told of every failure of a background loop, which then tries again. */
   readonly onError: (error: unknown, where: object) => void;
+  /** Unique to this start of the process: its name as a member of groups and as an owner of leases. */
+  readonly owner: string;
 }

@@ -22,11 +22,13 @@ import {
 export interface BusPlace {
   readonly platform: Platform;
   /** A bus as a process makes one when it starts; what buses of one place keep outside of themselves, they share. */
-  bus(onError: (error: unknown) => void): Bus;
+  bus(onError: (error: unknown) => void, platform: Platform): Bus;
   /** An empty store for a service or group, without tables. */
   store(service: string): Promise<Store>;
   /** Makes a broker that keeps offsets itself deliver everything to the group again; otherwise the suite rewinds the group's checkpoint. */
   rewind?(group: string): Promise<void>;
+  /** Makes a broker take the partitions from all who share a group, as when they are not heard of, where it does not use `platform`. */
+  expel?(group: string): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -48,6 +50,8 @@ export interface GroupOptions {
   readonly handle?: Handle;
   /** Stands between the group and its store. */
   readonly store?: (store: Store) => Store;
+  /** What the bus of this process runs on. */
+  readonly platform?: Platform;
 }
 
 /** A process that hosts one group: started, and then stopped in good order or killed. */
@@ -56,6 +60,8 @@ export interface Process {
   readonly outcomes: { readonly outcome: EventOutcome; readonly id: string }[];
   /** What the bus told of its failures. */
   readonly errors: unknown[];
+  /** How many events the group has still to settle, as its bus says. */
+  lag(): Promise<number>;
   /** Resolves when it has ended; at once when it is killed meanwhile. */
   stop(): Promise<void>;
   /** Ends the process as SIGKILL does: open transactions roll back, and nothing that it awaits ever comes. */
@@ -150,7 +156,7 @@ export class BusFixture {
       ...(onMissed ? { onMissed } : {}),
       onOutcome: (outcome, envelope) => outcomes.push({ outcome, id: envelope.id }),
     });
-    const bus: Bus = this.#place.bus((error) => errors.push(error));
+    const bus: Bus = this.#place.bus((error) => errors.push(error), options.platform ?? this.platform);
     for (const source of sources) bus.attach(await this.outbox(source));
     consumer.retries.start();
     const subscription = bus.consume({ group, topics, sink: consumer });
@@ -164,6 +170,7 @@ export class BusFixture {
       consumer,
       outcomes,
       errors,
+      lag: () => bus.lag({ group, topics, sink: consumer }),
       stop: () => {
         this.#running.delete(process);
         return Promise.race([end(), mortal.killed]);
@@ -173,6 +180,7 @@ export class BusFixture {
         mortal.kill();
         void subscription.stop();
         void consumer.retries.stop();
+        void bus.close();
       },
     };
     this.#running.add(process);
@@ -193,6 +201,11 @@ export class BusFixture {
     return rows.map(({ source, key, n }) => `${source}/${key}/${n}`);
   }
 
+  /** See {@link BusPlace.expel}. */
+  async expel(group: string): Promise<void> {
+    await this.#place.expel?.(group);
+  }
+
   async deadLetters(group: string): Promise<DeadLetter[]> {
     return listDeadLetters(await this.store(group));
   }
@@ -206,20 +219,20 @@ export class BusFixture {
     return letters.length;
   }
 
-  async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    const deadlineMono = this.platform.clock.monoNow() + 15_000;
+  async until(what: string, condition: () => boolean | Promise<boolean>, withinMs = 15_000): Promise<void> {
+    const deadlineMono = this.platform.clock.monoNow() + withinMs;
     while (!(await condition())) {
-      if (this.platform.clock.monoNow() > deadlineMono) throw new Error(`not within 15 s: ${what}`);
+      if (this.platform.clock.monoNow() > deadlineMono) throw new Error(`not within ${withinMs / 1_000} s: ${what}`);
       await this.platform.timers.sleep(2);
     }
   }
 
-  async untilEffects(group: string, count: number): Promise<void> {
+  async untilEffects(group: string, count: number, withinMs?: number): Promise<void> {
     const store = await this.store(group);
     await this.until(`${count} effects of '${group}'`, async () => {
       const row = await store.reader.get<{ count: number }>('select count(*) as count from effects');
       return Number(row?.count) >= count;
-    });
+    }, withinMs);
   }
 
   /** What must hold whatever happened: each event once, and those of one source and key in their order. */

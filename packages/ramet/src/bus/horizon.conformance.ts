@@ -28,8 +28,9 @@ export function horizonCases(it: Case, onBus: OnBus): void {
       const again = await bus.start('mail');
       const outbox = await bus.outbox('orders');
       const rows = await outbox.read(0, 0, 10);
+      const claim = await (await bus.store('mail')).reader.get<{ source: string }>('select source from ramet_claims');
       await again.consumer.deliver({
-        source: 'orders',
+        source: claim?.source as string,
         p: 0,
         through: 2,
         deliveries: rows.map(({ pos, envelope }) => ({ pos, envelope: JSON.parse(envelope) })),

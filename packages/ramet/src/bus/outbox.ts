@@ -2,9 +2,16 @@ import { RametError } from '../errors/index.ts';
 import { hash32 } from '../platform/index.ts';
 import type { Reader, Store, Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
+import { progressOf, type RelayProgress } from './progress.ts';
 
 /** Events per transaction: others who write must not wait for a long deletion. */
 const PRUNED_AT_ONCE = 500;
+/** Events per statement. */
+const ROWS_AT_ONCE = 100;
+/** The counter has been raised by as many events as there are; each is as far below it as there are events behind it. */
+const ROW = '(?, (select pos from ramet_partitions where p = ?) - ?, ?, ?, ?, ?, ramet_now(), ?)';
+/** What the processes that share a store tell each other. */
+const APPENDED = 'outbox';
 
 /** Events of one service, as they were committed: the only place events come from. */
 export interface Outbox {
@@ -14,10 +21,21 @@ export interface Outbox {
   read(p: number, after: number, limit: number): Promise<OutboxRow[]>;
   /** The newest position of partition `p`; 0 when it has no event. */
   head(p: number): Promise<number>;
+  /** Where each partition that has had events begins and ends. */
+  edges(): Promise<readonly Edge[]>;
   /** Deletes what is old; none where this process does not know of everybody who reads. */
   readonly retention?: OutboxRetention;
-  /** Calls `wake` after each commit that added events. A hint: whoever needs certainty polls as well. */
-  onAppend(wake: () => void): () => void;
+  /** How far relays have come that give the events to a broker; none where the outbox is not of this process. */
+  readonly progress?: RelayProgress;
+  /** Calls `wake` after each commit that added events, with the partitions where they are known. A hint: whoever needs certainty polls as well. */
+  onAppend(wake: (partitions?: readonly number[]) => void): () => void;
+}
+
+/** Positions up to and with `prunedTo` were deleted; `head` is the newest. */
+export interface Edge {
+  readonly p: number;
+  readonly prunedTo: number;
+  readonly head: number;
 }
 
 export interface OutboxRetention {
@@ -47,37 +65,40 @@ export interface OutboxWriter extends Outbox {
  */
 export function createOutbox(store: Store): OutboxWriter {
   const { partitions } = store.capabilities;
-  const wakers = new Set<() => void>();
-  const wakeAll = () => {
-    for (const wake of wakers) wake();
-  };
+  const wakers = new Set<(partitions: readonly number[]) => void>();
   return {
     service: store.service,
     partitions,
     async append(tx, envelopes) {
       if (envelopes.length === 0) return;
-      for (const [p, events] of byPartition(envelopes, partitions)) {
-        const counter = await tx.get<{ pos: number }>(
-          'insert into ramet_partitions (p, pos) values (?, ?) on conflict (p) do update set pos = ramet_partitions.pos + excluded.pos returning pos',
+      const filled = byPartition(envelopes, partitions);
+      for (const [p, events] of filled) {
+        tx.last(
+          'insert into ramet_partitions (p, pos) values (?, ?) on conflict (p) do update set pos = ramet_partitions.pos + excluded.pos',
           p,
           events.length,
         );
-        let pos = Number(counter?.pos) - events.length;
-        for (const event of events) {
-          pos++;
-          await tx.run(
-            'insert into ramet_outbox (p, pos, event_id, event, version, key, at, envelope) values (?, ?, ?, ?, ?, ?, ramet_now(), ?)',
-            p,
-            pos,
-            event.id,
-            event.type,
-            event.version,
-            event.key,
-            JSON.stringify(event),
+        for (let from = 0; from < events.length; from += ROWS_AT_ONCE) {
+          const rows = events.slice(from, from + ROWS_AT_ONCE);
+          tx.last(
+            `insert into ramet_outbox (p, pos, event_id, event, version, key, at, envelope) values ${rows.map(() => ROW).join(', ')}`,
+            ...rows.flatMap((event, i) => [
+              p,
+              p,
+              events.length - from - i - 1,
+              event.id,
+              event.type,
+              event.version,
+              event.key,
+              JSON.stringify(event),
+            ]),
           );
         }
       }
-      tx.afterCommit(wakeAll);
+      tx.afterCommit(() => {
+        for (const wake of wakers) wake(filled.map(([p]) => p));
+        store.hints?.tell(APPENDED);
+      });
     },
     async read(p, after, limit) {
       const rows = await store.reader.all<{ pos: number; event: string; envelope: string }>(
@@ -86,27 +107,39 @@ export function createOutbox(store: Store): OutboxWriter {
         after,
         limit,
       );
-      return rows.map((row, i) => {
-        const pos = Number(row.pos);
-        if (pos !== after + 1 + i) {
-          throw new RametError(
-            'PositionGap',
-            `outbox of '${store.service}', partition ${p}: position ${after + 1 + i} is missing, the next is ${pos}`,
-          );
-        }
-        return { pos, type: row.event, envelope: row.envelope };
-      });
+      return dense(
+        rows.map(({ pos, event, envelope }) => ({ pos: Number(pos), type: event, envelope })),
+        after,
+        `outbox of '${store.service}', partition ${p}`,
+      );
     },
     async head(p) {
       const row = await store.reader.get<{ pos: number }>('select pos from ramet_partitions where p = ?', p);
       return Number(row?.pos ?? 0);
     },
+    async edges() {
+      const rows = await store.reader.all<{ p: number; pos: number; pruned_upto: number }>('select p, pos, pruned_upto from ramet_partitions');
+      return rows.map(({ p, pos, pruned_upto }) => ({ p: Number(p), prunedTo: Number(pruned_upto), head: Number(pos) }));
+    },
     retention: retentionOf(store),
+    progress: progressOf(store),
     onAppend(wake) {
       wakers.add(wake);
-      return () => wakers.delete(wake);
+      const forget = store.hints?.listen(APPENDED, wake);
+      return () => {
+        wakers.delete(wake);
+        forget?.();
+      };
     },
   };
+}
+
+/** What was read behind `after`, when nothing is missing. @throws RametError PositionGap */
+export function dense(rows: OutboxRow[], after: number, where: string): OutboxRow[] {
+  rows.forEach(({ pos }, i) => {
+    if (pos !== after + 1 + i) throw new RametError('PositionGap', `${where}: position ${after + 1 + i} is missing, the next is ${pos}`);
+  });
+  return rows;
 }
 
 function retentionOf(store: Store): OutboxRetention {

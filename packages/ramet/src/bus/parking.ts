@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Tx } from '../store/index.ts';
+import type { Delivery } from './bus.ts';
 import type { Envelope } from './envelope.ts';
 
 /*
@@ -43,9 +44,11 @@ export const BEYOND_HORIZON: Failure = {
   code: 'DEDUP_HORIZON',
 };
 
+/** Errors that say nothing about the event: the store failed, or the partition is another's. */
+const NOT_ITS_FAULT = new Set(['StoreUnavailable', 'ShuttingDown', 'ClaimLost']);
+
 /** Whether it is the store that failed and not the event: no attempt is spent on that. */
-export const isAway = (error: unknown): boolean =>
-  error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'ShuttingDown');
+export const isAway = (error: unknown): boolean => error instanceof RametError && NOT_ITS_FAULT.has(error.code);
 
 /** What is kept of an error: enough to recognise and to group it, and no more than 2,000 characters. */
 export function failureOf(error: unknown, platform: Platform): Failure {
@@ -71,9 +74,37 @@ export async function takeOver(tx: Tx, subscriber: string, envelope: Envelope): 
   );
 }
 
+/** As {@link takeOver} for several. @returns the ids of those that it sees for the first time */
+export async function takeOverAll(tx: Tx, subscriber: string, deliveries: readonly Delivery[]): Promise<Set<string>> {
+  const ids = padded(deliveries.map(({ envelope }) => envelope.id));
+  const rows = await tx.all<{ event_id: string }>(
+    `insert into ramet_inbox (subscriber, event_id, at) values ${ids.map(() => '(?, ?, ramet_now())').join(', ')}
+     on conflict do nothing returning event_id`,
+    ...ids.flatMap((id) => [subscriber, id]),
+  );
+  return new Set(rows.map((row) => row.event_id));
+}
+
+/** Repeats the last one, so that there are few statements of different lengths to prepare. */
+function padded(values: readonly string[]): string[] {
+  const length = 2 ** Math.ceil(Math.log2(values.length));
+  return Array.from({ length }, (_, i) => values[Math.min(i, values.length - 1)] as string);
+}
+
 /** Whether the key is blocked. Where stores are shared the row is locked by this, so that the key cannot open before the event is parked. */
 export async function isBlocked(tx: Tx, subscriber: string, key: string): Promise<boolean> {
   return (await tx.run('update ramet_retries set due_at = due_at where subscriber = ? and key = ?', subscriber, key)) > 0;
+}
+
+/** As {@link isBlocked} for several. @returns the keys that are blocked */
+export async function blockedOf(tx: Tx, subscriber: string, deliveries: readonly Delivery[]): Promise<Set<string>> {
+  const keys = padded([...new Set(deliveries.map(({ envelope }) => envelope.key))]);
+  const rows = await tx.all<{ key: string }>(
+    `update ramet_retries set due_at = due_at where subscriber = ? and key in (${keys.map(() => '?').join(', ')}) returning key`,
+    subscriber,
+    ...keys,
+  );
+  return new Set(rows.map((row) => row.key));
 }
 
 /** Whether a row of `ramet_retries` is of an event that nothing waits for. */

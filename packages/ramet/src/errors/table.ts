@@ -43,6 +43,12 @@ export const ERRORS = {
   PayloadTooLarge: entry(413, 'The body is too large', 'Send less at once; the limit is in `detail`.', no),
   UnsupportedMediaType: entry(415, 'The content type is not supported', 'Send `content-type: application/json`.', no),
   TooManyRequests: entry(429, 'Too many requests', 'Wait for the seconds in `retry-after`.', notNow),
+  LimitsUnavailable: entry(
+    503,
+    'Requests cannot be counted now',
+    'Try again after `retry-after`; look at the store of the limits.',
+    notNow,
+  ),
   // Calls
   DeadlineExceeded: entry(504, 'The deadline passed', 'Whether it took effect is unknown: repeat it with the same key, or look.', again),
   Cancelled: entry(499, 'The caller went away', 'Nothing; the caller does not wait any more.'),
@@ -69,6 +75,12 @@ export const ERRORS = {
     "Add the target to 'uses' of the service that sends.",
     no,
   ),
+  Unauthenticated: entry(
+    503,
+    'A process did not prove who it is to the one that it calls',
+    'Look at the clocks, keys and hosts of both processes; the log says what was wrong.',
+    notNow,
+  ),
   CallTooDeep: entry(508, 'The chain of calls is deeper than 8', 'Look for services that call each other in a circle.', no),
   // Stores
   StoreUnavailable: entry(
@@ -88,11 +100,36 @@ export const ERRORS = {
     'Do not wait for anything but `db` inside a transaction; use `prepare` or an effect.',
     no,
   ),
+  TransactionFailed: entry(
+    500,
+    'A statement of this transaction failed, and the handler went on',
+    'Let the error pass; where a row may be there already, say `on conflict do nothing`.',
+    no,
+  ),
   ConcurrencyConflict: entry(409, 'Somebody else changed this first', 'Load it again and decide again.', notNow),
   MigrationEdited: entry(500, 'A migration was changed after it ran', 'Restore the file and write a new migration.', no),
+  MoveFailed: entry(
+    500,
+    'The copy of a store differs from it',
+    'Stop every process of the service and begin again on an empty target.',
+    no,
+  ),
+  MoveRefused: entry(409, 'A store cannot be moved there', 'Take an empty target with the same migrations and as many partitions.', no),
+  StoreMoved: entry(
+    500,
+    'The rows of this store are elsewhere',
+    "Name the new store in the topology, or run the same 'ramet move' again.",
+    no,
+  ),
   MigrationFailed: entry(500, 'A migration failed', 'Correct it; nothing of it was kept.', no),
   StoreLocked: entry(500, 'Another process uses this data directory', 'Stop that process, or choose another DATA_DIR.', no),
   StoreUnwritable: entry(500, 'The data directory cannot be written', 'Give this user write permission, or choose another DATA_DIR.', no),
+  StoreUnusable: entry(
+    500,
+    'The database of a store cannot be used',
+    'Do what the detail says: the server, the URL, or the rights of its role.',
+    no,
+  ),
   // Events
   PositionGap: entry(500, 'An event is missing from a partition', 'Stop; the log was changed from outside or restored from an older copy.'),
   UnknownEvent: entry(
@@ -111,6 +148,7 @@ export const ERRORS = {
     'Correct the cause and replay the dead letter, or discard it: `ramet dead-letters`.',
     notNow,
   ),
+  ClaimLost: entry(409, 'Another replica has this partition now', 'Nothing; the other one goes on where this one was.', no),
   // Sagas and effects
   StepCancelled: entry(409, 'The step was undone before it arrived', 'Nothing; the saga is being compensated.', no),
   StaleOwner: entry(409, 'Another process owns this saga now', 'Nothing; the new owner continues it.', no),
@@ -135,6 +173,7 @@ export const ERRORS = {
   UnknownSaga: entry(404, 'No such saga', 'Check the id with `ramet saga list`.', no),
   ActionRefused: entry(409, 'The saga is not in a state for this action', 'Look at it with `ramet saga show`.', no),
   // Boot
+  SecretMissing: entry(500, 'A secret is missing', 'Put it where it is looked for; the log names it and the places.', no),
   BootFailed: entry(500, 'The process cannot start', 'Correct every problem in the list.', no),
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -4,6 +4,7 @@ import type { ClientOf, Dependency, External, ExternalClient, Uses } from '../rp
 import type { Caller } from '../security/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import type { JwtOptions } from './jwt.ts';
+import type { StoreFailure } from './limit-guard.ts';
 import type { Site } from './site.ts';
 
 /** Who may use a route. There is no default: an operation without one of these keeps the process from starting. */
@@ -30,6 +31,11 @@ export interface Limit {
    * the value of a field of the input, as `input.email`.
    */
   readonly by?: 'client' | `input.${string}`;
+  /**
+   * What happens when replicas count together and the store that they count in is away: `failOpen` (default) counts in each
+   * replica alone, `failClosed` refuses with 503.
+   */
+  readonly storeFailure?: StoreFailure;
 }
 
 type OperationNames<C> = C extends { commands: infer K; queries: infer Q } ? (keyof K | keyof Q) & string : never;

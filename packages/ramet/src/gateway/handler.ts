@@ -1,16 +1,15 @@
 import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
 import { type CallOptions, type CallOrigin, type CallWatcher, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
-import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
+import { newTrace, type Trace } from '../telemetry/index.ts';
 import { Answer } from './answer.ts';
 import { clientAddressReader, limitKey } from './client-address.ts';
 import type { GatewayDefinition, Limit } from './gateway.ts';
-import { bearerToken, idempotencyKey, preferredWaitMs, problemHeaders, rateLimitHeaders } from './headers.ts';
+import { bearerToken, idempotencyKey, preferredWaitMs, problemHeaders } from './headers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { type Authenticator, createAuthenticator } from './jwt.ts';
+import { createLimits, type LimitsEnvironment } from './limits.ts';
 import { parseQuery } from './query-string.ts';
-import { createRateLimiter, parseRate, type RateLimiter } from './rate-limit.ts';
 import { type ComposedRoute, compileRoutes, type OperationRoute, type Route } from './routes.ts';
 import { SITE_PATTERN } from './site.ts';
 
@@ -38,10 +37,8 @@ export interface GatewayHandler {
   readonly routes: readonly Route[];
 }
 
-export interface GatewayEnvironment {
-  readonly platform: Platform;
+export interface GatewayEnvironment extends LimitsEnvironment {
   readonly transport: TransportRoutes;
-  readonly log: Log;
   /** Checks tokens in place of the one that the definition says. For simulators. */
   readonly authenticator?: Authenticator;
   /** Sees what the policies of the gateway's calls do. */
@@ -63,12 +60,7 @@ export function createGateway(
   if (problems.length > 0) return { handler: { handle: () => Promise.reject(new RametError('BootFailed')), routes }, problems };
   const authenticator = environment.authenticator ?? authenticatorOf(environment, definition);
   const addressOf = clientAddressReader(definition.trustedProxies);
-  const limiters = new Map<Limit, RateLimiter>();
-  const limiterOf = (limit: Limit): RateLimiter => {
-    const limiter = limiters.get(limit) ?? createRateLimiter(platform, parseRate(limit.rate));
-    limiters.set(limit, limiter);
-    return limiter;
-  };
+  const limits = createLimits(environment, definition.name);
 
   const authenticate = async (route: Route, request: CanonicalRequest, client: string): Promise<Caller> => {
     if ('access' in route.access && route.access.access === 'public') return ANONYMOUS;
@@ -78,7 +70,7 @@ export function createGateway(
       if (token.kind === 'malformed') throw new RametError('InvalidToken', 'The authorization header is no bearer token');
       return await (authenticator as Authenticator).verify(token.token);
     } catch (error) {
-      if (error instanceof RametError && error.status === 401) limit(limiterOf(AUTH_FAILURES), client);
+      if (error instanceof RametError && error.status === 401) await limits.take(AUTH_FAILURES, 'failures', client);
       throw error;
     }
   };
@@ -115,13 +107,18 @@ export function createGateway(
           if ('scope' in route.access && !caller.scopes.includes(route.access.scope))
             throw new RametError('Forbidden', `The token lacks the scope '${route.access.scope}'`);
           const principal = caller.kind === 'user' ? `user ${caller.subject}` : client;
-          const limits = limitsOf(definition, route);
-          for (const one of limits.filter((each) => !isByField(each)))
-            limit(limiterOf(one), one === route.limit ? `${principal} ${pattern}` : principal, rateHeaders);
+          const declared = limitsOf(definition, route);
+          for (const one of declared.filter((each) => !isByField(each))) {
+            const own = one === route.limit;
+            const counted = limits.take(one, own ? 'route' : 'client', own ? `${principal} ${pattern}` : principal, rateHeaders);
+            if (counted) await counted;
+          }
           const key = keyOf(route, request);
           const input = inputOf(route, request, params);
-          for (const one of limits.filter(isByField))
-            limit(limiterOf(one), `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
+          for (const one of declared.filter(isByField)) {
+            const counted = limits.take(one, 'field', `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
+            if (counted) await counted;
+          }
           return await answerTo(environment, route, request, caller, trace, key, input, rateHeaders);
         } catch (error) {
           if (!(error instanceof RametError) && !(error instanceof DeclaredError))
@@ -170,13 +167,6 @@ function limitsOf({ limit: general }: GatewayDefinition, { limit: own }: Route):
 }
 
 const isByField = ({ by }: Limit): boolean => by?.startsWith('input.') === true;
-
-/** @throws RametError TooManyRequests */
-function limit(limiter: RateLimiter, key: string, headers: Record<string, string> = {}): void {
-  const decision = limiter.take(key);
-  Object.assign(headers, rateLimitHeaders(decision));
-  if (!decision.allowed) throw new RametError('TooManyRequests', undefined, { retryAfterMs: decision.retryAfterMs });
-}
 
 function fieldOf(input: unknown, by: string): string {
   const value = (input as Record<string, unknown> | undefined)?.[by.slice('input.'.length)];

@@ -46,7 +46,7 @@ interface Usage {
 }
 
 /** Rounding of many additions stays far below this, and this far below one request. */
-const TOLERANCE = 1e-6;
+export const TOLERANCE = 1e-6;
 /** How many of the longest unused keys each new key looks at: more than one, so that memory shrinks after a flood. */
 const SWEPT_PER_KEY = 8;
 /** Keys hold what clients send. Longer ones are kept as their hash, or a few would fill the memory. */
@@ -111,14 +111,20 @@ export function createRateLimiter(platform: Platform, rate: Rate, { maxKeys = 10
         usage.used = used;
         usage.atMs = nowMs;
       }
-      return {
-        allowed,
-        limit: count,
-        remaining: Math.max(0, Math.floor(count - used + TOLERANCE)),
-        resetMs: Math.ceil(used / perMs),
-        retryAfterMs: allowed ? 0 : Math.ceil((used + 1 - count) / perMs),
-      };
+      return decisionOf(rate, used, allowed);
     },
+  };
+}
+
+/** What is told of one request. @param used how much of the limit is used after it */
+export function decisionOf({ count, windowMs }: Rate, used: number, allowed: boolean): RateDecision {
+  const perMs = count / windowMs;
+  return {
+    allowed,
+    limit: count,
+    remaining: Math.max(0, Math.floor(count - used + TOLERANCE)),
+    resetMs: Math.ceil(used / perMs),
+    retryAfterMs: allowed ? 0 : Math.ceil((used + 1 - count) / perMs),
   };
 }
 

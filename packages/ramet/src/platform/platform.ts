@@ -10,6 +10,7 @@ export interface Platform {
   readonly timers: Timers;
   readonly random: Random;
   readonly crypto: Crypto;
+  readonly signatures: Signatures;
   readonly http: HttpClient;
   readonly files: Files;
   readonly process: ProcessFigures;
@@ -65,6 +66,32 @@ export interface Crypto {
   equal(a: string, b: string): boolean;
 }
 
+/** Ed25519 signatures (RFC 8032): 64 bytes, the same for the same text and key. */
+export interface Signatures {
+  /**
+   * @param privateKey PKCS #8 as PEM, or a JWK as JSON text
+   * @throws RangeError when the text is no such key
+   */
+  signer(privateKey: string): Signer;
+  /**
+   * @param publicKey SubjectPublicKeyInfo as PEM, or a JWK as JSON text
+   * @throws RangeError when the text is no such key, or a private one
+   */
+  verifier(publicKey: string): Verifier;
+}
+
+export interface Signer {
+  /** The other half: 32 bytes as base64url, the `x` of a JWK. */
+  readonly publicKey: string;
+  sign(text: string): Uint8Array;
+}
+
+export interface Verifier {
+  /** 32 bytes as base64url, the `x` of a JWK. */
+  readonly publicKey: string;
+  verify(text: string, signature: Uint8Array): boolean;
+}
+
 export interface HttpRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -85,6 +112,12 @@ export interface ProcessFigures {
 }
 
 export interface Files {
+  /**
+   * The text of one file; undefined when there is no such file.
+   * @param maxBytes it may have at most
+   * @throws RangeError when it is longer; what the system says when it cannot be read
+   */
+  readText(file: URL, maxBytes: number): string | undefined;
   /** The text files of a folder whose names end in `suffix`, by name. Empty when there are none; throws when there is no folder. */
   readFolder(folder: URL, suffix: string): readonly { readonly name: string; readonly text: string }[];
   /**

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { Agent, fetch as undiciFetch } from 'undici';
-import type { Crypto, HttpClient, Platform, Timer } from './platform.ts';
+import { ed25519 } from './ed25519.ts';
+import type { Crypto, Files, HttpClient, Platform, Timer } from './platform.ts';
 
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -20,19 +21,32 @@ export function realPlatform(options: RealPlatformOptions = {}): Platform {
     timers: { set: setTimer, sleep, yield: () => new Promise((resolve) => setImmediate(resolve)) },
     random: { next: () => Math.random(), bytes: pooledBytes() },
     crypto: realCrypto,
+    signatures: ed25519,
     http: realHttp(),
-    files: {
-      readFolder: (folder, suffix) => {
-        const names = readdirSync(folder).filter((name) => name.endsWith(suffix));
-        return names.sort().map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }));
-      },
-      readTree,
-    },
+    files: systemFiles,
     process: processFigures(),
     outside: (_, make) => make(),
     point: options.onPoint ?? (() => undefined),
   };
 }
+
+/** The machine's files. */
+export const systemFiles: Files = {
+  readText(file, maxBytes) {
+    try {
+      if (statSync(file).size > maxBytes) throw new RangeError(`there are more than ${maxBytes} bytes in ${fileURLToPath(file)}`);
+      return readFileSync(file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+      throw error;
+    }
+  },
+  readFolder(folder, suffix) {
+    const names = readdirSync(folder).filter((name) => name.endsWith(suffix));
+    return names.sort().map((name) => ({ name, text: readFileSync(new URL(name, folder), 'utf8') }));
+  },
+  readTree,
+};
 
 function readTree(folder: URL, maxBytes: number): { path: string; bytes: Uint8Array }[] {
   const root = fileURLToPath(folder);

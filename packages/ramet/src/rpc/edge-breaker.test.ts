@@ -216,6 +216,39 @@ describe('an edge to ten instances', () => {
     expect(log.at(-1)).toBe('shop->stock instance i3: half-open -> closed');
   });
 
+  test('leaves out one that fails at once while the others take their time, and its own circuit stays closed', async () => {
+    instances = ten.slice(0, 3);
+    const stock = edge({ bulkhead: 100 });
+    let failures = 0;
+    answer = ({ instance }) => {
+      if (instance !== 'i1') return time.platform.timers.sleep(20).then(() => OK);
+      failures++;
+      return DOWN;
+    };
+    for (let round = 0; round < 20; round++) await Promise.all([...Array.from({ length: 30 }, () => call(stock)), time.pass(25)]);
+    expect(log).toEqual(['shop->stock instance i1: closed -> open']);
+    // Those that were on their way when the fifth came back.
+    expect(failures).toBeLessThan(5 + 20);
+  });
+
+  test('hears no more of one that is left out: what was under way there fails, and its own circuit stays closed', async () => {
+    instances = ten.slice(0, 3);
+    const stock = edge({ bulkhead: 100 });
+    answer = ({ instance }) => time.platform.timers.sleep(instance === 'i1' ? 10 : 50).then(() => (instance === 'i1' ? DOWN : OK));
+    await Promise.all([...Array.from({ length: 75 }, () => call(stock)), time.pass(60)]);
+    expect(sent.filter(({ instance }) => instance === 'i1')).toHaveLength(25);
+    expect(log).toEqual(['shop->stock instance i1: closed -> open']);
+  });
+
+  test('opens its own circuit when all of them fail', async () => {
+    instances = ten.slice(0, 3);
+    const stock = edge();
+    answer = () => DOWN;
+    await call(stock, 40);
+    expect(sent.length).toBeLessThanOrEqual(20);
+    expect(log).toContain('shop->stock left: closed -> open');
+  });
+
   test('asks all of them when more than half are bad: the fault is elsewhere', async () => {
     instances = ten;
     const stock = edge({ breaker: { ...(DEFAULT_POLICY.breaker as object), consecutive: 1, minimumCalls: 1_000 } as never });

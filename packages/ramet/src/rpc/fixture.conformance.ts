@@ -13,6 +13,7 @@ import {
   Edge,
   fault,
   type Reply,
+  type RpcServer,
   type Transport,
   type TransportCapabilities,
 } from './index.ts';
@@ -23,7 +24,25 @@ export interface TransportHarness {
   readonly platform: Platform;
   /** Hosts `dispatchers` where calls arrive, and gives the transport of those who call. */
   connect(dispatchers: ReadonlyMap<string, Dispatcher>, platform: Platform): Promise<{ transport: Transport; close(): Promise<void> }>;
+  /** For those that carry calls between processes. */
+  readonly remote?: RemoteHarness;
   readonly exceptions?: Exceptions;
+}
+
+export interface RemoteHarness {
+  /** What the text of one call, or of one answer, may have at most. */
+  readonly payloadBytes: number;
+  /** Hosts each of `hosted` in a process of its own, behind connections that can be cut, and gives the transport of one more. */
+  connect(hosted: readonly ReadonlyMap<string, Dispatcher>[], platform: Platform): Promise<Remotes>;
+}
+
+export interface Remotes {
+  readonly transport: Transport;
+  /** In the order in which they were given. */
+  readonly servers: readonly RpcServer[];
+  /** Ends all connections at once, as a network does. */
+  cut(): void;
+  close(): Promise<void>;
 }
 
 /** What a handler of a case sees of the call that it answers. */
@@ -70,6 +89,19 @@ export class RpcFixture {
       this.#closing.push(close);
     }
     return this.#transport;
+  }
+
+  /** Each of `handlers` in a process of its own, all under the name `service`. For transports between processes. */
+  async remotes(service: string, ...handlers: readonly Handlers[]): Promise<Remotes> {
+    const hosted = handlers.map((one) => new Map([[service, dispatcher(this.platform, service, one)]]));
+    const remotes = await (this.#harness.remote as RemoteHarness).connect(hosted, this.platform);
+    this.#closing.push(remotes.close);
+    this.#transport = remotes.transport;
+    return remotes;
+  }
+
+  get payloadBytes(): number {
+    return this.#harness.remote?.payloadBytes ?? Number.POSITIVE_INFINITY;
   }
 
   async edge(service: string, policy: Partial<typeof DEFAULT_POLICY> = {}): Promise<Edge> {
@@ -137,9 +169,10 @@ function dispatcher(platform: Platform, service: string, { calls = {}, streams =
           ok: true,
           value: copied(
             await handler(
-              copied(input),
+              copied(input, 'BadRequest'),
               received(meta, () => cancellation.signal),
             ),
+            'InvalidOutput',
           ),
         };
       } catch (error) {
@@ -151,10 +184,10 @@ function dispatcher(platform: Platform, service: string, { calls = {}, streams =
       if (!handler) return yield unknown(operation);
       try {
         for await (const answer of handler(
-          copied(input),
+          copied(input, 'BadRequest'),
           received(meta, () => cancellation.signal),
         ))
-          yield { ok: true, value: copied(answer) };
+          yield { ok: true, value: copied(answer, 'InvalidOutput') };
       } catch (error) {
         yield replyOf(error);
       }
@@ -162,7 +195,20 @@ function dispatcher(platform: Platform, service: string, { calls = {}, streams =
   };
 }
 
-const copied = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
+/** As the codecs of a service do: a copy as JSON has it, without what JSON would silently change. */
+function copied(value: unknown, code: 'BadRequest' | 'InvalidOutput'): unknown {
+  if (value === undefined) return undefined;
+  try {
+    return JSON.parse(
+      JSON.stringify(value, (_, inner: unknown) => {
+        if (typeof inner === 'number' && !Number.isFinite(inner)) throw new RangeError('a number that is not finite');
+        return inner;
+      }),
+    );
+  } catch (error) {
+    throw new RametError(code, (error as Error).message, { cause: error });
+  }
+}
 
 function replyOf(error: unknown): Reply {
   if (error instanceof DeclaredError) return declared(error);

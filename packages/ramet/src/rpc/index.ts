@@ -19,6 +19,7 @@ export { type ClientFactory, type CompiledUses, clientFor, compileUses } from '.
 export type { CallOptions, CallOrigin, EdgeOptions } from './origin.ts';
 export { Outbound } from './outbound.ts';
 export { type BreakerPolicy, type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';
+export type { Address, Identities, RemoteTransport, RpcServer, TransportEnvironment, TransportFactory } from './remote.ts';
 export {
   type Call,
   type ClientOf,

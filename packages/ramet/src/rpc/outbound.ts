@@ -31,7 +31,7 @@ export class TargetState {
     this.#watch = outbound.watch;
     this.#random = () => outbound.platform.random.next();
     this.budget = outbound.budgetOf(names.target);
-    this.instances = new Instances(settings, (key) => this.#breaker(`instance ${key}`, true) as Breaker);
+    this.instances = new Instances(settings, (key) => this.#breaker(`instance ${key}`, true) as Breaker, this.#random);
   }
 
   operation(name: string): OperationState {

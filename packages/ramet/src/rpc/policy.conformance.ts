@@ -157,7 +157,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   it(
     'calls nobody for a caller who went away in the moment when a place became free',
     onRpc(async (rpc) => {
-      let release: () => void = () => {};
+      let release: (() => void) | undefined;
       let canceller = new Canceller();
       const wanted: boolean[] = [];
       rpc.host('slow', {
@@ -177,8 +177,9 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
         canceller = new Canceller();
         const running = slow.call(command('slow', 'wait'), true, rpc.origin());
         const next = slow.call(command('slow', 'wait'), false, rpc.origin({ canceller }));
-        await rpc.platform.timers.sleep(1);
-        release();
+        await rpc.until('one runs', () => release !== undefined);
+        release?.();
+        release = undefined;
         for (let turn = 0; turn < turns; turn++) await undefined;
         canceller.cancel(new RametError('Cancelled'));
         await Promise.all([running, next]);

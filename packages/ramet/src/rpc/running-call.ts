@@ -258,8 +258,14 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   #settle(verdict: Verdict, nowMono: number): void {
     // The same request has failed before, and its failing again is no news.
     const repeated = (this.#origin.meta.attempt ?? 1) > 1;
-    tell(this.#state.breaker, this.#generation, verdict, nowMono, repeated);
-    if (this.#chosen) tell(this.#chosen.breaker, this.#chosen.generation, verdict, nowMono, repeated);
+    const chosen = this.#chosen;
+    const one = chosen?.breaker;
+    // Among several a row of failures is one instance's; of one that is left out already no more is heard.
+    const old = one !== undefined && one.generation !== chosen?.generation && verdict === 'failed';
+    tell(this.#state.breaker, this.#generation, old ? 'ignored' : verdict, nowMono, repeated || one !== undefined);
+    if (!chosen) return;
+    this.#path.target.instances.left(chosen);
+    tell(one, chosen.generation, verdict, nowMono, repeated);
   }
 
   /** Refused on this side, before anything left. */

@@ -6,7 +6,8 @@ import { type AnyContract, command, contract, event } from '../contract/index.ts
 import { service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import { type Runtime, start } from './runtime.ts';
+import type { Runtime } from './options.ts';
+import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
 /*

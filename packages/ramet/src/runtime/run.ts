@@ -1,6 +1,7 @@
 import { BootError } from '../errors/index.ts';
 import { realPlatform, SECOND } from '../platform/index.ts';
-import { type Runtime, type StartOptions, start } from './runtime.ts';
+import type { Runtime, StartOptions } from './options.ts';
+import { start } from './runtime.ts';
 import type { Topology } from './topology.ts';
 
 /** A process that has not ended by then is ended: orchestrators kill at 30 s, and a kill of ours is at least written down. */

@@ -8,7 +8,8 @@ import { type Platform, realPlatform } from '../platform/index.ts';
 import { type ServiceDefinition, service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import { type Runtime, type StartOptions, start } from './runtime.ts';
+import type { Runtime, StartOptions } from './options.ts';
+import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
 const Reports = contract('reports', { events: { Written: event(z.object({ day: z.string(), by: z.string() }), { key: 'day' }) } });

@@ -7,7 +7,8 @@ import { embedded } from '../bus/embedded/index.ts';
 import { answer, compose, gateway, site } from '../gateway/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { temporaryFolder } from './fixtures/start.fixture.ts';
-import { type Runtime, start } from './runtime.ts';
+import type { Runtime } from './options.ts';
+import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
 /* A site as a client sees it over the wire, beside the routes of its gateway. */

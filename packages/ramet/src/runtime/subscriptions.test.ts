@@ -9,7 +9,8 @@ import { command, contract, event } from '../contract/index.ts';
 import { type ReactionOptions, type ServiceDefinition, service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import { type Runtime, type StartOptions, start } from './runtime.ts';
+import type { Runtime, StartOptions } from './options.ts';
+import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
 const Account = z.object({ account: z.string(), amount: z.int() });

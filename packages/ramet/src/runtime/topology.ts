@@ -1,5 +1,7 @@
 import type { BusFactory } from '../bus/index.ts';
-import type { GatewayDefinition } from '../gateway/index.ts';
+import type { DiscoveryFactory } from '../discovery/index.ts';
+import type { GatewayDefinition, LimitStoreFactory } from '../gateway/index.ts';
+import type { TransportFactory } from '../rpc/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { StoreFactory } from '../store/index.ts';
 
@@ -9,29 +11,45 @@ export type Load<T> = () => Promise<{ readonly default: T }>;
 export interface Profile {
   readonly store: StoreFactory;
   readonly bus: BusFactory;
+  /** Which process hosts which services and gateways; left out, one process hosts all. A process may run several times. */
+  readonly processes?: Readonly<Record<string, readonly string[]>>;
+  /** The process whose operators' interface may call every service. */
+  readonly admin?: string;
+  /** How processes call each other. */
+  readonly transport?: TransportFactory;
+  /** How processes find each other. */
+  readonly discovery?: DiscoveryFactory;
+  /** Where gateways count for their limits (default: each process for itself). */
+  readonly limits?: LimitStoreFactory;
 }
 
 /** Which process hosts what, on which store and bus. Services are named lazily: a process loads only what it hosts. */
 export interface Topology {
   readonly services: Readonly<Record<string, Load<ServiceDefinition>>>;
   readonly gateways: Readonly<Record<string, Load<GatewayDefinition>>>;
-  readonly profiles: Readonly<Record<string, Profile>>;
+  readonly profiles: Readonly<Record<string, Profile | (() => Profile | Promise<Profile>)>>;
+  /** The sources of events that programs of others publish on the bus (docs/events.md): services may react to them, not call them. */
+  readonly foreign?: readonly string[];
 }
 
 type Named<T> = Readonly<Record<string, Load<T> | T>>;
 
 /**
  * Declares a topology. The profile with one process is the modular monolith. Name services by a function that imports them,
- * so that a process loads only what it hosts; in a small program they may stand here themselves.
+ * so that a process loads only what it hosts; in a small program they may stand here themselves. A profile that reads the
+ * environment, or imports adapters of its own, stands as a function: it is called when it is chosen, and what only it needs may
+ * be missing otherwise.
  */
 export const topology = (d: {
   services: Named<ServiceDefinition>;
   gateways?: Named<GatewayDefinition>;
   profiles: Topology['profiles'];
+  foreign?: readonly string[];
 }): Topology => ({
   services: loads(d.services),
   gateways: loads(d.gateways ?? {}),
   profiles: d.profiles,
+  foreign: d.foreign ?? [],
 });
 
 const loads = <T extends object>(named: Named<T>): Record<string, Load<T>> =>

@@ -62,7 +62,7 @@ export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: T
     data: alert,
   };
   await sink.outbox.append(tx, [envelope]);
-  if (sink.webhook) await schedule(tx, { id: alert.id, kind: ALERT_WORK, afterMs: 0, payload: alert });
+  if (sink.webhook) schedule(tx, { id: alert.id, kind: ALERT_WORK, afterMs: 0, payload: alert });
   tx.afterCommit(() =>
     sink.log.error(
       { alert: alert.id, saga: alert.saga, sagaId: alert.sagaId, step: alert.step, state: alert.state, correlationId: trace.correlationId },

@@ -135,8 +135,8 @@ export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]
   return rows.map(stepOf);
 }
 
-export async function insertStep(tx: Tx, sagaId: string, step: StepRow): Promise<void> {
-  await tx.run(
+export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
+  tx.last(
     `insert into ramet_saga_steps
        (saga_id, idx, name, kind, invocation, undo, state, attempt, step_key, intent_at, deadline_at, result, event, event_key, updated_at)
      values (?, ?, ?, ?, ?, ?, ?, 1, ?, ramet_now(), ramet_now() + ?, ?, ?, ?, ramet_now())`,
@@ -155,8 +155,8 @@ export async function insertStep(tx: Tx, sagaId: string, step: StepRow): Promise
   );
 }
 
-export async function updateStep(tx: Tx, sagaId: string, step: StepRow): Promise<void> {
-  await tx.run(
+export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
+  tx.last(
     `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, updated_at = ramet_now()
      where saga_id = ? and idx = ?`,
     step.state,
@@ -170,9 +170,10 @@ export async function updateStep(tx: Tx, sagaId: string, step: StepRow): Promise
   );
 }
 
-export async function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): Promise<void> {
+/** Whoever appends has changed the saga's row before in the same transaction, and so appends alone. */
+export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): void {
   for (const entry of entries) {
-    await tx.run(
+    tx.last(
       `insert into ramet_saga_log (saga_id, seq, at, actor, step, was, became, detail)
        select ?, coalesce(max(seq), 0) + 1, ramet_now(), ?, ?, ?, ?, ? from ramet_saga_log where saga_id = ?`,
       sagaId,

@@ -51,7 +51,7 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
     if (mine === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
     for (const [step, compState] of change.steps) await setCompState(tx, id, step, compState);
     const reason = 'reason' in action ? action.reason : undefined;
-    await appendLog(tx, id, [
+    appendLog(tx, id, [
       { actor, was: saga.state, became: change.state, detail: [describe(action), reason].filter(Boolean).join(': ') },
     ]);
   });
@@ -66,7 +66,7 @@ async function cancel(tx: Tx, id: string, actor: string, reason: string): Promis
     id,
   );
   if (asked === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
-  await appendLog(tx, id, [{ actor, became: 'CANCEL_REQUESTED', detail: reason }]);
+  appendLog(tx, id, [{ actor, became: 'CANCEL_REQUESTED', detail: reason }]);
 }
 
 interface Change {

@@ -174,15 +174,15 @@ export class Run {
       this.saga.cancelReason = cancelReason;
       throw new RametError('Cancelled', cancelReason);
     }
-    for (const step of more.inserts ?? []) await insertStep(tx, next.id, step);
-    for (const step of changed) await updateStep(tx, next.id, step);
-    await appendLog(tx, next.id, entries);
+    for (const step of more.inserts ?? []) insertStep(tx, next.id, step);
+    for (const step of changed) updateStep(tx, next.id, step);
+    appendLog(tx, next.id, entries);
     if (more.alert) await raiseAlert(tx, this.environment.alerts, more.alert, next.trace);
     if (!more.letGoForMs) return;
     const forMs = await more.letGoForMs(tx);
     this.#released = forMs !== undefined;
     if (forMs !== undefined)
-      await tx.run('update ramet_sagas set owner = null, lease_until = ramet_now() + ? where id = ?', Math.round(forMs), next.id);
+      tx.last('update ramet_sagas set owner = null, lease_until = ramet_now() + ? where id = ?', Math.round(forMs), next.id);
   }
 
   /**

@@ -2,6 +2,7 @@ import { newId, type Platform } from '../platform/index.ts';
 import type { Tx } from '../store/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import { appendLog } from './journal.ts';
+import { holdEvents } from './kept-events.ts';
 import type { Saga } from './saga.ts';
 
 export interface SagaStart {
@@ -26,6 +27,8 @@ export async function insertSaga(
 ): Promise<string | undefined> {
   const id = newId(platform, 'saga');
   const key = String(start.input[start.saga.key]);
+  // An event is kept either before it starts, or after, and then finds it.
+  if (start.saga.waitsFor.length > 0) await holdEvents(tx);
   const inserted = await tx.run(
     `insert into ramet_sagas
        (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, events_from, created_at, updated_at)
@@ -43,7 +46,7 @@ export async function insertSaga(
     start.saga.waitsFor.length > 0 ? 1 : 0,
   );
   if (inserted === 0) return undefined;
-  await appendLog(tx, id, [{ actor: 'engine', became: 'RUNNING', detail: `version ${start.saga.version}` }]);
+  appendLog(tx, id, [{ actor: 'engine', became: 'RUNNING', detail: `version ${start.saga.version}` }]);
   return id;
 }
 
@@ -75,7 +78,7 @@ export async function requestCancel(
       row.id,
     );
     if (asked === 0) return { answer: 'refused' };
-    await appendLog(tx, row.id, [{ actor: 'command', became: 'CANCEL_REQUESTED', detail: reason }]);
+    appendLog(tx, row.id, [{ actor: 'command', became: 'CANCEL_REQUESTED', detail: reason }]);
   }
   return { answer: 'accepted', sagaId: row.id };
 }

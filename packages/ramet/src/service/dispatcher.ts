@@ -155,6 +155,7 @@ function stepCall(
     input,
     meta,
     effect: environment.effects.get(compiled.operation.name),
+    prepares: twoParts !== undefined,
     async prepare() {
       if (!twoParts) return undefined;
       const followed: Following[] = [];
@@ -178,14 +179,17 @@ function stepCall(
   };
 }
 
-/** A request under an idempotency key: the key is looked up first, then prepared for, then claimed in the transaction of the effect. */
+/**
+ * A request under an idempotency key: the key is looked up first, then prepared for, then claimed in the transaction of the
+ * effect. Where nothing is prepared, claiming it is looking it up.
+ */
 async function keyedRequest(
   { platform, store }: DispatchEnvironment,
   call: Omit<StepCall, 'meta'> & { meta: CallMeta },
   key: string,
 ): Promise<Reply> {
   const id = requestId(platform, call.compiled, call.meta.caller, key, call.input);
-  const earlier = await earlierAnswer(store.reader, id);
+  const earlier = call.prepares ? await earlierAnswer(store.reader, id) : undefined;
   if (earlier?.answer) return earlier.answer;
   let preparation: unknown;
   let refusal: Reply | undefined;
@@ -203,7 +207,7 @@ async function keyedRequest(
         throw new RametError('ConcurrencyConflict', 'the same request is under way');
       }
       const answer = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, preparation)));
-      await storeAnswer(tx, id, answer);
+      storeAnswer(tx, id, answer);
       return answer;
     },
     { name: call.compiled.fullName },

@@ -30,13 +30,16 @@ export interface EffectRow {
   /** Milliseconds until no further attempt may begin; undefined when it goes on until it is known. */
   readonly remainingMs: number | undefined;
   readonly sagaEpoch: number;
+  /** The process that works on it, and for how long it is left to it, in milliseconds of database time. */
+  readonly owner: string | undefined;
+  readonly leaseMs: number;
 }
 
 type Raw = Record<string, string | number | null>;
 
 export async function effectRow(reader: Reader | Tx, key: string): Promise<EffectRow | undefined> {
   const row = await reader.get<Raw>(
-    'select *, ramet_now() - last_attempt_at as since_attempt, not_after - ramet_now() as remaining from ramet_fences where step_key = ?',
+    'select *, ramet_now() - last_attempt_at as since_attempt, not_after - ramet_now() as remaining, next_at - ramet_now() as lease from ramet_fences where step_key = ?',
     key,
   );
   if (!row) return undefined;
@@ -52,18 +55,20 @@ export async function effectRow(reader: Reader | Tx, key: string): Promise<Effec
     sinceAttemptMs: Number(row['since_attempt'] ?? 0),
     remainingMs: row['remaining'] == null ? undefined : Number(row['remaining']),
     sagaEpoch: Number(row['saga_epoch']),
+    owner: (row['owner'] as string | null) ?? undefined,
+    leaseMs: Number(row['lease'] ?? 0),
   };
 }
 
 /** Writes the intent, counted as the first attempt. @returns false when the key is known */
 export async function insertEffect(
   tx: Tx,
-  effect: { key: string; operation: string; input: unknown; origin: EffectOrigin; epoch: number; notAfterMs: number | undefined },
+  effect: { key: string; operation: string; input: unknown; origin: EffectOrigin; epoch: number; notAfterMs: number | undefined; owner: string },
 ): Promise<boolean> {
   const inserted = await tx.run(
     `insert into ramet_fences
-       (step_key, state, operation, saga_epoch, updated_at, input, context, attempt, last_attempt_at, next_at, not_after)
-     values (?, 'STARTED', ?, ?, ramet_now(), ?, ?, 1, ramet_now(), ramet_now() + ?, ramet_now() + ?) on conflict do nothing`,
+       (step_key, state, operation, saga_epoch, updated_at, input, context, attempt, last_attempt_at, next_at, not_after, owner)
+     values (?, 'STARTED', ?, ?, ramet_now(), ?, ?, 1, ramet_now(), ramet_now() + ?, ramet_now() + ?, ?) on conflict do nothing`,
     effect.key,
     effect.operation,
     effect.epoch,
@@ -71,20 +76,22 @@ export async function insertEffect(
     JSON.stringify(effect.origin),
     EFFECT_LEASE_MS,
     effect.notAfterMs === undefined ? null : Math.round(effect.notAfterMs),
+    effect.owner,
   );
   return inserted > 0;
 }
 
-export async function setRequest(tx: Tx, key: string, request: unknown): Promise<void> {
-  await tx.run('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
+export function setRequest(tx: Tx, key: string, request: unknown): void {
+  tx.last('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
 }
 
 /** Counts an attempt before it begins. @returns false when somebody else has moved the effect meanwhile */
-export async function countAttempt(tx: Tx, row: EffectRow): Promise<boolean> {
+export async function countAttempt(tx: Tx, row: EffectRow, owner: string): Promise<boolean> {
   const mine = await tx.run(
-    `update ramet_fences set attempt = attempt + 1, last_attempt_at = ramet_now(), next_at = ramet_now() + ?, updated_at = ramet_now()
+    `update ramet_fences set attempt = attempt + 1, last_attempt_at = ramet_now(), next_at = ramet_now() + ?, owner = ?, updated_at = ramet_now()
      where step_key = ? and state = 'STARTED' and attempt = ?`,
     EFFECT_LEASE_MS,
+    owner,
     row.key,
     row.attempt,
   );
@@ -92,8 +99,13 @@ export async function countAttempt(tx: Tx, row: EffectRow): Promise<boolean> {
 }
 
 /** Keeps the effect in this process's hands while it waits. */
-export async function keepEffect(tx: Tx, key: string): Promise<void> {
-  await tx.run('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
+export function keepEffect(tx: Tx, key: string): void {
+  tx.last('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
+}
+
+/** Lets others take up at once what this process has not brought to an end. */
+export function giveBackEffects(tx: Tx, owner: string): void {
+  tx.last("update ramet_fences set next_at = ramet_now() where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null", owner);
 }
 
 /** Somebody else has moved the effect on: what is in its row counts now. */
@@ -127,8 +139,8 @@ export async function moveEffect(
 }
 
 /** The step that an effect has undone. */
-export async function settleUndone(tx: Tx, key: string): Promise<void> {
-  await tx.run(
+export function settleUndone(tx: Tx, key: string): void {
+  tx.last(
     "update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')",
     key,
   );

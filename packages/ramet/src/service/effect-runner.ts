@@ -12,6 +12,7 @@ import {
   type EffectRow,
   effectRow,
   forgetRefusal,
+  giveBackEffects,
   insertEffect,
   keepEffect,
   moveEffect,
@@ -27,6 +28,8 @@ export interface EffectEnvironment extends OutsideEnvironment {
   readonly store: Store;
   readonly effects: ReadonlyMap<string, CompiledEffect>;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
+  /** Unique to this start of the process. */
+  readonly owner: string;
 }
 
 const BACKOFF = { baseMs: 200, capMs: 10 * SECOND };
@@ -35,6 +38,8 @@ const LOOKUPS_MAX = 10;
 /** How often a sign is given for an effect that waits. */
 const KEEP_MS = 5 * SECOND;
 const SCAN_MS = 1_000;
+/** How often it is looked at what another process does with an effect. */
+const LOOK_MS = 100;
 const ADOPT_MAX = 64;
 
 /**
@@ -67,6 +72,8 @@ export class EffectRunner {
     this.#stop.abort(new RametError('ShuttingDown'));
     await this.#scan.stop();
     await Promise.allSettled([...this.#drives.values()].map((drive) => drive.done));
+    // A replica need not wait for the leases.
+    await this.#environment.store.write((tx) => giveBackEffects(tx, this.#environment.owner)).catch(() => {});
   }
 
   /**
@@ -86,7 +93,7 @@ export class EffectRunner {
         const other = await options.within?.(tx);
         if (other) return { reply: other, fresh: false };
         if (origin.undoes) await forgetRefusal(tx, key);
-        if (!(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, ...options })))
+        if (!(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, owner: this.#environment.owner, ...options })))
           return { reply: undefined, fresh: false };
         const answer = await answerOf(tx, compiled, async () => {
           const work = this.#work(tx, origin);
@@ -95,7 +102,7 @@ export class EffectRunner {
             throw new RametError('InvalidOutput', `the request that ${compiled.fullName} intends does not fit its schema`, {
               issues: request.issues,
             });
-          await setRequest(tx, key, request.value);
+          setRequest(tx, key, request.value);
           await work.flush();
           return { ok: true, value: undefined };
         });
@@ -157,6 +164,10 @@ export class EffectRunner {
       const compiled = this.#environment.effects.get(row.operation);
       if (!compiled)
         throw new RametError('UnknownOperation', `it waits for the operation '${row.operation}', which this deployment does not have`);
+      if (!drive.known && this.#isElsewhere(row)) {
+        await this.#environment.platform.timers.sleep(Math.min(LOOK_MS, row.leaseMs), this.#stop.signal);
+        continue;
+      }
       const over = row.state === 'CANCELLING' || (row.remainingMs !== undefined && row.remainingMs <= 0);
       try {
         if (!drive.known) await (over ? this.#settle(row, compiled, drive) : this.#attempt(row, compiled, fresh && round === 1, drive));
@@ -167,9 +178,14 @@ export class EffectRunner {
     }
   }
 
+  /** Whether a replica is at it: the other system must not be asked by two at once. */
+  #isElsewhere({ state, owner, leaseMs }: EffectRow): boolean {
+    return this.#environment.store.capabilities.shared && state === 'STARTED' && owner !== this.#environment.owner && leaseMs > 0;
+  }
+
   async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, drive: Drive): Promise<void> {
     const { platform, store } = this.#environment;
-    if (!counted && !(await store.write((tx) => countAttempt(tx, row), { name: `${compiled.compiled.fullName} attempt` }))) return;
+    if (!counted && !(await store.write((tx) => countAttempt(tx, row, this.#environment.owner), { name: `${compiled.compiled.fullName} attempt` }))) return;
     const attempt = counted ? row.attempt : row.attempt + 1;
     await this.#point('effect.perform');
     const perform = () =>
@@ -292,7 +308,7 @@ export class EffectRunner {
           throw new RametError('InvalidOutput', `the answer of ${compiled.fullName} does not fit its contract`, { issues: answer.issues });
         await moveEffect(tx, row.key, ['STARTED', 'CANCELLING'], 'DONE', { result: { ok: true, value: answer.value }, outcome });
         // An operator may have settled the step by hand meanwhile; what the undo did is done all the same.
-        if (row.origin.undoes) await settleUndone(tx, row.origin.undoes.key);
+        if (row.origin.undoes) settleUndone(tx, row.origin.undoes.key);
         await work.flush();
       },
       { name: `${compiled.fullName} records` },

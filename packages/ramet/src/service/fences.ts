@@ -22,11 +22,18 @@ export interface Fence {
 }
 
 export async function fenceOf(reader: Reader | Tx, key: string): Promise<Fence | undefined> {
-  const row = await reader.get<{ state: FenceState; operation: string; result: string | null; saga_epoch: number }>(
-    'select state, operation, result, saga_epoch from ramet_fences where step_key = ?',
-    key,
-  );
-  if (!row) return undefined;
+  const row = await reader.get<Row>('select state, operation, result, saga_epoch from ramet_fences where step_key = ?', key);
+  return row && read(row);
+}
+
+interface Row {
+  readonly state: FenceState;
+  readonly operation: string;
+  readonly result: string | null;
+  readonly saga_epoch: number;
+}
+
+function read(row: Row): Fence {
   return {
     state: row.state,
     operation: row.operation,
@@ -72,6 +79,24 @@ export function checkEpoch(fence: Fence, epoch: number): void {
     throw new RametError('StaleOwner', `epoch ${epoch} is past; this step has been asked for under epoch ${fence.sagaEpoch}`);
 }
 
+/**
+ * Takes a fence for the rest of the transaction, and raises its epoch: whoever decides by it decides alone.
+ * @throws RametError StaleOwner when it has been asked for under a later epoch
+ */
+export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fence | undefined> {
+  const row = await tx.get<Row>(
+    `update ramet_fences set saga_epoch = case when saga_epoch < ? then ? else saga_epoch end
+     where step_key = ? returning state, operation, result, saga_epoch`,
+    epoch,
+    epoch,
+    key,
+  );
+  if (!row) return undefined;
+  const fence = read(row);
+  checkEpoch(fence, epoch);
+  return fence;
+}
+
 /** Puts up the fence of a step that ends in this transaction. @returns false when there is one */
 export async function raiseFence(tx: Tx, key: string, operation: string, state: FenceState, epoch: number): Promise<boolean> {
   const inserted = await tx.run(
@@ -84,15 +109,11 @@ export async function raiseFence(tx: Tx, key: string, operation: string, state: 
   return inserted > 0;
 }
 
-export async function setFence(tx: Tx, key: string, state: FenceState, result?: Reply): Promise<void> {
-  await tx.run(
+export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply): void {
+  tx.last(
     'update ramet_fences set state = ?, result = coalesce(?, result), updated_at = ramet_now() where step_key = ?',
     state,
     result === undefined ? null : JSON.stringify(result),
     key,
   );
-}
-
-export async function raiseEpoch(tx: Tx, key: string, epoch: number): Promise<void> {
-  await tx.run('update ramet_fences set saga_epoch = ? where step_key = ? and saga_epoch < ?', epoch, key, epoch);
 }

@@ -126,7 +126,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   };
   const unitOfWork = (tx: Tx, origin: WorkOrigin) => new UnitOfWork(work, origin, tx);
   const { effects } = compileEffects(definition, contract);
-  const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork });
+  const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork, owner });
   const subscriptions = {
     platform,
     store,

@@ -57,10 +57,11 @@ export function catchingUp(platform: Platform, listener: HostedSubscription | un
   return async () => {
     if (done || listener === undefined || lag === undefined) return true;
     sinceMono ??= platform.clock.monoNow();
-    done = (await lag(listener)) === 0 || platform.clock.monoNow() - sinceMono > CATCH_UP_MAX_MS;
+    // A source that cannot be asked may have something.
+    done = (await lag(listener).catch(() => 1)) === 0 || platform.clock.monoNow() - sinceMono > CATCH_UP_MAX_MS;
     return done;
   };
 }
 
 /** How many events a subscription has still to settle. */
-export type HostLag = (subscription: Pick<HostedSubscription, 'topics' | 'sink'>) => Promise<number>;
+export type HostLag = (subscription: Pick<HostedSubscription, 'group' | 'topics' | 'sink'>) => Promise<number>;

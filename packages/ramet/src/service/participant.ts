@@ -6,7 +6,7 @@ import type { Store, Tx } from '../store/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 import { moveEffect } from './effect-rows.ts';
 import type { EffectRunner } from './effect-runner.ts';
-import { checkEpoch, type Fence, fenceOf, raiseEpoch, raiseFence, replyOf, setFence } from './fences.ts';
+import { checkEpoch, type Fence, fenceOf, lockFence, raiseFence, replyOf, setFence } from './fences.ts';
 import { answerOf } from './requests.ts';
 
 /** Runs a plain command's handler within `tx`, and answers encoded. `undoing` is set for an undo. */
@@ -24,6 +24,8 @@ export interface StepCall {
   readonly meta: CallMeta & { readonly step: StepMeta };
   /** Set for effects. */
   readonly effect: CompiledEffect | undefined;
+  /** Whether {@link prepare} does anything. */
+  readonly prepares: boolean;
   readonly prepare: () => Promise<unknown>;
   readonly run: RunCommand;
 }
@@ -80,8 +82,8 @@ export class Participant {
           return replyOf(fence) ?? pending();
         }
         const reply = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared)));
-        if (!reply.ok) await setFence(tx, step.key, 'REJECTED', reply);
-        else if (reply.value !== undefined) await setFence(tx, step.key, 'DONE', reply);
+        if (!reply.ok) setFence(tx, step.key, 'REJECTED', reply);
+        else if (reply.value !== undefined) setFence(tx, step.key, 'DONE', reply);
         return reply;
       },
       { name: call.compiled.fullName },
@@ -113,9 +115,8 @@ export class Participant {
     const answer = (reply: Reply) => ({ kind: 'answer', reply }) as const;
     // Nothing happened, and now nothing can: the tombstone.
     if (await raiseFence(tx, step.key, call.compiled.operation.name, 'CANCELLED', step.epoch)) return answer(OK);
-    const fence = (await fenceOf(tx, step.key)) as Fence;
-    checkEpoch(fence, step.epoch);
-    await raiseEpoch(tx, step.key, step.epoch);
+    // Two who undo at the same time must not both find it done.
+    const fence = (await lockFence(tx, step.key, step.epoch)) as Fence;
     switch (fence.state) {
       case 'CANCELLED':
       case 'UNDONE':
@@ -133,7 +134,7 @@ export class Participant {
         const reply = await answerOf(tx, call.compiled, () =>
           call.run(tx, call.input, call.meta, undefined, { reason: step.reason ?? 'undone', result }),
         );
-        if (reply.ok) await setFence(tx, step.key, 'UNDONE');
+        if (reply.ok) setFence(tx, step.key, 'UNDONE');
         return answer(reply);
       }
     }
@@ -170,21 +171,19 @@ export class Participant {
   #resolve(call: StepCall, resolution: 'applied' | 'absent'): Promise<Reply> {
     const { step } = call.meta;
     return this.#store.write(async (tx): Promise<Reply> => {
-      const fence = await fenceOf(tx, step.key);
+      const fence = await lockFence(tx, step.key, step.epoch);
       if (!fence) return OK;
-      checkEpoch(fence, step.epoch);
       const undo = await fenceOf(tx, undoKey(step.key));
       if (resolution === 'absent') {
-        if (fence.state === 'DONE') await setFence(tx, step.key, 'UNDONE');
+        if (fence.state === 'DONE') setFence(tx, step.key, 'UNDONE');
         else if (fence.state === 'IN_DOUBT' || fence.state === 'CANCELLING' || fence.state === 'STARTED')
-          await setFence(tx, step.key, 'CANCELLED');
-        if (undo && undo.state !== 'DONE') await setFence(tx, undoKey(step.key), 'CANCELLED');
+          setFence(tx, step.key, 'CANCELLED');
+        if (undo) tx.last("update ramet_fences set state = 'CANCELLED', updated_at = ramet_now() where step_key = ? and state <> 'DONE'", undoKey(step.key));
         return OK;
       }
-      if (fence.state === 'IN_DOUBT') await setFence(tx, step.key, 'DONE');
+      if (fence.state === 'IN_DOUBT') setFence(tx, step.key, 'DONE');
       // The undo is asked for again; what it did so far counts for nothing.
-      if (undo && undo.state !== 'DONE' && undo.state !== 'STARTED')
-        await tx.run('delete from ramet_fences where step_key = ?', undoKey(step.key));
+      if (undo) tx.last("delete from ramet_fences where step_key = ? and state not in ('DONE', 'STARTED')", undoKey(step.key));
       return OK;
     });
   }

@@ -51,8 +51,8 @@ export async function claimRequest(tx: Tx, id: RequestId): Promise<boolean> {
   return inserted > 0;
 }
 
-export async function storeAnswer(tx: Tx, id: RequestId, answer: Reply): Promise<void> {
-  await tx.run(
+export function storeAnswer(tx: Tx, id: RequestId, answer: Reply): void {
+  tx.last(
     'update ramet_requests set answer = ? where operation = ? and principal = ? and key = ?',
     JSON.stringify(answer),
     id.operation,

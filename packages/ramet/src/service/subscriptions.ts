@@ -162,7 +162,7 @@ async function alertHalt(
 ): Promise<void> {
   const id = newId(platform, 'alert');
   const reason = `subscription '${where.subscription}' has halted at ${type} (${key}): ${failure}`;
-  await schedule(tx, { id, kind: ALERT_WORK, afterMs: 0, payload: { id, ...where, event: type, eventId, key, correlationId, reason } });
+  schedule(tx, { id, kind: ALERT_WORK, afterMs: 0, payload: { id, ...where, event: type, eventId, key, correlationId, reason } });
 }
 
 /** For the health of the process. @throws RametError SubscriptionHalted */

@@ -106,7 +106,7 @@ export class UnitOfWork {
       });
       if (id !== undefined) this.#tx.afterCommit(() => running.started(id));
     }
-    for (const { id, afterMs, command } of this.#sends) await schedule(this.#tx, { id, kind: SEND_WORK, afterMs, payload: command });
+    for (const { id, afterMs, command } of this.#sends) schedule(this.#tx, { id, kind: SEND_WORK, afterMs, payload: command });
     if (this.#sends.length > 0) this.#tx.afterCommit(wakeDue);
     if (this.#events.length === 0) return;
     await outbox.append(this.#tx, this.#events);

@@ -37,6 +37,7 @@ export function simulatedBus(
         attach: (outbox) => bus.attach(outbox),
         consume: (subscription) =>
           bus.consume({ ...subscription, sink: redelivering(to, subscription.group, subscription.sink, environment.faults) }),
+        lag: (subscription) => bus.lag(subscription),
         close: () => bus.close(),
       };
       return wrapped;
@@ -89,6 +90,7 @@ function remoteOutbox(
     partitions: 1,
     read: (p, after, limit) => ask<OutboxRow[]>('outbox', (outbox) => outbox.read(p, after, limit)),
     head: (p) => ask('head', (outbox) => outbox.head(p)),
+    edges: () => ask('edges', (outbox) => outbox.edges()),
     onAppend: (wake) =>
       place.listen(() => {
         const lost = faults.at('lose-wake', `${place.service}>${to.host}`);

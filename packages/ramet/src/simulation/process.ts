@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Outbox } from '../bus/index.ts';
 import type { GatewayHandler } from '../gateway/index.ts';
-import type { Crypto, HttpClient, Platform, Timer } from '../platform/index.ts';
+import { type Crypto, ed25519, type HttpClient, type Platform, type Timer } from '../platform/index.ts';
 import type { Dispatcher, Transport } from '../rpc/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Fault, FaultPlan } from './faults.ts';
@@ -160,8 +160,10 @@ function platformOf(self: Incarnation, surroundings: Surroundings): Platform {
     },
     random: { next: () => keyed.next('random'), bytes: (count) => keyed.bytes('bytes', count) },
     crypto: simCrypto(keyed),
+    signatures: ed25519,
     http: { fetch: (url, request) => surroundings.fetch(self, url, request), close: async () => {} },
     files: {
+      readText: (file, maxBytes) => running.exit(() => surroundings.files.readText(file, maxBytes)),
       readFolder: (folder, suffix) => running.exit(() => surroundings.files.readFolder(folder, suffix)),
       readTree: (folder, maxBytes) => running.exit(() => surroundings.files.readTree(folder, maxBytes)),
     },

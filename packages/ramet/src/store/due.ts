@@ -10,8 +10,8 @@ export interface DueWork {
   readonly payload: unknown;
 }
 
-export async function schedule(tx: Tx, work: DueWork): Promise<void> {
-  await tx.run(
+export function schedule(tx: Tx, work: DueWork): void {
+  tx.last(
     'insert into ramet_timers (id, kind, due_at, payload) values (?, ?, ramet_now() + ?, ?) on conflict do nothing',
     work.id,
     work.kind,
@@ -109,7 +109,7 @@ export class DueWorker {
       if (!(await this.#begin(row, attempt))) return;
       try {
         await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), work);
-        await this.#store.write((tx) => tx.run('delete from ramet_timers where id = ?', row.id));
+        await this.#store.write((tx) => tx.last('delete from ramet_timers where id = ?', row.id));
       } catch (error) {
         this.#onError(error, work);
         await this.#postpone(row.id, attempt, error);

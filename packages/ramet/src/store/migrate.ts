@@ -42,7 +42,7 @@ export function readMigrations(platform: Platform, migrations: Migrations | unde
 
 /**
  * Brings a store to the newest schema: the framework's tables first, then the service's. All of one service's migrations
- * run in one transaction; whoever starts at the same time waits for the lock that the adapter's transaction takes.
+ * run in one transaction, alone: whoever starts at the same time waits for it.
  * @throws RametError MigrationEdited when one that ran has another text now, MigrationFailed with its name and cause
  */
 export async function migrate(store: Store, platform: Platform, own: readonly Migration[]): Promise<void> {
@@ -61,7 +61,7 @@ export async function migrate(store: Store, platform: Platform, own: readonly Mi
           );
       }
     },
-    { name: `${store.service} migrations` },
+    { name: `${store.service} migrations`, exclusive: true },
   );
 }
 

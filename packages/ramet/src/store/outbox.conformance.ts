@@ -142,11 +142,11 @@ export function outboxCases(it: Case, onStore: OnStore): void {
         throw new Error('rolled back');
       });
       await expect(rolledBack).rejects.toThrow('rolled back');
-      await platform.timers.sleep(5);
+      await platform.timers.sleep(100);
       expect(seen).toEqual([1]);
       forget();
       await store.write((tx) => outbox.append(tx, [envelope('evt_3', 'a')]));
-      await platform.timers.sleep(5);
+      await platform.timers.sleep(100);
       expect(seen).toEqual([1]);
     }),
   );

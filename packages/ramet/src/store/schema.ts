@@ -133,4 +133,14 @@ alter table ramet_saga_steps add column event_key text;
 create index ramet_saga_steps_awaiting on ramet_saga_steps (event, event_key) where state = 'STARTED' and event is not null
 `,
   },
+  {
+    name: 'ramet_0004',
+    sql: `
+-- bus: how far the events of each partition have been given to a broker, and which process gives them
+create table ramet_relays (
+  relay text not null, p integer not null, pos bigint not null default 0, owner text, epoch bigint not null default 0,
+  lease_until bigint not null default 0, primary key (relay, p)
+)
+`,
+  },
 ];

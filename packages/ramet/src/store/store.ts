@@ -17,19 +17,49 @@ export interface Store {
    * Runs `work` in one transaction that is durable when this resolves; whatever `work` throws rolls it back and is thrown.
    * `work` may run more than once (a shared commit that failed, a serialisation failure): it has no effect but through `tx`.
    * Many calls may be under way; the adapter decides whether they share a commit. Nothing of a transaction is seen by
-   * others, and no answer, error or `afterCommit` leaves, before the commit.
-   * @throws RametError StoreUnavailable (nothing was written), TransactionIdle, TransactionClosed
+   * others, and no answer, error or `afterCommit` leaves, before the commit. A statement that fails ends the transaction, or
+   * the savepoint it ran in; a handler that goes on is refused.
+   * @throws RametError StoreUnavailable (nothing was written, unless it says `executed: 'unknown'`), TransactionIdle, TransactionClosed, TransactionFailed
    */
   write<R>(work: (tx: Tx) => Promise<R> | R, options?: WriteOptions): Promise<R>;
   /** Whether the store accepts writes, by writing: for readiness. Throws the reason when it does not. */
   probe(): Promise<void>;
+  /** The tables of the store, those of the framework and of the service: for who copies them. */
+  tables(): Promise<readonly Table[]>;
+  /** Whether a process of the service runs on it now. Left out where the adapter keeps a second one out by itself. */
+  inUse?(): Promise<boolean>;
+  /** Where several processes share a store: how they wake each other. */
+  readonly hints?: Hints;
   /** Waits for the transactions under way and closes. Later calls throw StoreUnavailable. */
   close(): Promise<void>;
+}
+
+/** The shape of a table. */
+export interface Table {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  /** The columns of its primary key, in their order; empty where it has none. */
+  readonly key: readonly string[];
+}
+
+export interface Column {
+  readonly name: string;
+  /** Whole numbers are told apart because 64 bits do not fit a JavaScript number. Values that an engine computes are left out. */
+  readonly type: 'integer' | 'other';
+}
+
+/** Wake-ups among the processes that use one store. A hint may be lost or come late: whoever needs certainty polls as well. */
+export interface Hints {
+  /** Wakes those in other processes who listen to `topic`; what is told within a few milliseconds is told once. */
+  tell(topic: string): void;
+  listen(topic: string, wake: () => void): () => void;
 }
 
 export interface WriteOptions {
   /** Named in warnings, as `orders.place`. */
   readonly name?: string;
+  /** Alone among all processes that use this store, however long it takes: for migrations. */
+  readonly exclusive?: boolean;
 }
 
 export interface Tx extends Reader {
@@ -37,6 +67,11 @@ export interface Tx extends Reader {
   readonly db: Transaction<any>;
   /** Executes a statement that answers nothing. @returns the number of rows it changed */
   run(sql: string, ...params: Param[]): Promise<number>;
+  /**
+   * Adds a statement whose answer nobody needs: it is executed before the COMMIT, in the order of the calls and behind
+   * everything else, and travels with it where there is a way to travel. When it fails, the transaction fails.
+   */
+  last(sql: string, ...params: Param[]): void;
   /** Runs `work` so that what it wrote is undone when it throws, and the transaction goes on. */
   savepoint<R>(work: () => Promise<R> | R): Promise<R>;
   /** Ends the handle given to user code: its later statements throw TransactionClosed. Waits for those it has issued. */

@@ -19,6 +19,8 @@ const SECRET_KEYS: ReadonlySet<string> = new Set([
   'password',
   'secret',
   'clientsecret',
+  'privatekey',
+  'passphrase',
   'apikey',
   'xapikey',
   'token',

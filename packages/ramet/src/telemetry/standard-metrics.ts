@@ -55,6 +55,9 @@ export function standardMetrics(metrics: Metrics) {
     callsShed: metrics.counter<'service' | 'priority'>('ramet_calls_shed_total', {
       description: 'Calls turned away because the process has too much to do',
     }),
+    limitsUncounted: metrics.counter<'gateway' | 'answer'>('ramet_limit_store_failures_total', {
+      description: 'Requests whose limit was decided without the store of limits: failOpen or failClosed',
+    }),
     /** Hooks in who knows the circuits: 0 closed, 1 half-open, 2 open. Those that never opened are not shown. */
     circuitStates: (observe: Observe<'edge' | 'operation'>) =>
       metrics.gauge('ramet_circuit_state', { description: 'Circuit breakers: 0 closed, 1 half-open, 2 open' }, observe),

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { PermanentError } from '../../errors/index.ts';
-import { realPlatform } from '../../platform/index.ts';
+import { newId, realPlatform } from '../../platform/index.ts';
+import type { Store } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { busConformance } from '../conformance.ts';
 import { BusFixture, type BusPlace, FAST } from '../fixture.conformance.ts';
@@ -23,13 +24,22 @@ async function place(): Promise<BusPlace> {
   };
   return {
     platform,
-    bus: (onError) => embedded().create({ platform, onError }),
+    bus: (onError, platform) => embedded().create({ platform, onError, owner: newId(platform, 'own') }),
     store: (service) => stores.open(service, environment),
     dispose: async () => rmSync(folder, { recursive: true }),
   };
 }
 
 busConformance('embedded', { capabilities: embedded().capabilities, place });
+
+/** The stores of databases where each transaction has a commit of its own, so that several events share a transaction. */
+const commitsApart = async (): Promise<BusPlace> => {
+  const found = await place();
+  const apart = (store: Store): Store => ({ ...store, capabilities: { ...store.capabilities, sharedCommits: 1 } });
+  return { ...found, store: async (service) => apart(await found.store(service)) };
+};
+
+busConformance('embedded, several events in a transaction', { capabilities: embedded().capabilities, place: commitsApart });
 
 describe('embedded', () => {
   let bus: BusFixture;

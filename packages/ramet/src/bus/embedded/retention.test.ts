@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
-import { DAY, MINUTE, type Platform, realPlatform } from '../../platform/index.ts';
+import { DAY, MINUTE, newId, type Platform, realPlatform } from '../../platform/index.ts';
 import { migrate, type Store } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { BusFixture, type BusPlace } from '../fixture.conformance.ts';
@@ -30,7 +30,7 @@ async function place(): Promise<BusPlace> {
     platform,
     // All groups are in one process: its bus knows of each.
     bus(onError) {
-      const bus = shared ?? embedded().create({ platform, onError });
+      const bus = shared ?? embedded().create({ platform, onError, owner: newId(platform, 'own') });
       shared = bus;
       const attach: Bus['attach'] = (outbox) => void (attached.has(outbox.service) || (attached.add(outbox.service) && bus.attach(outbox)));
       return { ...bus, attach, close: async () => {} };

@@ -2,7 +2,7 @@ import { RametError } from '../../errors/index.ts';
 import type { StoreEnvironment, Tx, WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { closed, fsyncFailed, locked, translated } from './errors.ts';
-import { type HandlerTx, handlerTx } from './transaction.ts';
+import { afterFailure, type HandlerTx, handlerTx } from './transaction.ts';
 
 /** How many transactions share a commit at most. */
 export const BATCH_MAX = 16;
@@ -132,6 +132,8 @@ export class CommitQueue {
       const value = await this.#watched(job, tx);
       const lost = tx.lost();
       if (lost) throw lost.error;
+      const failed = tx.failed();
+      if (failed) throw afterFailure(failed.error);
       this.#exec('release job');
       return { ok: true, value, tx };
     } catch (error) {

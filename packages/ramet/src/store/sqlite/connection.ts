@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { type DatabaseConnection, DefaultQueryExecutor, type QueryResult, SqliteAdapter, SqliteQueryCompiler } from 'kysely';
+import { type DatabaseConnection, DefaultQueryExecutor, type QueryResult, type SelectModifierNode, SqliteAdapter, SqliteQueryCompiler } from 'kysely';
 import type { Platform } from '../../platform/index.ts';
 
 const STATEMENTS_MAX = 512;
@@ -69,7 +69,16 @@ function bindable(value: unknown): SQLInputValue {
   );
 }
 
-const compiler = new SqliteQueryCompiler();
+/** Transactions run one after another here, so that what `forUpdate()` asks for is so anyway: one text for every engine. */
+export class Compiler extends SqliteQueryCompiler {
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier === undefined || !LOCKS.has(node.modifier)) super.visitSelectModifier(node);
+  }
+}
+
+const LOCKS = new Set(['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare', 'NoWait', 'SkipLocked']);
+
+const compiler = new Compiler();
 const adapter = new SqliteAdapter();
 
 /** A Kysely executor over `query`, which may refuse. `inFlight` is told when a statement begins and ends. */

@@ -1,12 +1,13 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely';
+import { Kysely, SqliteAdapter, SqliteIntrospector } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
-import { type Connection, connect, executorOver } from './connection.ts';
+import { Compiler, type Connection, connect, executorOver } from './connection.ts';
 import { closed, readOnly, translated } from './errors.ts';
+import { tablesOf } from './tables.ts';
 
 export interface SqliteOptions {
   /**
@@ -93,6 +94,7 @@ function openStore(file: string, service: string, environment: StoreEnvironment,
     capabilities,
     reader: readerOver(reading, service),
     write: (work, options) => queue.write(work, options),
+    tables: async () => tablesOf(reading),
     probe: () =>
       queue.write(
         async (tx) => {
@@ -137,7 +139,7 @@ function readerOver(connection: Connection, service: string): Reader {
   );
   const dialect = {
     createAdapter: () => new SqliteAdapter(),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createQueryCompiler: () => new Compiler(),
     createIntrospector: (db: Kysely<any>) => new SqliteIntrospector(db),
     createDriver: () => ({}) as never,
   };

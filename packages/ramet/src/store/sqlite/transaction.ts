@@ -1,8 +1,8 @@
-import { type DefaultQueryExecutor, SqliteQueryCompiler, Transaction } from 'kysely';
+import { type DefaultQueryExecutor, Transaction } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import type { Param, Tx } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { executorOver } from './connection.ts';
+import { Compiler, executorOver } from './connection.ts';
 import { translated } from './errors.ts';
 
 /** A {@link Tx} with what the commit queue needs to know of it. */
@@ -12,6 +12,8 @@ export interface HandlerTx extends Tx {
   statements(): number;
   /** What made SQLite end the transaction by itself, if it did. */
   lost(): { readonly error: unknown } | undefined;
+  /** The statement that failed, outside every savepoint that was undone. */
+  failed(): { readonly error: unknown } | undefined;
   /** Ends the handle for good, framework statements included. */
   end(): void;
 }
@@ -27,10 +29,13 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
   let depth = 0;
   let drained: (() => void) | undefined;
   let lost: { readonly error: unknown } | undefined;
+  let failed: { readonly error: unknown; readonly depth: number } | undefined;
   const actions: (() => void)[] = [];
 
   const guarded = <R>(allowed: boolean, execute: () => R): R => {
     if (!allowed) throw lost ? lost.error : new RametError('TransactionClosed');
+    // SQLite would go on; a handler must not do here what it may not do on PostgreSQL.
+    if (failed) throw afterFailure(failed.error);
     statements++;
     try {
       return execute();
@@ -41,6 +46,7 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
         state = 'ended';
         lost = { error: told };
       }
+      failed ??= { error: told, depth };
       throw told;
     }
   };
@@ -58,15 +64,20 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
     all: (sql, ...params) => rows(sql, params),
     get: async <R>(sql: string, ...params: Param[]) => (await rows<R>(sql, params))[0],
     run: async (sql, ...params) => guarded(state !== 'ended', () => Number(connection.run(sql, params).changes)),
+    last(sql, ...params) {
+      guarded(state !== 'ended', () => connection.run(sql, params));
+    },
     async savepoint(work) {
       const name = `s${++depth}`;
       guarded(state !== 'ended', () => connection.exec(`savepoint ${name}`));
       try {
         const result = await work();
+        if (failed) throw failed.error;
         guarded(state !== 'ended', () => connection.exec(`release ${name}`));
         return result;
       } catch (error) {
         if (state !== 'ended' && connection.db.isTransaction) connection.exec(`rollback to ${name}; release ${name}`);
+        if (failed && failed.depth >= depth) failed = undefined;
         throw error;
       } finally {
         depth--;
@@ -83,13 +94,18 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
     actions,
     statements: () => statements,
     lost: () => lost,
+    failed: () => failed,
     end: () => {
       state = 'ended';
     },
   };
 }
 
-const compiler = new SqliteQueryCompiler();
+/** What a handler is told that goes on after a statement failed. */
+export const afterFailure = (cause: unknown): RametError =>
+  new RametError('TransactionFailed', `an earlier statement failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+
+const compiler = new Compiler();
 /** The transaction is the framework's: what Kysely would do to begin or end one does not exist here. */
 const NO_DRIVER = {};
 const NO_DIALECT = { createQueryCompiler: () => compiler };

@@ -1,0 +1,157 @@
+import type { Consumer } from '@platformatic/kafka';
+import { RametError } from '../../errors/index.ts';
+import { isOf } from './cluster.ts';
+import type { Received } from './message.ts';
+
+/** How long a broker holds a request when there is nothing: for as long as nobody else could ask, and else for a moment. */
+const HOLD_MS = { idle: 1_000, busy: 20 } as const;
+const MAX_BYTES = 16 * 2 ** 20;
+const PARTITION_MAX_BYTES = 2 ** 20;
+/** The bit that says that a batch has no records of anybody (KIP-98). */
+const CONTROL = 0x20;
+
+type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
+
+interface Wanted {
+  readonly topic: string;
+  readonly p: number;
+  offset: bigint;
+  readonly resolve: (records: Received[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Reads the partitions of one group. Kafka answers the requests of a connection one after another, so that one request asks
+ * for all partitions whose readers wait; those that are busy with what they have are not asked for, which bounds what is
+ * held in memory.
+ */
+export class Fetcher {
+  readonly #client: Consumer;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #asking = new Set<number>();
+  /** How many partitions have a reader: when all of them wait, a request may be held for longer. */
+  readers = 0;
+  #scheduled = false;
+
+  /** @param client knows the topics; it is of no group */
+  constructor(client: Consumer) {
+    this.#client = client;
+  }
+
+  /** What is in a partition from `offset` on; empty when there is nothing yet. @throws RametError PositionGap when that was deleted */
+  next(topic: string, p: number, offset: bigint): Promise<Received[]> {
+    return new Promise((resolve, reject) => {
+      this.#wanted.set(idOf(topic, p), { topic, p, offset, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** Nobody waits for this partition any more. */
+  cancel(topic: string, p: number): void {
+    this.#wanted.get(idOf(topic, p))?.resolve([]);
+    this.#wanted.delete(idOf(topic, p));
+  }
+
+  async close(): Promise<void> {
+    for (const { topic, p } of [...this.#wanted.values()]) this.cancel(topic, p);
+    await this.#client.close(true);
+  }
+
+  /** Lets those who ask in the same turn go into the same request. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      void this.#ask();
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const asked = [...this.#wanted.values()];
+    if (asked.length === 0) return;
+    try {
+      const metadata = await this.#client.metadata({ topics: [...new Set(asked.map(({ topic }) => topic))] });
+      const byLeader = new Map<number, Wanted[]>();
+      for (const wanted of asked) {
+        const leader = metadata.topics.get(wanted.topic)?.partitions[wanted.p]?.leader;
+        if (leader === undefined) throw new RametError('Unavailable', `partition ${wanted.p} of topic '${wanted.topic}' has no leader`);
+        byLeader.set(leader, [...(byLeader.get(leader) ?? []), wanted]);
+      }
+      const ids = new Map([...metadata.topics].map(([topic, { id }]) => [topic, id]));
+      for (const [leader, all] of byLeader) void this.#askLeader(leader, all, ids);
+    } catch (error) {
+      this.#fail(asked, error);
+    }
+  }
+
+  async #askLeader(leader: number, all: readonly Wanted[], ids: ReadonlyMap<string, string>): Promise<void> {
+    if (this.#asking.has(leader)) return;
+    this.#asking.add(leader);
+    try {
+      const everybodyWaits = this.#wanted.size >= this.readers;
+      const topics = [...Map.groupBy(all, ({ topic }) => topic)].map(([topic, partitions]) => ({
+        topicId: ids.get(topic) as string,
+        partitions: partitions.map(({ p, offset }) => ({
+          partition: p,
+          fetchOffset: offset,
+          partitionMaxBytes: PARTITION_MAX_BYTES,
+          currentLeaderEpoch: -1,
+          lastFetchedEpoch: -1,
+        })),
+      }));
+      const maxWaitTime = everybodyWaits ? HOLD_MS.idle : HOLD_MS.busy;
+      const response = await this.#client.fetch({ node: leader, topics, maxWaitTime, minBytes: 1, maxBytes: MAX_BYTES });
+      this.#hand(all, response, ids);
+    } catch (error) {
+      this.#fail(all, error);
+    } finally {
+      this.#asking.delete(leader);
+      if (this.#wanted.size > 0) this.#schedule();
+    }
+  }
+
+  /** Gives each reader its records; one that has none waits on, until it is told that there is nothing. */
+  #hand(all: readonly Wanted[], response: FetchResponse, ids: ReadonlyMap<string, string>): void {
+    for (const wanted of all) {
+      const id = idOf(wanted.topic, wanted.p);
+      if (this.#wanted.get(id) !== wanted) continue;
+      const answer = response.responses
+        .find(({ topicId }) => topicId === ids.get(wanted.topic))
+        ?.partitions.find(({ partitionIndex }) => partitionIndex === wanted.p);
+      const records: Received[] = [];
+      let behind = wanted.offset;
+      for (const batch of answer?.records ?? []) {
+        behind = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n;
+        if ((batch.attributes & CONTROL) !== 0) continue;
+        for (const record of batch.records) {
+          const offset = batch.firstOffset + BigInt(record.offsetDelta);
+          // A batch is given as a whole, also when it begins before what was asked for.
+          if (offset < wanted.offset) continue;
+          const timestampMs = Number(batch.firstTimestamp + record.timestampDelta);
+          records.push({ topic: wanted.topic, p: wanted.p, offset, key: record.key, value: record.value, timestampMs });
+        }
+      }
+      if (records.length === 0) {
+        if (behind > wanted.offset) wanted.offset = behind;
+        continue;
+      }
+      this.#wanted.delete(id);
+      wanted.resolve(records);
+    }
+  }
+
+  #fail(all: readonly Wanted[], error: unknown): void {
+    const gone = isOf(error, 'OFFSET_OUT_OF_RANGE');
+    for (const wanted of all) {
+      const id = idOf(wanted.topic, wanted.p);
+      if (this.#wanted.get(id) !== wanted) continue;
+      this.#wanted.delete(id);
+      // Which one it was is found out by asking each where it begins.
+      if (gone) wanted.reject(new RametError('PositionGap', `topic '${wanted.topic}', partition ${wanted.p}: offset ${wanted.offset} is not kept`));
+      else wanted.reject(error);
+    }
+  }
+}
+
+const idOf = (topic: string, p: number): string => `${p}/${topic}`;

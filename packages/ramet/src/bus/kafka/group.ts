@@ -1,0 +1,241 @@
+import type { Consumer, GroupAssignment } from '@platformatic/kafka';
+import { Periodic, SECOND, steadyBackoffMs } from '../../platform/index.ts';
+import { batched } from '../batched.ts';
+import type { Subscription } from '../bus.ts';
+import type { BusEnvironment } from '../factory.ts';
+import { type EventLog, PartitionReader } from '../reader.ts';
+import type { Cluster } from './cluster.ts';
+import { Fetcher } from './fetcher.ts';
+import { rowOf } from './message.ts';
+
+const COMMIT_MS = 1 * SECOND;
+const BACKOFF = { baseMs: 250, capMs: 10_000 };
+/** How long joining may fail before anybody is told. */
+const QUIET_MS = 10 * SECOND;
+/** How long leaving a group may take when the brokers do not answer. */
+const LEAVE_MS = 3 * SECOND;
+
+interface Held {
+  readonly topic: string;
+  readonly p: number;
+  readonly reader: PartitionReader;
+}
+
+/**
+ * One process as a member of a consumer group. The broker says who has which partition; how far the group has come stands in
+ * the group's own store, in the transactions of the effects, and is told to the broker for its tools. Before the process
+ * agrees to another share, what is under way ends and is written down.
+ */
+export class KafkaGroup {
+  readonly #environment: BusEnvironment;
+  readonly #cluster: Cluster;
+  readonly #subscription: Subscription;
+  /** The types of each topic that the group wants. */
+  readonly #topics: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #alone: boolean;
+  readonly #sessionMs: number;
+  readonly #fetcher: Fetcher;
+  /** Where the partitions of all topics begin and end. */
+  readonly #edges: Readonly<Record<'earliest' | 'latest', () => Promise<Map<string, readonly bigint[]>>>>;
+  readonly #held = new Map<string, Held>();
+  readonly #loop: Periodic;
+  #member: Consumer | undefined;
+  #stopped: Promise<void> | undefined;
+  #broken = false;
+  #failures = 0;
+  #failingSinceMono = 0;
+  /** What the broker has been told, by partition, and what it is to be told. */
+  readonly #committed = new Map<string, number>();
+  readonly #offsets = new Map<string, { topic: string; partition: number; offset: bigint; leaderEpoch: number }>();
+
+  /** @param alone whether each topic has one type of event only */
+  constructor(
+    environment: BusEnvironment,
+    cluster: Cluster,
+    subscription: Subscription,
+    { sessionMs, alone }: { readonly sessionMs: number; readonly alone: boolean },
+  ) {
+    this.#environment = environment;
+    this.#cluster = cluster;
+    this.#subscription = subscription;
+    this.#sessionMs = sessionMs;
+    this.#alone = alone;
+    const topics = new Map<string, Set<string>>();
+    for (const type of [...subscription.topics].sort()) {
+      const topic = cluster.topicOf(type);
+      topics.set(topic, (topics.get(topic) ?? new Set()).add(type));
+    }
+    this.#topics = topics;
+    this.#edges = {
+      earliest: batched(environment.platform, () => cluster.offsets(this.topics, 'earliest')),
+      latest: batched(environment.platform, () => cluster.offsets(this.topics, 'latest')),
+    };
+    const client = cluster.consumer(subscription.group);
+    client.topics.trackAll(...topics.keys());
+    this.#fetcher = new Fetcher(client);
+    this.#loop = new Periodic(environment.platform, () => this.#round());
+    this.#loop.start();
+  }
+
+  get topics(): string[] {
+    return [...this.#topics.keys()];
+  }
+
+  /** Resolves when no delivery is under way and the partitions are others' to take. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#loop.stop();
+    await this.#revoke();
+    await this.#leave();
+    await this.#fetcher.close();
+  }
+
+  async #round(): Promise<number> {
+    try {
+      if (this.#broken) {
+        await this.#revoke();
+        await this.#leave();
+        this.#broken = false;
+      }
+      if (this.#member) await this.#commit();
+      else await this.#join();
+      this.#failures = 0;
+      return COMMIT_MS;
+    } catch (error) {
+      const { platform } = this.#environment;
+      if (this.#failures++ === 0) this.#failingSinceMono = platform.clock.monoNow();
+      // A cluster that has just started knows no coordinators yet.
+      if (platform.clock.monoNow() - this.#failingSinceMono > QUIET_MS) this.#tell(error, 'member of the group');
+      return steadyBackoffMs(platform, BACKOFF, this.#failures);
+    }
+  }
+
+  async #join(): Promise<void> {
+    await this.#cluster.ensure(this.topics);
+    const member = this.#cluster.consumer(this.#subscription.group, {
+      sessionTimeout: this.#sessionMs,
+      rebalanceTimeout: this.#sessionMs * 3,
+      heartbeatInterval: this.#sessionMs / 5,
+      // Others may have our partitions when the broker has not heard of us for this long.
+      heartbeatStallTimeout: this.#sessionMs,
+      // Called before each join, the ones after a change in the group too: nothing is under way while partitions change hands.
+      protocolsMetadata: async () => {
+        await this.#revoke();
+        return Buffer.alloc(0);
+      },
+    });
+    member.topics.trackAll(...this.topics);
+    member.on('consumer:group:join', ({ assignments }: { assignments?: GroupAssignment[] }) => {
+      if (this.#member === member) this.#assign(assignments ?? []);
+    });
+    const broken = (error: unknown) => {
+      if (this.#member !== member) return;
+      this.#tell(error, 'member of the group');
+      this.#broken = true;
+      this.#loop.wake();
+    };
+    member.on('error', broken);
+    member.on('consumer:heartbeat:stalled', ({ lastError }: { lastError?: Error }) => broken(lastError ?? new Error('no heartbeat arrives')));
+    this.#member = member;
+    try {
+      await member.joinGroup({});
+    } catch (error) {
+      await this.#revoke();
+      await this.#leave();
+      throw error;
+    }
+  }
+
+  #assign(assignments: readonly GroupAssignment[]): void {
+    for (const { topic, partitions } of assignments) {
+      for (const p of partitions) {
+        const id = idOf(topic, p);
+        if (this.#held.has(id)) continue;
+        const subscription = this.#subscription;
+        const reader = new PartitionReader(this.#environment, {
+          log: this.#logOf(topic),
+          p,
+          subscription,
+          pollMs: 1,
+          begin: () => subscription.sink.begin(topic, p),
+          // The broker has taken it from us, or will say that it has not.
+          onLost: () => {
+            this.#broken = true;
+            this.#loop.wake();
+          },
+        });
+        this.#held.set(id, { topic, p, reader });
+      }
+    }
+    this.#fetcher.readers = this.#held.size;
+  }
+
+  /** Ends what is under way in all partitions, and writes it down; at the latest when the broker stops waiting for it. */
+  async #revoke(): Promise<void> {
+    const { timers } = this.#environment.platform;
+    const held = [...this.#held.values()];
+    if (held.length === 0) return;
+    this.#held.clear();
+    this.#fetcher.readers = 0;
+    const ended = Promise.all(
+      held.map(async ({ topic, p, reader }) => {
+        await reader.stop();
+        await this.#subscription.sink.end(topic, p).catch((error: unknown) => this.#tell(error, 'checkpoint', topic, p));
+      }),
+    );
+    await Promise.race([ended, timers.sleep(this.#sessionMs * 2)]);
+    await this.#commit();
+  }
+
+  async #leave(): Promise<void> {
+    const member = this.#member;
+    this.#member = undefined;
+    if (!member) return;
+    await Promise.race([Promise.resolve(member.close(true)).catch(() => {}), this.#environment.platform.timers.sleep(LEAVE_MS)]);
+  }
+
+  /** The broker's offsets are for its tools: one that is not told is told with the next. */
+  async #commit(): Promise<void> {
+    const offsets = [...this.#offsets.values()];
+    if (offsets.length === 0 || !this.#member?.memberId) return;
+    this.#offsets.clear();
+    try {
+      await this.#member.commit({ offsets });
+      for (const { topic, partition, offset } of offsets) this.#committed.set(idOf(topic, partition), Number(offset));
+    } catch {
+      // They stay behind by one look.
+    }
+  }
+
+  #logOf(topic: string): EventLog {
+    const types = this.#topics.get(topic) ?? new Set<string>();
+    const edge = async (which: 'earliest' | 'latest', p: number) => Number((await this.#edges[which]()).get(topic)?.[p] ?? 0);
+    return {
+      service: topic,
+      read: async (p, after) => {
+        // Whoever asks for what follows has settled what was before.
+        const id = idOf(topic, p);
+        if (after > (this.#committed.get(id) ?? 0)) this.#offsets.set(id, { topic, partition: p, offset: BigInt(after), leaderEpoch: -1 });
+        const records = await this.#fetcher.next(topic, p, BigInt(after));
+        return records.map((record) => rowOf(record, types, this.#alone) ?? { pos: Number(record.offset) + 1, type: '', envelope: '{}' });
+      },
+      head: (p) => edge('latest', p),
+      prunedTo: (p) => edge('earliest', p),
+      onAppend: (p) => () => this.#fetcher.cancel(topic, p),
+    };
+  }
+
+  #tell(error: unknown, doing: string, topic?: string, partition?: number): void {
+    this.#environment.onError(error, {
+      group: this.#subscription.group,
+      ...(topic === undefined ? {} : { source: topic, partition }),
+      doing,
+    });
+  }
+}
+
+const idOf = (topic: string, p: number): string => `${topic}/${p}`;

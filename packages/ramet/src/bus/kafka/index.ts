@@ -1,0 +1,1 @@
+export { type KafkaOptions, kafka } from './kafka.ts';

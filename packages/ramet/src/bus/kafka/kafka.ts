@@ -1,0 +1,143 @@
+import type { ConnectionOptions } from '@platformatic/kafka';
+import { DAY, type Duration, durationMs, SECOND } from '../../platform/index.ts';
+import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
+import type { BusEnvironment, BusFactory } from '../factory.ts';
+import type { Outbox } from '../outbox.ts';
+import { Pruner } from '../pruner.ts';
+import { Relay } from '../relay.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
+import { KafkaGroup } from './group.ts';
+import { kafkaTarget } from './target.ts';
+
+const KEEP_MS = 14 * DAY;
+const SESSION_MS = 15 * SECOND;
+const PARTITIONS = 6;
+
+const capabilities: BusCapabilities = { name: 'kafka', order: 'topic-key', durable: true, remote: true, replay: true };
+
+export interface KafkaOptions {
+  /** `host:port` of some brokers. */
+  readonly brokers: readonly string[];
+  /** Before the names of topics and groups, for shops that share a cluster (default none). */
+  readonly prefix?: string;
+  /** The topic of a type of event (default: the type itself, `<service>.<event>`). */
+  readonly topic?: (type: string) => string;
+  /** Partitions of the topics that are created (default 6). Those of a topic that exists are left as they are. */
+  readonly partitions?: number;
+  /** Replicas of the topics that are created (default: what the brokers say by `default.replication.factor`). */
+  readonly replicas?: number;
+  /** How long events are kept, in the topics that are created and in the outboxes (default `14d`, as long as an inbox remembers). */
+  readonly keep?: Duration;
+  /** How long the partitions of a process that is not heard of stay with it (default `15s`). */
+  readonly session?: Duration;
+  readonly tls?: ConnectionOptions['tls'];
+  readonly sasl?: ConnectionOptions['sasl'];
+}
+
+/**
+ * A bus over Kafka: the processes that host services give the events of their outboxes to topics, keyed and in order, and
+ * each subscription is a consumer group. Events of one key are in order within a topic, that is within one type of event.
+ * @throws RangeError when there is no broker, or `keep` or `session` is no duration
+ */
+export function kafka(options: KafkaOptions): BusFactory {
+  const { brokers, prefix = '', topic, partitions = PARTITIONS, replicas = 0, keep, session, tls, sasl } = options;
+  if (brokers.length === 0) throw new RangeError("kafka: 'brokers' is empty; name some as 'host:port'");
+  const keepMs = keep === undefined ? KEEP_MS : durationMs(keep);
+  const sessionMs = session === undefined ? SESSION_MS : durationMs(session);
+  const settings: ClusterOptions = {
+    brokers,
+    prefix,
+    topic: topic ?? ((type) => type),
+    partitions,
+    replicas,
+    keepMs,
+    connection: { ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl }) },
+  };
+  return {
+    capabilities,
+    create: (environment) => createBus(environment, settings, { keepMs, sessionMs, alone: topic === undefined }),
+    async check({ platform }) {
+      const cluster = new Cluster(platform, settings);
+      try {
+        return await cluster.weaknesses([]);
+      } finally {
+        await cluster.close();
+      }
+    },
+  };
+}
+
+function createBus(
+  environment: BusEnvironment,
+  settings: ClusterOptions,
+  options: { readonly keepMs: number; readonly sessionMs: number; readonly alone: boolean },
+): Bus {
+  const cluster = new Cluster(environment.platform, settings);
+  const producer = cluster.producer();
+  const outboxes = new Map<string, Outbox>();
+  const relays: { readonly relay: Relay; release(): Promise<void> }[] = [];
+  const pruners: Pruner[] = [];
+  const groups = new Set<KafkaGroup>();
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await Promise.all([...groups].map((group) => group.stop()));
+    groups.clear();
+    await Promise.all(
+      relays.map(async ({ relay, release }) => {
+        await relay.stop();
+        await release().catch((error: unknown) => environment.onError(error, { doing: 'giving back a relay' }));
+      }),
+    );
+    await Promise.all(pruners.map((pruner) => pruner.stop()));
+    await Promise.allSettled([producer.close(true), cluster.close()]);
+  };
+  return {
+    capabilities,
+    attach(outbox) {
+      outboxes.set(outbox.service, outbox);
+      const { progress } = outbox;
+      if (!progress) return;
+      const target = kafkaTarget(environment, progress, cluster, producer);
+      relays.push({ relay: new Relay(environment, outbox, target), release: () => target.release() });
+      if (outbox.retention)
+        pruners.push(
+          new Pruner(environment, outbox, outbox.retention, { keepMs: options.keepMs, through: async (p) => (await target.relayed()).get(p) ?? 0 }),
+        );
+    },
+    consume(subscription) {
+      const group = new KafkaGroup(environment, cluster, subscription, options);
+      groups.add(group);
+      return {
+        async stop() {
+          groups.delete(group);
+          await group.stop();
+        },
+      };
+    },
+    lag: (subscription) => lagOf(cluster, outboxes, relays.length > 0 ? cluster.groupOf('kafka') : undefined, subscription),
+    close() {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+/** What is in the topics, and what is still in the outboxes of this process. */
+async function lagOf(
+  cluster: Cluster,
+  outboxes: ReadonlyMap<string, Outbox>,
+  relay: string | undefined,
+  { topics, sink }: Subscription,
+): Promise<number> {
+  let lag = 0;
+  const names = [...new Set([...topics].map((type) => cluster.topicOf(type)))];
+  await cluster.ensure(names);
+  for (const [topic, ends] of await cluster.offsets(names, 'latest'))
+    for (const [p, end] of ends.entries()) lag += Math.max(0, Number(end) - (await sink.checkpoint(topic, p)));
+  for (const outbox of outboxes.values()) {
+    if (relay === undefined || ![...topics].some((type) => type.startsWith(`${outbox.service}.`))) continue;
+    const relayed = await outbox.progress?.positions(relay);
+    for (const { p, head } of await outbox.edges()) lag += Math.max(0, head - (relayed?.get(p) ?? 0));
+  }
+  return lag;
+}

@@ -1,0 +1,70 @@
+import type { Envelope } from '../envelope.ts';
+import type { LogRow } from '../reader.ts';
+
+/** A record as it came from a topic. */
+export interface Received {
+  readonly topic: string;
+  readonly p: number;
+  readonly offset: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly timestampMs: number;
+}
+
+const TEXTS = ['id', 'type', 'source', 'key', 'timestamp', 'correlationId', 'traceparent'] as const;
+/** What is kept of something that is no envelope. */
+const RAW_MAX = 10_000;
+
+/**
+ * Reads a record. Whoever may write to a topic can write anything: what is no envelope of docs/events.md, or of another type
+ * than its topic, becomes an event that its consumer refuses, and is seen as a dead letter.
+ * @param types the types of this topic that somebody wants; the only one where the topic is of one type
+ * @param alone whether the topic has one type only
+ * @returns undefined when it is of a type that nobody wants
+ */
+export function rowOf(record: Received, types: ReadonlySet<string>, alone: boolean): LogRow | undefined {
+  const pos = Number(record.offset) + 1;
+  const text = record.value?.toString('utf8') ?? '';
+  const [expected = ''] = types;
+  const read = envelopeOf(text);
+  if ('envelope' in read) {
+    if (types.has(read.envelope.type)) return { pos, type: read.envelope.type, envelope: read.envelope };
+    if (!alone) return undefined;
+  }
+  const problem = 'problem' in read ? read.problem : `its 'type' is '${read.envelope.type}'`;
+  const where = `${record.topic}/${record.p}@${record.offset}`;
+  return {
+    pos,
+    type: expected,
+    refused: `the message at ${where} is no event '${expected}': ${problem}`,
+    envelope: {
+      id: where,
+      type: expected,
+      version: 0,
+      source: expected.slice(0, expected.indexOf('.')),
+      key: record.key?.toString('utf8') ?? '',
+      timestamp: new Date(record.timestampMs).toISOString(),
+      correlationId: where,
+      traceparent: '',
+      data: { raw: text.slice(0, RAW_MAX) },
+    },
+  };
+}
+
+function envelopeOf(text: string): { envelope: Envelope } | { problem: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { problem: `it is no JSON (${(error as Error).message})` };
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'it is no JSON object' };
+  const fields = value as Record<string, unknown>;
+  for (const name of TEXTS) if (typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
+  if (fields['id'] === '') return { problem: "its 'id' is empty" };
+  if (!Number.isInteger(fields['version']) || (fields['version'] as number) < 1) return { problem: "its 'version' is no whole number from 1" };
+  for (const name of ['causationId', 'initiator'])
+    if (fields[name] !== undefined && typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
+  if (typeof fields['data'] !== 'object' || fields['data'] === null) return { problem: "its 'data' is no object" };
+  return { envelope: value as Envelope };
+}

@@ -1,0 +1,80 @@
+import type { Producer } from '@platformatic/kafka';
+import { SECOND } from '../../platform/index.ts';
+import type { BusEnvironment } from '../factory.ts';
+import type { RelayClaim, RelayProgress } from '../progress.ts';
+import type { RelayTarget } from '../relay.ts';
+import type { Cluster } from './cluster.ts';
+
+/** How long the partitions of an outbox stay with a relay that is not heard of. */
+const LEASE_MS = 15 * SECOND;
+/** A lease that ends sooner than this is taken anew before anything is published. */
+const RENEW_MS = 5 * SECOND;
+
+interface Held extends RelayClaim {
+  readonly untilMono: number;
+}
+
+/**
+ * Where the relay of a source brings its events: the topics of a cluster. How far it has come stands in the store of the
+ * source. One batch is under way at a time, with an idempotent producer, so that events of one key stay in order; one that
+ * failed is sent again as a whole.
+ */
+export function kafkaTarget(
+  environment: BusEnvironment,
+  progress: RelayProgress,
+  cluster: Cluster,
+  producer: Producer,
+): RelayTarget & { release(): Promise<void> } {
+  const { platform, owner } = environment;
+  const relay = cluster.groupOf('kafka');
+  const held = new Map<number, Held>();
+
+  const claim = async (p: number): Promise<Held | undefined> => {
+    const known = held.get(p);
+    const nowMono = platform.clock.monoNow();
+    if (known && known.untilMono - nowMono > RENEW_MS) return known;
+    const taken = await progress.claim(relay, p, owner, LEASE_MS);
+    if (!taken) {
+      held.delete(p);
+      return undefined;
+    }
+    const mine = { ...taken, untilMono: nowMono + LEASE_MS };
+    held.set(p, mine);
+    return mine;
+  };
+  const advance = async (p: number, mine: Held, pos: number): Promise<number | undefined> => {
+    const untilMono = platform.clock.monoNow() + LEASE_MS;
+    if (await progress.advance(relay, p, mine, pos, LEASE_MS)) {
+      held.set(p, { epoch: mine.epoch, pos, untilMono });
+      return pos;
+    }
+    held.delete(p);
+    return undefined;
+  };
+
+  return {
+    open: async () => {},
+    relayed: () => progress.positions(relay),
+    end: async (p) => (await claim(p))?.pos,
+    beginAt: async (p, pos) => {
+      const mine = await claim(p);
+      if (mine) await advance(p, mine, pos);
+    },
+    async add(p, after, rows) {
+      const mine = await claim(p);
+      if (mine === undefined || mine.pos !== after) return mine?.pos;
+      const messages = rows.map(({ type, envelope }) => {
+        const { key } = JSON.parse(envelope) as { key: string };
+        return { topic: cluster.topicOf(type), key: Buffer.from(key), value: Buffer.from(envelope) };
+      });
+      await cluster.ensure([...new Set(messages.map(({ topic }) => topic))]);
+      await producer.send({ messages, acks: -1 });
+      return advance(p, mine, after + rows.length);
+    },
+    async release() {
+      if (held.size === 0) return;
+      held.clear();
+      await progress.release(relay, owner);
+    },
+  };
+}

@@ -1,0 +1,143 @@
+import { Admin, Producer } from '@platformatic/kafka';
+import { afterEach, describe, expect, test } from 'vitest';
+import { sharedEngine } from '../../platform/engine.fixture.ts';
+import { newId, realPlatform } from '../../platform/index.ts';
+import { BusFixture } from '../fixture.conformance.ts';
+import { type Envelope, type Missed, topicOf } from '../index.ts';
+import { type KafkaOptions, kafka } from './index.ts';
+import { kafkaPlace } from './place.fixture.ts';
+
+const broker = sharedEngine('kafka');
+const SOURCES = ['orders', 'payments'];
+const keys = (count: number, of: number) => Array.from({ length: count }, (_, i) => `k${i % of}`);
+
+describe('topics of Kafka', () => {
+  let bus: BusFixture;
+  let prefix: string;
+  const open = async (more: Partial<KafkaOptions> = {}) => {
+    const place = await kafkaPlace(broker, more);
+    prefix = place.prefix;
+    bus = new BusFixture(place);
+  };
+  afterEach(() => bus.dispose());
+
+  /** Writes as somebody does who is no service of ours. */
+  async function produce(messages: readonly { topic: string; key?: string; value?: string }[]): Promise<void> {
+    const producer = new Producer({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    const bytes = (text: string | undefined) => (text === undefined ? {} : Buffer.from(text));
+    await producer.send({
+      messages: messages.map(({ topic, key, value }) => ({ topic, key: bytes(key) as Buffer, value: bytes(value) as Buffer })),
+    });
+    await producer.close();
+  }
+
+  test('keep the order of each key over several partitions, and are shared by members of a group', async () => {
+    await open({ partitions: 4 });
+    const members = [await bus.start('mail', { sources: SOURCES })];
+    const publishing = Promise.all(SOURCES.map((source) => bus.publish(source, keys(1_000, 25))));
+    members.push(await bus.start('mail', { sources: SOURCES }));
+    await publishing;
+    await bus.untilEffects('mail', 2_000, 30_000);
+    let count = 2_000;
+    await bus.until(
+      'both take part',
+      async () => {
+        await Promise.all(SOURCES.map((source) => bus.publish(source, keys(200, 25))));
+        count += 400;
+        await bus.untilEffects('mail', count, 30_000);
+        return members.every(({ outcomes }) => outcomes.length > 0);
+      },
+      30_000,
+    );
+    await bus.expectOnceInOrder('mail', count);
+  });
+
+  test('take events of others; what is no envelope, or of another type or version, becomes a dead letter, and the rest goes on', async () => {
+    await open();
+    const seen: Envelope[] = [];
+    const process = await bus.start('mail', { handle: (envelope) => void seen.push(envelope) });
+    await bus.publish('orders', ['a']);
+    await bus.untilEffects('mail', 1);
+    const topic = `${prefix}orders.changed`;
+    const foreign = {
+      id: 'evt_foreign_1',
+      type: 'orders.changed',
+      version: 1,
+      source: 'orders',
+      key: 'a',
+      timestamp: '2026-07-31T12:00:00.000Z',
+      correlationId: 'cor_1',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      data: { n: 2 },
+      somethingNew: true,
+    };
+    await produce([
+      { topic, key: 'b', value: 'no json' },
+      { topic, key: 'c', value: '[]' },
+      { topic, key: 'd', value: JSON.stringify({ ...foreign, type: 'orders.other' }) },
+      { topic, key: 'e', value: JSON.stringify({ ...foreign, version: 0 }) },
+      { topic, key: 'f', value: JSON.stringify({ ...foreign, data: undefined }) },
+      { topic, key: 'g', value: '' },
+      { topic, key: 'a', value: JSON.stringify(foreign) },
+    ]);
+    await bus.until('the good one came', () => seen.some(({ id }) => id === 'evt_foreign_1'));
+    await bus.until('the others are dead letters', async () => (await bus.deadLetters('mail')).length === 6);
+    const letters = await bus.deadLetters('mail');
+    expect(letters.every(({ reason, attempts }) => reason === 'UnknownEvent' && attempts === 1)).toBe(true);
+    expect(letters.map(({ key, error }) => `${key}: ${error.replace(/^.*no event 'orders.changed': /, '')}`).toSorted()).toEqual([
+      expect.stringContaining('b: it is no JSON'),
+      'c: it is no JSON object',
+      "d: its 'type' is 'orders.other'",
+      "e: its 'version' is no whole number from 1",
+      "f: its 'data' is no object",
+      expect.stringContaining('g: it is no JSON'),
+    ]);
+    await bus.publish('orders', ['z']);
+    await bus.until('it goes on', () => seen.some(({ key }) => key === 'z'));
+    expect(process.errors).toEqual([]);
+  });
+
+  test('may be mapped: one topic for a service, of which a group takes what it wants', async () => {
+    await open({ topic: (type) => type.split('.')[0] as string });
+    const topics = new Set([topicOf('orders', 'placed')]);
+    await bus.start('mail', { topics });
+    await bus.publish('orders', keys(20, 3));
+    await bus.publish('orders', ['last'], { type: topicOf('orders', 'placed') });
+    await bus.untilEffects('mail', 1);
+    expect(await bus.effects('mail')).toEqual(['orders/last/1']);
+    expect(await bus.deadLetters('mail')).toEqual([]);
+  });
+
+  test('tell a group what was deleted before it came', async () => {
+    await open();
+    const first = await bus.start('mail');
+    await bus.publish('orders', keys(10, 2));
+    await bus.untilEffects('mail', 10);
+    const admin = new Admin({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    await admin.deleteRecords({ topics: [{ name: `${prefix}orders.changed`, partitions: [{ partition: 0, offset: 4n }] }] });
+    await admin.close();
+    const missed: Missed[] = [];
+    await bus.start('search', { onMissed: (told) => missed.push(told) });
+    await bus.untilEffects('search', 6);
+    expect(missed).toEqual([{ source: `${prefix}orders.changed`, p: 0, after: 0, through: 4 }]);
+    expect(first.errors).toEqual([]);
+  });
+
+  test('show tools how far a group has come', async () => {
+    await open();
+    const process = await bus.start('mail');
+    await bus.publish('orders', keys(10, 2));
+    await bus.untilEffects('mail', 10);
+    await process.stop();
+    const admin = new Admin({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    const [group] = await admin.listConsumerGroupOffsets({ groups: [`${prefix}mail`] });
+    await admin.close();
+    expect(group?.topics).toMatchObject([{ name: `${prefix}orders.changed`, partitions: [{ committedOffset: 10n }] }]);
+  });
+});
+
+test('a cluster that may lose what it took is told of at boot', async () => {
+  const environment = { platform: realPlatform(), onError: () => {}, owner: newId(realPlatform(), 'own') };
+  const told = await kafka({ brokers: [broker], replicas: 1 }).check?.(environment);
+  expect(told?.join('\n')).toMatch(/has 1 broker[\s\S]*replicas: 3[\s\S]*min.insync.replicas = 1/);
+});

@@ -1,0 +1,195 @@
+import pg from 'pg';
+import { Periodic, type Platform } from '../../platform/index.ts';
+import { MIGRATIONS } from './schema.ts';
+
+const CONNECTIONS = 8;
+const CONNECT_MS = 5_000;
+const STATEMENT_MS = 30_000;
+const RECONNECT_MS = 1_000;
+/** How often a connection that only listens is asked whether it is still there. */
+const LISTEN_CHECK_MS = 10_000;
+
+/** What the bus calls its things on the server. */
+export interface Names {
+  /** The schema, quoted. */
+  readonly schema: string;
+  /** The channel of NOTIFY, and of the advisory locks. */
+  readonly channel: string;
+}
+
+export const namesOf = (schema: string): Names => ({ schema: pg.escapeIdentifier(schema), channel: schema });
+
+type Value = string | number | readonly string[];
+
+/** The database of the bus: a bounded pool, and one connection that listens. Nothing connects before the first query. */
+export class BusDatabase {
+  readonly names: Names;
+  readonly #pool: pg.Pool;
+  readonly #url: string;
+  readonly #platform: Platform;
+  #ready: Promise<void> | undefined;
+  #listener: Listener | undefined;
+
+  constructor(platform: Platform, url: string, names: Names) {
+    this.#platform = platform;
+    this.#url = url;
+    this.names = names;
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: CONNECTIONS,
+      connectionTimeoutMillis: CONNECT_MS,
+      statement_timeout: STATEMENT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_MS,
+      keepAlive: true,
+      application_name: 'ramet bus',
+    });
+    // A connection that breaks while nobody uses it: the pool makes another one.
+    this.#pool.on('error', () => {});
+  }
+
+  /** Runs one statement, prepared under `name`. */
+  async query<R>(name: string, text: string, ...values: Value[]): Promise<R[]> {
+    await this.#migrated();
+    return (await this.#pool.query({ name, text, values: values as unknown[] })).rows;
+  }
+
+  /** Runs `work` in one transaction. */
+  async transaction<T>(work: (query: <R>(text: string, ...values: Value[]) => Promise<R[]>) => Promise<T>): Promise<T> {
+    await this.#migrated();
+    return this.#inTransaction(work);
+  }
+
+  /** A setting of the server, as `show` says it. */
+  async setting(name: string): Promise<string> {
+    const { rows } = await this.#pool.query('select current_setting($1) as value', [name]);
+    return rows[0].value;
+  }
+
+  /** Calls `hear` with every message on the channel, and with undefined when some may have been missed. */
+  listen(hear: (message: string | undefined) => void): void {
+    this.#listener = new Listener(this.#platform, this.#url, this.names.channel, hear);
+  }
+
+  /** Whether messages come at present. */
+  get listening(): boolean {
+    return this.#listener?.connected ?? false;
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.stop();
+    await this.#pool.end();
+  }
+
+  /** Brings the schema up to date, once; whoever starts at the same time waits. */
+  #migrated(): Promise<void> {
+    this.#ready ??= this.#inTransaction(async (query) => {
+      const { schema, channel } = this.names;
+      await query('select pg_advisory_xact_lock(hashtext($1))', channel);
+      const [known] = await query<{ ran: boolean }>('select to_regclass($1) is not null as ran', `${schema}.migrations`);
+      if (!known?.ran) {
+        await query(`create schema if not exists ${schema}`);
+        await query(`create table ${schema}.migrations (number integer primary key, at timestamptz not null default now())`);
+      }
+      const [{ count } = { count: 0 }] = await query<{ count: number }>(`select count(*)::int as count from ${schema}.migrations`);
+      for (let i = count; i < MIGRATIONS.length; i++) {
+        await query((MIGRATIONS[i] as (names: Names) => string)(this.names));
+        await query(`insert into ${schema}.migrations (number) values ($1)`, i + 1);
+      }
+    }).catch((error: unknown) => {
+      this.#ready = undefined;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async #inTransaction<T>(work: (query: <R>(text: string, ...values: Value[]) => Promise<R[]>) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('begin');
+      const value = await work(async (text, ...values) => {
+        const answer = values.length > 0 ? await client.query(text, values as unknown[]) : await client.query(text);
+        return answer.rows ?? [];
+      });
+      await client.query('commit');
+      return value;
+    } catch (error) {
+      await client.query('rollback').catch((failed: Error) => {
+        broken = failed;
+      });
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+}
+
+/** A connection that listens, and is made anew when it breaks. */
+class Listener {
+  readonly #loop: Periodic;
+  #client: pg.Client | undefined;
+
+  constructor(platform: Platform, url: string, channel: string, hear: (message: string | undefined) => void) {
+    this.#loop = new Periodic(platform, async () => {
+      try {
+        if (this.#client) {
+          await this.#client.query('select 1');
+          return LISTEN_CHECK_MS;
+        }
+        await this.#connect(url, channel, hear);
+        hear(undefined);
+        return LISTEN_CHECK_MS;
+      } catch {
+        // Whoever reads and writes tells of the same failure, and polls meanwhile.
+        await this.#drop();
+        return RECONNECT_MS;
+      }
+    });
+    this.#loop.start();
+  }
+
+  get connected(): boolean {
+    return this.#client !== undefined;
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.#loop.stop();
+    await this.#drop();
+    await stopped;
+    await this.#drop();
+  }
+
+  async #connect(url: string, channel: string, hear: (message: string | undefined) => void): Promise<void> {
+    const client = new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_MS,
+      query_timeout: CONNECT_MS,
+      keepAlive: true,
+      application_name: 'ramet bus listener',
+    });
+    client.on('error', () => {
+      if (this.#client === client) this.#client = undefined;
+      this.#loop.wake();
+    });
+    client.on('notification', ({ payload }) => hear(payload));
+    try {
+      await client.connect();
+      await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+      this.#client = client;
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #drop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => {});
+  }
+}

@@ -1,0 +1,1 @@
+export { type PostgresBusOptions, postgresBus } from './postgres.ts';

@@ -1,0 +1,118 @@
+import { DAY, type Duration, durationMs, type Periodic, SECOND } from '../../platform/index.ts';
+import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
+import type { BusEnvironment, BusFactory } from '../factory.ts';
+import type { Outbox } from '../outbox.ts';
+import { Pruner } from '../pruner.ts';
+import { Relay } from '../relay.ts';
+import { BusDatabase, type Names, namesOf } from './database.ts';
+import { BusLog } from './log.ts';
+import { Membership, sourcesOf } from './members.ts';
+
+const KEEP_MS = 14 * DAY;
+const LEASE_MS = 15 * SECOND;
+
+const capabilities: BusCapabilities = { name: 'postgres', order: 'key', durable: true, remote: true, replay: true };
+
+export interface PostgresBusOptions {
+  /** How long an event is kept, in the log and in the outbox it came from (default `14d`, as long as an inbox remembers). */
+  readonly keep?: Duration;
+  /** How long the partitions of a process that is not heard of stay with it (default `15s`); heard of three times as often. */
+  readonly lease?: Duration;
+  /** The schema of the bus (default `ramet_bus`): shops that share a database have one each. */
+  readonly schema?: string;
+}
+
+/**
+ * A bus over a PostgreSQL: the processes that host services copy their outboxes into a log in a schema of its own, and
+ * groups in any process read it there. It may be another database than those of the services, and these may be of any kind.
+ * @param url of a session, not of a pooler that shares connections between transactions: it listens
+ * @throws RangeError when `keep` or `lease` is no duration
+ */
+export function postgresBus(url: string, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
+  const keepMs = keep === undefined ? KEEP_MS : durationMs(keep);
+  const leaseMs = lease === undefined ? LEASE_MS : durationMs(lease);
+  const names = namesOf(schema);
+  return {
+    capabilities,
+    create: (environment) => createBus(environment, url, names, { keepMs, leaseMs }),
+    check: (environment) => checkServer(environment, url, names),
+  };
+}
+
+function createBus(environment: BusEnvironment, url: string, names: Names, { keepMs, leaseMs }: { keepMs: number; leaseMs: number }): Bus {
+  const db = new BusDatabase(environment.platform, url, names);
+  const log = new BusLog(db, environment);
+  const outboxes = new Map<string, Outbox>();
+  const relays: Relay[] = [];
+  const pruners: (Pruner | Periodic)[] = [];
+  const members = new Set<Membership>();
+  db.listen((message) => {
+    log.hear(message);
+    if (message === undefined || message.startsWith('!')) for (const member of members) member.hear(message?.slice(1));
+  });
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await Promise.all([...members].map((member) => member.stop()));
+    members.clear();
+    await Promise.all([...relays, ...pruners, log].map((part) => part.stop()));
+    await db.close();
+  };
+  return {
+    capabilities,
+    attach(outbox) {
+      outboxes.set(outbox.service, outbox);
+      const target = log.target(outbox.service, outbox.partitions);
+      relays.push(new Relay(environment, outbox, target));
+      if (outbox.retention) pruners.push(new Pruner(environment, outbox, outbox.retention, { keepMs, through: async (p) => (await target.relayed()).get(p) ?? 0 }));
+      pruners.push(log.prune(outbox.service, outbox.partitions, keepMs));
+    },
+    consume(subscription) {
+      const member = new Membership(environment, db, log, subscription, leaseMs);
+      members.add(member);
+      return {
+        async stop() {
+          members.delete(member);
+          await member.stop();
+        },
+      };
+    },
+    lag: (subscription) => lagOf(log, outboxes, subscription),
+    close() {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+async function lagOf(log: BusLog, outboxes: ReadonlyMap<string, Outbox>, subscription: Subscription): Promise<number> {
+  let lag = 0;
+  const sources = sourcesOf(subscription);
+  const ends = new Map((await log.ends(sources)).map(({ source, p, pos }) => [`${source}/${p}`, { source, p, pos }]));
+  for (const source of sources) {
+    for (const { p, head } of (await outboxes.get(source)?.edges()) ?? []) ends.set(`${source}/${p}`, { source, p, pos: head });
+  }
+  for (const { source, p, pos } of ends.values()) lag += Math.max(0, pos - (await subscription.sink.checkpoint(source, p)));
+  return lag;
+}
+
+/** What a PostgreSQL must have switched on so that an event that it took is not lost with the power. */
+const DURABLE: Readonly<Record<string, readonly string[]>> = {
+  fsync: ['on'],
+  full_page_writes: ['on'],
+  synchronous_commit: ['on', 'remote_apply', 'remote_write'],
+};
+
+async function checkServer({ platform }: BusEnvironment, url: string, names: Names): Promise<string[]> {
+  const db = new BusDatabase(platform, url, names);
+  try {
+    const weaker: string[] = [];
+    for (const [name, enough] of Object.entries(DURABLE)) {
+      const value = await db.setting(name);
+      if (!enough.includes(value))
+        weaker.push(`the PostgreSQL of the bus has ${name} = ${value}: events that it took can be lost with the power; set it to ${enough[0]}`);
+    }
+    return weaker;
+  } finally {
+    await db.close();
+  }
+}

@@ -1,0 +1,23 @@
+import type { Names } from './database.ts';
+
+/**
+ * The tables of the bus, in a schema of their own. They are no service's: whoever hosts a service writes its events here, and
+ * whoever consumes reads them here. How far a group has come is not here but in the group's own store.
+ */
+export const MIGRATIONS: readonly ((names: Names) => string)[] = [
+  ({ schema }) => `
+-- the end of each partition of each source: the only thing that decides what comes next, and up to where it was deleted
+create table ${schema}.partitions (
+  source text not null, p integer not null, pos bigint not null default 0, pruned bigint not null default 0, primary key (source, p)
+);
+create table ${schema}.log (
+  source text not null, p integer not null, pos bigint not null, topic text not null, envelope text not null,
+  at timestamptz not null default clock_timestamp(), primary key (source, p, pos)
+);
+-- who shares the work of a group, and who has which partition
+create table ${schema}.members (grp text not null, member text not null, lease_until timestamptz not null, primary key (grp, member));
+create table ${schema}.claims (
+  grp text not null, source text not null, p integer not null, owner text, epoch bigint not null default 0,
+  lease_until timestamptz not null default '-infinity', primary key (grp, source, p)
+)`,
+];

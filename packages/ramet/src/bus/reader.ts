@@ -1,0 +1,191 @@
+import { RametError } from '../errors/index.ts';
+import { type Platform, steadyBackoffMs } from '../platform/index.ts';
+import type { Batch, Delivery, Subscription } from './bus.ts';
+import type { Envelope } from './envelope.ts';
+import type { BusEnvironment } from './factory.ts';
+import type { Outbox } from './outbox.ts';
+
+const BATCH_MAX = 500;
+/** How often a subscription that stands still looks whether somebody has resumed it. */
+const STANDSTILL_MS = 1_000;
+const BACKOFF = { baseMs: 100, capMs: 10_000 };
+
+/** An event as it is read: its envelope as text, or parsed already. */
+export interface LogRow {
+  readonly pos: number;
+  readonly type: string;
+  readonly envelope: string | Envelope;
+  readonly refused?: string;
+}
+
+/** What is read like an outbox: the events of one source in partitions, each with positions that have no holes. */
+export interface EventLog {
+  readonly service: string;
+  /** Events behind position `after` of partition `p`, in order. @throws RametError PositionGap when one is missing */
+  read(p: number, after: number, limit: number): Promise<readonly LogRow[]>;
+  /** The newest position of partition `p`; 0 when it has no event. */
+  head(p: number): Promise<number>;
+  /** The position up to which partition `p` was deleted; 0 while it is whole. */
+  prunedTo(p: number): Promise<number>;
+  /** Calls `wake` when partition `p` may have new events. A hint. */
+  onAppend(p: number, wake: () => void): () => void;
+}
+
+/** An outbox as a log. */
+export const logOf = (outbox: Outbox): EventLog => ({
+  service: outbox.service,
+  read: (p, after, limit) => outbox.read(p, after, limit),
+  head: (p) => outbox.head(p),
+  prunedTo: async (p) => (await outbox.retention?.prunedTo(p)) ?? 0,
+  onAppend: (p, wake) =>
+    outbox.onAppend((partitions) => {
+      if (!partitions || partitions.includes(p)) wake();
+    }),
+});
+
+export interface ReaderOptions {
+  readonly log: EventLog;
+  readonly p: number;
+  readonly subscription: Subscription;
+  /** How long at most until new events are seen that no hint told of. */
+  readonly pollMs: number;
+  /** Takes the partition before anything is read; called until it succeeds. */
+  readonly begin?: () => Promise<void>;
+  /** Told when another replica has the partition: this reader has ended. */
+  readonly onLost?: () => void;
+}
+
+/** Follows one partition of one source for one group, from the group's own checkpoint. */
+export class PartitionReader {
+  readonly #platform: Platform;
+  readonly #environment: BusEnvironment;
+  readonly #options: ReaderOptions;
+  readonly #forget: () => void;
+  readonly #finished: Promise<void>;
+  #stopping = false;
+  #dirty = true;
+  #backingOff = false;
+  #begun = false;
+  #wake: (() => void) | undefined;
+
+  constructor(environment: BusEnvironment, options: ReaderOptions) {
+    this.#platform = environment.platform;
+    this.#environment = environment;
+    this.#options = options;
+    this.#forget = options.log.onAppend(options.p, () => this.#rouse());
+    this.#finished = this.#follow();
+  }
+
+  /** Resolves when no delivery is under way. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#forget();
+    this.#wake?.();
+    await this.#finished;
+  }
+
+  /** There is something new, which a reader that backs off from a failure does not need to hear. */
+  #rouse(): void {
+    this.#dirty = true;
+    if (!this.#backingOff) this.#wake?.();
+  }
+
+  async #follow(): Promise<void> {
+    const { log, p, subscription, pollMs, onLost } = this.#options;
+    let cursor: number | undefined;
+    let failures = 0;
+    while (!this.#stopping) {
+      try {
+        cursor ??= await this.#begin();
+        this.#dirty = false;
+        const batch = await this.#read(cursor);
+        if (batch) {
+          await subscription.sink.deliver(batch);
+          cursor = batch.through;
+          // A long way to catch up must not keep timers and sockets from their turn.
+          await this.#platform.timers.yield();
+        } else if (!this.#dirty && !this.#stopping) await this.#idle(pollMs);
+        failures = 0;
+      } catch (error) {
+        const code = error instanceof RametError ? error.code : undefined;
+        if (code === 'ClaimLost' && onLost) {
+          this.#forget();
+          return onLost();
+        }
+        if (code === 'SubscriptionHalted') {
+          await this.#pause((error as RametError).retryAfterMs ?? STANDSTILL_MS);
+          // It has settled what lies before the event that it stands at, which may be deleted by now.
+          cursor = undefined;
+          continue;
+        }
+        if (code === 'PositionGap' && cursor !== undefined && (await this.#prunedTo()) > cursor) {
+          cursor = undefined;
+          continue;
+        }
+        failures++;
+        this.#environment.onError(error, { group: subscription.group, source: log.service, partition: p, failures });
+        if (code === 'PositionGap') return;
+        await this.#pause(steadyBackoffMs(this.#platform, BACKOFF, failures));
+      }
+    }
+  }
+
+  /** A log that keeps events for a time deletes what a slow reader has not had; whether that is so is asked when one is missing. */
+  #prunedTo(): Promise<number> {
+    return this.#options.log.prunedTo(this.#options.p).catch(() => 0);
+  }
+
+  /** Where to go on. A source that is behind what it has already given was restored from an older copy: its new events would pass for old ones. */
+  async #begin(): Promise<number> {
+    const { log, p, subscription, begin } = this.#options;
+    const { group, sink } = subscription;
+    if (!this.#begun) await begin?.();
+    this.#begun = true;
+    const checkpoint = await sink.checkpoint(log.service, p);
+    const head = await log.head(p);
+    if (checkpoint > head) {
+      throw new RametError(
+        'PositionGap',
+        `the events of '${log.service}', partition ${p}, end at ${head}, but '${group}' has read up to ${checkpoint}; restore all stores from the same moment`,
+      );
+    }
+    const pruned = await log.prunedTo(p);
+    if (checkpoint >= pruned) return checkpoint;
+    await sink.missed({ source: log.service, p, after: checkpoint, through: pruned });
+    return pruned;
+  }
+
+  async #read(cursor: number): Promise<Batch | undefined> {
+    const { log, p, subscription } = this.#options;
+    const rows = await log.read(p, cursor, BATCH_MAX);
+    const last = rows.at(-1);
+    if (!last) return undefined;
+    const deliveries: Delivery[] = [];
+    for (const { pos, type, envelope, refused } of rows) {
+      if (!subscription.topics.has(type)) continue;
+      const parsed = typeof envelope === 'string' ? (JSON.parse(envelope) as Envelope) : envelope;
+      deliveries.push(refused === undefined ? { pos, envelope: parsed } : { pos, envelope: parsed, refused });
+    }
+    return { source: log.service, p, through: last.pos, deliveries };
+  }
+
+  /** Waits whatever is published meanwhile. */
+  async #pause(delayMs: number): Promise<void> {
+    this.#backingOff = true;
+    if (!this.#stopping) await this.#idle(delayMs);
+    this.#backingOff = false;
+  }
+
+  #idle(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#platform.timers.set(delayMs, done);
+      const wake = this;
+      function done() {
+        timer.cancel();
+        wake.#wake = undefined;
+        resolve();
+      }
+      this.#wake = done;
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BootError } from '../errors/index.ts';
+import { type Graph, type Runtime, run, type StartOptions, type Topology } from '../runtime/index.ts';
+import { environment, files, firstOf } from '../security/index.ts';
+
+/** What is known when a process is built; everything else its environment says. */
+export interface Built {
+  readonly profile: string;
+  /** The process of the profile; left out where the profile is one process. */
+  readonly process?: string;
+  readonly version: string;
+  /** The gateways that it hosts. */
+  readonly gateways: readonly string[];
+  /** The file with the declared graph. */
+  readonly graph: URL;
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Runs one process as it was built, with what its environment says (docs/deploying.md lists the variables): the entry of an
+ * artefact. What is wrong with the environment is said at once, and the process ends. A parent with an IPC channel is told the ports.
+ */
+export async function serve(topology: Topology, built: Built, variables: Variables = process.env): Promise<Runtime> {
+  let options: StartOptions;
+  try {
+    options = optionsOf(built, variables);
+  } catch (error) {
+    if (!(error instanceof BootError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+  const runtime = await run(topology, options);
+  const { ports, rpcPort, probesPort, adminPort } = runtime;
+  process.send?.({ ready: true, port: Object.values(ports)[0], ports, rpcPort, probesPort, adminPort });
+  return runtime;
+}
+
+/**
+ * The options of a start as the environment says them.
+ * @throws BootError with everything that is wrong
+ */
+export function optionsOf(built: Built, variables: Variables): StartOptions {
+  const problems: string[] = [];
+  const whole = (name: string, most: number): number | undefined => {
+    const text = variables[name];
+    if (!text) return undefined;
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+    problems.push(`${name} is '${text}': write a whole number from 0 to ${most}`);
+    return undefined;
+  };
+  const port = (name: string) => whole(name, 65_535);
+  const read = (path: string | URL, what: string): unknown => {
+    try {
+      return JSON.parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      problems.push(`${what} cannot be read from ${path}: ${(error as Error).message}`);
+      return undefined;
+    }
+  };
+  const ports: Record<string, number> = {};
+  for (const gateway of built.gateways) {
+    const own = port(`PORT_${gateway.toUpperCase().replaceAll('-', '_')}`) ?? (built.gateways.length === 1 ? port('PORT') : undefined);
+    if (own !== undefined) ports[gateway] = own;
+  }
+  const drainDelayMs = whole('DRAIN_DELAY_MS', 20_000);
+  const rpcPort = port('RPC_PORT');
+  const probesPort = port('PROBES_PORT');
+  const adminPort = port('ADMIN_PORT');
+  const { SECRETS_DIR, GRAPH_FILE, IDENTITIES_FILE, LOG_LEVEL, NODE_ENV, HOST, ALERT_WEBHOOK, ADMIN_TOKEN_FILE } = variables;
+  const options: StartOptions = {
+    profile: built.profile,
+    name: built.process ?? built.profile,
+    version: built.version,
+    env: NODE_ENV || 'development',
+    ports,
+    ...(LOG_LEVEL ? { logLevel: LOG_LEVEL } : {}),
+    ...(HOST ? { host: HOST } : {}),
+    ...(ALERT_WEBHOOK ? { alertWebhook: ALERT_WEBHOOK } : {}),
+    ...(drainDelayMs === undefined ? {} : { drainDelayMs }),
+    ...(probesPort === undefined ? {} : { probesPort }),
+    ...(adminPort === undefined ? {} : { admin: { port: adminPort, tokenFile: ADMIN_TOKEN_FILE || join(tmpdir(), 'ramet-admin.token') } }),
+  };
+  if (built.process === undefined) return checked(options, problems);
+  if (!IDENTITIES_FILE)
+    problems.push(
+      'IDENTITIES_FILE is not set: name the file with every process\'s public keys, {"orders": ["-----BEGIN PUBLIC KEY-----…"]}',
+    );
+  const secrets = firstOf(files(SECRETS_DIR || 'secrets'), environment({ variables }));
+  problems.push(...secrets.problems(['identity-key']));
+  return checked(
+    {
+      ...options,
+      process: built.process,
+      ...(rpcPort === undefined ? {} : { rpcPort }),
+      graph: read(GRAPH_FILE || built.graph, 'the declared graph') as Graph,
+      identity: {
+        privateKey: secrets.get('identity-key'),
+        publicKeys: (IDENTITIES_FILE ? read(IDENTITIES_FILE, 'the public keys') : {}) as Record<string, readonly string[]>,
+      },
+    },
+    problems,
+  );
+}
+
+function checked(options: StartOptions, problems: readonly string[]): StartOptions {
+  if (problems.length > 0) throw new BootError(problems);
+  return options;
+}

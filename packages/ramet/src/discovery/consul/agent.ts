@@ -1,0 +1,166 @@
+import { RametError } from '../../errors/index.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { Instance, Registration } from '../index.ts';
+
+const REQUEST_MS = 5_000;
+const BODY_MAX_CHARACTERS = 8_000_000;
+
+/** A token for Consul's ACL; a `Secret` is one. */
+export type Token = string | { reveal(): string };
+
+/** What a look at a service found. */
+export interface Look {
+  /** Consul's position; a query that gives it waits until something has changed since. */
+  readonly index: number;
+  /** Everybody who passes, as Consul says it: not vetted. */
+  readonly instances: readonly Instance[];
+}
+
+/** The five requests that are made of a Consul agent (its HTTP API, version 1). */
+export class Agent {
+  /** Where it is, for people. */
+  readonly name: string;
+  readonly #platform: Platform;
+  readonly #base: string;
+  readonly #token: Token | undefined;
+
+  /** @param base an http or https URL without a path */
+  constructor(platform: Platform, base: URL, token: Token | undefined) {
+    this.name = `Consul at ${base.origin}`;
+    this.#platform = platform;
+    this.#base = base.origin;
+    this.#token = token;
+  }
+
+  /** Registers with the agent, which checks the instance from now on. */
+  async register(registration: Registration, name: string): Promise<void> {
+    await this.#ask('PUT', '/v1/agent/service/register?replace-existing-checks=true', { body: registrationBody(registration, name) });
+  }
+
+  /** Takes an instance back. One that the agent does not know is not there either. */
+  async deregister(id: string): Promise<void> {
+    await this.#ask('PUT', `/v1/agent/service/deregister/${encodeURIComponent(id)}`, { missing: true });
+  }
+
+  /** Whether the agent still has what was registered with it. */
+  async knows(id: string): Promise<boolean> {
+    return (await this.#ask('GET', `/v1/agent/service/${encodeURIComponent(id)}`, { missing: true })) !== undefined;
+  }
+
+  /**
+   * Who passes the checks of a service: at once when `index` is 0, else as soon as something has changed since, or after
+   * `waitMs` (a blocking query).
+   */
+  async passing(name: string, index: number, waitMs: number, signal: AbortSignal): Promise<Look> {
+    const query = index === 0 ? '' : `&index=${index}&wait=${waitMs}ms`;
+    // Consul adds up to a sixteenth of the time to wait, so that not all come back at once.
+    const timeoutMs = (index === 0 ? 0 : waitMs * (1 + 1 / 16)) + REQUEST_MS;
+    const path = `/v1/health/service/${encodeURIComponent(name)}?passing=true${query}`;
+    const answer = (await this.#ask('GET', path, { timeoutMs, signal })) as Answer;
+    if (!/^\d{1,15}$/.test(answer.index)) throw this.#unavailable(path, 'answered without an index: is it a Consul?');
+    return { index: Number(answer.index), instances: this.#instances(answer.text, path) };
+  }
+
+  #instances(text: string, path: string): Instance[] {
+    try {
+      return (JSON.parse(text) as Entry[]).map(({ Node, Service }) => ({
+        id: String(Service.ID),
+        host: String(Service.Address || Node?.Address),
+        port: Number(Service.Port),
+      }));
+    } catch (cause) {
+      throw this.#unavailable(path, 'answered what is no list of services', cause);
+    }
+  }
+
+  /** @returns undefined for 404 when that is expected (`missing`) */
+  async #ask(method: string, path: string, options: Asking): Promise<Answer | undefined> {
+    const { body, missing = false, timeoutMs = REQUEST_MS, signal } = options;
+    const controller = new AbortController();
+    const give = () => controller.abort(signal?.reason);
+    const timer = this.#platform.timers.set(timeoutMs, () => controller.abort(new Error(`no answer within ${timeoutMs} ms`)));
+    if (signal?.aborted) give();
+    signal?.addEventListener('abort', give, { once: true });
+    try {
+      const answer = await this.#platform.http.fetch(this.#base + path, {
+        method,
+        headers: this.#headers(body),
+        signal: controller.signal,
+        ...(body === undefined ? {} : { body }),
+      });
+      const text = await limited(answer);
+      if (answer.status === 404 && missing) return undefined;
+      if (answer.status !== 200) throw this.#unavailable(path, `answered ${answer.status}: ${text.trim().slice(0, 200)}`);
+      return { text, index: answer.headers.get('x-consul-index') ?? '' };
+    } catch (error) {
+      if (error instanceof RametError) throw error;
+      const cause = controller.signal.aborted ? controller.signal.reason : error;
+      throw this.#unavailable(path, `did not answer: ${reasonOf(cause)}`, cause);
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', give);
+    }
+  }
+
+  #headers(body: string | undefined): Record<string, string> {
+    const token = typeof this.#token === 'object' ? this.#token.reveal() : this.#token;
+    return {
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { 'x-consul-token': token }),
+    };
+  }
+
+  #unavailable(path: string, what: string, cause?: unknown): RametError {
+    const hint = / 403:/.test(what) ? ' (look at the token and its policies)' : '';
+    return new RametError('Unavailable', `${this.name} ${what}${hint} [${path.replace(/\?.*/, '')}]`, { cause });
+  }
+}
+
+interface Asking {
+  readonly body?: string;
+  readonly missing?: boolean;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Answer {
+  readonly text: string;
+  readonly index: string;
+}
+
+interface Entry {
+  readonly Node?: { readonly Address?: string };
+  readonly Service: { readonly ID: string; readonly Address?: string; readonly Port: number };
+}
+
+/**
+ * What Consul is told of an instance. It passes from the beginning, for a process makes itself known when it is ready; else
+ * nobody would find it before the first check, up to ten seconds later.
+ */
+export function registrationBody({ id, host, port, tags, healthUrl }: Registration, name: string): string {
+  return JSON.stringify({
+    Name: name,
+    ID: id,
+    Address: host,
+    Port: port,
+    Tags: tags,
+    Check: { HTTP: healthUrl, Interval: '10s', Timeout: '5s', DeregisterCriticalServiceAfter: '1m', Status: 'passing' },
+  });
+}
+
+async function limited(answer: Response): Promise<string> {
+  if (answer.body === null) return '';
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > BODY_MAX_CHARACTERS) throw new Error(`more than ${BODY_MAX_CHARACTERS} characters`);
+  }
+  return text + decoder.decode();
+}
+
+/** What `fetch` says is in the cause of its error. */
+function reasonOf(error: unknown): string {
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return inner instanceof Error ? inner.message || inner.name : String(inner);
+}

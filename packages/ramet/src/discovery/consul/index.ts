@@ -1,0 +1,1 @@
+export { CONSUL_CAPABILITIES, type ConsulOptions, consul } from './consul.ts';

@@ -1,0 +1,153 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { newId, type Platform } from '../platform/index.ts';
+import type { Discovery, DiscoveryCapabilities, Instance, Registration } from './index.ts';
+
+/** Where the services of one case are made known. */
+export interface DiscoveryPlace {
+  readonly platform: Platform;
+  /** A discovery as a process makes one when it starts; those of one place know of each other's instances. */
+  discovery(onError: (error: unknown) => void): Discovery;
+  /** Makes the registry unreachable until {@link mend}. */
+  cut?(): Promise<void>;
+  mend?(): Promise<void>;
+  /** Makes the registry lose everything that it was told, as when it is set up anew. */
+  forget?(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** How long a change may take until it is seen, in milliseconds; one that is pushed, and one that is looked for. */
+export const PUSHED_MS = 1_000;
+const SEEN_MS = 30_000;
+
+/** One case's registry, the processes around it, and something that answers health checks. */
+export class DiscoveryFixture {
+  readonly capabilities: DiscoveryCapabilities;
+  readonly platform: Platform;
+  /** What background loops told of. */
+  readonly errors: unknown[] = [];
+  readonly #place: DiscoveryPlace;
+  readonly #open: Discovery[] = [];
+  readonly #health: Health;
+
+  constructor(capabilities: DiscoveryCapabilities, place: DiscoveryPlace, health: Health) {
+    this.capabilities = capabilities;
+    this.platform = place.platform;
+    this.#place = place;
+    this.#health = health;
+  }
+
+  /** The discovery of one more process. */
+  process(): Discovery {
+    const discovery = this.#place.discovery((error) => this.errors.push(error));
+    this.#open.push(discovery);
+    return discovery;
+  }
+
+  /** A process that has made one instance known. */
+  async offering(service: string, more: Partial<Registration> = {}): Promise<{ discovery: Discovery; instance: Instance }> {
+    const discovery = this.process();
+    const registration = this.registration(service, more);
+    await discovery.register([registration]);
+    return { discovery, instance: instanceOf(registration) };
+  }
+
+  registration(service: string, more: Partial<Registration> = {}): Registration {
+    return registration(this.platform, service, this.#health.port, more);
+  }
+
+  /** A process that follows services and has looked once. */
+  async following(...services: string[]): Promise<Discovery> {
+    const discovery = this.process();
+    await discovery.follow(services, SEEN_MS);
+    return discovery;
+  }
+
+  /** Whether what answers health checks says that it is well. */
+  set healthy(healthy: boolean) {
+    this.#health.healthy = healthy;
+  }
+
+  /** Answers health checks well even when {@link healthy} is false. */
+  get alwaysWellUrl(): string {
+    return `http://127.0.0.1:${this.#health.port}/always`;
+  }
+
+  cut = () => this.#ask('cut');
+  mend = () => this.#ask('mend');
+  forget = () => this.#ask('forget');
+
+  async #ask(what: 'cut' | 'mend' | 'forget'): Promise<void> {
+    const does = this.#place[what];
+    if (!does) throw new Error(`the harness offers no ${what}(): add it, or name this case as an exception`);
+    await does.call(this.#place);
+  }
+
+  /** Waits until exactly these are known. @returns after how many milliseconds */
+  async seen(by: Discovery, service: string, expected: readonly Instance[], withinMs = SEEN_MS): Promise<number> {
+    const listed = (instances: readonly Instance[]) => JSON.stringify(comparable(instances, this.capabilities.registers));
+    const wanted = listed(expected);
+    const startMono = this.platform.clock.monoNow();
+    for (;;) {
+      const found = listed(by.instances(service));
+      const passedMs = this.platform.clock.monoNow() - startMono;
+      if (found === wanted) return passedMs;
+      if (passedMs > withinMs) throw new Error(`not within ${withinMs} ms: ${wanted} of '${service}', but ${found}`);
+      await this.platform.timers.sleep(5);
+    }
+  }
+
+  /** Makes sure that exactly these are known, and stay so. */
+  async stays(by: Discovery, service: string, expected: readonly Instance[], forMs = 500): Promise<void> {
+    await this.seen(by, service, expected);
+    const startMono = this.platform.clock.monoNow();
+    while (this.platform.clock.monoNow() - startMono < forMs) {
+      await this.seen(by, service, expected, 0);
+      await this.platform.timers.sleep(20);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.#open.map((discovery) => discovery.close()));
+    await this.#place.dispose();
+    await this.#health.close();
+  }
+}
+
+/** Runs a case with a registry of its own. */
+export type OnDiscovery = (run: (fixture: DiscoveryFixture) => Promise<void>) => () => Promise<void>;
+
+export function registration(platform: Platform, service: string, healthPort: number, more: Partial<Registration> = {}): Registration {
+  const port = 20_000 + Math.floor(platform.random.next() * 10_000);
+  const healthUrl = `http://127.0.0.1:${healthPort}/health`;
+  return { id: newId(platform, service), service, host: '127.0.0.1', port, tags: ['conformance'], healthUrl, ...more };
+}
+
+export const instanceOf = ({ id, host, port }: Registration): Instance => ({ id, host, port });
+
+/** Ids are what the processes said; where these say nothing, the adapter makes them up. */
+const comparable = (instances: readonly Instance[], withIds: boolean): string[] =>
+  instances.map(({ id, host, port }) => `${host}:${port}${withIds ? ` ${id}` : ''}`).sort();
+
+/** A server that answers health checks. */
+export interface Health {
+  readonly port: number;
+  healthy: boolean;
+  close(): Promise<void>;
+}
+
+export async function serveHealth(): Promise<Health> {
+  const health = { healthy: true };
+  const server = createServer((request, answer) => {
+    answer.writeHead(health.healthy || request.url === '/always' ? 200 : 503).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return Object.assign(health, {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  });
+}

@@ -1,0 +1,136 @@
+import { expect } from 'vitest';
+import type { Case } from '../platform/cases.conformance.ts';
+import { type OnDiscovery, PUSHED_MS } from './fixture.conformance.ts';
+import type { DiscoveryCapabilities } from './index.ts';
+
+/** What processes make known, change and take back. */
+export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: DiscoveryCapabilities): void {
+  it(
+    'an instance that is made known later is found',
+    onDiscovery(async (fixture) => {
+      const follower = await fixture.following('billing');
+      expect(follower.instances('billing')).toEqual([]);
+      const { instance } = await fixture.offering('billing');
+      const afterMs = await fixture.seen(follower, 'billing', [instance]);
+      if (capabilities.pushes) expect(afterMs).toBeLessThan(PUSHED_MS);
+    }),
+  );
+
+  it(
+    'several instances of one process are made known together',
+    onDiscovery(async (fixture) => {
+      const process = fixture.process();
+      const registrations = [fixture.registration('billing'), fixture.registration('mail'), fixture.registration('billing')];
+      await process.register(registrations);
+      const follower = await fixture.following('billing', 'mail');
+      const [one, two, three] = registrations.map(({ id, host, port }) => ({ id, host, port }));
+      await fixture.seen(follower, 'billing', [one, three] as never);
+      await fixture.seen(follower, 'mail', [two] as never);
+    }),
+  );
+
+  it(
+    'an instance that is taken back is left out, and the others stay',
+    onDiscovery(async (fixture) => {
+      const gone = await fixture.offering('billing');
+      const stays = await fixture.offering('billing');
+      const follower = await fixture.following('billing');
+      await fixture.seen(follower, 'billing', [gone.instance, stays.instance]);
+      await gone.discovery.withdraw();
+      const afterMs = await fixture.seen(follower, 'billing', [stays.instance]);
+      if (capabilities.pushes) expect(afterMs).toBeLessThan(PUSHED_MS);
+      await fixture.stays(follower, 'billing', [stays.instance]);
+    }),
+  );
+
+  it(
+    'closing takes back what was made known',
+    onDiscovery(async (fixture) => {
+      const gone = await fixture.offering('billing');
+      const stays = await fixture.offering('billing');
+      await gone.discovery.close();
+      const follower = await fixture.following('billing');
+      await fixture.stays(follower, 'billing', [stays.instance]);
+    }),
+  );
+
+  it(
+    'a process may make itself known again after it was taken back',
+    onDiscovery(async (fixture) => {
+      const { discovery, instance } = await fixture.offering('billing');
+      const stays = await fixture.offering('billing');
+      const follower = await fixture.following('billing');
+      await discovery.withdraw();
+      await fixture.seen(follower, 'billing', [stays.instance]);
+      await discovery.register([fixture.registration('billing', instance)]);
+      await fixture.seen(follower, 'billing', [instance, stays.instance]);
+    }),
+  );
+
+  it(
+    'an instance that is made known at another address is found there',
+    onDiscovery(async (fixture) => {
+      const { discovery, instance } = await fixture.offering('billing', { port: 20_001 });
+      const follower = await fixture.following('billing');
+      await fixture.seen(follower, 'billing', [instance]);
+      await discovery.register([fixture.registration('billing', { id: instance.id, port: 20_002 })]);
+      await fixture.seen(follower, 'billing', [{ ...instance, port: 20_002 }]);
+    }),
+  );
+
+  it(
+    'the last instance that is taken back stays known, until there is another',
+    onDiscovery(async (fixture) => {
+      const last = await fixture.offering('billing');
+      const follower = await fixture.following('billing');
+      await fixture.seen(follower, 'billing', [last.instance]);
+      await last.discovery.withdraw();
+      await fixture.stays(follower, 'billing', [last.instance]);
+      const next = await fixture.offering('billing');
+      await fixture.seen(follower, 'billing', [next.instance]);
+    }),
+  );
+
+  it(
+    'a service that flaps ends where its last change leaves it',
+    onDiscovery(async (fixture) => {
+      const stays = await fixture.offering('billing');
+      const follower = await fixture.following('billing');
+      const flapping = fixture.process();
+      const registration = fixture.registration('billing');
+      for (let change = 0; change < 20; change += 1) {
+        await flapping.register([registration]);
+        await flapping.withdraw();
+      }
+      await fixture.stays(follower, 'billing', [stays.instance]);
+      await flapping.register([registration]);
+      const { id, host, port } = registration;
+      await fixture.seen(follower, 'billing', [{ id, host, port }, stays.instance]);
+      expect(fixture.errors).toEqual([]);
+    }),
+  );
+
+  it(
+    'many followers see a change',
+    onDiscovery(async (fixture) => {
+      const followers = await Promise.all(Array.from({ length: 20 }, () => fixture.following('billing', 'mail')));
+      const { instance } = await fixture.offering('billing');
+      await Promise.all(followers.map((follower) => fixture.seen(follower, 'billing', [instance])));
+    }),
+  );
+
+  if (!capabilities.checks) return;
+  it(
+    'an instance that fails its check is left out, and found again when it is well',
+    onDiscovery(async (fixture) => {
+      const sick = await fixture.offering('billing');
+      const well = await fixture.offering('billing', { healthUrl: fixture.alwaysWellUrl });
+      const follower = await fixture.following('billing');
+      await fixture.seen(follower, 'billing', [sick.instance, well.instance]);
+      fixture.healthy = false;
+      await fixture.seen(follower, 'billing', [well.instance]);
+      fixture.healthy = true;
+      await fixture.seen(follower, 'billing', [sick.instance, well.instance]);
+    }),
+  );
+}

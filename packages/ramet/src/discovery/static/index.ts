@@ -1,0 +1,1 @@
+export { staticAddresses } from './static.ts';

@@ -1,0 +1,1 @@
+export { type RedisLimitsOptions, redis } from './redis.ts';

@@ -1,0 +1,37 @@
+import type { Cancellation, Fault, Reply, Target } from '../call.ts';
+import { Pending } from './pending.ts';
+import { FRAME, ProtocolError } from './wire.ts';
+
+/** A call under way, as its caller's side sees it. */
+export class ClientCall extends Pending {
+  readonly type = FRAME.call;
+  readonly #resolve: (reply: Reply) => void;
+
+  constructor(target: Target, token: string, text: string, cancellation: Cancellation, resolve: (reply: Reply) => void) {
+    super(target, token, text, cancellation);
+    this.#resolve = resolve;
+  }
+
+  /** @returns false when it has ended before it began */
+  begin(): boolean {
+    if (this.follow()) return true;
+    this.cancelled();
+    return false;
+  }
+
+  answered(reply: Reply | undefined): void {
+    if (this.over) return;
+    if (!reply) throw new ProtocolError('a call is answered with a reply');
+    this.over = true;
+    this.unfollow();
+    this.#resolve(reply);
+  }
+
+  item(): void {
+    throw new ProtocolError('a call is answered once');
+  }
+
+  fail(fault: Fault): void {
+    this.answered(fault);
+  }
+}

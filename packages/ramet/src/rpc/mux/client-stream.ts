@@ -1,0 +1,107 @@
+import type { Cancellation, Fault, Reply, Target } from '../call.ts';
+import { Pending } from './pending.ts';
+import { FRAME } from './wire.ts';
+
+const DONE: IteratorResult<Reply> = { done: true, value: undefined };
+
+/** A stream under way, as its reader's side sees it: keeps what came and was not read, which the window bounds. */
+export class ClientStream extends Pending implements AsyncIterableIterator<Reply> {
+  readonly type = FRAME.stream;
+  readonly #open: (stream: ClientStream) => void;
+  readonly #windowBytes: number;
+  readonly #items: { readonly reply: Reply; readonly cost: number }[] = [];
+  #last: Reply | undefined;
+  #begun = false;
+  #readBytes = 0;
+  #waiting: ((result: IteratorResult<Reply>) => void) | undefined;
+
+  /** @param open sends it, when the first answer is asked for */
+  constructor(
+    target: Target,
+    token: string,
+    text: string,
+    cancellation: Cancellation,
+    windowBytes: number,
+    open: (stream: ClientStream) => void,
+  ) {
+    super(target, token, text, cancellation);
+    this.#windowBytes = windowBytes;
+    this.#open = open;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Reply>> {
+    if (!this.#begun) this.#begin();
+    const item = this.#items.shift();
+    if (item) {
+      this.#taken(item.cost);
+      return Promise.resolve({ done: false, value: item.reply });
+    }
+    if (this.over) return Promise.resolve(this.#end());
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  /** The reader leaves: the other side is told, and nothing waited for. */
+  return(): Promise<IteratorResult<Reply>> {
+    this.#begun = true;
+    this.#items.length = 0;
+    if (!this.over) {
+      this.connection?.forget(this);
+      this.answered(undefined);
+    }
+    this.#last = undefined;
+    return Promise.resolve(DONE);
+  }
+
+  item(reply: Reply, cost: number): void {
+    if (this.over) return;
+    if (!this.#waiting) {
+      this.#items.push({ reply, cost });
+      return;
+    }
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#taken(cost);
+    waiting({ done: false, value: reply });
+  }
+
+  answered(reply: Reply | undefined): void {
+    if (this.over) return;
+    this.over = true;
+    this.unfollow();
+    this.#last = reply;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(this.#end());
+  }
+
+  fail(fault: Fault): void {
+    this.answered(fault);
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    if (this.over) return;
+    if (this.follow()) this.#open(this);
+    else this.cancelled();
+  }
+
+  #end(): IteratorResult<Reply> {
+    const last = this.#last;
+    this.#last = undefined;
+    return last ? { done: false, value: last } : DONE;
+  }
+
+  /** Asks for more when half of the window has been read. */
+  #taken(cost: number): void {
+    this.#readBytes += cost;
+    if (this.over || this.#readBytes < this.#windowBytes / 2) return;
+    this.connection?.out.credit(this.id, this.#readBytes);
+    this.#readBytes = 0;
+  }
+}

@@ -1,0 +1,149 @@
+import { HEADER_BYTES, LENGTH_BYTES, MAGIC } from './wire.ts';
+
+/** Is told of each frame as soon as it is whole. */
+export interface FrameSink {
+  /** The body is `bytes` from `start` to `end`, and is its during this call only. */
+  frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void;
+  /** A frame larger than is allowed; its body is passed over and not kept. */
+  oversized(type: number, id: number, bytes: number): void;
+  /** What came is no frame; nothing more is told. */
+  malformed(why: string): void;
+}
+
+/** A frame of more than so many times the limit is taken for noise. */
+const NOISE = 16;
+/** A buffer that held a larger frame is not kept. */
+const KEPT_BYTES = 64 * 1024;
+
+/**
+ * Cuts a stream of bytes into frames, however it arrives. Never throws, and never allocates for what was only announced: what
+ * it keeps is at most twice what has come of one frame, and one frame is at most `frameBytes`.
+ */
+export class FrameDecoder {
+  readonly #sink: FrameSink;
+  readonly #frameBytes: number;
+  #greeted = 0;
+  #held: Buffer = Buffer.alloc(0);
+  #length = 0;
+  /** How many bytes are needed before the frame at hand can be looked at, or is whole. */
+  #wanted = HEADER_BYTES;
+  #skip = 0;
+  #ended = false;
+
+  /** @param frameBytes of a whole frame, at most */
+  constructor(sink: FrameSink, frameBytes: number) {
+    this.#sink = sink;
+    this.#frameBytes = frameBytes;
+  }
+
+  /** Whether the other side has said that it speaks this protocol. */
+  get greeted(): boolean {
+    return this.#greeted === MAGIC.length;
+  }
+
+  /** How many bytes are kept of a frame that is not whole. */
+  get keptBytes(): number {
+    return this.#held.length;
+  }
+
+  /** Nothing more is told. */
+  end(): void {
+    this.#ended = true;
+    this.#held = Buffer.alloc(0);
+    this.#length = 0;
+  }
+
+  push(chunk: Buffer): void {
+    if (this.#ended) return;
+    let at = this.greeted ? 0 : this.#greet(chunk);
+    while (at < chunk.length && !this.#ended) {
+      if (this.#skip > 0) {
+        const passed = Math.min(this.#skip, chunk.length - at);
+        this.#skip -= passed;
+        at += passed;
+      } else if (this.#length > 0) at = this.#goOn(chunk, at);
+      else at = this.#begin(chunk, at);
+    }
+  }
+
+  #greet(chunk: Buffer): number {
+    let at = 0;
+    for (; at < chunk.length && this.#greeted < MAGIC.length; at++, this.#greeted++) {
+      if (chunk[at] === MAGIC[this.#greeted]) continue;
+      this.#malformed('the other side does not speak mux');
+      return chunk.length;
+    }
+    return at;
+  }
+
+  /** At the first byte of a frame. */
+  #begin(chunk: Buffer, at: number): number {
+    const left = chunk.length - at;
+    if (left < HEADER_BYTES) return this.#hold(chunk, at, HEADER_BYTES);
+    const whole = this.#look(chunk, at);
+    if (whole === 0) return at + HEADER_BYTES;
+    if (left < whole) return this.#hold(chunk, at, whole);
+    this.#tell(chunk, at, whole);
+    return at + whole;
+  }
+
+  /** Within a frame whose beginning is kept. */
+  #goOn(chunk: Buffer, at: number): number {
+    const next = this.#hold(chunk, at, this.#wanted);
+    if (this.#length < this.#wanted) return next;
+    if (this.#wanted === HEADER_BYTES) {
+      const whole = this.#look(this.#held, 0);
+      if (whole > HEADER_BYTES) {
+        this.#wanted = whole;
+        return next;
+      }
+      if (whole === 0) {
+        this.#length = 0;
+        return next;
+      }
+    }
+    const { length } = this.#held;
+    this.#length = 0;
+    this.#tell(this.#held, 0, this.#wanted);
+    if (length > KEPT_BYTES) this.#held = Buffer.alloc(0);
+    return next;
+  }
+
+  /** @returns the bytes of the whole frame; 0 when it is not told as such */
+  #look(bytes: Buffer, at: number): number {
+    const length = bytes.readUInt32BE(at);
+    const whole = LENGTH_BYTES + length;
+    if (whole < HEADER_BYTES || whole > NOISE * this.#frameBytes) {
+      this.#malformed(`a frame of ${length} bytes`);
+      return 0;
+    }
+    if (whole <= this.#frameBytes) return whole;
+    this.#skip = whole - HEADER_BYTES;
+    this.#sink.oversized(bytes[at + 4] as number, bytes.readUInt32BE(at + 6), whole);
+    return 0;
+  }
+
+  #tell(bytes: Buffer, at: number, whole: number): void {
+    this.#sink.frame(bytes[at + 4] as number, bytes[at + 5] as number, bytes.readUInt32BE(at + 6), bytes, at + HEADER_BYTES, at + whole);
+  }
+
+  /** Keeps what has come of a frame, up to `wanted` bytes of it. */
+  #hold(chunk: Buffer, at: number, wanted: number): number {
+    this.#wanted = wanted;
+    const taken = Math.min(wanted - this.#length, chunk.length - at);
+    const length = this.#length + taken;
+    if (length > this.#held.length) {
+      const grown = Buffer.allocUnsafe(Math.min(Math.max(2 * length, HEADER_BYTES), Math.max(wanted, length)));
+      this.#held.copy(grown, 0, 0, this.#length);
+      this.#held = grown;
+    }
+    chunk.copy(this.#held, this.#length, at, at + taken);
+    this.#length = length;
+    return at + taken;
+  }
+
+  #malformed(why: string): void {
+    this.end();
+    this.#sink.malformed(why);
+  }
+}

@@ -1,0 +1,93 @@
+/** Containers in each other, at most: whatever goes over a value by recursion must come to its end. */
+const DEPTH_MAX = 100;
+
+/** Why a value cannot travel, or what came is none. */
+export class JsonError extends Error {
+  /** Whether it is no JSON at all: then the other side does not speak the format. */
+  readonly noJson: boolean;
+
+  constructor(message: string, noJson = false) {
+    super(message);
+    this.name = 'JsonError';
+    this.noJson = noJson;
+  }
+}
+
+/**
+ * The text of a value, or of a list whose last element is the value. What JSON would silently change is refused where that is
+ * a number: `NaN` and the infinities would arrive as null. (`-0` arrives as 0, and a field that is undefined not at all.)
+ * @throws JsonError
+ */
+export function encodeJson(value: unknown, within: unknown = value): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(within);
+  } catch (error) {
+    throw new JsonError(
+      error instanceof RangeError ? 'it is nested too deep' : `it is no JSON: ${(error as Error).message.split('\n')[0]}`,
+    );
+  }
+  // Only what has become null has to be looked at.
+  if (text?.includes('null') && hasOtherNumber(value)) throw new JsonError('it has a number that is not finite');
+  return text ?? '';
+}
+
+function hasOtherNumber(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasOtherNumber);
+  for (const key in value) if (hasOtherNumber((value as Record<string, unknown>)[key])) return true;
+  return false;
+}
+
+/**
+ * The value of a text that came from elsewhere.
+ * @throws JsonError when it is no JSON, is nested deeper than 100, or has a key that reaches into the prototype of what it is put on
+ */
+export function decodeJson(text: string): unknown {
+  if (text.length > 2 * DEPTH_MAX && depthOf(text) > DEPTH_MAX) throw new JsonError(`it is nested deeper than ${DEPTH_MAX}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new JsonError('it is no JSON', true);
+  }
+  // The key itself, or one that may be it, written in escapes.
+  if ((text.includes('__proto__') || text.includes('\\u00')) && hasReservedKey(value)) throw new JsonError("it has a key '__proto__'");
+  return value;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENS: ReadonlySet<number> = new Set([0x5b, 0x7b]);
+const CLOSES: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+
+function depthOf(text: string): number {
+  let depth = 0;
+  let most = 0;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) at = endOfString(text, at);
+    else if (OPENS.has(unit)) most = Math.max(most, ++depth);
+    else if (CLOSES.has(unit)) depth--;
+  }
+  return most;
+}
+
+/** Where the string that begins at `from` ends. */
+function endOfString(text: string, from: number): number {
+  let at = from;
+  for (;;) {
+    at = text.indexOf('"', at + 1);
+    if (at < 0) return text.length;
+    let escapes = 0;
+    while (text.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return at;
+  }
+}
+
+function hasReservedKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some(hasReservedKey);
+  return Object.keys(value).some((key) => key === '__proto__' || hasReservedKey((value as Record<string, unknown>)[key]));
+}

@@ -1,0 +1,132 @@
+import type { Socket } from 'node:net';
+import type { Platform } from '../../platform/index.ts';
+import { FrameDecoder, type FrameSink } from './decoder.ts';
+import { commonVersion, decodeHello, encodeHello, type Hello, noCommonVersion } from './hello.ts';
+import { Outbox } from './outbox.ts';
+import { FRAME, HEADER_BYTES, type Limits, MAGIC, OPTIONAL_FRAMES, ProtocolError, SLOT_BYTES, VERSIONS } from './wire.ts';
+
+/** What both sides of every connection need. */
+export interface LinkSettings {
+  readonly platform: Platform;
+  /** The name of this process, for people. */
+  readonly process: string;
+  readonly limits: Limits;
+  /** Silence after which the other side is asked whether it is there. */
+  readonly pingAfterMs: number;
+  /** Taken for dead is who does not answer that for so long. */
+  readonly deadAfterMs: number;
+  /** A connection that is not ready after this is given up. */
+  readonly connectMs: number;
+}
+
+/** One connection, as either side sees it: greeting, frames, silence, end. */
+export abstract class Link implements FrameSink {
+  readonly settings: LinkSettings;
+  readonly socket: Socket;
+  readonly out: Outbox;
+  /** What the other side has said of itself; undefined until then. */
+  peer: Hello | undefined;
+  ended = false;
+  readonly #decoder: FrameDecoder;
+  readonly #beganMono: number;
+  #heardMono: number;
+  #askedMono: number | undefined;
+
+  constructor(settings: LinkSettings, socket: Socket) {
+    this.settings = settings;
+    this.socket = socket;
+    this.out = new Outbox(socket);
+    this.#decoder = new FrameDecoder(this, settings.limits.payloadBytes + HEADER_BYTES + SLOT_BYTES);
+    this.#beganMono = settings.platform.clock.monoNow();
+    this.#heardMono = this.#beganMono;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#heard(chunk));
+    socket.on('drain', () => this.drained());
+    socket.on('error', (error) => this.end(error));
+    socket.on('close', () => this.end(new Error('the other side ended the connection')));
+    socket.on('end', () => this.end(new Error('the other side ended the connection')));
+  }
+
+  /** Says who this is. */
+  greet(): void {
+    const { process, limits } = this.settings;
+    this.out.raw(MAGIC);
+    const { payloadBytes, windowBytes } = limits;
+    this.out.frame(FRAME.hello, 0, 0, encodeHello({ ...VERSIONS, process, payloadBytes, windowBytes }));
+  }
+
+  /**
+   * Looks whether the other side is there. Called again and again.
+   * @param late whether this process itself was held up, so that silence says nothing about others
+   */
+  look(nowMono: number, late: boolean): void {
+    const { pingAfterMs, deadAfterMs, connectMs } = this.settings;
+    if (!this.peer) {
+      if (nowMono - this.#beganMono > connectMs) this.end(new Error(`no greeting in ${connectMs} ms`));
+    } else if (this.#askedMono === undefined) {
+      if (nowMono - this.#heardMono < pingAfterMs) return;
+      this.#askedMono = nowMono;
+      this.out.frame(FRAME.ping, 0, 0);
+    } else if (late) this.#askedMono = nowMono;
+    else if (nowMono - this.#askedMono > deadAfterMs)
+      this.end(new Error(`nothing was heard for ${Math.round(nowMono - this.#heardMono)} ms`));
+  }
+
+  frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+    if (type === FRAME.ping) this.out.frame(FRAME.pong, 0, id);
+    else if (type === FRAME.hello || !this.peer) this.#introduced(type, bytes, start, end);
+    else if (type !== FRAME.pong) this.received(type, flags, id, bytes, start, end);
+  }
+
+  malformed(why: string): void {
+    this.end(new ProtocolError(why));
+  }
+
+  /** Ends the connection; what waits to be written is not written. */
+  end(error: Error): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.#decoder.end();
+    // Before the outbox forgets what has not left.
+    this.lost(error);
+    this.out.close();
+    this.socket.destroy();
+  }
+
+  /** Takes nothing more in. */
+  deaf(): void {
+    this.#decoder.end();
+  }
+
+  /** The other side can be spoken with. */
+  protected abstract ready(): void;
+  protected abstract received(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void;
+  abstract oversized(type: number, id: number, bytes: number): void;
+  /** What was gathered to be written has been. */
+  protected abstract drained(): void;
+  /** The connection has ended, for whatever reason. Called once. */
+  protected abstract lost(error: Error): void;
+
+  /** A frame that this side does not know. @throws ProtocolError when it may not be passed over */
+  protected unknown(type: number): void {
+    if (type < OPTIONAL_FRAMES) throw new ProtocolError(`a frame of type ${type}`);
+  }
+
+  #heard(chunk: Buffer): void {
+    this.#heardMono = this.settings.platform.clock.monoNow();
+    this.#askedMono = undefined;
+    try {
+      this.#decoder.push(chunk);
+    } catch (error) {
+      this.end(error as Error);
+    }
+  }
+
+  #introduced(type: number, bytes: Buffer, start: number, end: number): void {
+    if (type !== FRAME.hello || this.peer) throw new ProtocolError('a connection begins with one hello');
+    const peer = decodeHello(bytes.toString('utf8', start, end));
+    if (commonVersion(VERSIONS, peer) === undefined) throw new ProtocolError(noCommonVersion(peer));
+    this.peer = peer;
+    this.ready();
+  }
+}

@@ -1,0 +1,154 @@
+import { RametError } from '../../errors/index.ts';
+import { type Backoff, type Platform, steadyBackoffMs } from '../../platform/index.ts';
+import { type Fault, fault } from '../call.ts';
+import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
+import type { LinkSettings } from './link.ts';
+import type { Pending } from './pending.ts';
+import { dial, type MuxTls, type Place, placeName } from './sockets.ts';
+
+const RECONNECT: Backoff = { baseMs: 50, capMs: 2_000 };
+
+export interface PeerSettings extends LinkSettings {
+  readonly tls: () => MuxTls | undefined;
+  readonly onError: (error: unknown, where: object) => void;
+  /** Whether it is to be called has changed. */
+  readonly changed: () => void;
+}
+
+/**
+ * Another process, at one address, and the one connection to it. It is made when somebody calls, and made again, after a
+ * pause, when somebody calls after it was lost; who calls during the pause is refused at once, and goes to somebody else.
+ */
+export class Peer implements ConnectionOwner {
+  readonly place: Place;
+  readonly #settings: PeerSettings;
+  readonly #platform: Platform;
+  #connection: ClientConnection | undefined;
+  #open = false;
+  #waiting: Pending[] = [];
+  #waitingLength = 0;
+  #failures = 0;
+  #retryAtMono = 0;
+  #failure = '';
+  #closed = false;
+  /** It has asked to be called no more. That holds when it has ended too, until it is seen to have come back. */
+  leaving = false;
+
+  constructor(place: Place, settings: PeerSettings) {
+    this.place = place;
+    this.#settings = settings;
+    this.#platform = settings.platform;
+  }
+
+  get inFlight(): number {
+    return this.#waiting.length + (this.#connection?.inFlight ?? 0);
+  }
+
+  get connected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** Whether a call would be refused at once. */
+  paused(nowMono: number): boolean {
+    return !this.#connection && nowMono < this.#retryAtMono;
+  }
+
+  send(pending: Pending): void {
+    if (this.#open) {
+      (this.#connection as ClientConnection).send(pending);
+      return;
+    }
+    const { limits } = this.#settings;
+    const nowMono = this.#platform.clock.monoNow();
+    if (this.#closed) pending.fail(this.#refusal('ShuttingDown', 'this process has closed its connections'));
+    else if (this.paused(nowMono)) {
+      const waitMs = Math.ceil(this.#retryAtMono - nowMono);
+      pending.fail(this.#refusal('Unavailable', `${this.#name} cannot be reached, and is tried again in ${waitMs} ms: ${this.#failure}`));
+    } else if (this.#waiting.length >= limits.callsPerConnection || this.#waitingLength > limits.unsentBytes)
+      pending.fail(this.#refusal('Unavailable', `${this.#waiting.length} calls wait for a connection to ${this.#name} already`));
+    else {
+      this.#waiting.push(pending);
+      this.#waitingLength += pending.text.length;
+      if (!this.#connection) this.#connect();
+    }
+  }
+
+  /** Called again and again. @param wanted whether its address is still known */
+  look(nowMono: number, late: boolean, wanted: boolean): void {
+    const idle = this.inFlight === 0;
+    this.#connection?.look(nowMono, late);
+    if (!wanted && idle) this.close();
+    // Who asked to be called no more, and ended, may have come back in its old place.
+    else if (wanted && this.leaving && !this.#connection && nowMono >= this.#retryAtMono) this.#connect();
+  }
+
+  /** Somebody new answers in this place. */
+  renewed(): void {
+    if (this.#connection) return;
+    this.#retryAtMono = 0;
+    this.#failures = 0;
+    this.#setLeaving(false);
+  }
+
+  ready(): void {
+    this.#open = true;
+    this.#failures = 0;
+    this.#failure = '';
+    this.#setLeaving(false);
+    for (const pending of this.#takeWaiting()) if (!pending.over) (this.#connection as ClientConnection).send(pending);
+  }
+
+  draining(): void {
+    this.#setLeaving(true);
+  }
+
+  lost(error: Error): void {
+    const wasOpen = this.#open;
+    this.#connection = undefined;
+    this.#open = false;
+    if (!wasOpen && !this.#closed) {
+      this.#failures++;
+      this.#failure = error.message;
+      this.#retryAtMono = this.#platform.clock.monoNow() + steadyBackoffMs(this.#platform, RECONNECT, this.#failures);
+      if (this.#failures === 1 && !this.leaving) this.#settings.onError(error, { peer: this.#name });
+    }
+    for (const pending of this.#takeWaiting())
+      pending.fail(this.#refusal('Unavailable', `${this.#name} cannot be reached: ${error.message}`));
+  }
+
+  /** Ends the connection. Calls on it end as faults. */
+  close(): void {
+    this.#closed = true;
+    this.#connection?.end(new Error('this process has closed it'));
+  }
+
+  get #name(): string {
+    return placeName(this.place);
+  }
+
+  #refusal(code: 'Unavailable' | 'ShuttingDown', detail: string): Fault {
+    return fault(new RametError(code, detail, { executed: 'no' }));
+  }
+
+  #connect(): void {
+    try {
+      const socket = dial(this.place, this.#settings.tls(), () => this.#connection?.greet());
+      this.#connection = new ClientConnection(this.#settings, socket, this.#name, this);
+    } catch (error) {
+      this.lost(error as Error);
+    }
+  }
+
+  #takeWaiting(): Pending[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingLength = 0;
+    return waiting;
+  }
+
+  #setLeaving(leaving: boolean): void {
+    if (this.leaving === leaving) return;
+    this.leaving = leaving;
+    this.#settings.changed();
+  }
+}

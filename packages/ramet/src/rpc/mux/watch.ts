@@ -1,0 +1,36 @@
+import type { Platform, Timer } from '../../platform/index.ts';
+
+/** How often connections are looked after. */
+const LOOK_MS = 500;
+
+/** Comes again and again while there is something to look after. */
+export class Watch {
+  readonly #platform: Platform;
+  readonly #look: (nowMono: number, late: boolean) => boolean;
+  #timer: Timer | undefined;
+  #dueMono = 0;
+  #stopped = false;
+
+  /** @param look looks after everything, and says whether to come again */
+  constructor(platform: Platform, look: (nowMono: number, late: boolean) => boolean) {
+    this.#platform = platform;
+    this.#look = look;
+  }
+
+  start(): void {
+    if (this.#timer || this.#stopped) return;
+    this.#dueMono = this.#platform.clock.monoNow() + LOOK_MS;
+    this.#timer = this.#platform.timers.set(LOOK_MS, () => {
+      this.#timer = undefined;
+      const nowMono = this.#platform.clock.monoNow();
+      // A process that was held up has not read what came meanwhile.
+      if (this.#look(nowMono, nowMono - this.#dueMono > LOOK_MS)) this.start();
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+}

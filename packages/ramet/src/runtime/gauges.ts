@@ -1,0 +1,16 @@
+import type { Bus } from '../bus/index.ts';
+import type { HostedService } from '../service/index.ts';
+
+/** How many events each subscriber has still to settle. */
+export async function eventLag(bus: Bus, services: readonly HostedService[]): Promise<{ value: number; labels: { subscriber: string } }[]> {
+  const lags: { value: number; labels: { subscriber: string } }[] = [];
+  for (const subscription of services.flatMap((hosted) => hosted.consumers))
+    lags.push({ value: await bus.lag(subscription), labels: { subscriber: subscription.group } });
+  return lags;
+}
+
+/** In how many partitions each subscription that may halt stands. */
+export async function standstills(services: readonly HostedService[]): Promise<{ value: number; labels: { subscriber: string } }[]> {
+  const halting = services.flatMap((hosted) => hosted.consumers).filter(({ poison }) => poison === 'halt');
+  return Promise.all(halting.map(async ({ group, sink }) => ({ value: (await sink.standstills()).length, labels: { subscriber: group } })));
+}

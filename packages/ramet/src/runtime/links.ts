@@ -1,0 +1,179 @@
+import type { Discovery, Registration } from '../discovery/index.ts';
+import { BootError, RametError } from '../errors/index.ts';
+import { newId, type Platform } from '../platform/index.ts';
+import type { Dispatcher, Identities, RemoteTransport, RpcServer, Transport } from '../rpc/index.ts';
+import { createIdentities, type Secret } from '../security/index.ts';
+import type { RootLog } from '../telemetry/index.ts';
+import type { StartOptions } from './options.ts';
+import type { Profile, Topology } from './topology.ts';
+
+/** What calls between processes are signed with. */
+export interface IdentityKeys {
+  /** The Ed25519 key of this process, as PEM or JWK. */
+  readonly privateKey: string | Secret;
+  /** The public keys of every process of the profile; several where one is being replaced. */
+  readonly publicKeys: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Who calls when operators do. */
+export const ADMIN = 'admin';
+
+/** How long a start waits for the registry to say who is there; whoever is missing then is found later. */
+const FIRST_LOOK_MS = 2_000;
+
+/** What connects this process with the others of its profile. */
+export interface Links {
+  /** The services of other processes that are called from here. */
+  readonly others: readonly string[];
+  /** The transport as one service or gateway of this process uses it: what is hosted here is called here. */
+  transport(from: string, local: Transport, hosted: ReadonlyMap<string, Dispatcher>): Transport;
+  /** Whether somebody answers for a service now, as far as is known. @throws RametError Unavailable */
+  check(service: string): void;
+  /** Begins to look where the others are. */
+  look(): Promise<void>;
+  /** Answers the calls of other processes. @returns the port */
+  listen(dispatchers: ReadonlyMap<string, Dispatcher>, at: { readonly host: string; readonly port: number }): Promise<number>;
+  /** Makes known that this process takes calls. @param healthUrl answers 200 while it is ready */
+  register(healthUrl: string): Promise<void>;
+  /** From now on nobody new is sent here. */
+  withdraw(): Promise<void>;
+  /** Tells those who are connected to call elsewhere. */
+  drain(): Promise<void>;
+  /** Calls of others under way. */
+  readonly inFlight: number;
+  /** Ends the connections of others to here. */
+  closeServer(): Promise<void>;
+  /** Ends the connections from here to others. */
+  close(): Promise<void>;
+}
+
+/** A process of a profile with several. */
+interface ProcessOf {
+  readonly topology: Topology;
+  readonly profile: Profile;
+  readonly process: string;
+  readonly hosts: ReadonlySet<string> | undefined;
+  readonly options: StartOptions;
+  readonly platform: Platform;
+  readonly log: RootLog;
+}
+
+/**
+ * Makes the links of one process with the others of its profile.
+ * @throws BootError when it was not told who may call whom, or has no key
+ */
+export function openLinks(of: ProcessOf): Links {
+  const { topology, profile, process, hosts, options, platform, log } = of;
+  const identities = identitiesOf(of);
+  // Only those who are called: a registry feels each look of each process.
+  const called =
+    profile.admin === process ? Object.keys(topology.services) : [...(hosts ?? [])].flatMap((part) => options.graph?.[part] ?? []);
+  return createLinks(profile as Required<Profile>, {
+    platform,
+    others: [...new Set(called)].filter((service) => !hosts?.has(service)).sort(),
+    identities,
+    tags: [process],
+    onError: (error, where) => log.warn({ err: error, ...where }, 'the link between processes failed and goes on'),
+  });
+}
+
+function identitiesOf({ topology, profile, process, options, platform, log }: ProcessOf): Identities {
+  const { graph, identity } = options;
+  const problems: string[] = [];
+  if (!graph) problems.push("who may call whom is not known: give 'graph', as 'graphOf' or 'ramet graph' tells it");
+  if (!identity) problems.push(`process '${process}' has no key to sign its calls with: give 'identity'`);
+  if (!graph || !identity) throw new BootError(problems);
+  const processes = { ...profile.processes };
+  if (profile.admin !== undefined) processes[profile.admin] = [...(processes[profile.admin] ?? []), ADMIN];
+  return createIdentities(platform, {
+    process,
+    ...identity,
+    hosts: processes,
+    graph: { ...graph, [ADMIN]: Object.keys(topology.services) },
+    onRefused: (error, where) => log.warn({ err: error, ...where }, 'a call from another process was refused'),
+    onError: (error, where) => log.error({ err: error, ...where }, 'a key that was replaced cannot be used; the old one goes on'),
+  });
+}
+
+/** The transport of each service and gateway of a process; a single one where nothing has to be signed. */
+export function transports(
+  local: Transport,
+  dispatchers: ReadonlyMap<string, Dispatcher>,
+  links: Links | undefined,
+  around: StartOptions['transport'],
+): (from: string) => Transport {
+  if (links) {
+    return (from) => {
+      const transport = links.transport(from, local, dispatchers);
+      return around?.(transport) ?? transport;
+    };
+  }
+  const transport = around?.(local) ?? local;
+  return () => transport;
+}
+
+function createLinks(
+  profile: Required<Profile>,
+  environment: {
+    readonly platform: Platform;
+    readonly others: readonly string[];
+    readonly identities: Identities;
+    readonly tags: readonly string[];
+    readonly onError: (error: unknown, where: object) => void;
+  },
+): Links {
+  const { platform, onError, others, tags } = environment;
+  const discovery: Discovery = profile.discovery.create({ platform, onError });
+  const remote: RemoteTransport = profile.transport.create({
+    platform,
+    addresses: (service) => discovery.instances(service),
+    identities: environment.identities,
+    onError,
+  });
+  let server: RpcServer | undefined;
+  let served: { readonly host: string; readonly port: number; readonly services: readonly string[] } | undefined;
+  return {
+    others,
+    transport: (from, local, hosted) => joined(local, hosted, remote.from(from)),
+    check(service) {
+      if (discovery.instances(service).length === 0) throw new RametError('Unavailable', `no instance of '${service}' is known`);
+    },
+    look: () => discovery.follow(others, FIRST_LOOK_MS),
+    async listen(dispatchers, at) {
+      server = await remote.listen(dispatchers, at);
+      served = { host: at.host, port: server.port, services: [...dispatchers.keys()] };
+      return server.port;
+    },
+    async register(healthUrl) {
+      if (!served) return;
+      const { host, port, services } = served;
+      const registrations = services.map(
+        (service): Registration => ({ id: newId(platform, service), service, host, port, tags, healthUrl }),
+      );
+      await discovery.register(registrations);
+    },
+    withdraw: () => discovery.withdraw(),
+    drain: async () => server?.drain(),
+    get inFlight() {
+      return server?.inFlight ?? 0;
+    },
+    closeServer: async () => server?.close(),
+    async close() {
+      await remote.close();
+      await discovery.close();
+    },
+  };
+}
+
+/** Calls what is hosted here without a wire, and everything else over it. */
+function joined(local: Transport, hosted: ReadonlyMap<string, Dispatcher>, remote: Transport): Transport {
+  const towards = ({ service }: { service: string }) => (hosted.has(service) ? local : remote);
+  return {
+    capabilities: remote.capabilities,
+    call: (target, input, meta, signal) => towards(target).call(target, input, meta, signal),
+    stream: (target, input, meta, signal) => towards(target).stream(target, input, meta, signal),
+    instances: (service) => (hosted.has(service) ? NOBODY : (remote.instances?.(service) ?? NOBODY)),
+  };
+}
+
+const NOBODY: readonly string[] = [];

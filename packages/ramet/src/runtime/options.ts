@@ -1,0 +1,64 @@
+import type { AnyContract } from '../contract/index.ts';
+import type { Platform } from '../platform/index.ts';
+import type { CallWatcher, ClientOf, Transport } from '../rpc/index.ts';
+import type { HostedService, HostObserver } from '../service/index.ts';
+import type { Health, LogWriter, RootLog } from '../telemetry/index.ts';
+import type { Graph } from './graph.ts';
+import type { IdentityKeys } from './links.ts';
+
+export interface StartOptions {
+  /** Which profile of the topology (default: `monolith`, or the first one). */
+  readonly profile?: string;
+  /** Which process of the profile this is, where it has several. */
+  readonly process?: string;
+  /** The services and gateways of the topology that this process hosts (default: all). */
+  readonly hosts?: readonly string[];
+  /** Carries calls beyond this process, given the transport within it (default: nothing is beyond). */
+  readonly transport?: (local: Transport) => Transport;
+  readonly platform?: Platform;
+  readonly name?: string;
+  readonly version?: string;
+  readonly env?: string;
+  readonly logLevel?: string;
+  readonly logTo?: LogWriter;
+  /** The port of each gateway; one without a port is not served. 0 takes a free one. */
+  readonly ports?: Readonly<Record<string, number>>;
+  readonly host?: string;
+  /** Where other processes reach this one: the port of the transport between them (default: a free one). */
+  readonly rpcPort?: number;
+  /** Serves `/livez`, `/readyz`, `/health` and `/metrics` on a port of its own, for a process without a gateway (default where a profile has several processes: a free one). */
+  readonly probesPort?: number;
+  /** Who may call whom, as `graphOf` tells it: needed where the profile has several processes. */
+  readonly graph?: Graph;
+  /** What this process signs its calls with, and what those of others are verified with: needed where the profile has several processes. */
+  readonly identity?: IdentityKeys;
+  /** The operators' interface; none when left out. */
+  readonly admin?: { readonly port: number; readonly tokenFile: string };
+  /** Where alerts are posted. */
+  readonly alertWebhook?: string;
+  /** How long requests are still accepted after readiness went down, so that load balancers notice (default 0; 5 s on Kubernetes). */
+  readonly drainDelayMs?: number;
+  /** Told of calls, events and sagas as they end. */
+  readonly observe?: Partial<HostObserver>;
+  /** Sees what the policies of calls do: attempts, breakers, budgets, queues. */
+  readonly watch?: CallWatcher;
+  /** Called when the process must not go on (a failed fsync). Default: exit 1. */
+  readonly onFatal?: (error: unknown) => void;
+}
+
+export interface Runtime {
+  /** The port each gateway listens on. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly adminPort: number | undefined;
+  /** Where `/livez`, `/readyz`, `/health` and `/metrics` are served beside the gateways. */
+  readonly probesPort: number | undefined;
+  /** Where other processes call this one. */
+  readonly rpcPort: number | undefined;
+  readonly health: Health;
+  readonly log: RootLog;
+  readonly services: ReadonlyMap<string, HostedService>;
+  /** Calls a service of this topology as the runtime itself: for seeds, scripts and tests. */
+  client<C extends AnyContract>(contract: C): ClientOf<C>;
+  /** Ends in order: no new work, answers to what is under way, leases back, stores last. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+import { BootError } from '../errors/index.ts';
+import type { Profile, Topology } from './topology.ts';
+
+/** What a process is to be, by the topology. */
+export interface Plan {
+  readonly profile: Profile;
+  /** The services and gateways that it hosts; undefined hosts all. */
+  readonly hosts: ReadonlySet<string> | undefined;
+  /** The name of this process; undefined where one process hosts all, or a host list was given. */
+  readonly process: string | undefined;
+}
+
+/**
+ * Chooses the profile and the process.
+ * @param options.profile default: `monolith`, or the first one
+ * @param options.hosts services and gateways, instead of a process of the profile
+ * @throws BootError with every problem of the profile
+ */
+export async function planOf(
+  topology: Topology,
+  options: { readonly profile?: string; readonly process?: string; readonly hosts?: readonly string[] },
+): Promise<Plan> {
+  const name = options.profile ?? ('monolith' in topology.profiles ? 'monolith' : (Object.keys(topology.profiles)[0] as string));
+  const named = topology.profiles[name];
+  if (!named)
+    throw new BootError([`profile '${name}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`]);
+  const profile = typeof named === 'function' ? await named() : named;
+  const { processes } = profile;
+  const problems: string[] = [];
+  const known = (part: string) => part in topology.services || part in topology.gateways;
+  for (const part of options.hosts ?? [])
+    if (!known(part)) problems.push(`this process shall host '${part}', which the topology does not have`);
+  if (!processes) {
+    if (options.process !== undefined)
+      problems.push(`process '${options.process}' is asked for, but profile '${name}' is one process; leave the name out`);
+    if (problems.length > 0) throw new BootError(problems);
+    return { profile, hosts: options.hosts && new Set(options.hosts), process: undefined };
+  }
+  const processOf = new Map<string, string>();
+  for (const [process, parts] of Object.entries(processes)) {
+    for (const part of parts) {
+      const other = processOf.get(part);
+      if (!known(part)) problems.push(`profile '${name}', process '${process}' hosts '${part}', which the topology does not have`);
+      else if (other !== undefined)
+        problems.push(
+          `profile '${name}': '${part}' is in the processes '${other}' and '${process}'; name it once, and run its process twice if you want two`,
+        );
+      processOf.set(part, process);
+    }
+  }
+  for (const part of [...Object.keys(topology.services), ...Object.keys(topology.gateways)])
+    if (!processOf.has(part)) problems.push(`profile '${name}': no process hosts '${part}'; name it in 'processes'`);
+  for (const part of Object.keys(topology.services))
+    if (part in topology.gateways) problems.push(`'${part}' is a service and a gateway; their callers could not be told apart: rename one`);
+  for (const need of ['transport', 'discovery'] as const)
+    if (!profile[need]) problems.push(`profile '${name}' has several processes; name the '${need}' between them`);
+  if (!profile.bus.capabilities.remote)
+    problems.push(`profile '${name}' has several processes, but the bus '${profile.bus.capabilities.name}' reaches one only`);
+  if (profile.admin !== undefined && !(profile.admin in processes))
+    problems.push(`profile '${name}': 'admin' is '${profile.admin}', which is none of its processes`);
+  const chosen = options.process === undefined ? undefined : processes[options.process];
+  if (options.process === undefined && options.hosts === undefined)
+    problems.push(`profile '${name}' has several processes; say which one this is: ${Object.keys(processes).join(', ')}`);
+  else if (options.process !== undefined && chosen === undefined)
+    problems.push(`profile '${name}' has no process '${options.process}'; it has ${Object.keys(processes).join(', ')}`);
+  if (problems.length > 0) throw new BootError(problems);
+  return { profile, hosts: new Set(options.hosts ?? chosen), process: options.process };
+}

@@ -1,0 +1,49 @@
+import type { Caller } from './caller.ts';
+
+/** What a token says. Times are seconds since 1970, whole (RFC 7519). */
+export interface Claims {
+  /** The process that signed it. */
+  readonly iss: string;
+  /** The service or gateway that calls. */
+  readonly sub: string;
+  /** The service that is called. */
+  readonly aud: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly caller: Caller;
+}
+
+const KINDS: ReadonlySet<unknown> = new Set<Caller['kind']>(['user', 'service', 'anonymous']);
+
+/** Reads the payload of a token. Members that it does not know are left out. @returns undefined when one is missing or of the wrong kind */
+export function readClaims(payload: string): Claims | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(payload);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(value)) return undefined;
+  const { iss, sub, aud, iat, exp } = value;
+  const caller = readCaller(value['caller']);
+  if (!isText(iss) || !isText(sub) || !isText(aud) || !isTime(iat) || !isTime(exp) || !caller) return undefined;
+  return { iss, sub, aud, iat, exp, caller };
+}
+
+function readCaller(value: unknown): Caller | undefined {
+  if (!isObject(value)) return undefined;
+  const { kind, subject, scopes, initiator } = value;
+  if (!KINDS.has(kind) || !isText(subject) || !Array.isArray(scopes) || !scopes.every(isText)) return undefined;
+  if (initiator !== undefined && !isText(initiator)) return undefined;
+  // One object serves many calls: who changed it would change who the others come from.
+  return Object.freeze({
+    kind: kind as Caller['kind'],
+    subject,
+    scopes: Object.freeze(scopes),
+    ...(initiator === undefined ? {} : { initiator }),
+  });
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isTime = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;

@@ -1,0 +1,222 @@
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import type { Param, Reader, Store, Table } from './store.ts';
+
+/** What was copied of one table, and how both sides were compared. */
+export interface MovedTable {
+  readonly name: string;
+  readonly rows: number;
+  /** The same for the same rows, in whatever order: 48 bits of the sum of their hashes, as hex. */
+  readonly checksum: string;
+}
+
+export interface MoveOptions {
+  /** Told of each table when it has been copied. */
+  readonly told?: (table: MovedTable) => void;
+  /** Rows per transaction (default 500). */
+  readonly batch?: number;
+}
+
+const BATCH = 500;
+/** Where a copy stands, in the store that is copied to: it goes on there after it was cut off. */
+const PROGRESS = 'ramet_move';
+/** What each store has of its own: which migrations ran, what the adapter keeps for itself, and what is told of moves. */
+const OWN = new Set(['ramet_migrations', 'ramet_marks', 'ramet_probe', 'ramet_store', 'ramet_commits', PROGRESS]);
+/** In `ramet_marks` of a store whose rows are elsewhere, and of one whose rows have not all come: whoever starts on it is refused. */
+const MOVED = 'moved';
+const COPYING = 'copying';
+
+/**
+ * Copies everything of a service's store into another one: its own tables, events with their positions, what was handled,
+ * open sagas, fences, timers, schedules. Both have been migrated, nobody uses either, and the target has no life of its own.
+ * A copy that was cut off goes on where it was. In the end both are read again and compared by counts and checksums, and the
+ * source is marked, so that no process starts on it by mistake.
+ * @throws RametError MoveRefused when the two do not fit, or the target is in use; MoveFailed when they differ in the end
+ */
+export async function moveStore(from: Store, to: Store, platform: Platform, options: MoveOptions = {}): Promise<readonly MovedTable[]> {
+  for (const store of [from, to])
+    if (await store.inUse?.())
+      throw new RametError(
+        'MoveRefused',
+        `a process of '${store.service}' runs on ${store === from ? 'its store' : 'the target'}: stop it first`,
+      );
+  const tables = await fitting(from, to);
+  await beginCopy(to, tables);
+  const batch = options.batch ?? BATCH;
+  const moved: MovedTable[] = [];
+  for (const table of tables) {
+    await copyTable(from, to, table, batch);
+    const [source, target] = [await sumOf(from.reader, platform, table, batch), await sumOf(to.reader, platform, table, batch)];
+    if (source.rows !== target.rows || source.checksum !== target.checksum)
+      throw new RametError(
+        'MoveFailed',
+        `table '${table.name}' of '${from.service}' has ${source.rows} rows (${source.checksum}), the copy ${target.rows} (${target.checksum}): somebody wrote meanwhile, or a value does not survive there; stop every process of the service and begin again on an empty target`,
+      );
+    moved.push({ name: table.name, ...source });
+    options.told?.(moved.at(-1) as MovedTable);
+  }
+  await finish(from, to);
+  return moved;
+}
+
+/** From here on the target is the store of the service. The source is closed first: there is never a moment with two. */
+async function finish(from: Store, to: Store): Promise<void> {
+  const marks = await from.reader.all<{ name: string; at: number }>('select name, at from ramet_marks where name <> ?', MOVED);
+  await from.write(
+    async (tx) => {
+      await tx.run('insert into ramet_marks (name, at) values (?, ramet_now()) on conflict do nothing', MOVED);
+    },
+    { name: 'move' },
+  );
+  await to.write(
+    async (tx) => {
+      for (const { name, at } of marks)
+        await tx.run('insert into ramet_marks (name, at) values (?, ?) on conflict do nothing', name, Number(at));
+      await tx.run('delete from ramet_marks where name = ?', COPYING);
+      await tx.run(`drop table ${PROGRESS}`);
+    },
+    { name: 'move' },
+  );
+}
+
+/** @throws RametError StoreMoved when the rows of this store are elsewhere since a move, or have not all come in one */
+export async function refuseMoved(store: Store): Promise<void> {
+  const row = await store.reader.get<{ name: string }>('select name from ramet_marks where name in (?, ?)', MOVED, COPYING);
+  if (row?.name === MOVED)
+    throw new RametError('StoreMoved', `the rows of '${store.service}' were moved to another store: name that one in the topology`);
+  if (row)
+    throw new RametError('StoreMoved', `the rows of '${store.service}' have not all been copied here: run the same 'ramet move' again`);
+}
+
+const hasMark = async (store: Store, name: string): Promise<boolean> =>
+  (await store.reader.get('select name from ramet_marks where name = ?', name)) !== undefined;
+
+/** The tables to copy, in the order of their names. */
+async function fitting(from: Store, to: Store): Promise<Table[]> {
+  const problems: string[] = [];
+  if (from.capabilities.partitions !== to.capabilities.partitions)
+    problems.push(
+      `its outbox has ${from.capabilities.partitions} partitions and the target's ${to.capabilities.partitions}: events keep their partitions and positions, so make the target with as many`,
+    );
+  // One that was cut off at its very end is marked already.
+  if ((await hasMark(from, MOVED)) && !(await hasMark(to, COPYING))) problems.push('it was moved before: its rows are out of date');
+  const there = new Map((await to.tables()).map((table) => [table.name, table]));
+  const tables = (await from.tables()).filter(({ name }) => !OWN.has(name));
+  for (const { name, columns } of tables) {
+    const same = there.get(name);
+    const missing = columns.filter((column) => !same?.columns.some((other) => other.name === column.name)).map((column) => column.name);
+    if (!same) problems.push(`the target has no table '${name}': run the same migrations on both`);
+    else if (missing.length > 0)
+      problems.push(`table '${name}' of the target has no ${missing.join(', ')}: run the same migrations on both`);
+  }
+  if (problems.length > 0) throw new RametError('MoveRefused', `the store of '${from.service}' cannot be moved: ${problems.join('; ')}`);
+  return tables;
+}
+
+/** Empties the target once; what migrations put there comes again from the source. */
+async function beginCopy(to: Store, tables: readonly Table[]): Promise<void> {
+  if (await hasMark(to, COPYING)) return;
+  if (await hasMark(to, MOVED)) throw new RametError('MoveRefused', 'the target was itself moved elsewhere: take an empty one');
+  const lived = await to.reader.get('select p from ramet_partitions where pos > 0 limit 1');
+  const asked = await to.reader.get('select key from ramet_requests limit 1');
+  if (lived || asked)
+    throw new RametError(
+      'MoveRefused',
+      `the target of '${to.service}' has events or requests of its own: take an empty database or schema`,
+    );
+  await to.write(
+    async (tx) => {
+      await tx.run(`create table ${PROGRESS} (name text primary key, after text, done integer not null)`);
+      await tx.run('insert into ramet_marks (name, at) values (?, ramet_now())', COPYING);
+      for (const { name } of tables) await tx.run(`delete from ${quoted(name)}`);
+    },
+    { name: 'move', exclusive: true },
+  );
+}
+
+async function copyTable(from: Store, to: Store, table: Table, batch: number): Promise<void> {
+  const progress = await to.reader.get<{ after: string | null; done: number }>(
+    `select after, done from ${PROGRESS} where name = ?`,
+    table.name,
+  );
+  if (Number(progress?.done ?? 0) === 1) return;
+  const insert = insertInto(table);
+  let after = progress?.after == null ? undefined : (JSON.parse(progress.after) as Param[]);
+  for (;;) {
+    const rows = await page(from.reader, table, after, batch);
+    const last = rows.at(-1);
+    after = last && positionOf(table, last, after, rows.length);
+    await to.write(
+      async (tx) => {
+        for (const row of rows) tx.last(insert, ...table.columns.map(({ name }) => row[name] as Param));
+        tx.last(
+          `insert into ${PROGRESS} (name, after, done) values (?, ?, ?) on conflict (name) do update set after = coalesce(excluded.after, ${PROGRESS}.after), done = excluded.done`,
+          table.name,
+          after === undefined ? null : JSON.stringify(after),
+          rows.length < batch ? 1 : 0,
+        );
+      },
+      { name: 'move' },
+    );
+    if (rows.length < batch) return;
+  }
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * The rows behind `after`, in the order of the key; without a key, in the order of everything, from a number of rows on.
+ * Whole numbers come as text, in which all 64 bits are.
+ */
+function page(reader: Reader, table: Table, after: readonly Param[] | undefined, limit: number): Promise<Row[]> {
+  const selected = table.columns.map(({ name, type }) =>
+    type === 'integer' ? `cast(${quoted(name)} as text) as ${quoted(name)}` : quoted(name),
+  );
+  const select = `select ${selected.join(', ')} from ${quoted(table.name)}`;
+  const types = new Map(table.columns.map(({ name, type }) => [name, type]));
+  if (table.key.length === 0) {
+    const order = table.columns.map((_, i) => i + 1).join(', ');
+    return reader.all<Row>(`${select} order by ${order} limit ? offset ?`, limit, (after?.[0] as number | undefined) ?? 0);
+  }
+  const source = quoted(table.name);
+  const key = table.key.map((name) => `${source}.${quoted(name)}`).join(', ');
+  if (!after) return reader.all<Row>(`${select} order by ${key} limit ?`, limit);
+  const given = table.key.map((name) => (types.get(name) === 'integer' ? 'cast(? as bigint)' : '?')).join(', ');
+  return reader.all<Row>(`${select} where (${key}) > (${given}) order by ${key} limit ?`, ...after, limit);
+}
+
+/** Where the next page begins. */
+function positionOf(table: Table, last: Row, before: readonly Param[] | undefined, rows: number): Param[] {
+  if (table.key.length === 0) return [((before?.[0] as number | undefined) ?? 0) + rows];
+  return table.key.map((name) => last[name] as Param);
+}
+
+function insertInto({ name, columns }: Table): string {
+  const values = columns.map(({ type }) => (type === 'integer' ? 'cast(? as bigint)' : '?'));
+  return `insert into ${quoted(name)} (${columns.map((column) => quoted(column.name)).join(', ')}) values (${values.join(', ')})`;
+}
+
+async function sumOf(reader: Reader, platform: Platform, table: Table, batch: number): Promise<{ rows: number; checksum: string }> {
+  let sum = 0n;
+  let rows = 0;
+  let after: Param[] | undefined;
+  for (;;) {
+    const some = await page(reader, table, after, batch);
+    for (const row of some) sum += BigInt(`0x${platform.crypto.sha256(canonical(table, row)).slice(0, 12)}`);
+    rows += some.length;
+    const last = some.at(-1);
+    if (!last || some.length < batch) return { rows, checksum: (sum & 0xffff_ffff_ffffn).toString(16).padStart(12, '0') };
+    after = positionOf(table, last, after, some.length);
+  }
+}
+
+/** A row as text, the same from every engine. */
+const canonical = ({ columns }: Table, row: Row): string =>
+  JSON.stringify(
+    columns.map(({ name }) => {
+      const value = row[name];
+      return value instanceof Uint8Array ? { bytes: Buffer.from(value).toString('base64') } : (value ?? null);
+    }),
+  );
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -1,0 +1,192 @@
+import type { Platform, Timer } from '../../platform/index.ts';
+import type { Connection } from './connection.ts';
+import { closed, tooManyConnections, translated, unavailable } from './errors.ts';
+
+export interface PoolOptions {
+  readonly platform: Platform;
+  readonly service: string;
+  /** How many connections at most. */
+  readonly max: number;
+  /** How long to wait for one, in milliseconds. */
+  readonly waitMs: number;
+  /** For how long the server may owe an answer before its silence is taken for death, in milliseconds. */
+  readonly silenceMs: number;
+  readonly connect: () => Promise<Connection>;
+  /** Called before a healthy connection is ended. */
+  readonly farewell?: (connection: Connection) => Promise<void>;
+}
+
+/** A connection that nobody has used for so long is ended: the next one to use it would find it dead behind a firewall. */
+const IDLE_MS = 30_000;
+/** Connections are replaced after this time, so that they follow a server that has moved. */
+const AGE_MS = 3_600_000;
+const SWEEP_MS = 1_000;
+/** So many may wait for a connection; more would only wait to be refused. */
+const WAITING_MAX = 2_000;
+
+interface Held {
+  readonly connection: Connection;
+  readonly sinceMono: number;
+  usedMono: number;
+}
+
+interface Waiter {
+  readonly resolve: (connection: Connection) => void;
+  readonly reject: (error: unknown) => void;
+  timer: Timer | undefined;
+}
+
+/**
+ * A bounded number of connections, lent to one at a time, the one used last first. Whoever waits is served in the order in
+ * which he came, and told when it takes too long. Broken connections are replaced when they are needed.
+ */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #all = new Map<Connection, Held>();
+  readonly #idle: Held[] = [];
+  readonly #waiting: Waiter[] = [];
+  #opening = 0;
+  #closed = false;
+  #sweep: Timer | undefined;
+  #emptied: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** @throws RametError StoreUnavailable when none can be had in time, when the server cannot be reached, and after `close` */
+  take(): Promise<Connection> {
+    if (this.#closed) return Promise.reject(closed(this.#options.service));
+    const idle = this.#takeIdle();
+    if (idle) return Promise.resolve(idle);
+    const { service, max, waitMs, platform } = this.#options;
+    if (this.#waiting.length >= WAITING_MAX)
+      return Promise.reject(unavailable(service, `${WAITING_MAX} wait for one of its ${max} connections`));
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = { resolve, reject, timer: undefined };
+      this.#waiting.push(waiter);
+      if (this.#all.size + this.#opening < max && this.#opening < this.#waiting.length) void this.#open();
+      if (!this.#waiting.includes(waiter)) return;
+      waiter.timer = platform.timers.set(waitMs, () => {
+        const i = this.#waiting.indexOf(waiter);
+        if (i < 0) return;
+        this.#waiting.splice(i, 1);
+        reject(unavailable(service, `none of its ${max} connections became free within ${waitMs} ms`));
+      });
+    });
+  }
+
+  /** Takes a connection back, or drops it when it is broken or `spoilt`. */
+  give(connection: Connection, spoilt = false): void {
+    const held = this.#all.get(connection);
+    if (!held) return;
+    const { clock } = this.#options.platform;
+    held.usedMono = clock.monoNow();
+    if (spoilt) connection.destroy();
+    if (connection.lost !== undefined) this.#drop(connection);
+    else if (clock.monoNow() - held.sinceMono > AGE_MS) this.#retire(connection);
+    else if (!this.#serve(connection)) this.#idle.push(held);
+    // Who waits for a connection that is gone needs another one.
+    if (this.#waiting.length > this.#opening && this.#all.size + this.#opening < this.#options.max) void this.#open();
+    this.#settle();
+  }
+
+  /** Resolves when everybody who has or waits for a connection is done and all are ended. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#all.size > this.#idle.length || this.#opening > 0 || this.#waiting.length > 0)
+      await new Promise<void>((resolve) => {
+        this.#emptied = resolve;
+      });
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+    const { farewell } = this.#options;
+    await Promise.all(
+      this.#idle.splice(0).map(async ({ connection }) => {
+        await farewell?.(connection).catch(() => {});
+        await connection.end();
+      }),
+    );
+    this.#all.clear();
+  }
+
+  #takeIdle(): Connection | undefined {
+    for (;;) {
+      const held = this.#idle.pop();
+      if (!held || held.connection.lost === undefined) return held?.connection;
+      this.#drop(held.connection);
+    }
+  }
+
+  #serve(connection: Connection): boolean {
+    const waiter = this.#waiting.shift();
+    waiter?.timer?.cancel();
+    waiter?.resolve(connection);
+    return waiter !== undefined;
+  }
+
+  async #open(): Promise<void> {
+    this.#opening++;
+    const { connect, service, platform } = this.#options;
+    let connection: Connection | undefined;
+    let failure: unknown;
+    try {
+      connection = await connect();
+    } catch (error) {
+      failure = error;
+    }
+    this.#opening--;
+    if (connection) {
+      const now = platform.clock.monoNow();
+      const held = { connection, sinceMono: now, usedMono: now };
+      this.#all.set(connection, held);
+      if (!this.#serve(connection)) this.#idle.push(held);
+      this.#watch();
+    } else if (!(tooManyConnections(failure) && this.#all.size > 0)) {
+      // Where the server has no place for one more, those who wait share what there is.
+      const waiter = this.#waiting.shift();
+      waiter?.timer?.cancel();
+      const told = translated(failure, service);
+      waiter?.reject(
+        told === failure ? unavailable(service, (failure as Error).message || String((failure as { code?: string }).code), failure) : told,
+      );
+    }
+    this.#settle();
+  }
+
+  #drop(connection: Connection): void {
+    this.#all.delete(connection);
+  }
+
+  #retire(connection: Connection): void {
+    this.#drop(connection);
+    const { farewell } = this.#options;
+    void (farewell ? farewell(connection).catch(() => {}) : Promise.resolve()).then(() => connection.end());
+  }
+
+  #settle(): void {
+    this.#emptied?.();
+    this.#emptied = undefined;
+  }
+
+  /** Now and then: ends what idles, forgets what broke, and cuts off what has fallen silent. */
+  #watch(): void {
+    if (this.#sweep || this.#closed) return;
+    const { platform, silenceMs } = this.#options;
+    this.#sweep = platform.timers.set(SWEEP_MS, () => {
+      this.#sweep = undefined;
+      const now = platform.clock.monoNow();
+      for (const { connection } of this.#all.values())
+        if (connection.waitingMs > silenceMs) connection.destroy(new Error(`the server has not answered for ${silenceMs} ms`));
+      for (let i = this.#idle.length - 1; i >= 0; i--) {
+        const { connection, usedMono, sinceMono } = this.#idle[i] as Held;
+        const old = now - usedMono > IDLE_MS || now - sinceMono > AGE_MS;
+        if (connection.lost === undefined && !old) continue;
+        this.#idle.splice(i, 1);
+        if (connection.lost === undefined) this.#retire(connection);
+        else this.#drop(connection);
+      }
+      if (this.#all.size > 0) this.#watch();
+    });
+  }
+}

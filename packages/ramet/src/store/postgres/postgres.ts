@@ -1,0 +1,222 @@
+import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
+import { RametError } from '../../errors/index.ts';
+import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import { type Answer, Connection } from './connection.ts';
+import { comingUp, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
+import { Notifications } from './hints.ts';
+import { Pool } from './pool.ts';
+import { checkServer, prepareSchema, quoted } from './schema.ts';
+import { Statements } from './statements.ts';
+import { tablesOf } from './tables.ts';
+import { executorOver } from './transaction.ts';
+import { Writer } from './writer.ts';
+
+export interface PostgresOptions {
+  /**
+   * The schema of a service's store: `{service}` stands for its name. By default what the URL says (`?schema=…`, as `provision`
+   * makes it), else the service's name. Made when it is missing and the role may.
+   */
+  readonly schema?: string;
+  /** Partitions of the outbox of a store that is made now (default 16, at most 256). A store that exists keeps its own. */
+  readonly partitions?: number;
+  /** How many transactions one process runs in one store at once (default 10); others wait their turn. */
+  readonly connections?: number;
+  /** How many queries one process asks one store at once (default 5). */
+  readonly readers?: number;
+  /** How long a transaction or query waits for a connection, in milliseconds (default 5,000). */
+  readonly waitMs?: number;
+  /** How long one statement may take, in milliseconds (default 10,000). */
+  readonly statementTimeoutMs?: number;
+  /** How long one statement waits for a row that somebody else has locked, in milliseconds (default 2,000). */
+  readonly lockTimeoutMs?: number;
+  /** Further settings of each session, as `{ work_mem: '16MB' }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** How long to wait at the start for a server that starts as well. */
+const COMING_UP_MS = 10_000;
+const CONNECT_MS = 5_000;
+const LISTENS =
+  'select pid from pg_stat_activity where datname = current_database() and usename = current_user and application_name = ? limit 1';
+const applicationName = (service: string, use: string): string => `ramet ${service} ${use}`;
+const PARTITIONS_MAX = 256;
+
+/**
+ * Stores on PostgreSQL 13 or newer, a schema per service. Each transaction has a connection of its own and is isolated as READ
+ * COMMITTED; a commit whose answer was lost is looked up, never guessed; deadlocks are run again.
+ * @param url where the server is, as `postgres://{service}:password@host/database`, or what gives a service's own URL; it is asked for each connection
+ * @throws RangeError when an option is out of its range
+ */
+export function postgres(url: string | ((service: string) => string | Promise<string>), options: PostgresOptions = {}): StoreFactory {
+  const { partitions = 16 } = options;
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > PARTITIONS_MAX)
+    throw new RangeError(`partitions: a whole number from 1 to ${PARTITIONS_MAX}, not ${partitions}`);
+  const capabilities: StoreCapabilities = { name: 'postgres', durable: true, shared: true, sharedCommits: 1, partitions };
+  const urlOf = async (service: string) =>
+    typeof url === 'function' ? url(service) : url.replaceAll('{service}', encodeURIComponent(service));
+  return {
+    capabilities,
+    async prepare() {},
+    open: async (service, environment) => {
+      const schema = options.schema?.replaceAll('{service}', service) ?? schemaIn(await urlOf(service)) ?? service;
+      return openStore({ service, schema, url: () => urlOf(service), capabilities, options, environment });
+    },
+    async release() {},
+  };
+}
+
+interface Opening {
+  readonly service: string;
+  readonly schema: string;
+  readonly url: () => Promise<string>;
+  readonly capabilities: StoreCapabilities;
+  readonly options: PostgresOptions;
+  readonly environment: StoreEnvironment;
+}
+
+async function openStore(opening: Opening): Promise<Store> {
+  const { service, schema, capabilities, options, environment } = opening;
+  const { platform, warn } = environment;
+  const { connections = 10, readers = 5, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
+  const connect = connector(opening);
+  const first = await firstConnection(opening, () => connect('writes'));
+  let partitions: number;
+  try {
+    await checkServer(first, service, hostOf(await opening.url()), environment);
+    partitions = await prepareSchema(first, schema, capabilities.partitions);
+  } finally {
+    await first.end();
+  }
+  if (partitions !== capabilities.partitions)
+    warn(
+      { service, partitions, asked: capabilities.partitions },
+      'the outbox of this store was made with another number of partitions and keeps it',
+    );
+  const statements = new Statements();
+  const common = { platform, service, waitMs, silenceMs: statementTimeoutMs + 5_000 };
+  const writing = new Pool({
+    ...common,
+    max: connections,
+    connect: () => connect('writes'),
+    farewell: (connection) => writer.forget(connection),
+  });
+  const reading = new Pool({ ...common, max: readers, connect: () => connect('reads') });
+  const writer = new Writer(writing, statements, service, environment);
+  const hints = new Notifications(environment, schema, () => connect('hints'));
+  const reader = readerOver(reading, statements, service);
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await writer.close();
+    await Promise.all([writing.close(), reading.close(), hints.close()]);
+  };
+  return {
+    service,
+    capabilities: { ...capabilities, partitions },
+    reader,
+    tables: () => tablesOf(reader),
+    // A process that runs listens for hints; who only looks does not.
+    inUse: async () => (await reader.get(LISTENS, applicationName(service, 'hints'))) !== undefined,
+    hints,
+    write: (work, writeOptions) => writer.write(work, writeOptions),
+    probe: () =>
+      writer.write(
+        async (tx) => {
+          await tx.run('insert into ramet_probe (id, at) values (1, ramet_now()) on conflict (id) do update set at = excluded.at');
+        },
+        { name: 'readiness' },
+      ),
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** Opens sessions with what correctness asks of them, whatever the server's defaults are. */
+function connector({ service, schema, url, options, environment }: Opening): (use: 'writes' | 'reads' | 'hints') => Promise<Connection> {
+  const { statementTimeoutMs = 10_000, lockTimeoutMs = 2_000 } = options;
+  return async (use) =>
+    Connection.open({
+      platform: environment.platform,
+      url: await url(),
+      application: applicationName(service, use),
+      connectTimeoutMs: CONNECT_MS,
+      settings: {
+        search_path: quoted(schema),
+        default_transaction_isolation: 'read committed',
+        default_transaction_read_only: use === 'reads' ? 'on' : 'off',
+        // A hint need not survive anything.
+        synchronous_commit: use === 'hints' ? 'off' : 'on',
+        statement_timeout: String(statementTimeoutMs),
+        lock_timeout: String(lockTimeoutMs),
+        idle_in_transaction_session_timeout: '10000',
+        ...options.settings,
+      },
+    });
+}
+
+async function firstConnection({ service, url, environment }: Opening, connect: () => Promise<Connection>): Promise<Connection> {
+  const { clock, timers } = environment.platform;
+  const untilMono = clock.monoNow() + COMING_UP_MS;
+  for (;;) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (comingUp(error) && clock.monoNow() < untilMono) {
+        await timers.sleep(200);
+        continue;
+      }
+      const { message, code } = error as { message: string; code?: string };
+      throw new RametError(
+        'StoreUnusable',
+        `the store of '${service}' at ${hostOf(await url())} cannot be opened (${message || code}): start the server, or correct the URL`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Where a server is, without what is secret about the way there. */
+function hostOf(url: string): string {
+  try {
+    const { host, pathname } = new URL(url);
+    return `${host}${pathname}`;
+  } catch {
+    return 'a URL that is none';
+  }
+}
+
+const schemaIn = (url: string): string | undefined =>
+  URL.canParse(url) ? (new URL(url).searchParams.get('schema') ?? undefined) : undefined;
+
+function readerOver(pool: Pool, statements: Statements, service: string): Reader {
+  const query = async (statement: ReturnType<Statements['ours']>): Promise<Answer> => {
+    for (let again = false; ; again = true) {
+      const connection = await pool.take();
+      const { answers, error } = await connection.send([statement]);
+      const answer = answers[0];
+      pool.give(connection, planChanged(error));
+      if (error === undefined && answer) return answer;
+      if (readOnly(error)) throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
+      const lost = connection.lost !== undefined && !refused(error);
+      // A query may be asked again: a server that was restarted is noticed by the first one.
+      if (!again && (lost || planChanged(error))) continue;
+      throw lost ? unavailable(service, (error as Error).message, error) : translated(error, service);
+    }
+  };
+  const executor = executorOver(
+    (sql, params) => query(statements.kysely(sql, params)),
+    () => {},
+  );
+  const dialect = {
+    createAdapter: () => new PostgresAdapter(),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+    createIntrospector: (db: Kysely<any>) => new PostgresIntrospector(db),
+    createDriver: () => ({}) as never,
+  };
+  return {
+    db: new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never),
+    all: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows as R[],
+    get: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows[0] as R | undefined,
+  };
+}

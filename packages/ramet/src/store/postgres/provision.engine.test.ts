@@ -1,0 +1,91 @@
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { sharedEngine } from '../../platform/engine.fixture.ts';
+import { postgres, provision } from './index.ts';
+import { newPlace } from './place.fixture.ts';
+
+const SERVICES = ['things', 'payments'];
+
+async function as<R extends object>(url: string | undefined, statement: string): Promise<R[]> {
+  const client = new pg.Client({ connectionString: url as string });
+  await client.connect();
+  try {
+    return (await client.query<R>(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+test('the server refuses a service the tables, the schemas and the names of others', async () => {
+  await using place = await newPlace(undefined, SERVICES);
+  const store = await place.open();
+  await store.write((tx) => tx.run("insert into things (id) values ('secret')"));
+  const { things, payments } = place.urls;
+  const foreign = `${place.prefix}things`;
+  const refused = { code: '42501' };
+  await expect(as(payments, `select * from ${foreign}.things`)).rejects.toMatchObject(refused);
+  await expect(as(payments, `insert into ${foreign}.things (id) values ('a')`)).rejects.toMatchObject(refused);
+  await expect(as(payments, `create table ${foreign}.mine (id integer)`)).rejects.toMatchObject(refused);
+  await expect(as(payments, `set role ${foreign}`)).rejects.toMatchObject(refused);
+  await expect(as(payments, 'create table public.mine (id integer)')).rejects.toMatchObject(refused);
+  await expect(as(payments, 'create schema mine')).rejects.toMatchObject(refused);
+  expect(await as(things, 'select id from things')).toEqual([{ id: 'secret' }]);
+  expect(await as(payments, 'select current_schema() as name')).toEqual([{ name: `${place.prefix}payments` }]);
+  expect(place.warnings).toEqual([]);
+});
+
+test('a role has a password, which is in no statement', async () => {
+  await using place = await newPlace();
+  const url = new URL(place.urls['things'] as string);
+  expect(url.password.length).toBeGreaterThan(20);
+  const [row] = await place.admin<{ rolpassword: string }>('select rolpassword from pg_authid where rolname = $1', `${place.prefix}things`);
+  expect(row?.rolpassword).toMatch(/^SCRAM-SHA-256\$4096:/);
+});
+
+test('ten who provision at once do it once, and a password that is said stays', async () => {
+  await using place = await newPlace(undefined, SERVICES);
+  const options = { services: SERVICES, prefix: place.prefix, password: (name: string) => `secret of ${name}` };
+  const all = await Promise.all(Array.from({ length: 10 }, () => provision(sharedEngine('postgres'), options)));
+  for (const { urls } of all) expect(urls).toEqual(all[0]?.urls);
+  expect(decodeURIComponent(new URL(all[0]?.urls['things'] as string).password)).toBe('secret of things');
+  const store = await postgres((service) => all[0]?.urls[service] as string).open('payments', place.environment);
+  await store.close();
+});
+
+test('names that are none are refused before anything happens', async () => {
+  await expect(provision(sharedEngine('postgres'), { services: ['good', 'Bad"name'] })).rejects.toThrow(/'Bad"name'/);
+});
+
+test('a store that cannot be opened says where it is and what to do, and not the password', async () => {
+  await using place = await newPlace();
+  const wrong = new URL(place.urls['things'] as string);
+  wrong.port = '1';
+  const open = (url: string) => postgres(url).open('things', { ...place.environment, platform: impatient(place.environment.platform) });
+  const error = await open(wrong.href).catch((thrown: Error) => thrown);
+  expect(error).toMatchObject({ code: 'StoreUnusable', message: expect.stringMatching(/'things' at 127\.0\.0\.1:1\/.*start the server/) });
+  expect(JSON.stringify(error) + String(error)).not.toContain(wrong.password);
+  const elsewhere = new URL(place.urls['things'] as string);
+  elsewhere.searchParams.set('schema', 'somebody_elses');
+  await expect(open(elsewhere.href)).rejects.toMatchObject({ code: 'StoreUnusable', message: expect.stringContaining('provision') });
+});
+
+test('a server and a role that promise less are told of', async () => {
+  await using place = await newPlace();
+  await place.admin(`alter role ${place.prefix}things superuser`);
+  await (await place.open()).close();
+  expect(place.warnings).toEqual([expect.objectContaining({ service: 'things', message: expect.stringContaining('superuser') })]);
+});
+
+test('a store keeps the partitions that it was made with', async () => {
+  await using place = await newPlace();
+  expect((await place.open({ partitions: 4 })).capabilities.partitions).toBe(4);
+  expect((await place.open({ partitions: 8 })).capabilities.partitions).toBe(4);
+  expect(place.warnings).toEqual([expect.objectContaining({ partitions: 4, asked: 8 })]);
+  expect(() => postgres('', { partitions: 0 })).toThrow(RangeError);
+});
+
+/** Everything as it was, but it does not wait for a server that may come up. */
+function impatient(platform: Awaited<ReturnType<typeof newPlace>>['environment']['platform']): typeof platform {
+  let mono = 0;
+  return { ...platform, clock: { ...platform.clock, monoNow: () => (mono += 60_000) } };
+}

@@ -1,0 +1,92 @@
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+
+/** What becomes of a COMMIT on its way. */
+export type CommitFault =
+  /** The server never hears of it. */
+  | 'before'
+  /** The server has done it; its answer is lost. */
+  | 'after'
+  /** The connection is cut at once; the server hears of it {@link LATE_MS} later. */
+  | 'late';
+
+export const LATE_MS = 400;
+
+/** A way to a server on which connections are cut at the COMMIT, before or after it got there. */
+export interface Proxy {
+  readonly url: string;
+  /** How many faults have taken place. */
+  readonly cuts: number;
+  /** The next COMMIT meets this. */
+  next(fault: CommitFault): void;
+  /** Cuts every connection. */
+  cutAll(): void;
+  close(): Promise<void>;
+}
+
+export async function proxyTo(target: string): Promise<Proxy> {
+  const { hostname, port } = new URL(target);
+  const faults: CommitFault[] = [];
+  const sockets = new Set<Socket>();
+  let cuts = 0;
+  const server: Server = createServer((client) => {
+    const upstream = dial(Number(port), hostname);
+    for (const socket of [client, upstream]) {
+      socket.setNoDelay(true);
+      sockets.add(socket);
+      socket.on('error', () => {});
+    }
+    let deaf = false;
+    client.on('data', (bytes) => {
+      // The name of the prepared statement stands in the message that executes it.
+      const fault = bytes.includes('\0commit\0') ? faults.shift() : undefined;
+      if (fault === undefined) return void upstream.write(bytes);
+      cuts++;
+      if (fault === 'before') {
+        client.destroy();
+        upstream.destroy();
+      } else if (fault === 'late') {
+        deaf = true;
+        client.destroy();
+        setTimeout(() => {
+          upstream.write(bytes);
+          setTimeout(() => upstream.destroy(), 200);
+        }, LATE_MS);
+      } else {
+        deaf = true;
+        upstream.write(bytes);
+        upstream.once('data', () => {
+          client.destroy();
+          upstream.destroy();
+        });
+      }
+    });
+    upstream.on('data', (bytes) => {
+      if (!deaf) client.write(bytes);
+    });
+    client.on('close', () => {
+      if (!deaf) upstream.destroy();
+    });
+    upstream.on('close', () => {
+      client.destroy();
+      sockets.delete(client);
+      sockets.delete(upstream);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(target);
+  url.port = String((server.address() as { port: number }).port);
+  return {
+    url: url.href,
+    get cuts() {
+      return cuts;
+    },
+    next: (fault) => void faults.push(fault),
+    cutAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

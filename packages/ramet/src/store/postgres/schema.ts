@@ -1,0 +1,87 @@
+import { RametError } from '../../errors/index.ts';
+import type { StoreEnvironment } from '../store.ts';
+import type { Connection } from './connection.ts';
+import { sqlState } from './errors.ts';
+import { control, type Statement } from './statements.ts';
+
+const plain = (text: string, ...values: string[]): Statement => ({ text, name: undefined, values });
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/**
+ * What the adapter itself needs in the schema of a store: the time of the database, how many partitions its outbox was made
+ * with (another number would give keys other partitions, and lose their order), and the marks of commits.
+ */
+const OURS = [
+  `create or replace function ramet_now() returns bigint language sql volatile parallel safe
+    as $$ select (date_part('epoch', clock_timestamp()) * 1000)::bigint $$`,
+  'create table if not exists ramet_store (id integer primary key check (id = 1), partitions integer not null check (partitions between 1 and 256))',
+  // Rows that are changed in place, each with room of its own: an index entry for each commit would be too much.
+  `create table if not exists ramet_commits (id text primary key, seq bigint not null, open integer not null, at bigint not null) with (fillfactor = 20)`,
+];
+
+const LOCK = `select set_config('statement_timeout', '60s', true), set_config('lock_timeout', '60s', true),
+  pg_advisory_xact_lock(1918987621, hashtext($1))`;
+const FOUND = `select to_regclass(quote_ident($1) || '.ramet_commits') is not null as ready, to_regnamespace(quote_ident($1)) is not null as there`;
+/** Marks of connections that were not ended politely. No connection lives that long. */
+const FORGET = 'delete from ramet_commits where at < ramet_now() - 86400000';
+
+/**
+ * Makes the schema of a store ready, once among however many start at the same time.
+ * @returns how many partitions its outbox has
+ * @throws RametError StoreUnusable when the role may not do it
+ */
+export async function prepareSchema(connection: Connection, schema: string, partitions: number): Promise<number> {
+  const [found] = await said(connection, [plain(FOUND, schema)]);
+  const { ready, there } = found as { ready: number; there: number };
+  if (!ready) {
+    try {
+      await said(connection, [
+        control('begin'),
+        plain(LOCK, schema),
+        ...(there ? [] : [plain(`create schema if not exists ${quoted(schema)}`)]),
+        ...OURS.map((text) => plain(text)),
+        plain('insert into ramet_store (id, partitions) values (1, $1) on conflict do nothing', String(partitions)),
+        control('commit'),
+      ]);
+    } catch (error) {
+      await connection.send([control('rollback')]);
+      if (sqlState(error) !== '42501' && sqlState(error) !== '3F000') throw error;
+      throw new RametError(
+        'StoreUnusable',
+        `schema '${schema}' cannot be made ready (${(error as Error).message}): make it with provision(), or give its role the right to create in it`,
+        { cause: error },
+      );
+    }
+  }
+  await said(connection, [plain(FORGET)]);
+  const [row] = await said(connection, [plain('select partitions from ramet_store where id = 1')]);
+  return (row as { partitions: number }).partitions;
+}
+
+const SETTINGS = `select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
+  current_setting('synchronous_commit') as synchronous_commit, (select rolsuper from pg_roles where rolname = current_user) as superuser`;
+
+/** Says what is weaker than a store promises, and what to do about it. */
+export async function checkServer(connection: Connection, service: string, where: string, { warn }: StoreEnvironment): Promise<void> {
+  const [row] = await said(connection, [plain(SETTINGS)]);
+  const settings = row as { fsync: string; full_page_writes: string; synchronous_commit: string; superuser: number };
+  const weak: string[] = [];
+  if (settings.fsync !== 'on') weak.push("fsync is off: a loss of power can destroy the database; set 'fsync = on'");
+  if (settings.full_page_writes !== 'on')
+    weak.push(
+      "full_page_writes is off: a loss of power can tear pages; set 'full_page_writes = on' unless the file system cannot tear them",
+    );
+  if (settings.synchronous_commit === 'off' || settings.synchronous_commit === 'local')
+    weak.push(
+      `synchronous_commit is '${settings.synchronous_commit}': commits can be lost after they were acknowledged; let it be 'on' (the default of the adapter)`,
+    );
+  if (settings.superuser)
+    weak.push("its role is a superuser, to whom the server refuses nothing: give each service a role of its own (see 'provision')");
+  for (const weakness of weak) warn({ service, server: where }, weakness);
+}
+
+async function said(connection: Connection, statements: readonly Statement[]): Promise<readonly unknown[]> {
+  const { answers, error } = await connection.send(statements);
+  if (error !== undefined) throw error;
+  return answers.flatMap((answer) => answer.rows);
+}

@@ -1,0 +1,66 @@
+import { type Encoded, encoded } from './values.ts';
+
+/** One statement on its way to the server. */
+export interface Statement {
+  readonly text: string;
+  /** The name under which a connection keeps it prepared; undefined for those that are hardly ever said. */
+  readonly name: string | undefined;
+  readonly values: readonly Encoded[];
+}
+
+/** How many texts are prepared at most, per connection. */
+const NAMED_MAX = 400;
+/** Texts that were seen once are remembered, in case they come again: those said once do not use up the names. */
+const SEEN_MAX = 1_000;
+
+/** Only the adapter begins and ends transactions, and a session is lent: what is set in it would stay for somebody else. */
+const CONTROL =
+  /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:begin|commit|end|rollback|savepoint|release|abort|start|prepare\s+transaction|reset|discard|listen|set\s+(?!local\b))\b/i;
+
+/** Quotes of every kind and comments are passed over as a whole; what is left of `?` is a parameter. */
+const MARK = /\be'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|(\?)/gi;
+
+/** The framework's `?` as PostgreSQL's `$1`, `$2` … */
+export function numbered(sql: string): string {
+  let n = 0;
+  return sql.replace(MARK, (match, _tag, mark) => (mark === undefined ? match : `$${++n}`));
+}
+
+/** The texts that one store says, with the names of those that are said often. */
+export class Statements {
+  readonly #framework = new Map<string, { text: string; name: string | undefined }>();
+  readonly #plain = new Map<string, { text: string; name: string | undefined }>();
+  #named = 0;
+
+  /** A statement of the framework, with `?` for its parameters. */
+  ours(sql: string, params: readonly unknown[]): Statement {
+    return this.#of(this.#framework, sql, params, params.length > 0 ? numbered : undefined);
+  }
+
+  /** A statement as Kysely wrote it. */
+  kysely(sql: string, params: readonly unknown[]): Statement {
+    return this.#of(this.#plain, sql, params, undefined);
+  }
+
+  #of(
+    known: Map<string, { text: string; name: string | undefined }>,
+    sql: string,
+    params: readonly unknown[],
+    convert: ((sql: string) => string) | undefined,
+  ): Statement {
+    let found = known.get(sql);
+    if (!found) {
+      if (CONTROL.test(sql))
+        throw new TypeError(
+          `'${sql.trim()}' is the framework's to say: it begins and ends the transaction of a handler, and sets up sessions`,
+        );
+      found = { text: convert ? convert(sql) : sql, name: undefined };
+      if (known.size >= SEEN_MAX) for (const [key, { name }] of known) if (name === undefined) known.delete(key);
+      known.set(sql, found);
+    } else if (found.name === undefined && this.#named < NAMED_MAX) found.name = `ramet_${++this.#named}`;
+    return { text: found.text, name: found.name, values: params.map(encoded) };
+  }
+}
+
+/** The adapter's own statements, which alone begin and end transactions. Their texts are their names. */
+export const control = (text: string): Statement => ({ text, name: text, values: [] });

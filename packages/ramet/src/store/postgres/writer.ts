@@ -1,0 +1,265 @@
+import { RametError } from '../../errors/index.ts';
+import { backoffMs, newId } from '../../platform/index.ts';
+import type { StoreEnvironment, Tx, WriteOptions } from '../store.ts';
+import type { Connection } from './connection.ts';
+import { closed, mayRunAgain, planChanged, refused, translated, unavailable } from './errors.ts';
+import type { Pool } from './pool.ts';
+import { control, type Statement, type Statements } from './statements.ts';
+import { type HandlerTx, handlerTx } from './transaction.ts';
+
+/** How often one piece of work is run at most: after deadlocks, serialisation failures and lost connections. */
+const RUNS_MAX = 3;
+const BACKOFF = { baseMs: 10, capMs: 200 };
+const IDLE_WARN_MS = 100;
+const IDLE_ABORT_MS = 1_000;
+/** For how long to find out whether a commit whose answer was lost took place. */
+const LOOK_UP_MS = 15_000;
+const LOOK_UP_EVERY_MS = 200;
+
+/** Alone among all who use this store, for as long as it takes: its key is the schema's. */
+const EXCLUSIVE = `select set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
+  set_config('idle_in_transaction_session_timeout', '0', true), pg_advisory_xact_lock(1918987621, hashtext(current_schema()))`;
+const THEN_PATIENT = "select set_config('lock_timeout', '10s', true)";
+
+/**
+ * The mark of a commit, its last statement but one: the row of this connection is raised to the transaction's number. Whoever
+ * has lost the answer reads there whether it took place, and shuts the row as he looks: a COMMIT that is still on its way then
+ * divides by nought, and is none.
+ */
+const FIRST_MARK = `insert into ramet_commits (seq, id, open, at) values (?, ?, 1, ramet_now())
+  on conflict (id) do update set seq = excluded.seq / ramet_commits.open`;
+const MARK = 'update ramet_commits set seq = cast(? as bigint) / open where id = ?';
+const LOOK_UP = `insert into ramet_commits (id, seq, open, at) values (?, 0, 0, ramet_now())
+  on conflict (id) do update set open = 0 returning seq`;
+
+type Outcome =
+  | { readonly kind: 'committed' }
+  /** For certain not written; `again` when the same work may succeed at once. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly again: boolean }
+  | { readonly kind: 'unknown'; readonly error: unknown; readonly id: string; readonly seq: number };
+
+/** The transactions of one store: each on a connection of its own, committed or undone for certain. */
+export class Writer {
+  readonly #pool: Pool;
+  readonly #statements: Statements;
+  readonly #service: string;
+  readonly #environment: StoreEnvironment;
+  readonly #marks = new WeakMap<Connection, { readonly id: string; seq: number; committed: boolean }>();
+  #closed = false;
+  #running = 0;
+  #drained: (() => void) | undefined;
+
+  constructor(pool: Pool, statements: Statements, service: string, environment: StoreEnvironment) {
+    this.#pool = pool;
+    this.#statements = statements;
+    this.#service = service;
+    this.#environment = environment;
+  }
+
+  async write<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions = {}): Promise<R> {
+    if (this.#closed) throw closed(this.#service);
+    this.#running++;
+    try {
+      return await this.#untilDone(work, options);
+    } finally {
+      this.#running--;
+      if (this.#running === 0) this.#drained?.();
+    }
+  }
+
+  /** Refuses new work and resolves when what was accepted is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#running > 0)
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+  }
+
+  /** Forgets the mark of a connection that is being ended. */
+  async forget(connection: Connection): Promise<void> {
+    const mark = this.#marks.get(connection);
+    if (mark) await connection.send([this.#statements.ours('delete from ramet_commits where id = ?', [mark.id])]);
+  }
+
+  async #untilDone<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions): Promise<R> {
+    const { platform } = this.#environment;
+    for (let run = 1; ; run++) {
+      const connection = await this.#pool.take();
+      let spoilt = true;
+      let outcome: Outcome;
+      let value: R | undefined;
+      const tx = handlerTx(connection, this.#statements, this.#service);
+      try {
+        if (options.exclusive) for (const sql of [EXCLUSIVE, THEN_PATIENT]) await tx.all(sql);
+        value = options.exclusive ? await workOf(tx, work) : await this.#watched(tx, work, options.name ?? this.#service);
+        outcome = await this.#commit(connection, tx);
+      } catch (error) {
+        tx.end();
+        outcome = { kind: 'failed', error: reasonOf(tx, error), again: mayRun(tx, connection) };
+      }
+      tx.end();
+      try {
+        if (outcome.kind === 'failed') await undo(connection, tx.begun() || tx.wrote());
+        spoilt = outcome.kind === 'unknown' || planChanged(tx.failed()?.error);
+      } finally {
+        this.#pool.give(connection, spoilt);
+      }
+      if (outcome.kind === 'unknown') outcome = await this.#lookUp(outcome);
+      if (outcome.kind === 'committed') {
+        for (const action of tx.actions) this.#afterCommit(action);
+        return value as R;
+      }
+      if (outcome.kind === 'unknown' || !outcome.again || run === RUNS_MAX) throw outcome.error;
+      await platform.timers.sleep(backoffMs(platform, BACKOFF, run));
+    }
+  }
+
+  /** Runs the handler to the end of its last statement, and takes the transaction away from one that waits for something else. */
+  #watched<R>(tx: HandlerTx, work: (tx: Tx) => Promise<R> | R, name: string): Promise<R> {
+    const { timers } = this.#environment.platform;
+    const ended = workOf(tx, work);
+    let seen = 0;
+    let idleMs = 0;
+    return new Promise((resolve, reject) => {
+      const watch = () => {
+        const { statements, executing } = tx.activity();
+        idleMs = executing || statements !== seen ? 0 : idleMs + IDLE_WARN_MS;
+        seen = statements;
+        if (idleMs === IDLE_WARN_MS)
+          this.#environment.warn(
+            { handler: name, idleMs },
+            'a handler idles inside its transaction; everybody who needs what it has locked waits for it',
+          );
+        if (idleMs >= IDLE_ABORT_MS)
+          return reject(new RametError('TransactionIdle', `'${name}' held the transaction for ${IDLE_ABORT_MS} ms without using it`));
+        timer = timers.set(IDLE_WARN_MS, watch);
+      };
+      let timer = timers.set(IDLE_WARN_MS, watch);
+      ended.then(
+        (value) => {
+          timer.cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          timer.cancel();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  async #commit(connection: Connection, tx: HandlerTx): Promise<Outcome> {
+    const swallowed = tx.failed();
+    if (swallowed) {
+      const error = new RametError('TransactionFailed', `a statement failed and the handler went on: ${messageOf(swallowed.error)}`, {
+        cause: swallowed.error,
+      });
+      return { kind: 'failed', error: mayRun(tx, connection) ? swallowed.error : error, again: mayRun(tx, connection) };
+    }
+    const rest = tx.rest();
+    // Nothing was asked for: there is nothing to commit.
+    if (!tx.begun() && !tx.wrote()) return { kind: 'committed' };
+    const { platform, onCommit } = this.#environment;
+    const beganMono = platform.clock.monoNow();
+    const stop = platform.point('postgres.commit');
+    if (stop) {
+      try {
+        await stop;
+      } catch (error) {
+        return { kind: 'failed', error: translated(error, this.#service), again: false };
+      }
+    }
+    const mark = tx.wrote() ? this.#mark(connection) : undefined;
+    const statements: Statement[] = [
+      ...rest,
+      ...(mark ? [this.#statements.ours(mark.first ? FIRST_MARK : MARK, [mark.seq, mark.id])] : []),
+      control('commit'),
+    ];
+    const { answers, error } = await connection.send(statements);
+    const answer = answers[statements.length - 1];
+    if (answer?.command === 'COMMIT') {
+      const known = this.#marks.get(connection);
+      if (known) known.committed ||= mark !== undefined;
+      const tookMs = platform.clock.monoNow() - beganMono;
+      this.#afterCommit(() => onCommit?.(this.#service, tookMs, 1));
+      return { kind: 'committed' };
+    }
+    if (answer) return { kind: 'failed', error: unavailable(this.#service, 'the server rolled back instead of committing'), again: false };
+    if (refused(error)) return { kind: 'failed', error: translated(error, this.#service), again: mayRunAgain(error) };
+    // What only read is as good as committed, or not begun.
+    if (!mark) return { kind: 'failed', error: lostError(this.#service, error), again: true };
+    return { kind: 'unknown', error: lostError(this.#service, error), ...mark };
+  }
+
+  #mark(connection: Connection): { id: string; seq: number; first: boolean } {
+    let mark = this.#marks.get(connection);
+    if (!mark) {
+      mark = { id: newId(this.#environment.platform, 'con'), seq: 0, committed: false };
+      this.#marks.set(connection, mark);
+    }
+    return { id: mark.id, seq: ++mark.seq, first: !mark.committed };
+  }
+
+  /** Finds out whether a commit took place whose answer never came. Never guesses. */
+  async #lookUp({ error, id, seq }: { error: unknown; id: string; seq: number }): Promise<Outcome> {
+    const { clock, timers } = this.#environment.platform;
+    const untilMono = clock.monoNow() + LOOK_UP_MS;
+    while (clock.monoNow() < untilMono) {
+      const connection = await this.#pool.take().catch(() => undefined);
+      if (connection) {
+        const { answers, error: failure } = await connection.send([this.#statements.ours(LOOK_UP, [id])]);
+        this.#pool.give(connection, failure !== undefined && !refused(failure));
+        const row = answers[0]?.rows[0] as { seq: number } | undefined;
+        if (row) return row.seq === seq ? { kind: 'committed' } : { kind: 'failed', error, again: true };
+      }
+      await timers.sleep(LOOK_UP_EVERY_MS);
+    }
+    const gaveUp = new RametError(
+      'StoreUnavailable',
+      `The connection to the store of '${this.#service}' was lost during a COMMIT, and for ${LOOK_UP_MS} ms nobody could be asked whether it took place`,
+      {
+        cause: error,
+        executed: 'unknown',
+        retryAfterMs: 1_000,
+      },
+    );
+    return { kind: 'unknown', error: gaveUp, id, seq };
+  }
+
+  /** What was committed is committed: a listener that fails changes nothing of it. */
+  #afterCommit(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#environment.warn({ err: error }, 'a listener failed after a commit');
+    }
+  }
+}
+
+const workOf = async <R>(tx: HandlerTx, work: (tx: Tx) => Promise<R> | R): Promise<R> => {
+  const value = await work(tx);
+  await tx.seal();
+  return value;
+};
+
+/** Ends a transaction that came to nothing, so that its connection can be used again. */
+async function undo(connection: Connection, begun: boolean): Promise<void> {
+  if (!begun || connection.lost !== undefined) return;
+  const { error } = await connection.send([control('rollback')]);
+  if (error !== undefined) connection.destroy(error);
+}
+
+/** What ended the transaction is the reason, and not what a handler made of it. */
+const reasonOf = (tx: HandlerTx, thrown: unknown): unknown => {
+  const failed = tx.failed();
+  return failed && thrown instanceof RametError && thrown.code === 'TransactionFailed' ? failed.error : thrown;
+};
+
+/** Before a COMMIT was sent nothing is written, so a lost connection is no reason not to try another one. */
+const mayRun = (tx: HandlerTx, connection: Connection): boolean =>
+  tx.failed() !== undefined && (connection.lost !== undefined || mayRunAgain(tx.failed()?.error));
+
+const lostError = (service: string, error: unknown): RametError =>
+  unavailable(service, `the connection was lost: ${messageOf(error)}`, error);
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type EngineName, restartEngine, startEngine, stopEngine, wipeEngine } from '../../../infra/engines.ts';
+import type { BusName, EngineUnderFire } from './faults.ts';
+import { WireCutter } from './wire-cutter.ts';
+
+const scripts = join(import.meta.dirname, '../../../infra');
+
+/** The engines of one torture, which nobody else uses. */
+export interface OwnEngines extends AsyncDisposable {
+  /** Of a superuser. Nothing that is done to {@link wire} is felt here. */
+  readonly postgres: string;
+  /** Between the processes and PostgreSQL. */
+  readonly wire: WireCutter;
+  /** What the shop is told of them. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where each keeps its data and its log. */
+  readonly folders: readonly string[];
+  restart(engine: EngineUnderFire, how: 'immediate' | undefined): Promise<void>;
+  /** Ends them and removes what they have stored. */
+  wipe(): Promise<void>;
+}
+
+/** Starts them below `parent`, which everybody may enter: PostgreSQL runs as a user of its own. Disposed, they stop and keep their data. */
+export async function startEngines(parent: string, bus: BusName): Promise<OwnEngines> {
+  const names: readonly EngineName[] = bus === 'kafka' ? ['postgres', 'consul', 'kafka'] : ['postgres', 'consul'];
+  mkdirSync(parent, { recursive: true });
+  chmodSync(parent, 0o755);
+  const folderOf = (name: EngineName) => join(parent, name);
+  // An end that nobody waits for: a signal to the torture, or an error that nobody has caught.
+  const leave = () => {
+    for (const name of names) {
+      try {
+        execFileSync(join(scripts, `${name}.sh`), ['stop', folderOf(name)], { stdio: 'ignore' });
+      } catch {
+        // It has not come so far.
+      }
+    }
+  };
+  process.on('exit', leave);
+  let over = false;
+  const end = async (how: (name: EngineName, folder: string) => Promise<void>) => {
+    if (over) return;
+    over = true;
+    await Promise.all(names.map((name) => how(name, folderOf(name))));
+    process.off('exit', leave);
+  };
+  try {
+    const [postgres = '', consul = '', kafka] = await Promise.all(names.map((name) => startEngine(name, folderOf(name))));
+    const { wire, url } = await WireCutter.to(postgres);
+    return {
+      postgres,
+      wire,
+      env: { DATABASE_URL: url, CONSUL_URL: consul, BUS: bus, ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka }) },
+      folders: names.map(folderOf),
+      restart: async (engine, how) => {
+        await restartEngine(engine, folderOf(engine), how);
+      },
+      wipe: async () => {
+        await wire[Symbol.asyncDispose]();
+        await end(wipeEngine);
+      },
+      [Symbol.asyncDispose]: async () => {
+        await wire[Symbol.asyncDispose]();
+        await end(stopEngine);
+      },
+    };
+  } catch (error) {
+    await end(wipeEngine);
+    throw error;
+  }
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+/** The tests that need real engines; `npm run test:engines` starts these and tells the tests where they are. */
+export default defineConfig({
+  ...base,
+  test: {
+    ...base.test,
+    include: ['packages/*/src/**/*.engine.test.ts', 'shop/**/*.engine.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**'],
+    // One after another: the engines, and the processes of a whole shop, want the machine for themselves.
+    maxWorkers: 1,
+    // On a machine that is busy with a broker and a database too.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
