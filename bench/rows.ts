@@ -1,4 +1,5 @@
 import command from './command/row.ts';
+import commandOnPostgres from './command-postgres/row.ts';
 import type { Row } from './core/row.ts';
 import edge from './edge/row.ts';
 import policies from './policies/row.ts';
@@ -7,8 +8,22 @@ import reaction from './reaction/row.ts';
 import reads from './reads/row.ts';
 import remote from './remote/row.ts';
 import saga from './saga/row.ts';
+import sagaOnPostgres from './saga/row-postgres.ts';
 import simulation from './simulation/row.ts';
 import start from './start/row.ts';
 
 /** Every row of the targets that is measured, in their order. */
-export const rows: readonly Row[] = [query, policies, command, reads, reaction, saga, start, edge, simulation, remote];
+export const rows: readonly Row[] = [
+  query,
+  policies,
+  command,
+  reads,
+  reaction,
+  saga,
+  start,
+  edge,
+  simulation,
+  remote,
+  commandOnPostgres,
+  sagaOnPostgres,
+];

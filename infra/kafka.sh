@@ -23,7 +23,8 @@ java_command() {
 }
 
 install() {
-  need "$(java_command)" 'Kafka needs a JRE of version 17 or later (Debian: apt-get install openjdk-17-jre-headless)'
+  command -v "$(java_command)" >/dev/null || [ -n "${JAVA_HOME:-}" ] || apt openjdk-17-jre-headless
+  need "$(java_command)" 'Kafka runs on a JRE of version 17 or later, and JAVA_HOME names one that is not there'
   [ -f "$jars/complete" ] || locked kafka fetch_jars
 }
 

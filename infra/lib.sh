@@ -15,13 +15,6 @@ need() {
   command -v "$1" >/dev/null || fail "there is no $1 here: $2"
 }
 
-# apt <package>: installs one of Debian's. Needs root.
-apt() {
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "$1 is missing, and only root can install it (apt-get): install it by hand"
-  apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >&2 ||
-    fail "apt-get could not install $1"
-}
-
 # locked <name> <command …>: one at a time on this machine, for what goes into the cache.
 locked() {
   mkdir -p "$cache"
@@ -35,6 +28,16 @@ locked() {
   else
     "$@"
   fi
+}
+
+# apt <package>: installs one of Debian's. Needs root. One after the other: apt-get refuses to run twice.
+apt() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "$1 is missing, and only root can install it (apt-get): install it by hand"
+  locked apt apt_get "$1" || fail "apt-get could not install $1"
+}
+
+apt_get() {
+  apt-get update -qq >&2 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1" >&2
 }
 
 # Below the range from which the kernel takes ports for outgoing connections: a restart wants the same port again.

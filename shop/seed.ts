@@ -1,3 +1,4 @@
+import { RametError } from 'ramet';
 import type { Runtime } from 'ramet/runtime';
 import { Catalog } from './services/catalog/contract.ts';
 import { products } from './services/catalog/data/products.ts';
@@ -8,9 +9,25 @@ import { Inventory } from './services/inventory/contract.ts';
  * kill, or of a second instance, repeats nothing.
  */
 export async function seed(runtime: Runtime): Promise<void> {
-  await Promise.all([seedCatalog(runtime), seedInventory(runtime)]);
+  await Promise.all([patiently(() => seedCatalog(runtime)), patiently(() => seedInventory(runtime))]);
   // The catalogue hears of the stock by events; a shop that is ready shows what it has.
   if (runtime.services.has('catalog') && runtime.services.has('inventory')) await catalogueStocked(runtime);
+}
+
+const PATIENT_MS = 60_000;
+const AGAIN_MS = 250;
+
+/** A store that is away for a moment, or in which another instance does the same just now, is no reason to end. */
+async function patiently(work: () => Promise<void>): Promise<void> {
+  const giveUpAt = Date.now() + PATIENT_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RametError) || error.code !== 'StoreUnavailable' || Date.now() > giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
 }
 
 async function seedCatalog(runtime: Runtime): Promise<void> {

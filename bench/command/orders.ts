@@ -22,7 +22,7 @@ interface Tables {
 }
 
 const MIGRATIONS = {
-  '0001_orders': `create table orders (order_id text primary key, customer_id text not null, status text not null, lines text not null) strict;
+  '0001_orders': `create table orders (order_id text primary key, customer_id text not null, status text not null, lines text not null);
     create index orders_of_customer on orders (customer_id)`,
 };
 

@@ -7,19 +7,20 @@ import { sqlite } from 'ramet/sqlite';
 type Gateways = NonNullable<Parameters<typeof topology>[0]['gateways']>;
 type Store = ReturnType<typeof sqlite>;
 
-/** Starts services in one process on SQLite, as a shop is started: nothing is switched off but the log's text. */
+/** Starts services in one process, on SQLite if nothing else is said, as a shop is started: nothing is switched off but the log's text. */
 export function startRamet(
   services: Readonly<Record<string, ServiceDefinition>>,
   options: StartOptions & {
     folder: string;
     gateways?: Gateways;
     onPoint?: (site: string) => undefined;
+    /** Where the services keep their rows (default SQLite in `folder`). */
+    store?: Store;
     /** Looks at what is written. */
     around?: (store: Store) => Store;
   },
 ): Promise<Runtime> {
-  const { folder, gateways, onPoint, around, ...rest } = options;
-  const store = sqlite(folder);
+  const { folder, gateways, onPoint, store = sqlite(folder), around, ...rest } = options;
   return start(
     topology({
       services,

@@ -1,4 +1,5 @@
 import { command, contract, type ServiceDefinition, saga, service, sql, use } from 'ramet';
+import { postgres, provision } from 'ramet/postgres';
 import type { sqlite } from 'ramet/sqlite';
 import { z } from 'zod';
 import { flushes, flushesEach } from '../core/flushes.ts';
@@ -21,7 +22,7 @@ interface Tables {
   effects: { id: string; state: string };
 }
 const store = sql<Tables>({
-  migrations: { '0001_effects': 'create table effects (id text primary key, state text not null) strict' },
+  migrations: { '0001_effects': 'create table effects (id text primary key, state text not null)' },
 });
 
 const participant = (of: typeof Stock | typeof Money | typeof Parcels): ServiceDefinition =>
@@ -74,11 +75,18 @@ function completions(factory: StoreFactory, onCompleted: () => void): StoreFacto
   };
 }
 
-const start: Start = async ({ folder, forMs }) => {
+/** Each service with a role and a schema of its own. */
+async function onPostgres(server: string, names: readonly string[]): Promise<StoreFactory> {
+  const { urls } = await provision(server, { services: names, prefix: `saga${process.pid}_` });
+  return postgres((service) => urls[service] as string, { connections: 16 });
+}
+
+const start: Start = async ({ folder, forMs, variant, server }) => {
   const waiting: (() => void)[] = [];
   const around = (factory: StoreFactory) => completions(factory, () => waiting.shift()?.());
   const services = { trips, stock: participant(Stock), money: participant(Money), parcels: participant(Parcels) };
-  const runtime = await startRamet(services, { folder, around });
+  const store = variant === 'postgres' ? await onPostgres(server as string, Object.keys(services)) : undefined;
+  const runtime = await startRamet(services, { folder, around, ...(store ? { store } : {}) });
   const { begin } = runtime.client(Trips);
   let ids = 0;
   // Whichever saga ends first lets the one go that waits longest: as many are under way as are to be.

@@ -73,15 +73,20 @@ export class Fleet {
       await this.#spawn(name, 0).ready;
       this.#members.delete(old);
       this.#options.changed?.();
-      await stop(old);
+      await this.#stop(old);
     }
   }
 
   /** Tells every process to stop, and waits until all have. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await Promise.all([...this.#members].filter(({ process }) => EDGE.includes(process)).map(stop));
-    await Promise.all([...this.#members].map(stop));
+    await Promise.all([...this.#members].filter(({ process }) => EDGE.includes(process)).map((member) => this.#stop(member)));
+    await Promise.all([...this.#members].map((member) => this.#stop(member)));
+  }
+
+  async #stop(member: Member): Promise<void> {
+    const how = await stop(member);
+    if (how !== 0) this.#options.say?.(`${member.process} ended (${how}) when it was told to`);
   }
 
   /** @param failures how often in a row the process has ended soon after its start */
@@ -151,13 +156,14 @@ function spawn(name: string, env: Readonly<Record<string, string>>): Member {
   };
 }
 
-function stop({ child }: Member): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+/** @returns with which code it ended, or by which signal */
+function stop({ child }: Member): Promise<number | string | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode ?? child.signalCode);
   return new Promise((resolve) => {
     const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-    child.once('exit', () => {
+    child.once('exit', (code, signal) => {
       clearTimeout(kill);
-      resolve();
+      resolve(code ?? signal);
     });
     child.kill('SIGTERM');
   });

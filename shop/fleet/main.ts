@@ -70,10 +70,13 @@ process.on('SIGTERM', () => void stop());
 process.on('SIGINT', () => void stop());
 let replacing = Promise.resolve();
 process.on('SIGHUP', () => {
-  replacing = replacing.then(async () => {
-    for (const name of services) await fleet.replace(name);
-    process.stdout.write('replaced every service\n');
-  });
+  replacing = replacing
+    .then(async () => {
+      for (const name of services) await fleet.replace(name);
+      process.stdout.write('replaced every service\n');
+    })
+    // The old ones go on, where a new one cannot start.
+    .catch((error: unknown) => say(`not every service was replaced: ${(error as Error).message}`));
 });
 
 await fleet.start().catch(async (error: unknown) => {

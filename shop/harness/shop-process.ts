@@ -215,12 +215,12 @@ export class ShopProcess {
   }
 
   /** Waits for the line `ready …`. @throws when the process ends instead, or says nothing for long */
-  async ready(): Promise<void> {
-    const giveUpAt = Date.now() + START_MS;
+  async ready(withinMs = START_MS): Promise<void> {
+    const giveUpAt = Date.now() + withinMs;
     while (!/^ready http:\S+$/m.test(this.#stdout.slice(this.#from))) {
       if (this.#exit)
         throw new Error(`the shop ended with ${JSON.stringify(this.#exit)} before it was ready:\n${this.#stdout}${this.#stderr}`);
-      if (Date.now() > giveUpAt) throw new Error(`the shop was not ready in ${START_MS} ms:\n${this.#stdout}${this.#stderr}`);
+      if (Date.now() > giveUpAt) throw new Error(`the shop was not ready in ${withinMs} ms:\n${this.#stdout}${this.#stderr}`);
       await sleep(LOOK_MS);
     }
   }

@@ -108,6 +108,11 @@ export class Lives implements AsyncDisposable {
       subscriptions: this.#subscriptions,
       lives: this.#lives,
       watched: this.#watch.violations,
+      faults: [],
+      order: 'key',
+      engines: [],
+      unsound: [],
+      ill: [],
     };
   }
 

@@ -1,6 +1,10 @@
 import { parseArgs } from 'node:util';
 
 export interface TortureOptions {
+  /** One process on SQLite, or one per service and gateway on engines of its own. */
+  readonly profile: 'monolith' | 'services';
+  /** Which bus the services have. */
+  readonly bus: 'postgres' | 'kafka';
   readonly kills: number;
   readonly seed: number;
   readonly secondsMin: number;
@@ -12,7 +16,8 @@ export interface TortureOptions {
   readonly json: string | undefined;
 }
 
-export const USAGE = `usage: npm run torture -- [--kills 10] [--seed <number>] [--seconds-between 0.3-2.5] [--clients 16] [--customers 12]
+export const USAGE = `usage: npm run torture -- [--profile monolith | services] [--bus postgres | kafka]
+                          [--kills 10] [--seed <number>] [--seconds-between 0.3-2.5] [--clients 16] [--customers 12]
                           [--no-sigterm] [--keep] [--json <file>]`;
 
 /** @throws Error with what is wrong with the arguments */
@@ -21,6 +26,8 @@ export function optionsOf(args: readonly string[]): TortureOptions {
     args: [...args],
     allowNegative: true,
     options: {
+      profile: { type: 'string', default: 'monolith' },
+      bus: { type: 'string', default: 'postgres' },
       kills: { type: 'string', default: '10' },
       seed: { type: 'string' },
       'seconds-between': { type: 'string', default: '0.3-2.5' },
@@ -33,6 +40,8 @@ export function optionsOf(args: readonly string[]): TortureOptions {
   });
   const [secondsMin = '', secondsMax = secondsMin] = values['seconds-between'].split('-');
   const options = {
+    profile: oneOf('--profile', values.profile, ['monolith', 'services']),
+    bus: oneOf('--bus', values.bus, ['postgres', 'kafka']),
     kills: number('--kills', values.kills),
     seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : number('--seed', values.seed),
     secondsMin: number('--seconds-between', secondsMin, false),
@@ -46,6 +55,12 @@ export function optionsOf(args: readonly string[]): TortureOptions {
   if (options.secondsMin > options.secondsMax) throw new Error('--seconds-between names the smaller number first, such as 0.3-2.5');
   if (options.clients < 1 || options.customers < 1) throw new Error('there must be a client and a customer');
   return options;
+}
+
+function oneOf<const Word extends string>(name: string, text: string, words: readonly Word[]): Word {
+  const found = words.find((word) => word === text);
+  if (found === undefined) throw new Error(`${name} is '${text}', and must be one of: ${words.join(', ')}`);
+  return found;
 }
 
 function number(name: string, text: string, whole = true): number {

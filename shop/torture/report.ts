@@ -2,7 +2,7 @@ import { type Exchange, orderIdsOf } from './history.ts';
 import type { TortureOptions } from './options.ts';
 import { SERVICES } from './subscriptions.ts';
 import { wasOpen } from './verdict/answers.ts';
-import { type Evidence, type Life, ordersOf, preordersOf, returnsOf } from './verdict/check.ts';
+import { type Evidence, type Life, ordersOf, preordersOf, returnsOf, type Struck } from './verdict/check.ts';
 import type { Judgement } from './verdict/verdict.ts';
 
 /** What one torture came to, in numbers. */
@@ -10,7 +10,9 @@ export interface Report {
   readonly seed: number;
   readonly seconds: number;
   readonly kills: { readonly total: number; readonly atPoints: Readonly<Record<string, number>>; readonly beforeReady: number };
-  /** How many kills hit at least one of these, and how many they hit together. */
+  /** How many of each kind there were, where a shop of many processes was struck. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** How many kills or faults hit at least one of these, and how many they hit together. */
   readonly hits: Readonly<Record<string, { readonly kills: number; readonly together: number }>>;
   readonly orders: {
     readonly placed: number;
@@ -37,18 +39,19 @@ export interface Report {
 }
 
 export function reportOf(options: TortureOptions, evidence: Evidence, judgements: readonly Judgement[], seconds: number): Report {
-  const { databases, history, lives } = evidence;
+  const { databases, faults, history, lives } = evidence;
   const killed = lives.filter(({ planned }) => planned !== 'SIGTERM');
+  const struck: readonly (Life | Struck)[] = faults.length > 0 ? faults : killed;
   const orders = ordersOf(evidence);
-  const hit = (count: (life: Life) => number) => ({
-    kills: killed.filter((life) => count(life) > 0).length,
-    together: killed.reduce((sum, life) => sum + count(life), 0),
+  const hit = (count: (one: Life | Struck) => number) => ({
+    kills: struck.filter((one) => count(one) > 0).length,
+    together: struck.reduce((sum, one) => sum + count(one), 0),
   });
   return {
     seed: options.seed,
     seconds,
     kills: {
-      total: killed.length,
+      total: struck.length,
       atPoints: tally(
         killed.flatMap(({ planned, reached }) =>
           planned !== 'SIGTERM' && planned.kind === 'point' && reached ? [planned.stopAt.split('#')[0] as string] : [],
@@ -56,12 +59,13 @@ export function reportOf(options: TortureOptions, evidence: Evidence, judgements
       ),
       beforeReady: killed.filter(({ readyMono }) => readyMono === undefined).length,
     },
+    faults: tally(faults.map(({ kind }) => kind)),
     hits: {
-      'an open saga': hit((life) => (life.hit?.openSagas ?? 0) + (life.hit?.compensations ?? 0)),
-      'a compensation': hit((life) => life.hit?.compensations ?? 0),
-      'an effect between its transactions': hit((life) => life.hit?.effects ?? 0),
-      'an event not handled yet': hit((life) => life.hit?.events ?? 0),
-      'a request not answered yet': hit((life) => history.exchanges.filter((exchange) => wasLost(exchange, life)).length),
+      'an open saga': hit((one) => (one.hit?.openSagas ?? 0) + (one.hit?.compensations ?? 0)),
+      'a compensation': hit((one) => one.hit?.compensations ?? 0),
+      'an effect between its transactions': hit((one) => one.hit?.effects ?? 0),
+      'an event not handled yet': hit((one) => one.hit?.events ?? 0),
+      'a request not answered yet': hit((one) => history.exchanges.filter((exchange) => wasLost(exchange, one)).length),
     },
     orders: {
       placed: orders.length,
@@ -102,9 +106,11 @@ export function reportOf(options: TortureOptions, evidence: Evidence, judgements
   };
 }
 
-/** Whether a request had been sent in this life, and the answer died with it. */
-const wasLost = ({ startedMono, sentMono, status }: Exchange, life: Life): boolean =>
-  sentMono !== undefined && status === undefined && startedMono > life.startedMono && startedMono <= life.endedMono;
+/** Whether a request had been sent in this life or before this fault, and the answer died with it. */
+const wasLost = ({ startedMono, sentMono, endedMono, status }: Exchange, one: Life | Struck): boolean =>
+  'words' in one
+    ? sentMono !== undefined && startedMono < one.startedMono && endedMono > one.startedMono && (status === undefined || status >= 500)
+    : sentMono !== undefined && status === undefined && startedMono > one.startedMono && startedMono <= one.endedMono;
 
 const tally = (words: readonly string[]): Record<string, number> => {
   const counts: Record<string, number> = {};
@@ -122,10 +128,12 @@ export function linesOfReport(report: Report): string[] {
   const rows: [string, string][] = [
     ['seed', String(report.seed)],
     ['duration', `${report.seconds.toFixed(1)} s`],
-    ['kills', `${kills.total}, of them before ready ${kills.beforeReady}; at points: ${listed(kills.atPoints)}`],
+    Object.keys(report.faults).length > 0
+      ? ['faults', `${kills.total}: ${listed(report.faults)}`]
+      : ['kills', `${kills.total}, of them before ready ${kills.beforeReady}; at points: ${listed(kills.atPoints)}`],
     ...Object.entries(hits).map(([what, { kills: count, together }]): [string, string] => [
       `  hit ${what}`,
-      `${count} kills, ${together} in all`,
+      `${count} of them, ${together} in all`,
     ]),
     ['orders', `${orders.placed} placed, ${orders.confirmed} confirmed, ${orders.cancelled} cancelled`],
     ...Object.entries(orders.byReason).map(([reason, count]): [string, string] => [`  ${reason}`, String(count)]),

@@ -6,7 +6,7 @@ import { Lives } from './lives.ts';
 import type { TortureOptions } from './options.ts';
 import { randomOf } from './random.ts';
 import { subscriptions } from './subscriptions.ts';
-import { isFinished } from './unfinished.ts';
+import { isFinished, type Unfinished } from './unfinished.ts';
 import type { Evidence } from './verdict/check.ts';
 import { Workload } from './workload.ts';
 
@@ -51,12 +51,18 @@ export async function run(options: TortureOptions, folder: string, tell: (line: 
   return { ...lives.evidence(), history, settling };
 }
 
+/** What is to come to rest: since when it is left in peace, and what it still has to do. */
+export interface Settling {
+  readonly startedMono: number;
+  look(): Unfinished | Promise<Unfinished>;
+}
+
 /** Lets everything that was begun come to its end. */
-export async function settle(lives: Lives, workload: Workload): Promise<Evidence['settling']> {
-  const { startedMono } = lives;
+export async function settle(shop: Settling, workload: Workload): Promise<Evidence['settling']> {
+  const { startedMono } = shop;
   await workload.finish(Math.max(0, startedMono + SETTLE_MS - performance.now()));
   for (;;) {
-    const state = lives.look();
+    const state = await shop.look();
     const ms = performance.now() - startedMono;
     if (isFinished(state)) return { ms, left: undefined };
     if (ms > SETTLE_MS) return { ms, left: state };

@@ -1,15 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { optionsOf, type TortureOptions, USAGE } from './options.ts';
 import { linesOfJudgements, linesOfReport, reportOf } from './report.ts';
 import { run } from './run.ts';
+import { runServices } from './services/run.ts';
 import { judge } from './verdict/verdict.ts';
 
 /*
  * `npm run torture -- --kills 50`: a shop under continuous load is killed at random moments and at its worst ones, and started
  * again each time; when it has come to rest, everything it promises is looked for on disk, at the payment provider, in the
- * mails and in what its clients were told.
+ * mails and in what its clients were told. `--profile services` does the same to a process per service and gateway, and to
+ * PostgreSQL, Kafka and Consul under them.
  */
 let options: TortureOptions;
 try {
@@ -25,10 +27,13 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const folder = mkdtempSync(join(tmpdir(), 'ramet-torture-'));
 const startedMono = performance.now();
-say(`torture: seed ${options.seed}, ${options.kills} kills, in ${folder}`);
+const services = options.profile === 'services';
+// PostgreSQL runs as a user of its own, who has to come to its folder.
+if (services) chmodSync(folder, 0o755);
+say(`torture: seed ${options.seed}, ${options.kills} ${services ? `faults, services on ${options.bus}` : 'kills'}, in ${folder}`);
 process.exitCode = 1;
 try {
-  const evidence = await run(options, folder, say);
+  const evidence = await (services ? runServices : run)(options, folder, say);
   const judgements = judge(evidence);
   const report = reportOf(options, evidence, judgements, (performance.now() - startedMono) / 1_000);
   evidence.databases[Symbol.dispose]();

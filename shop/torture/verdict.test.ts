@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, cpSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, cpSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -63,6 +63,10 @@ interface Scene {
   readonly history: History;
   readonly lives: Life[];
   readonly watched: string[];
+  readonly ill: string[];
+  readonly unsound: string[];
+  readonly engines: string[];
+  order: Evidence['order'];
   readonly dataDir: string;
   /** Order ids by their outcome. */
   readonly confirmed: string;
@@ -83,6 +87,10 @@ function verdictOf(tamper: (scene: Scene) => void): Map<string, readonly string[
       history: structuredClone(clean.history) as History,
       lives: clean.lives.map((life) => ({ ...life, logFiles: life.logFiles.map((file) => file.replace(folder, copy)) })),
       watched: [],
+      ill: [],
+      unsound: [],
+      engines: [],
+      order: 'key',
       dataDir,
       confirmed: order('confirmed'),
       cancelled: order('cancelled'),
@@ -96,9 +104,8 @@ function verdictOf(tamper: (scene: Scene) => void): Map<string, readonly string[
       },
     };
     tamper(scene);
-    const { history, lives, watched, settling } = scene;
     using databases = new Databases(dataDir);
-    const judgements = judge({ dataDir, databases, subscriptions: clean.subscriptions, history, lives, watched, settling });
+    const judgements = judge({ ...clean, ...scene, databases });
     return new Map(judgements.filter(({ violations }) => violations.length > 0).map(({ name, violations }) => [name, violations]));
   } finally {
     rmSync(copy, { recursive: true, force: true });
@@ -371,6 +378,14 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ sql, confirmed }) => sql('audit', `update entries set rowid = 1000000 where key = '${confirmed}' and type = 'orders.OrderPlaced'`),
   ],
   [
+    'events of a key and type out of order, where only they have one',
+    'events of one key took effect in their order (audit, analytics)',
+    (scene) => {
+      scene.order = 'key and type';
+      scene.sql('audit', "update entries set rowid = 1000000 + 1000000 / rowid where type = 'orders.OrderProgressed'");
+    },
+  ],
+  [
     'a kept event that says otherwise',
     'audit keeps events as they were told, analytics counts them',
     ({ sql }) => sql('audit', `update entries set data = '{}' where ${first('entries')}`),
@@ -483,6 +498,15 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
       appendFileSync(only(only(lives).logFiles), `{"level":"info","card":"${only(history.placements).body.card.number}"}\n`),
   ],
   [
+    'a card number where an engine keeps its data',
+    'card numbers are nowhere but at the provider',
+    ({ engines, dataDir, history }) => {
+      engines.push(join(dataDir, '..', 'engines'));
+      mkdirSync(only(engines));
+      writeFileSync(join(only(engines), '000000010000000000000001'), `before${only(history.placements).body.card.number}after`);
+    },
+  ],
+  [
     'a card number in a database, in groups of four',
     'card numbers are nowhere but at the provider',
     ({ history, sql, cancelled }) =>
@@ -534,6 +558,16 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ lives }) => appendFileSync(only(only(lives).logFiles), 'Trace: something\n'),
   ],
   [
+    'a process that did not come back',
+    'the shop ends only when it is told to or killed',
+    ({ ill }) => void ill.push('not every process came back after the last fault'),
+  ],
+  [
+    'an index that its server calls broken',
+    'every database is sound',
+    ({ unsound }) => void unsound.push('orders.orders_pkey: item order invariant violated'),
+  ],
+  [
     'a page that is broken',
     'every database is sound',
     ({ dataDir }) => {
@@ -554,6 +588,16 @@ describe('the verdict', () => {
     const found = verdictOf(tamper).get(check);
     expect(found).toBeDefined();
     expect(found?.join()).not.toContain('could not be examined');
+  });
+
+  test('asks for no order between types where a bus promises none', () => {
+    const tampered = (order: Evidence['order']) =>
+      verdictOf((scene) => {
+        scene.order = order;
+        scene.sql('audit', `update entries set rowid = 1000000 where key = '${scene.confirmed}' and type = 'orders.OrderPlaced'`);
+      });
+    expect(tampered('key').size).toBe(1);
+    expect(Object.fromEntries(tampered('key and type'))).toEqual({});
   });
 
   test('has no check that nothing here has set off', () => {

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { DeployedProcess, Deployment } from 'ramet/deploy';
+import type { ContractShape, DeployedProcess, Deployment } from 'ramet/deploy';
 import { CliError } from './client.ts';
 import { fromProject } from './project.ts';
 
@@ -14,7 +15,7 @@ interface Options {
   readonly out: string;
 }
 
-/** `ramet graph`, `ramet build` and `ramet generate`: what a topology says, one of its processes as a folder, and how they are deployed. */
+/** `ramet graph`, `ramet contracts`, `ramet build` and `ramet generate`: what a topology says, one of its processes as a folder, and how they are deployed. */
 export function addDeploy(program: Command): void {
   const topology = () => new Option('--topology <file>', 'the topology of the project').default('topology.ts');
   const profile = () => new Option('--profile <name>', 'the profile of the topology').default('services');
@@ -30,6 +31,32 @@ export function addDeploy(program: Command): void {
       inProject(file, async ({ overviewOf }) => {
         const { graph } = await overviewOf({ topologyFile: file });
         process.stdout.write(`${JSON.stringify(graph, undefined, 2)}\n`);
+      }),
+    );
+
+  program
+    .command('contracts [service...]')
+    .description('print what services promise, in JSON; or say what breaks those who were built with an earlier print')
+    .addOption(topology())
+    .option('--against <file>', 'an earlier print: ends with 1 when something in it is broken')
+    .action((services: string[], { topology: file, against }: Options & { against?: string }) =>
+      inProject(file, async ({ overviewOf, breakingChanges }) => {
+        const { contracts } = await overviewOf({ topologyFile: file });
+        for (const name of services)
+          if (!contracts[name]) throw new CliError(`there is no service '${name}'; there are ${Object.keys(contracts).join(', ')}`);
+        const asked = Object.fromEntries(Object.entries(contracts).filter(([name]) => services.length === 0 || services.includes(name)));
+        if (against === undefined) {
+          process.stdout.write(`${JSON.stringify(asked, undefined, 2)}\n`);
+          return;
+        }
+        const deployed = readContracts(against);
+        const broken = Object.entries(deployed).flatMap(([name, shape]) => {
+          if (services.length > 0 && !services.includes(name)) return [];
+          const now = contracts[name];
+          return now ? breakingChanges(shape, now) : [`service '${name}' is gone`];
+        });
+        if (broken.length > 0) throw new CliError(broken.join('\n'));
+        process.stdout.write('nothing breaks those who were built with it\n');
       }),
     );
 
@@ -55,7 +82,14 @@ export function addDeploy(program: Command): void {
         const found = deployment.processes[0] as DeployedProcess;
         const { trace } = found;
         const { start } = deploy.writeArtefact({
-          ...{ trace, profile: deployment.profile, graph: deployment.graph, version: deployment.version, out: options.out },
+          ...{
+            trace,
+            profile: deployment.profile,
+            graph: deployment.graph,
+            contracts: deployment.contracts,
+            version: deployment.version,
+            out: options.out,
+          },
           ...(found.process === undefined ? {} : { process: found.process }),
         });
         if (options.link) deploy.linkPackages(trace, options.out);
@@ -98,7 +132,16 @@ export function addDeploy(program: Command): void {
     (deploy, deployment, options: Options & { command: string; dockerfiles: string }) => deploy.pipelines(deployment, options),
   )
     .option('--command <command>', 'how a pipeline calls ramet', 'npx ramet')
+    .option('--contracts <folder>', 'where the prints of the deployed contracts are, as orders.json; left out, nothing is compared')
     .option('--dockerfiles <folder>', 'where the Dockerfiles are', 'deploy/docker');
+}
+
+function readContracts(file: string): Record<string, ContractShape> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, ContractShape>;
+  } catch (error) {
+    throw new CliError(`${file} is no print of 'ramet contracts' (${(error as Error).message})`);
+  }
 }
 
 /** Works with the framework that the project has. @throws CliError with what a person can repair */

@@ -18,11 +18,7 @@ export async function expectParcel(ctx: Context, returnId: string, lines: readon
 }
 
 export async function unpack(ctx: Context, returnId: string): Promise<void> {
-  const parcel = await ctx.db
-    .selectFrom('parcels')
-    .select(['because', 'status'])
-    .where('return_id', '=', returnId)
-    .executeTakeFirst();
+  const parcel = await ctx.db.selectFrom('parcels').select(['because', 'status']).where('return_id', '=', returnId).executeTakeFirst();
   if (parcel?.status !== 'expected') return;
   const condition = faultOf(parcel.because);
   const lines = await become(ctx, returnId, 'expected', condition === undefined ? 'received' : 'rejected');

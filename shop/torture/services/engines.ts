@@ -7,7 +7,7 @@ import { WireCutter } from './wire-cutter.ts';
 
 const scripts = join(import.meta.dirname, '../../../infra');
 
-/** The engines of one torture, which nobody else uses. */
+/** The engines of one torture, which nobody else uses. Disposed, they stop and keep what they have stored. */
 export interface OwnEngines extends AsyncDisposable {
   /** Of a superuser. Nothing that is done to {@link wire} is felt here. */
   readonly postgres: string;
@@ -18,11 +18,9 @@ export interface OwnEngines extends AsyncDisposable {
   /** Where each keeps its data and its log. */
   readonly folders: readonly string[];
   restart(engine: EngineUnderFire, how: 'immediate' | undefined): Promise<void>;
-  /** Ends them and removes what they have stored. */
-  wipe(): Promise<void>;
 }
 
-/** Starts them below `parent`, which everybody may enter: PostgreSQL runs as a user of its own. Disposed, they stop and keep their data. */
+/** Starts them below `parent`, which everybody may enter: PostgreSQL runs as a user of its own. */
 export async function startEngines(parent: string, bus: BusName): Promise<OwnEngines> {
   const names: readonly EngineName[] = bus === 'kafka' ? ['postgres', 'consul', 'kafka'] : ['postgres', 'consul'];
   mkdirSync(parent, { recursive: true });
@@ -56,10 +54,6 @@ export async function startEngines(parent: string, bus: BusName): Promise<OwnEng
       folders: names.map(folderOf),
       restart: async (engine, how) => {
         await restartEngine(engine, folderOf(engine), how);
-      },
-      wipe: async () => {
-        await wire[Symbol.asyncDispose]();
-        await end(wipeEngine);
       },
       [Symbol.asyncDispose]: async () => {
         await wire[Symbol.asyncDispose]();

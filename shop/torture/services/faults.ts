@@ -45,6 +45,8 @@ export interface FaultPlan {
   readonly secondsMax: number;
   readonly bus: BusName;
   readonly processes: readonly string[];
+  /** Those of them that run more than once. */
+  readonly replicated: readonly string[];
 }
 
 type Card = Fault['kind'] | 'kill some' | 'pause for long' | EngineUnderFire;
@@ -65,19 +67,20 @@ const DECK: Readonly<Record<Exclude<Card, 'restart' | 'kafka'>, number>> = {
   hold: 1,
 };
 const BROKER_CARDS = 2;
-/** A lease is good for 15 s: whoever is away for longer has been replaced when he comes back. */
+/** A lease is good for 15 s: a replica that is away for longer finds its work in the hands of another. */
 const BEYOND_LEASE_SECONDS = [16, 20] as const;
 
 /** Everything is decided before the first fault. */
-export function planFaults({ kills, secondsMin, secondsMax, bus, processes }: FaultPlan, random: Random): PlannedFault[] {
+export function planFaults({ kills, secondsMin, secondsMax, bus, processes, replicated }: FaultPlan, random: Random): PlannedFault[] {
   const cards = Object.entries(DECK).flatMap(([card, count]) => Array.from({ length: count }, () => card as Card));
   if (bus === 'kafka') cards.push(...Array.from({ length: BROKER_CARDS }, (): Card => 'kafka'));
   // Each process has its turn before one comes again.
   const targets = dealt(processes, random);
-  const target = (): Target => ({ process: targets(), instance: random.below(1_000) });
+  const replicas = dealt(replicated, random);
+  const target = (of = targets): Target => ({ process: of(), instance: random.below(1_000) });
   const card = dealt(cards, random);
   return Array.from({ length: kills }, (): PlannedFault => {
-    const fault = faultOf(card(), random, target);
+    const fault = faultOf(card(), random, target, () => target(replicas));
     return {
       fault,
       afterMs: Math.round(random.between(secondsMin, secondsMax) * 1_000),
@@ -87,16 +90,16 @@ export function planFaults({ kills, secondsMin, secondsMax, bus, processes }: Fa
   });
 }
 
-function faultOf(card: Card, random: Random, target: () => Target): Fault {
+function faultOf(card: Card, random: Random, target: () => Target, replica: () => Target): Fault {
   switch (card) {
     case 'kill':
       return { kind: 'kill', targets: [target()] };
     case 'kill some':
-      return { kind: 'kill', targets: Array.from({ length: 2 + random.below(4) }, target) };
+      return { kind: 'kill', targets: Array.from({ length: 2 + random.below(4) }, () => target()) };
     case 'pause':
       return { kind: 'pause', target: target(), seconds: random.between(0.5, 6) };
     case 'pause for long':
-      return { kind: 'pause', target: target(), seconds: random.between(...BEYOND_LEASE_SECONDS) };
+      return { kind: 'pause', target: replica(), seconds: random.between(...BEYOND_LEASE_SECONDS) };
     case 'terminate':
       return { kind: 'terminate', target: target() };
     case 'postgres':

@@ -24,14 +24,36 @@ export interface Life {
   readonly logFiles: readonly string[];
 }
 
+/** Something that was done to a shop of many processes. */
+export interface Struck {
+  readonly number: number;
+  readonly kind: string;
+  readonly words: string;
+  readonly startedMono: number;
+  readonly endedMono: number;
+  /** What was under way when it began. */
+  readonly hit: Unfinished;
+}
+
 /** Everything that the verdict looks at. */
 export interface Evidence {
   readonly dataDir: string;
   readonly databases: Databases;
   readonly subscriptions: Subscriptions;
   readonly history: History;
+  /** Of the shop as one process; of the gateway, where there are many. */
   readonly lives: readonly Life[];
-  /** What was wrong with sagas between two lives. */
+  /** What was done to a shop of many processes; each end of a life is one where there is one process. */
+  readonly faults: readonly Struck[];
+  /** What stays in order on the bus: events of a key, or those of them that are of one type. */
+  readonly order: 'key' | 'key and type';
+  /** Where engines keep their data and their logs. */
+  readonly engines: readonly string[];
+  /** What an engine says of its own data. */
+  readonly unsound: readonly string[];
+  /** Processes that ended unasked, or did not come back. */
+  readonly ill: readonly string[];
+  /** What was wrong with sagas between two faults. */
   readonly watched: readonly string[];
   /** How long everything took to settle after the last restart, and what had not when the time was over. */
   readonly settling: { readonly ms: number; readonly left: Unfinished | undefined };

@@ -94,6 +94,7 @@ export const onceInEffect: Check = {
 export const inOrder: Check = {
   name: 'events of one key took effect in their order (audit, analytics)',
   *violations(evidence) {
+    const orderedBy = ({ key, event }: OutboxRow) => (evidence.order === 'key' ? key : `${key} (${event})`);
     for (const [subscriber, , table] of COUNTING) {
       const turn = new Map(
         evidence.databases
@@ -101,7 +102,7 @@ export const inOrder: Check = {
           .map((row) => [row.event_id, row.turn]),
       );
       for (const service of SERVICES)
-        for (const [key, events] of groupBy(outboxOf(evidence, service), (row) => row.key)) {
+        for (const [key, events] of groupBy(outboxOf(evidence, service), orderedBy)) {
           const turns = events.flatMap(({ event_id }) => turn.get(event_id) ?? []);
           if (turns.some((at, index) => at < (turns[index - 1] ?? 0)))
             yield `${subscriber} took the events of ${service} about ${key} in the order ${turns.join(', ')}`;

@@ -10,10 +10,11 @@ const DIGITS = /\d{12,}|\d{4}(?:[ -]\d{4}){2,3}/g;
 
 export const cardNumbers: Check = {
   name: 'card numbers are nowhere but at the provider',
-  *violations({ dataDir, history, lives }) {
+  *violations({ dataDir, engines, history, lives }) {
     const numbers = new Set([...history.placements, ...history.preorders].map(({ body }) => body.card.number));
     const files = filesUnder(dataDir)
       .filter((file) => relative(dataDir, file).split(sep)[0] !== 'provider')
+      .concat(engines.flatMap(filesUnder))
       .concat(lives.flatMap(({ logFiles }) => logFiles));
     for (const file of files)
       for (const number of cardsIn(file, numbers)) yield `${file} has the card number ${number.slice(0, 4)}…${number.slice(-4)}`;

@@ -67,7 +67,9 @@ test('a replica that was thought dead writes nothing when it wakes: no effect, n
   await zombie.deliver(batch(1, 4));
   const heir = replica('heir');
   await heir.begin('orders', 0, 2);
+  await zombie.flush();
   expect(await heir.checkpoint('orders', 0)).toBe(0);
+  expect(await checkpoint()).toBe(0);
   await heir.deliver(batch(1, 8));
   await heir.flush();
   await expect(zombie.deliver(batch(5, 8))).rejects.toMatchObject({ code: 'ClaimLost' });
@@ -80,15 +82,14 @@ test('a replica that was thought dead writes nothing when it wakes: no effect, n
 
 test('a replica that is woken within a batch gives no effect to what is left of it', async () => {
   const heir = replica('heir');
-  let slept = false;
+  let asleep: Promise<void> | undefined;
   // It falls asleep after it has written down what it is about to handle, before the first transaction.
   const sleepy: Store = {
     ...store,
     async write(work, options) {
-      if (options?.name?.includes(' on ') && !slept) {
-        slept = true;
-        await heir.begin('orders', 0, 2);
-        await heir.deliver({ ...batch(1, 2), through: 2 });
+      if (options?.name?.includes(' on ')) {
+        asleep ??= heir.begin('orders', 0, 2).then(() => heir.deliver(batch(1, 2)));
+        await asleep;
       }
       return store.write(work, options);
     },

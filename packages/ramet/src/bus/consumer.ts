@@ -21,6 +21,7 @@ import {
   takeOverAll,
 } from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
+import { sparing } from './slots.ts';
 import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
 /** How many keys of one group are handled at once. */
@@ -47,7 +48,8 @@ export class Consumer implements Sink {
   #together = TOGETHER_MIN;
   readonly retries: RetryWorker;
 
-  constructor(options: ConsumerOptions) {
+  constructor(given: ConsumerOptions) {
+    const options = { ...given, store: sparing(given.store) };
     this.#options = options;
     this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#policy = options.poison ?? 'park-key';

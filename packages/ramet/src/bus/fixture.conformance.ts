@@ -11,6 +11,7 @@ import {
   type Envelope,
   type EventOutcome,
   listDeadLetters,
+  type Outbox,
   type OutboxWriter,
   type PoisonPolicy,
   type RetryPolicy,
@@ -29,6 +30,8 @@ export interface BusPlace {
   rewind?(group: string): Promise<void>;
   /** Makes a broker take the partitions from all who share a group, as when they are not heard of, where it does not use `platform`. */
   expel?(group: string): Promise<void>;
+  /** Whether a process that dies is known to be dead by its silence: then it says nothing more. Otherwise its bus leaves as it can. */
+  readonly silent?: boolean;
   dispose(): Promise<void>;
 }
 
@@ -52,6 +55,8 @@ export interface GroupOptions {
   readonly store?: (store: Store) => Store;
   /** What the bus of this process runs on. */
   readonly platform?: Platform;
+  /** Whether this process hosts the sources too (default), or others do. */
+  readonly hosts?: boolean;
 }
 
 /** A process that hosts one group: started, and then stopped in good order or killed. */
@@ -73,7 +78,8 @@ class Killed extends Error {}
 
 const EFFECTS = {
   name: '0001_effects',
-  sql: 'create table effects (seq bigint primary key, event_id text not null, source text not null, key text not null, n bigint not null)',
+  sql: `create table effects (seq bigint primary key, event_id text not null, source text not null, key text not null, n bigint not null);
+    create table effects_counter (seq bigint not null); insert into effects_counter values (0)`,
 };
 
 /** Services that publish, groups that consume, and the means to stop them, for one case. */
@@ -84,6 +90,8 @@ export class BusFixture {
   readonly #outboxes = new Map<string, Promise<OutboxWriter>>();
   readonly #counts = new Map<string, number>();
   readonly #running = new Set<Process>();
+  /** What lets go of the connections of processes that were killed. */
+  readonly #dead: (() => void)[] = [];
 
   constructor(place: BusPlace) {
     this.#place = place;
@@ -156,8 +164,10 @@ export class BusFixture {
       ...(onMissed ? { onMissed } : {}),
       onOutcome: (outcome, envelope) => outcomes.push({ outcome, id: envelope.id }),
     });
-    const bus: Bus = this.#place.bus((error) => errors.push(error), options.platform ?? this.platform);
-    for (const source of sources) bus.attach(await this.outbox(source));
+    const { silent } = this.#place;
+    const platform = options.platform ?? this.platform;
+    const bus: Bus = this.#place.bus((error) => errors.push(error), silent ? mortal.platform(platform) : platform);
+    for (const source of options.hosts === false ? [] : sources) bus.attach(mortal.outbox(await this.outbox(source)));
     consumer.retries.start();
     const subscription = bus.consume({ group, topics, sink: consumer });
     const end = async () => {
@@ -178,9 +188,13 @@ export class BusFixture {
       kill: () => {
         this.#running.delete(process);
         mortal.kill();
-        void subscription.stop();
         void consumer.retries.stop();
-        void bus.close();
+        const leave = () => {
+          void subscription.stop();
+          void bus.close();
+        };
+        if (silent) this.#dead.push(leave);
+        else leave();
       },
     };
     this.#running.add(process);
@@ -229,10 +243,14 @@ export class BusFixture {
 
   async untilEffects(group: string, count: number, withinMs?: number): Promise<void> {
     const store = await this.store(group);
-    await this.until(`${count} effects of '${group}'`, async () => {
-      const row = await store.reader.get<{ count: number }>('select count(*) as count from effects');
-      return Number(row?.count) >= count;
-    }, withinMs);
+    await this.until(
+      `${count} effects of '${group}'`,
+      async () => {
+        const row = await store.reader.get<{ count: number }>('select count(*) as count from effects');
+        return Number(row?.count) >= count;
+      },
+      withinMs,
+    );
   }
 
   /** What must hold whatever happened: each event once, and those of one source and key in their order. */
@@ -250,14 +268,17 @@ export class BusFixture {
 
   async dispose(): Promise<void> {
     for (const process of this.#running) await process.stop();
+    for (const leave of this.#dead) leave();
     for (const store of this.#stores.values()) await (await store).close();
     await this.#place.dispose();
   }
 }
 
+/** Numbered in the order of the commits, also where transactions run beside each other. */
 async function writeEffect(tx: Tx, envelope: Envelope): Promise<void> {
+  await tx.run('update effects_counter set seq = seq + 1');
   await tx.run(
-    'insert into effects (seq, event_id, source, key, n) select coalesce(max(seq), 0) + 1, ?, ?, ?, ? from effects',
+    'insert into effects (seq, event_id, source, key, n) select seq, ?, ?, ?, ? from effects_counter',
     envelope.id,
     envelope.source,
     envelope.key,
@@ -265,8 +286,8 @@ async function writeEffect(tx: Tx, envelope: Envelope): Promise<void> {
   );
 }
 
-/** A store as a process that may be killed sees it. */
-function mortalStore(store: Store): { store: Store; kill: () => void; killed: Promise<void> } {
+/** A store, a source and time as a process that may be killed sees them. */
+function mortalStore(store: Store) {
   let dead = false;
   let die: (() => void) | undefined;
   const killed = new Promise<void>((resolve) => {
@@ -286,6 +307,19 @@ function mortalStore(store: Store): { store: Store; kill: () => void; killed: Pr
       dead = true;
       die?.();
     },
+    platform: (platform: Platform): Platform => ({
+      ...platform,
+      timers: {
+        set: (delayMs, fire) => platform.timers.set(delayMs, () => dead || fire()),
+        sleep: (delayMs, signal) => whileAlive(() => platform.timers.sleep(delayMs, signal)),
+        yield: () => whileAlive(() => platform.timers.yield()),
+      },
+    }),
+    outbox: (outbox: OutboxWriter): Outbox => ({
+      ...outbox,
+      read: (p, after, limit) => whileAlive(() => outbox.read(p, after, limit)),
+      edges: () => whileAlive(() => outbox.edges()),
+    }),
     store: {
       ...store,
       reader: {
@@ -301,7 +335,7 @@ function mortalStore(store: Store): { store: Store; kill: () => void; killed: Pr
             return value;
           }, options),
         ),
-    },
+    } satisfies Store as Store,
   };
 }
 

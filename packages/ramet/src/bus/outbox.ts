@@ -118,7 +118,9 @@ export function createOutbox(store: Store): OutboxWriter {
       return Number(row?.pos ?? 0);
     },
     async edges() {
-      const rows = await store.reader.all<{ p: number; pos: number; pruned_upto: number }>('select p, pos, pruned_upto from ramet_partitions');
+      const rows = await store.reader.all<{ p: number; pos: number; pruned_upto: number }>(
+        'select p, pos, pruned_upto from ramet_partitions',
+      );
       return rows.map(({ p, pos, pruned_upto }) => ({ p: Number(p), prunedTo: Number(pruned_upto), head: Number(pos) }));
     },
     retention: retentionOf(store),

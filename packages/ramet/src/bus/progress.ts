@@ -61,9 +61,12 @@ export function progressOf(store: Store): RelayProgress {
       return rows > 0;
     },
     async release(relay, owner) {
-      await store.write((tx) => tx.run('update ramet_relays set owner = null, lease_until = 0 where relay = ? and owner = ?', relay, owner), {
-        name: `${relay} relay`,
-      });
+      await store.write(
+        (tx) => tx.run('update ramet_relays set owner = null, lease_until = 0 where relay = ? and owner = ?', relay, owner),
+        {
+          name: `${relay} relay`,
+        },
+      );
     },
     async positions(relay) {
       const rows = await store.reader.all<{ p: number; pos: number }>('select p, pos from ramet_relays where relay = ?', relay);

@@ -48,7 +48,11 @@ export class Relay {
     this.#environment = environment;
     this.#outbox = outbox;
     this.#target = target;
-    this.#loop = new Periodic(environment.platform, () => this.#round(), (error) => this.#tell(error));
+    this.#loop = new Periodic(
+      environment.platform,
+      () => this.#round(),
+      (error) => this.#tell(error),
+    );
     this.#forget = outbox.onAppend((partitions) => {
       if (!partitions) this.#allAtMono = 0;
       for (const p of partitions ?? []) this.#told.add(p);

@@ -1,3 +1,4 @@
+export { breakingChanges, type ContractShape, shapeOf } from './compatible.ts';
 export { type CompiledContract, type CompiledEvent, type CompiledOperation, compileContract, type HttpBinding } from './compile.ts';
 export {
   type AnyContract,
@@ -24,6 +25,7 @@ export {
   type Result,
   stream,
 } from './contract.ts';
+export { saidOf } from './said.ts';
 export {
   type Codec,
   compileSchema,

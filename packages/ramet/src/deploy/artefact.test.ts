@@ -16,7 +16,7 @@ const conditions = ['ramet-source'];
 async function build(root: string, process: string): Promise<{ out: string; trace: Trace; files: string[] }> {
   const trace = await traceProcess({ topologyFile: join(root, 'topology.ts'), profile: 'services', process, env, conditions });
   const out = join(scratch(), process);
-  writeArtefact({ trace, profile: 'services', process, graph: GRAPH, version: '7', out });
+  writeArtefact({ trace, profile: 'services', process, graph: GRAPH, contracts: {}, version: '7', out });
   return { out, trace, files: filesOf(out) };
 }
 
@@ -27,9 +27,11 @@ const filesOf = (folder: string): string[] =>
     .sort();
 
 test('the artefact of a process holds what it loads and names, and nothing of its neighbours but their contracts', async () => {
-  const { out, files } = await build(project(), 'orders');
+  const { out, files, trace } = await build(project(), 'orders');
+  expect(trace.warnings).toEqual([expect.stringMatching(/orders\/service\.ts imports 'not-installed' when it needs it/)]);
   expect(files).toEqual([
     'artefact.json',
+    'contracts.json',
     'graph.json',
     'package.json',
     'profiles.ts',
@@ -78,7 +80,7 @@ test('what keeps a topology from being loaded is said as it was', async () => {
 test('a folder that is no artefact is not overwritten, and an earlier artefact is replaced', async () => {
   const root = project();
   const trace = await traceProcess({ topologyFile: join(root, 'topology.ts'), profile: 'services', process: 'orders', env, conditions });
-  const given = { trace, profile: 'services', process: 'orders', graph: GRAPH, version: '7' };
+  const given = { trace, profile: 'services', process: 'orders', graph: GRAPH, contracts: {}, version: '7' };
   expect(() => writeArtefact({ ...given, out: root })).toThrow('holds something that is no artefact');
   const out = join(scratch(), 'orders');
   writeArtefact({ ...given, out });

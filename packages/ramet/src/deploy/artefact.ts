@@ -1,5 +1,6 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve } from 'node:path';
+import type { ContractShape } from '../contract/index.ts';
 import type { Graph } from '../runtime/index.ts';
 import { type Lock, type Manifests, pruneLock } from './lock.ts';
 import { DeployError } from './problems.ts';
@@ -12,6 +13,8 @@ export interface ArtefactOptions {
   readonly process?: string;
   /** Who may call whom in the whole topology. */
   readonly graph: Graph;
+  /** What the services promise; those that it hosts stand in `contracts.json`, for who compares the next version with it. */
+  readonly contracts: Readonly<Record<string, ContractShape>>;
   /** What logs and metrics call this build. */
   readonly version: string;
   /** A folder that is empty, not there, or an earlier artefact, which is replaced. */
@@ -36,7 +39,7 @@ const INFO = 'artefact.json';
  * has one of npm; the declared graph; and a module that starts it. `npm ci` in it gets the packages.
  * @throws DeployError when `out` holds something else
  */
-export function writeArtefact({ trace, profile, process, graph, version, out: given }: ArtefactOptions): ArtefactInfo {
+export function writeArtefact({ trace, profile, process, graph, contracts, version, out: given }: ArtefactOptions): ArtefactInfo {
   const out = resolve(given);
   makeRoom(out, trace.root);
   for (const file of trace.files) {
@@ -44,12 +47,13 @@ export function writeArtefact({ trace, profile, process, graph, version, out: gi
     cpSync(join(trace.root, file), join(out, file));
   }
   const main = mainOf(trace);
-  const hosts = Object.keys(trace.parts).sort();
+  const hosts = Object.keys(trace.externals).sort();
   const start = ['node', ...trace.conditions.flatMap((condition) => ['-C', condition]), main];
   const info: ArtefactInfo = { profile, process, version, hosts, start };
   writeFileSync(join(out, main), mainText({ trace, profile, process, version, main }));
   json(join(out, INFO), info);
   json(join(out, 'graph.json'), graph);
+  json(join(out, 'contracts.json'), Object.fromEntries(Object.entries(contracts).filter(([service]) => hosts.includes(service))));
 
   const scopes = manifestsOf(trace, { name: process ?? profile, version, start: start.join(' ') });
   for (const [folder, manifest] of scopes) json(join(out, folder, 'package.json'), manifest);

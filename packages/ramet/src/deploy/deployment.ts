@@ -27,6 +27,7 @@ export interface Deployment {
   readonly profile: string;
   readonly version: string;
   readonly graph: Graph;
+  readonly contracts: Overview['contracts'];
   readonly config: DeployConfig;
   readonly processes: readonly DeployedProcess[];
 }
@@ -97,6 +98,7 @@ export async function deploymentOf(options: DeploymentOptions): Promise<Deployme
     profile,
     version: options.version ?? project.version ?? '0.0.0',
     graph: overview.graph,
+    contracts: overview.contracts,
     config,
     processes,
   };

@@ -16,7 +16,7 @@ beforeAll(async () => {
   root = project();
   const from = { topologyFile: join(root, 'topology.ts'), conditions: ['ramet-source'] };
   deployment = await deploymentOf({ ...from, profile: 'services', config, version: '7.1.0' });
-});
+}, 240_000);
 
 describe('a Dockerfile', () => {
   const lines = (process: string) => (dockerfiles(deployment).get(`${process}.Dockerfile`) ?? '').split('\n');
@@ -51,7 +51,7 @@ describe('a Dockerfile', () => {
 });
 
 describe('a pipeline', () => {
-  const options = { command: 'npx ramet', config: 'deploy.yaml', dockerfiles: 'deploy' };
+  const options = { command: 'npx ramet', config: 'deploy.yaml', contracts: 'contracts', dockerfiles: 'deploy' };
   const pipeline = (process: string) => parse(pipelines(deployment, options).get(`tiny-${process}.yml`) ?? '');
 
   test('runs when a file of its process changed, and not when one of another did', () => {
@@ -66,6 +66,7 @@ describe('a pipeline', () => {
     expect(steps.flatMap(({ run }: { run?: string }) => (run === undefined ? [] : [run]))).toEqual([
       'npm install',
       'npm test -- services/orders',
+      'npx ramet contracts orders --against contracts/orders.json',
       'npx ramet build orders --profile services --config deploy.yaml --out build/orders',
       'docker build -t tiny-orders:7.1.0 -f deploy/orders.Dockerfile build/orders',
     ]);

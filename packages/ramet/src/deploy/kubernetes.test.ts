@@ -42,7 +42,7 @@ export default gateway('web', {
   });
   deployment = await deploymentOf({ topologyFile: join(root, 'topology.ts'), profile: 'services', config, conditions: ['ramet-source'] });
   files = manifests(deployment);
-});
+}, 240_000);
 
 const all = (file: string): any[] => parseAllDocuments(files.get(file) ?? '').map((document) => document.toJS());
 const one = (file: string, kind: string): any => all(file).find((manifest) => manifest.kind === kind);

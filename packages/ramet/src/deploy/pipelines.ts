@@ -10,6 +10,8 @@ export interface PipelineOptions {
   readonly command: string;
   /** The description of the deployment. */
   readonly config?: string;
+  /** The folder with what `ramet contracts` printed of the deployed versions, as `orders.json`; left out, nothing is compared. */
+  readonly contracts?: string;
   /** Where the Dockerfiles are. */
   readonly dockerfiles: string;
 }
@@ -34,7 +36,7 @@ export function ownFolders(deployment: Deployment, { trace, name }: DeployedProc
   return [...folders].filter((folder) => folder !== '.' && !others.some((other) => other.startsWith(`${folder}/`))).sort();
 }
 
-function workflow(deployment: Deployment, process: DeployedProcess, { command, config, dockerfiles }: PipelineOptions): object {
+function workflow(deployment: Deployment, process: DeployedProcess, { command, config, contracts, dockerfiles }: PipelineOptions): object {
   const { name, trace } = process;
   const folders = ownFolders(deployment, process);
   const files = trace.files.filter((file) => !folders.some((folder) => file.startsWith(`${folder}/`)));
@@ -65,6 +67,12 @@ function workflow(deployment: Deployment, process: DeployedProcess, { command, c
           { uses: 'actions/setup-node@v4', with: { 'node-version': deployment.config.node, cache: 'npm' } },
           { run: lock.length > 0 ? 'npm ci' : 'npm install' },
           ...(folders.length === 0 ? [] : [{ name: 'Test', run: [deployment.config.test, ...folders].join(' ') }]),
+          ...(contracts === undefined
+            ? []
+            : process.services.map((service) => ({
+                name: `Contract of ${service}`,
+                run: `${command} contracts ${service} --against ${posix.join(contracts, `${service}.json`)}`,
+              }))),
           { name: 'Build', run: build.join(' ') },
           {
             name: 'Image',

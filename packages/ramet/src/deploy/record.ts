@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
+import { enableCompileCache, registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { AnyContract, ContractShape } from '../contract/index.ts';
 import type { Graph, Load, Profile, Topology } from '../runtime/index.ts';
 import type { Recorded, RecordRequest } from './recorder.ts';
 
@@ -11,6 +12,9 @@ import type { Recorded, RecordRequest } from './recorder.ts';
 const FROM = 'ramet-from:';
 /** Resolves a specifier as the module at `parent` would. */
 const from = (parent: string, specifier: string): string => `${FROM}${parent}|${specifier}`;
+
+// A topology has many processes, and each trace loads the framework anew.
+enableCompileCache();
 
 const request = JSON.parse(process.argv[2] ?? '') as RecordRequest;
 const imports = new Map<string, Set<string>>();
@@ -50,19 +54,24 @@ async function record(): Promise<Recorded> {
       externals[part] = externalsOf(kind, definition);
     }
   }
-  await followLazyImports(lazyOnPurpose);
+  const warnings = await followLazyImports(lazyOnPurpose);
   const loaded = [...imports].map(([url, parents]): [string, string[]] => [url, [...parents]]);
-  return { loaded: { imports: loaded, parts, gateways: gateways.sort(), folders, externals } };
+  return { loaded: { imports: loaded, parts, gateways: gateways.sort(), folders, externals, warnings } };
 }
 
 async function overviewOf(topology: Topology): Promise<Recorded> {
   const { declaredGraph } = (await import(from(request.topology, 'ramet/runtime'))) as { declaredGraph: (t: Topology) => Promise<Graph> };
   const graph = await declaredGraph(topology);
+  const { shapeOf } = (await import(from(request.topology, 'ramet/deploy'))) as { shapeOf: (contract: AnyContract) => ContractShape };
+  const contracts: Record<string, ContractShape> = {};
+  for (const [name, load] of Object.entries(topology.services).sort(([a], [b]) => (a < b ? -1 : 1)))
+    contracts[name] = shapeOf((await load()).default.contract);
   const named = request.profile === undefined ? undefined : topology.profiles[request.profile];
   const profile = typeof named === 'function' ? await named() : named;
   return {
     overview: {
       graph,
+      contracts,
       services: Object.keys(topology.services).sort(),
       gateways: Object.keys(topology.gateways).sort(),
       profiles: Object.keys(topology.profiles),
@@ -78,22 +87,26 @@ const hosted = ({ processes }: Profile, part: string): boolean =>
 /** What a topology consists of says lazily what another process may load: nothing of that is this one's. */
 const ownedByTopology = (url: string): boolean => url.startsWith(request.scope) && !url.includes('/node_modules/');
 
-/** What handlers import when they first need it is not loaded now, and wanted all the same. */
-async function followLazyImports(lazyOnPurpose: ReadonlySet<string>): Promise<void> {
+/** An import that is called, not one that names a type. */
+const LAZY = /(?<=\b(?:await|return)\s+|=>?\s*|[([,]\s*)import\(\s*(['"])([^'"\n]+)\1\s*\)/g;
+
+/** What handlers import when they first need it is not loaded now, and wanted all the same. @returns what cannot be loaded */
+async function followLazyImports(lazyOnPurpose: ReadonlySet<string>): Promise<string[]> {
+  const missing: string[] = [];
   const read = new Set(lazyOnPurpose);
-  for (let found = true; found; ) {
-    found = false;
+  for (let before = -1; before !== read.size; ) {
+    before = read.size;
     for (const url of [...imports.keys()]) {
       if (read.has(url) || !url.startsWith('file:') || url.includes('/node_modules/')) continue;
       read.add(url);
-      for (const [, , specifier = ''] of readFileSync(fileURLToPath(url), 'utf8').matchAll(
-        /(?<![.\w$])import\(\s*(['"])([^'"\n]+)\1\s*\)/g,
-      )) {
-        await import(from(url, specifier));
-        found = true;
+      for (const [, , specifier = ''] of readFileSync(fileURLToPath(url), 'utf8').matchAll(LAZY)) {
+        await import(from(url, specifier)).catch((error: Error) =>
+          missing.push(`${fileURLToPath(url)} imports '${specifier}' when it needs it, and here it cannot be loaded: ${error.message}`),
+        );
       }
     }
   }
+  return missing;
 }
 
 interface Definition {

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { ContractShape } from '../contract/index.ts';
 import type { Graph } from '../runtime/index.ts';
 import { manifestAround } from './packages.ts';
 import { DeployError } from './problems.ts';
@@ -37,6 +38,8 @@ export interface Recorded {
 /** What a topology says. */
 export interface Overview {
   readonly graph: Graph;
+  /** What each service promises. */
+  readonly contracts: Readonly<Record<string, ContractShape>>;
   readonly services: readonly string[];
   readonly gateways: readonly string[];
   readonly profiles: readonly string[];
@@ -52,6 +55,8 @@ export interface Loaded {
   readonly gateways: readonly string[];
   readonly folders: readonly string[];
   readonly externals: Readonly<Record<string, readonly string[]>>;
+  /** What could not be looked into. */
+  readonly warnings: readonly string[];
 }
 
 export const RECORDER = new URL(import.meta.url.endsWith('.ts') ? './record.ts' : './record.js', import.meta.url);

@@ -30,7 +30,7 @@ export interface Trace {
   readonly scopes: readonly Scope[];
   /** The packages of others that the project's files import, where they lie now. */
   readonly packages: readonly Package[];
-  /** The module of each hosted service and gateway. */
+  /** The module of each hosted service and gateway that has one of its own. */
   readonly parts: Readonly<Record<string, string>>;
   readonly gateways: readonly string[];
   /** The URLs of the external systems that each hosted part declares; empty where it connects in its own way. */
@@ -84,7 +84,7 @@ function traceOf(root: string, topology: string, conditions: readonly string[], 
     parts: Object.fromEntries(Object.entries(loaded.parts).map(([part, url]) => [part, short(fileURLToPath(url))])),
     gateways: loaded.gateways,
     externals: loaded.externals,
-    warnings,
+    warnings: [...loaded.warnings, ...warnings],
   };
 }
 

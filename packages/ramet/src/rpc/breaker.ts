@@ -106,6 +106,11 @@ export class Breaker {
     }
   }
 
+  /** There is reason to believe that the other side works again: one that is open lets its probe through now. */
+  hope(nowMono: number): void {
+    if (this.#inner.name === 'open' && this.#inner.untilMono > nowMono) this.#inner = { ...this.#inner, untilMono: nowMono };
+  }
+
   succeeded(generation: number, nowMono: number): void {
     if (generation !== this.#generation) return;
     const inner = this.#inner;

@@ -82,6 +82,18 @@ async function call(
 }
 
 describe('an edge whose target fails', () => {
+  test('that cannot reach a third one is asked again as soon as it can, and not half a minute later', async () => {
+    const stock = edge();
+    answer = () => DOWN;
+    await call(stock, 5);
+    answer = () => fault(new RametError('CircuitOpen'));
+    await time.pass(30_000);
+    expect(await call(stock, 3)).toMatchObject({ code: 'CircuitOpen' });
+    answer = () => OK;
+    expect(await call(stock, 2)).toBe(OK);
+    expect(log.at(-1)).toBe('shop->stock left: half-open -> closed');
+  });
+
   test('is not tried after five failures, and says that nothing was done and when to come again', async () => {
     const stock = edge();
     answer = () => DOWN;
@@ -112,9 +124,9 @@ describe('an edge whose target fails', () => {
     const stock = edge();
     const refusals: Reply[] = [
       declared(new DeclaredError('OutOfStock', 409, {})),
-      ...(['BadRequest', 'NotFound', 'Overloaded', 'StepPending', 'EffectInDoubt', 'ShuttingDown', 'CallTooDeep'] as const).map((code) =>
-        fault(new RametError(code)),
-      ),
+      ...(
+        ['BadRequest', 'NotFound', 'Overloaded', 'CircuitOpen', 'StepPending', 'EffectInDoubt', 'ShuttingDown', 'CallTooDeep'] as const
+      ).map((code) => fault(new RametError(code))),
     ];
     for (const refusal of refusals) {
       answer = () => refusal;
@@ -259,5 +271,32 @@ describe('an edge to ten instances', () => {
     sent.length = 0;
     for (let i = 0; i < 10; i++) await call(stock, 1, { kind: 'query', service: 'stock', name: `more${i}` });
     expect(new Set(sent.map(({ instance }) => instance)).size).toBe(10);
+  });
+
+  test('lets a probe through as soon as an instance comes that was not there before', async () => {
+    instances = ['i1'];
+    const stock = edge();
+    answer = () => DOWN;
+    await call(stock, 5);
+    expect(log.at(-1)).toBe('shop->stock left: closed -> open');
+    answer = () => OK;
+    sent.length = 0;
+    // The same one, told again, is no news; nor is that one has gone.
+    instances = ['i1'];
+    await call(stock);
+    instances = [];
+    await call(stock);
+    expect(sent).toEqual([]);
+    instances = ['i2'];
+    await call(stock, 2);
+    expect(sent).toHaveLength(2);
+    expect(log.at(-1)).toBe('shop->stock left: half-open -> closed');
+    // One that fails as well is not believed for ever.
+    answer = () => DOWN;
+    await call(stock, 5);
+    expect(log.at(-1)).toBe('shop->stock left: closed -> open');
+    sent.length = 0;
+    await call(stock, 5);
+    expect(sent).toEqual([]);
   });
 });

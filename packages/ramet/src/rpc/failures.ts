@@ -5,12 +5,15 @@ import type { Fault, Reply } from './call.ts';
 /**
  * Faults of the 5xx that say nothing about the health of who answers: the caller's own limits, an effect that goes on, a
  * contract that is not there, a stop in good order. Nor does `Overloaded`: a server that sheds is alive and says when to come
- * back; a breaker that opened on it would keep everybody out long after the peak.
+ * back; a breaker that opened on it would keep everybody out long after the peak. Nor does `CircuitOpen`, answered by a target
+ * that cannot reach a third one: breakers that open one after another along a chain, each on the other's refusals, would keep it
+ * closed to all for as long as they stay open together, when the last one has long come back.
  */
 const NO_FAILURES: ReadonlySet<ErrorCode> = new Set([
   'BulkheadFull',
   'CallTooDeep',
   'Cancelled',
+  'CircuitOpen',
   'EffectInDoubt',
   'Overloaded',
   'ShuttingDown',

@@ -23,6 +23,7 @@ export class TargetState {
   readonly #random: () => number;
   readonly #watch: CallWatcher;
   readonly #operations = new Map<string, OperationState>();
+  #seen: readonly string[] | undefined;
 
   constructor(names: { edge: string; target: string }, settings: BreakerSettings | false, outbound: Outbound) {
     this.edge = names.edge;
@@ -41,6 +42,18 @@ export class TargetState {
       this.#operations.set(name, state);
     }
     return state;
+  }
+
+  /**
+   * Takes note of who answers now. An instance that was not there before has nothing to do with the failures of others, as when
+   * a process was replaced: whoever stands before an open circuit need not wait for its time.
+   */
+  answers(instances: readonly string[], nowMono: number): void {
+    const before = this.#seen;
+    if (instances === before) return;
+    this.#seen = instances;
+    if (before === undefined || instances.every((instance) => before.includes(instance))) return;
+    for (const { breaker } of this.#operations.values()) breaker?.hope(nowMono);
   }
 
   #breaker(name: string, grows: boolean): Breaker | undefined {

@@ -158,6 +158,9 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   #send(nowMono: number): boolean {
     const { platform, transport, watch, target } = this.#path;
     const { breaker } = this.#state;
+    const { service, name } = this.#operation;
+    const instances = transport.instances?.(service);
+    if (instances) target.answers(instances, nowMono);
     if (breaker) {
       const shutMs = breaker.enter(nowMono, this.#reserved);
       if (shutMs > 0) {
@@ -166,8 +169,6 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
       }
       this.#generation = breaker.generation;
     }
-    const { service, name } = this.#operation;
-    const instances = transport.instances?.(service);
     this.#chosen = instances && instances.length > 0 ? target.instances.choose(instances, nowMono) : undefined;
     if (this.#attempt === 1) target.budget.deposit(nowMono);
     watch.attempt?.(target.edge, target.target, name, this.#attempt);

@@ -61,6 +61,31 @@ test('boot tells every mistake at once, with where and what to do', async () => 
   expect((failed as { message: string }).message).toContain('problems keep this process from starting');
 });
 
+test('a service may react to what programs of others publish when the topology names them, and not call them', async () => {
+  using folder = temporaryFolder();
+  const Mailer = contract('mailer', {
+    queries: { ask: query({ input: z.object({}), output: z.object({}) }) },
+    events: { Written: event(z.object({ id: z.string() }), { key: 'id' }) },
+  });
+  const audit = (uses: Record<string, ReturnType<typeof use>>) =>
+    service(contract('audit', {}), { store: sql<{}>({ migrations: {} }), uses }).implement({
+      reactions: (on) => [on(Mailer.events.Written, () => {})],
+    });
+  const open = (uses: Record<string, ReturnType<typeof use>>, foreign: string[]) =>
+    start(
+      topology({
+        services: { audit: audit(uses) },
+        foreign,
+        profiles: { monolith: { store: sqlite(folder.path), bus: embedded() } },
+      }),
+      { logTo: () => {} },
+    );
+  await (await open({}, ['mailer'])).stop();
+  await expect(open({}, [])).rejects.toThrow("reacts to 'mailer.Written', but the topology has no 'mailer'");
+  await expect(open({ mailer: use(Mailer) }, ['mailer'])).rejects.toThrow("uses 'mailer', which the topology does not have");
+  await expect(open({}, ['mailer', 'audit'])).rejects.toThrow("'audit' is a service of the topology and 'foreign' too");
+});
+
 test('an unwritable data directory keeps the process from starting and names the fix', async () => {
   using folder = temporaryFolder();
   writeFileSync(join(folder.path, 'file'), '');

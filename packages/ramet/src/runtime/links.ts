@@ -72,7 +72,7 @@ export function openLinks(of: ProcessOf): Links {
     platform,
     others: [...new Set(called)].filter((service) => !hosts?.has(service)).sort(),
     identities,
-    tags: [process],
+    process,
     onError: (error, where) => log.warn({ err: error, ...where }, 'the link between processes failed and goes on'),
   });
 }
@@ -118,16 +118,17 @@ function createLinks(
     readonly platform: Platform;
     readonly others: readonly string[];
     readonly identities: Identities;
-    readonly tags: readonly string[];
+    readonly process: string;
     readonly onError: (error: unknown, where: object) => void;
   },
 ): Links {
-  const { platform, onError, others, tags } = environment;
+  const { platform, onError, others, process } = environment;
   const discovery: Discovery = profile.discovery.create({ platform, onError });
   const remote: RemoteTransport = profile.transport.create({
     platform,
     addresses: (service) => discovery.instances(service),
     identities: environment.identities,
+    process,
     onError,
   });
   let server: RpcServer | undefined;
@@ -148,7 +149,7 @@ function createLinks(
       if (!served) return;
       const { host, port, services } = served;
       const registrations = services.map(
-        (service): Registration => ({ id: newId(platform, service), service, host, port, tags, healthUrl }),
+        (service): Registration => ({ id: newId(platform, service), service, host, port, tags: [process], healthUrl }),
       );
       await discovery.register(registrations);
     },

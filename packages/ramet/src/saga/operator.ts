@@ -51,9 +51,7 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
     if (mine === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
     for (const [step, compState] of change.steps) await setCompState(tx, id, step, compState);
     const reason = 'reason' in action ? action.reason : undefined;
-    appendLog(tx, id, [
-      { actor, was: saga.state, became: change.state, detail: [describe(action), reason].filter(Boolean).join(': ') },
-    ]);
+    appendLog(tx, id, [{ actor, was: saga.state, became: change.state, detail: [describe(action), reason].filter(Boolean).join(': ') }]);
   });
 }
 

@@ -63,7 +63,15 @@ export async function effectRow(reader: Reader | Tx, key: string): Promise<Effec
 /** Writes the intent, counted as the first attempt. @returns false when the key is known */
 export async function insertEffect(
   tx: Tx,
-  effect: { key: string; operation: string; input: unknown; origin: EffectOrigin; epoch: number; notAfterMs: number | undefined; owner: string },
+  effect: {
+    key: string;
+    operation: string;
+    input: unknown;
+    origin: EffectOrigin;
+    epoch: number;
+    notAfterMs: number | undefined;
+    owner: string;
+  },
 ): Promise<boolean> {
   const inserted = await tx.run(
     `insert into ramet_fences
@@ -105,7 +113,10 @@ export function keepEffect(tx: Tx, key: string): void {
 
 /** Lets others take up at once what this process has not brought to an end. */
 export function giveBackEffects(tx: Tx, owner: string): void {
-  tx.last("update ramet_fences set next_at = ramet_now() where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null", owner);
+  tx.last(
+    "update ramet_fences set next_at = ramet_now() where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null",
+    owner,
+  );
 }
 
 /** Somebody else has moved the effect on: what is in its row counts now. */
@@ -140,10 +151,7 @@ export async function moveEffect(
 
 /** The step that an effect has undone. */
 export function settleUndone(tx: Tx, key: string): void {
-  tx.last(
-    "update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')",
-    key,
-  );
+  tx.last("update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')", key);
 }
 
 /** An undo that was refused is asked for anew: a refusal is the answer to that attempt, and the effect it undoes is still there. */

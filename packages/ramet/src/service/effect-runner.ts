@@ -93,7 +93,9 @@ export class EffectRunner {
         const other = await options.within?.(tx);
         if (other) return { reply: other, fresh: false };
         if (origin.undoes) await forgetRefusal(tx, key);
-        if (!(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, owner: this.#environment.owner, ...options })))
+        if (
+          !(await insertEffect(tx, { key, operation: compiled.operation.name, input, origin, owner: this.#environment.owner, ...options }))
+        )
           return { reply: undefined, fresh: false };
         const answer = await answerOf(tx, compiled, async () => {
           const work = this.#work(tx, origin);
@@ -185,7 +187,11 @@ export class EffectRunner {
 
   async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, drive: Drive): Promise<void> {
     const { platform, store } = this.#environment;
-    if (!counted && !(await store.write((tx) => countAttempt(tx, row, this.#environment.owner), { name: `${compiled.compiled.fullName} attempt` }))) return;
+    if (
+      !counted &&
+      !(await store.write((tx) => countAttempt(tx, row, this.#environment.owner), { name: `${compiled.compiled.fullName} attempt` }))
+    )
+      return;
     const attempt = counted ? row.attempt : row.attempt + 1;
     await this.#point('effect.perform');
     const perform = () =>

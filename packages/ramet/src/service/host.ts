@@ -14,7 +14,7 @@ import {
 } from '../rpc/index.ts';
 import { ALERT_WORK, type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
-import { createRetention, DueWorker, type Store, type Tx } from '../store/index.ts';
+import { createRetention, DueWorker, inTurns, type Store, type Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
 import { compileEffects } from './compiled-effect.ts';
@@ -129,7 +129,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork, owner });
   const subscriptions = {
     platform,
-    store,
+    store: inTurns(store),
     log,
     alerts: environment.postAlert !== undefined,
     ...(observe

@@ -178,7 +178,11 @@ export class Participant {
         if (fence.state === 'DONE') setFence(tx, step.key, 'UNDONE');
         else if (fence.state === 'IN_DOUBT' || fence.state === 'CANCELLING' || fence.state === 'STARTED')
           setFence(tx, step.key, 'CANCELLED');
-        if (undo) tx.last("update ramet_fences set state = 'CANCELLED', updated_at = ramet_now() where step_key = ? and state <> 'DONE'", undoKey(step.key));
+        if (undo)
+          tx.last(
+            "update ramet_fences set state = 'CANCELLED', updated_at = ramet_now() where step_key = ? and state <> 'DONE'",
+            undoKey(step.key),
+          );
         return OK;
       }
       if (fence.state === 'IN_DOUBT') setFence(tx, step.key, 'DONE');

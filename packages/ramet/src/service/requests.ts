@@ -1,4 +1,4 @@
-import type { CompiledOperation } from '../contract/index.ts';
+import { type CompiledOperation, saidOf } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { declared, type Reply } from '../rpc/index.ts';
@@ -18,7 +18,8 @@ export function requestId(platform: Platform, compiled: CompiledOperation, calle
     operation: compiled.fullName,
     principal: `${caller.kind}:${caller.subject}`,
     key,
-    bodyHash: platform.crypto.sha256(JSON.stringify(input ?? null)),
+    // What was said, not what the contract of today makes of it: a deployment between a request and its repetition may add to that.
+    bodyHash: platform.crypto.sha256(saidOf(compiled.input.jsonSchema, input)),
   };
 }
 

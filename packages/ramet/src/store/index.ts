@@ -4,3 +4,4 @@ export { type MovedTable, type MoveOptions, moveStore, refuseMoved } from './mov
 export { createRetention, inboxLowWater } from './retention.ts';
 export type { Migration } from './schema.ts';
 export type { Hints, Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory, Table, Tx, WriteOptions } from './store.ts';
+export { inTurns } from './turns.ts';

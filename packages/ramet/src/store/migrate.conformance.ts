@@ -61,6 +61,17 @@ export function migrationCases(it: Case, onStore: OnStore, capabilities: StoreCa
   );
 
   it(
+    'starts an older version on what a newer one has migrated',
+    onStore(async ({ store, platform }) => {
+      await migrate(store, platform, [THINGS, COLOURS, MORE]);
+      await migrate(store, platform, [THINGS]);
+      expect(await applied(store)).toEqual([THINGS.name, COLOURS.name, MORE.name]);
+      await migrate(store, platform, [THINGS, COLOURS, MORE]);
+      expect(await store.reader.all('select id from colours')).toHaveLength(3);
+    }),
+  );
+
+  it(
     'keeps nothing of migrations when one of them fails, and names it',
     onStore(async ({ store, platform }) => {
       const broken = { name: '0003_broken', sql: 'create table half (id integer); insert into nowhere values (1)' };

@@ -42,7 +42,8 @@ export function readMigrations(platform: Platform, migrations: Migrations | unde
 
 /**
  * Brings a store to the newest schema: the framework's tables first, then the service's. All of one service's migrations
- * run in one transaction, alone: whoever starts at the same time waits for it.
+ * run in one transaction, alone: whoever starts at the same time waits for it. Migrations of a newer version that ran already
+ * are let be: two versions of a service run side by side while one replaces the other, and the older one may come back.
  * @throws RametError MigrationEdited when one that ran has another text now, MigrationFailed with its name and cause
  */
 export async function migrate(store: Store, platform: Platform, own: readonly Migration[]): Promise<void> {
@@ -53,8 +54,10 @@ export async function migrate(store: Store, platform: Platform, own: readonly Mi
       const applied = new Map(rows.map((row) => [row.name, row.hash]));
       for (const { name, sql } of [...FRAMEWORK_MIGRATIONS, ...own]) await apply(tx, platform, store.service, applied, name, sql);
       const known = new Set([...FRAMEWORK_MIGRATIONS, ...own].map((migration) => migration.name));
+      const newest = { ours: FRAMEWORK_MIGRATIONS.at(-1)?.name ?? '', own: own.at(-1)?.name ?? '' };
       for (const name of applied.keys()) {
-        if (!known.has(name))
+        // A newer version has been here: it only adds, and this one goes on beside it or after it.
+        if (!known.has(name) && name < (name.startsWith('ramet_') ? newest.ours : newest.own))
           throw new RametError(
             'MigrationEdited',
             `service '${store.service}': migration '${name}' ran here but is gone from the code; restore it`,

@@ -102,6 +102,8 @@ export interface StoreCapabilities {
   readonly shared: boolean;
   /** How many transactions share a commit at most; 1 where each has its own. */
   readonly sharedCommits: number;
+  /** How many transactions of one process run side by side at most; left out where they share a connection. */
+  readonly concurrent?: number;
   /** Partitions of the outbox, and with it how many transactions that emit can commit at once. */
   readonly partitions: number;
 }

@@ -1,4 +1,12 @@
-import { Admin, type ConnectionOptions, Consumer, compatibilityPartitioner, type GroupOptions, ListOffsetTimestamps, Producer } from '@platformatic/kafka';
+import {
+  Admin,
+  type ConnectionOptions,
+  Consumer,
+  compatibilityPartitioner,
+  type GroupOptions,
+  ListOffsetTimestamps,
+  Producer,
+} from '@platformatic/kafka';
 import { HOUR, type Platform, SECOND } from '../../platform/index.ts';
 
 /** How long the client waits for an answer; longer than any fetch is held open at a broker. */
@@ -60,6 +68,11 @@ export class Cluster {
     return ensured;
   }
 
+  /** Whether these topics exist is found out anew. */
+  forget(topics: readonly string[]): void {
+    for (const topic of topics) this.#known.delete(topic);
+  }
+
   /** The first offset that is kept of each partition, or the one behind the last. */
   async offsets(topics: readonly string[], which: 'earliest' | 'latest'): Promise<Map<string, readonly bigint[]>> {
     if (topics.length === 0) return new Map();
@@ -74,7 +87,9 @@ export class Cluster {
     const { brokers } = await this.#admin.metadata({});
     const weaker: string[] = [];
     if (brokers.size < 3)
-      weaker.push(`the Kafka cluster has ${brokers.size} broker${brokers.size === 1 ? '' : 's'}: events are lost with its disk; run three or more`);
+      weaker.push(
+        `the Kafka cluster has ${brokers.size} broker${brokers.size === 1 ? '' : 's'}: events are lost with its disk; run three or more`,
+      );
     const existing = new Set(await this.#admin.listTopics());
     const ours = topics.filter((topic) => existing.has(topic));
     if (this.options.replicas > 0 && this.options.replicas < 3)
@@ -87,9 +102,13 @@ export class Cluster {
       const where = resourceType === 4 ? `broker ${resourceName} of Kafka` : `topic '${resourceName}' of Kafka`;
       const value = (name: string) => configs.find((config) => config.name === name)?.value;
       if (Number(value('min.insync.replicas') ?? 2) < 2)
-        weaker.push(`${where} has min.insync.replicas = ${value('min.insync.replicas')}: an acknowledged event may be on one disk only; set it to 2`);
+        weaker.push(
+          `${where} has min.insync.replicas = ${value('min.insync.replicas')}: an acknowledged event may be on one disk only; set it to 2`,
+        );
       if (value('unclean.leader.election.enable') === 'true')
-        weaker.push(`${where} has unclean.leader.election.enable = true: acknowledged events can be lost when a leader fails; set it to false`);
+        weaker.push(
+          `${where} has unclean.leader.election.enable = true: acknowledged events can be lost when a leader fails; set it to false`,
+        );
       if (Number(value('default.replication.factor') ?? 3) < 3 && this.options.replicas < 1)
         weaker.push(`${where} has default.replication.factor = ${value('default.replication.factor')}; set it to 3, or say replicas: 3`);
     }
@@ -115,14 +134,18 @@ export class Cluster {
         { name: 'max.message.bytes', value: String(MESSAGE_MAX_BYTES) },
         { name: 'retention.ms', value: String(Math.max(HOUR, keepMs)) },
       ];
-      await this.#admin.createTopics({ topics: missing, partitions, replicas: replicas < 1 ? -1 : replicas, configs }).catch(async (error: unknown) => {
-        // Somebody else may have been faster with some of them.
-        if (!isOf(error, 'TOPIC_ALREADY_EXISTS')) throw error;
-        for (const topic of await this.#missing(missing))
-          await this.#admin.createTopics({ topics: [topic], partitions, replicas: replicas < 1 ? -1 : replicas, configs }).catch((again: unknown) => {
-            if (!isOf(again, 'TOPIC_ALREADY_EXISTS')) throw again;
-          });
-      });
+      await this.#admin
+        .createTopics({ topics: missing, partitions, replicas: replicas < 1 ? -1 : replicas, configs })
+        .catch(async (error: unknown) => {
+          // Somebody else may have been faster with some of them.
+          if (!isOf(error, 'TOPIC_ALREADY_EXISTS')) throw error;
+          for (const topic of await this.#missing(missing))
+            await this.#admin
+              .createTopics({ topics: [topic], partitions, replicas: replicas < 1 ? -1 : replicas, configs })
+              .catch((again: unknown) => {
+                if (!isOf(again, 'TOPIC_ALREADY_EXISTS')) throw again;
+              });
+        });
       await this.#led(missing);
     }
     for (const topic of unknown) this.#known.add(topic);

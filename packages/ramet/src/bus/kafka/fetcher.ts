@@ -3,8 +3,11 @@ import { RametError } from '../../errors/index.ts';
 import { isOf } from './cluster.ts';
 import type { Received } from './message.ts';
 
-/** How long a broker holds a request when there is nothing: for as long as nobody else could ask, and else for a moment. */
-const HOLD_MS = { idle: 1_000, busy: 20 } as const;
+/**
+ * How long a broker holds a request when there is nothing: long while nobody else could ask; else for a moment, and for longer
+ * the longer nothing comes.
+ */
+const HOLD_MS = { idle: 1_000, busy: 20, busyMax: 250 } as const;
 const MAX_BYTES = 16 * 2 ** 20;
 const PARTITION_MAX_BYTES = 2 ** 20;
 /** The bit that says that a batch has no records of anybody (KIP-98). */
@@ -32,6 +35,7 @@ export class Fetcher {
   /** How many partitions have a reader: when all of them wait, a request may be held for longer. */
   readers = 0;
   #scheduled = false;
+  #holdMs: number = HOLD_MS.busy;
 
   /** @param client knows the topics; it is of no group */
   constructor(client: Consumer) {
@@ -100,9 +104,10 @@ export class Fetcher {
           lastFetchedEpoch: -1,
         })),
       }));
-      const maxWaitTime = everybodyWaits ? HOLD_MS.idle : HOLD_MS.busy;
+      const maxWaitTime = everybodyWaits ? HOLD_MS.idle : this.#holdMs;
       const response = await this.#client.fetch({ node: leader, topics, maxWaitTime, minBytes: 1, maxBytes: MAX_BYTES });
-      this.#hand(all, response, ids);
+      const came = this.#hand(all, response, ids);
+      this.#holdMs = came ? HOLD_MS.busy : Math.min(HOLD_MS.busyMax, this.#holdMs * 2);
     } catch (error) {
       this.#fail(all, error);
     } finally {
@@ -111,8 +116,9 @@ export class Fetcher {
     }
   }
 
-  /** Gives each reader its records; one that has none waits on, until it is told that there is nothing. */
-  #hand(all: readonly Wanted[], response: FetchResponse, ids: ReadonlyMap<string, string>): void {
+  /** Gives each reader its records; one that has none waits on. @returns whether there were any */
+  #hand(all: readonly Wanted[], response: FetchResponse, ids: ReadonlyMap<string, string>): boolean {
+    let came = false;
     for (const wanted of all) {
       const id = idOf(wanted.topic, wanted.p);
       if (this.#wanted.get(id) !== wanted) continue;
@@ -138,7 +144,9 @@ export class Fetcher {
       }
       this.#wanted.delete(id);
       wanted.resolve(records);
+      came = true;
     }
+    return came;
   }
 
   #fail(all: readonly Wanted[], error: unknown): void {
@@ -148,7 +156,8 @@ export class Fetcher {
       if (this.#wanted.get(id) !== wanted) continue;
       this.#wanted.delete(id);
       // Which one it was is found out by asking each where it begins.
-      if (gone) wanted.reject(new RametError('PositionGap', `topic '${wanted.topic}', partition ${wanted.p}: offset ${wanted.offset} is not kept`));
+      if (gone)
+        wanted.reject(new RametError('PositionGap', `topic '${wanted.topic}', partition ${wanted.p}: offset ${wanted.offset} is not kept`));
       else wanted.reject(error);
     }
   }

@@ -139,7 +139,9 @@ export class KafkaGroup {
       this.#loop.wake();
     };
     member.on('error', broken);
-    member.on('consumer:heartbeat:stalled', ({ lastError }: { lastError?: Error }) => broken(lastError ?? new Error('no heartbeat arrives')));
+    member.on('consumer:heartbeat:stalled', ({ lastError }: { lastError?: Error }) =>
+      broken(lastError ?? new Error('no heartbeat arrives')),
+    );
     this.#member = member;
     try {
       await member.joinGroup({});

@@ -101,7 +101,10 @@ function createBus(
       relays.push({ relay: new Relay(environment, outbox, target), release: () => target.release() });
       if (outbox.retention)
         pruners.push(
-          new Pruner(environment, outbox, outbox.retention, { keepMs: options.keepMs, through: async (p) => (await target.relayed()).get(p) ?? 0 }),
+          new Pruner(environment, outbox, outbox.retention, {
+            keepMs: options.keepMs,
+            through: async (p) => (await target.relayed()).get(p) ?? 0,
+          }),
         );
     },
     consume(subscription) {

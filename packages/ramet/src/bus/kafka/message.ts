@@ -62,7 +62,8 @@ function envelopeOf(text: string): { envelope: Envelope } | { problem: string } 
   const fields = value as Record<string, unknown>;
   for (const name of TEXTS) if (typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
   if (fields['id'] === '') return { problem: "its 'id' is empty" };
-  if (!Number.isInteger(fields['version']) || (fields['version'] as number) < 1) return { problem: "its 'version' is no whole number from 1" };
+  if (!Number.isInteger(fields['version']) || (fields['version'] as number) < 1)
+    return { problem: "its 'version' is no whole number from 1" };
   for (const name of ['causationId', 'initiator'])
     if (fields[name] !== undefined && typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
   if (typeof fields['data'] !== 'object' || fields['data'] === null) return { problem: "its 'data' is no object" };

@@ -67,8 +67,15 @@ export function kafkaTarget(
         const { key } = JSON.parse(envelope) as { key: string };
         return { topic: cluster.topicOf(type), key: Buffer.from(key), value: Buffer.from(envelope) };
       });
-      await cluster.ensure([...new Set(messages.map(({ topic }) => topic))]);
-      await producer.send({ messages, acks: -1 });
+      const topics = [...new Set(messages.map(({ topic }) => topic))];
+      await cluster.ensure(topics);
+      try {
+        await producer.send({ messages, acks: -1 });
+      } catch (error) {
+        // Somebody may have deleted one of them.
+        cluster.forget(topics);
+        throw error;
+      }
       return advance(p, mine, after + rows.length);
     },
     async release() {

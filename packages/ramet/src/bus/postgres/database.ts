@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Periodic, type Platform } from '../../platform/index.ts';
-import { MIGRATIONS } from './schema.ts';
+import { MIGRATIONS, type Names } from './schema.ts';
 
 const CONNECTIONS = 8;
 const CONNECT_MS = 5_000;
@@ -8,16 +8,6 @@ const STATEMENT_MS = 30_000;
 const RECONNECT_MS = 1_000;
 /** How often a connection that only listens is asked whether it is still there. */
 const LISTEN_CHECK_MS = 10_000;
-
-/** What the bus calls its things on the server. */
-export interface Names {
-  /** The schema, quoted. */
-  readonly schema: string;
-  /** The channel of NOTIFY, and of the advisory locks. */
-  readonly channel: string;
-}
-
-export const namesOf = (schema: string): Names => ({ schema: pg.escapeIdentifier(schema), channel: schema });
 
 type Value = string | number | readonly string[];
 

@@ -1,4 +1,5 @@
 import { MINUTE, Periodic } from '../../platform/index.ts';
+import { batched } from '../batched.ts';
 import type { BusEnvironment } from '../factory.ts';
 import { dense } from '../outbox.ts';
 import type { EventLog } from '../reader.ts';
@@ -10,18 +11,31 @@ const POLL_MS = { listening: 2_000, deaf: 250 } as const;
 const PRUNE_EVERY_MS = 10 * MINUTE;
 const PRUNED_AT_ONCE = 2_000;
 
+/** Where a partition ends, and up to where it was deleted. */
+interface End {
+  readonly source: string;
+  readonly p: number;
+  readonly pos: number;
+  readonly pruned: number;
+}
+
 /** The events of all sources, as relays have written them. */
 export class BusLog {
   readonly #db: BusDatabase;
   readonly #environment: BusEnvironment;
   readonly #readers = new Map<string, Set<() => void>>();
+  readonly #edges = new Map<string, () => Promise<End[]>>();
   readonly #seen = new Map<string, number>();
   readonly #watch: Periodic;
 
   constructor(db: BusDatabase, environment: BusEnvironment) {
     this.#db = db;
     this.#environment = environment;
-    this.#watch = new Periodic(environment.platform, () => this.#look(), (error) => environment.onError(error, { doing: 'watching the log' }));
+    this.#watch = new Periodic(
+      environment.platform,
+      () => this.#look(),
+      (error) => environment.onError(error, { doing: 'watching the log' }),
+    );
     this.#watch.start();
   }
 
@@ -30,14 +44,13 @@ export class BusLog {
   }
 
   /** The ends of all partitions of some sources. */
-  ends(sources: readonly string[]): Promise<{ source: string; p: number; pos: number }[]> {
-    return this.#db
-      .query<{ source: string; p: number; pos: string }>(
-        'ends',
-        `select source, p, pos from ${this.#db.names.schema}.partitions where source = any($1) order by source, p`,
-        sources,
-      )
-      .then((rows) => rows.map(({ source, p, pos }) => ({ source, p, pos: Number(pos) })));
+  async ends(sources: readonly string[]): Promise<End[]> {
+    const rows = await this.#db.query<{ source: string; p: number; pos: string; pruned: string }>(
+      'ends',
+      `select source, p, pos, pruned from ${this.#db.names.schema}.partitions where source = any($1) order by source, p`,
+      sources,
+    );
+    return rows.map(({ source, p, pos, pruned }) => ({ source, p, pos: Number(pos), pruned: Number(pruned) }));
   }
 
   /** Where the relay of a source brings its events: the end of the log itself says how far it has come. */
@@ -108,15 +121,12 @@ export class BusLog {
   /** What is read by the groups of this process. */
   of(source: string): EventLog {
     const { schema } = this.#db.names;
-    const one = async (p: number, column: 'pos' | 'pruned') => {
-      const [row] = await this.#db.query<{ value: string }>(
-        column,
-        `select ${column} as value from ${schema}.partitions where source = $1 and p = $2`,
-        source,
-        p,
-      );
-      return Number(row?.value ?? 0);
-    };
+    let edges = this.#edges.get(source);
+    if (!edges) {
+      edges = batched(this.#environment.platform, () => this.ends([source]));
+      this.#edges.set(source, edges);
+    }
+    const edge = async (p: number) => (await edges()).find((end) => end.p === p);
     return {
       service: source,
       read: async (p, after, limit) => {
@@ -134,8 +144,8 @@ export class BusLog {
           `log of '${source}', partition ${p}`,
         );
       },
-      head: (p) => one(p, 'pos'),
-      prunedTo: (p) => one(p, 'pruned'),
+      head: async (p) => (await edge(p))?.pos ?? 0,
+      prunedTo: async (p) => (await edge(p))?.pruned ?? 0,
       onAppend: (p, wake) => {
         const id = idOf(source, p);
         const wakers = this.#readers.get(id) ?? new Set();
@@ -147,7 +157,10 @@ export class BusLog {
 
   /** A message of a relay, from any process; undefined when some may have been missed. */
   hear(message: string | undefined): void {
-    if (message === undefined) return this.#watch.wake();
+    if (message === undefined) {
+      this.#watch.wake();
+      return;
+    }
     const [, p, source] = /^\+(\d+) (.*)$/.exec(message) ?? [];
     if (source !== undefined) this.#wake(source, Number(p));
   }

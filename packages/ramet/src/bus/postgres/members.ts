@@ -49,7 +49,11 @@ export class Membership {
     this.#subscription = subscription;
     this.#sources = sourcesOf(subscription);
     this.#leaseMs = leaseMs;
-    this.#loop = new Periodic(environment.platform, () => this.#round(), (error) => this.#failed(error));
+    this.#loop = new Periodic(
+      environment.platform,
+      () => this.#round(),
+      (error) => this.#failed(error),
+    );
     this.#loop.start();
   }
 
@@ -81,7 +85,8 @@ export class Membership {
     const { joined, mine, taken, fair } = await this.#agree();
     this.#leasedUntilMono = askedMono + this.#leaseMs;
     const still = new Set(mine.map(idOf));
-    for (const [id, held] of this.#held) if (!still.has(id) || held.epoch !== Number(mine.find((row) => idOf(row) === id)?.epoch)) this.#drop(held);
+    for (const [id, held] of this.#held)
+      if (!still.has(id) || held.epoch !== Number(mine.find((row) => idOf(row) === id)?.epoch)) this.#drop(held);
     for (const row of [...mine, ...taken]) if (!this.#held.has(idOf(row))) this.#follow(row);
     const surplus = [...this.#held.values()].filter((held) => !held.releasing).slice(fair);
     for (const held of surplus) void this.#release(held);
@@ -179,7 +184,9 @@ export class Membership {
     const { group, sink } = this.#subscription;
     await reader.stop();
     // Whoever comes next begins at what is written down.
-    await sink.end(source, p).catch((error: unknown) => this.#environment.onError(error, { group, source, partition: p, doing: 'checkpoint' }));
+    await sink
+      .end(source, p)
+      .catch((error: unknown) => this.#environment.onError(error, { group, source, partition: p, doing: 'checkpoint' }));
     if (this.#held.get(idOf(held)) === held) this.#held.delete(idOf(held));
     const { schema } = this.#db.names;
     await this.#db.query(

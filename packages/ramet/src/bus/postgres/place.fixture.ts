@@ -20,6 +20,7 @@ export async function postgresPlace(url: string): Promise<BusPlace & { readonly 
   return {
     schema,
     platform,
+    silent: true,
     bus: (onError, on) => postgresBus(url, { schema, lease: LEASE }).create({ platform: on, onError, owner: newId(on, 'own') }),
     store: (service) => stores.open(service, { platform, warn: () => {}, fatal: () => {} }),
     async dispose() {

@@ -4,9 +4,10 @@ import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
 import { Pruner } from '../pruner.ts';
 import { Relay } from '../relay.ts';
-import { BusDatabase, type Names, namesOf } from './database.ts';
+import { BusDatabase } from './database.ts';
 import { BusLog } from './log.ts';
 import { Membership, sourcesOf } from './members.ts';
+import { type Names, namesOf } from './schema.ts';
 
 const KEEP_MS = 14 * DAY;
 const LEASE_MS = 15 * SECOND;
@@ -63,7 +64,10 @@ function createBus(environment: BusEnvironment, url: string, names: Names, { kee
       outboxes.set(outbox.service, outbox);
       const target = log.target(outbox.service, outbox.partitions);
       relays.push(new Relay(environment, outbox, target));
-      if (outbox.retention) pruners.push(new Pruner(environment, outbox, outbox.retention, { keepMs, through: async (p) => (await target.relayed()).get(p) ?? 0 }));
+      if (outbox.retention)
+        pruners.push(
+          new Pruner(environment, outbox, outbox.retention, { keepMs, through: async (p) => (await target.relayed()).get(p) ?? 0 }),
+        );
       pruners.push(log.prune(outbox.service, outbox.partitions, keepMs));
     },
     consume(subscription) {
@@ -87,7 +91,8 @@ function createBus(environment: BusEnvironment, url: string, names: Names, { kee
 async function lagOf(log: BusLog, outboxes: ReadonlyMap<string, Outbox>, subscription: Subscription): Promise<number> {
   let lag = 0;
   const sources = sourcesOf(subscription);
-  const ends = new Map((await log.ends(sources)).map(({ source, p, pos }) => [`${source}/${p}`, { source, p, pos }]));
+  const ends = new Map<string, { source: string; p: number; pos: number }>();
+  for (const end of await log.ends(sources)) ends.set(`${end.source}/${end.p}`, end);
   for (const source of sources) {
     for (const { p, head } of (await outboxes.get(source)?.edges()) ?? []) ends.set(`${source}/${p}`, { source, p, pos: head });
   }
@@ -109,7 +114,9 @@ async function checkServer({ platform }: BusEnvironment, url: string, names: Nam
     for (const [name, enough] of Object.entries(DURABLE)) {
       const value = await db.setting(name);
       if (!enough.includes(value))
-        weaker.push(`the PostgreSQL of the bus has ${name} = ${value}: events that it took can be lost with the power; set it to ${enough[0]}`);
+        weaker.push(
+          `the PostgreSQL of the bus has ${name} = ${value}: events that it took can be lost with the power; set it to ${enough[0]}`,
+        );
     }
     return weaker;
   } finally {

@@ -1,4 +1,14 @@
-import type { Names } from './database.ts';
+import pg from 'pg';
+
+/** What the bus calls its things on the server. */
+export interface Names {
+  /** The schema, quoted. */
+  readonly schema: string;
+  /** The channel of NOTIFY, and of the advisory locks. */
+  readonly channel: string;
+}
+
+export const namesOf = (schema: string): Names => ({ schema: pg.escapeIdentifier(schema), channel: schema });
 
 /**
  * The tables of the bus, in a schema of their own. They are no service's: whoever hosts a service writes its events here, and

@@ -1,8 +1,9 @@
 import pg from 'pg';
 import type { Platform } from '../../platform/index.ts';
 import { sessionEnded } from './errors.ts';
+import { Messages } from './messages.ts';
 import type { Statement } from './statements.ts';
-import { type Encoded, reader } from './values.ts';
+import { reader } from './values.ts';
 
 /** What one statement answered. */
 export interface Answer {
@@ -32,15 +33,9 @@ interface Column {
   readonly read: (text: string) => unknown;
 }
 
-/** What this file needs of the driver's connection: the messages of PostgreSQL's extended protocol. */
+/** What this file needs of the driver's connection. */
 interface Wire {
-  readonly stream: { cork(): void; uncork(): void; destroy(): void };
-  parse(message: { name: string; text: string }): void;
-  bind(message: { statement: string; values: readonly Encoded[]; valueMapper: (value: Encoded) => Encoded }): void;
-  describe(message: { type: 'P'; name: string }): void;
-  execute(message: object): void;
-  close(message: { type: 'S'; name: string }): void;
-  sync(): void;
+  readonly stream: { readonly writable: boolean; write(bytes: Buffer): void; destroy(): void };
 }
 
 /** Names that this session has prepared; how their rows look, once that has been told. */
@@ -143,16 +138,13 @@ export class Connection {
 }
 
 const wireOf = (client: pg.Client): Wire => (client as unknown as { connection: Wire }).connection;
-const asItIs = (value: Encoded): Encoded => value;
-
-/** What the driver gives to its query under way: see `pg/lib/query.js`, whose place this takes. */
-const DriverQuery = pg.Query as unknown as new (config: { text: string }) => object;
 
 /**
- * Statements between two of the protocol's synchronisation points. The driver's own query sends one statement each, asks to
- * have every answer described, and knows of no transaction: a BEGIN that fails must keep what follows from running.
+ * Statements between two of the protocol's synchronisation points. The driver's own query (`pg/lib/query.js`, whose place this
+ * takes) sends one statement each, asks to have every answer described, and knows of no transaction: a BEGIN that fails must
+ * keep what follows from running.
  */
-class Exchange extends DriverQuery {
+class Exchange {
   readonly #statements: readonly Statement[];
   readonly #prepared: Prepared;
   readonly #doubtful: Set<string>;
@@ -166,7 +158,6 @@ class Exchange extends DriverQuery {
   readonly callback = () => {};
 
   constructor(statements: readonly Statement[], prepared: Prepared, doubtful: Set<string>, settle: (outcome: Outcome) => void) {
-    super({ text: '' });
     this.#statements = statements;
     this.#prepared = prepared;
     this.#doubtful = doubtful;
@@ -174,27 +165,25 @@ class Exchange extends DriverQuery {
   }
 
   submit(wire: Wire): void {
-    wire.stream.cork();
-    try {
-      for (const statement of this.#statements) this.#put(wire, statement);
-      wire.sync();
-    } finally {
-      wire.stream.uncork();
-    }
+    const messages = new Messages();
+    for (const statement of this.#statements) this.#put(messages, statement);
+    messages.sync();
+    // On a stream that is gone nothing is written; the driver tells everybody who waits.
+    if (wire.stream.writable) wire.stream.write(messages.packet());
   }
 
-  #put(wire: Wire, { text, name, values }: Statement): void {
-    const columns = name === undefined ? undefined : this.#prepared.get(name);
-    if (name === undefined || !this.#prepared.has(name)) {
-      if (name !== undefined) {
-        if (this.#doubtful.delete(name)) wire.close({ type: 'S', name });
+  #put(messages: Messages, { text, name = '', values }: Statement): void {
+    const columns = this.#prepared.get(name);
+    if (name === '' || !this.#prepared.has(name)) {
+      if (name !== '') {
+        if (this.#doubtful.delete(name)) messages.close(name);
         this.#prepared.set(name, undefined);
       }
-      wire.parse({ name: name ?? '', text });
+      messages.parse(name, text);
     }
-    wire.bind({ statement: name ?? '', values, valueMapper: asItIs });
-    if (columns === undefined) wire.describe({ type: 'P', name: '' });
-    wire.execute({});
+    messages.bind(name, values);
+    if (columns === undefined) messages.describe();
+    messages.execute();
   }
 
   get #current(): Statement | undefined {
@@ -266,3 +255,6 @@ class Exchange extends DriverQuery {
     this.#settle({ answers: this.#answers, error });
   }
 }
+
+// The driver lets nobody else use its pipeline, and asks by `instanceof`.
+Object.setPrototypeOf(Exchange.prototype, pg.Query.prototype);

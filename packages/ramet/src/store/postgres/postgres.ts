@@ -36,6 +36,7 @@ export interface PostgresOptions {
 /** How long to wait at the start for a server that starts as well. */
 const COMING_UP_MS = 10_000;
 const CONNECT_MS = 5_000;
+const CONNECTIONS = 10;
 const LISTENS =
   'select pid from pg_stat_activity where datname = current_database() and usename = current_user and application_name = ? limit 1';
 const applicationName = (service: string, use: string): string => `ramet ${service} ${use}`;
@@ -51,7 +52,14 @@ export function postgres(url: string | ((service: string) => string | Promise<st
   const { partitions = 16 } = options;
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > PARTITIONS_MAX)
     throw new RangeError(`partitions: a whole number from 1 to ${PARTITIONS_MAX}, not ${partitions}`);
-  const capabilities: StoreCapabilities = { name: 'postgres', durable: true, shared: true, sharedCommits: 1, partitions };
+  const capabilities: StoreCapabilities = {
+    name: 'postgres',
+    durable: true,
+    shared: true,
+    sharedCommits: 1,
+    concurrent: options.connections ?? CONNECTIONS,
+    partitions,
+  };
   const urlOf = async (service: string) =>
     typeof url === 'function' ? url(service) : url.replaceAll('{service}', encodeURIComponent(service));
   return {
@@ -77,7 +85,7 @@ interface Opening {
 async function openStore(opening: Opening): Promise<Store> {
   const { service, schema, capabilities, options, environment } = opening;
   const { platform, warn } = environment;
-  const { connections = 10, readers = 5, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
+  const { connections = CONNECTIONS, readers = 5, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
   const connect = connector(opening);
   const first = await firstConnection(opening, () => connect('writes'));
   let partitions: number;

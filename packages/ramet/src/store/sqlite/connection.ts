@@ -1,5 +1,12 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { type DatabaseConnection, DefaultQueryExecutor, type QueryResult, type SelectModifierNode, SqliteAdapter, SqliteQueryCompiler } from 'kysely';
+import {
+  type DatabaseConnection,
+  DefaultQueryExecutor,
+  type QueryResult,
+  type SelectModifierNode,
+  SqliteAdapter,
+  SqliteQueryCompiler,
+} from 'kysely';
 import type { Platform } from '../../platform/index.ts';
 
 const STATEMENTS_MAX = 512;

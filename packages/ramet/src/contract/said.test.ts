@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { saidOf } from './said.ts';
+import { compileSchema } from './schema.ts';
+
+const line = { sku: z.string(), quantity: z.int().default(1) };
+const old = z.object({ lines: z.array(z.object(line)), note: z.string().optional() });
+const fresh = z.object({
+  gift: z.boolean().default(false),
+  note: z.string().optional(),
+  lines: z.array(z.object({ colour: z.string().default('any'), ...line })),
+  wrap: z.object({ paper: z.string().default('brown') }).default({ paper: 'brown' }),
+});
+const said = (schema: z.ZodType, value: unknown) => {
+  const { codec } = compileSchema(schema);
+  const decoded = codec.decode(value);
+  if (!decoded.ok) throw new Error(JSON.stringify(decoded.issues));
+  return saidOf(codec.jsonSchema, decoded.value);
+};
+const requests = fc.record(
+  {
+    lines: fc.array(fc.record({ sku: fc.string(), quantity: fc.integer({ min: 0, max: 3 }) }, { requiredKeys: ['sku'] })),
+    note: fc.string(),
+  },
+  { requiredKeys: ['lines'] },
+);
+
+test('a request says the same before and after fields with a default were added, and fields changed places', () => {
+  fc.assert(
+    fc.property(requests, (request) => {
+      expect(said(fresh, request)).toBe(said(old, request));
+    }),
+  );
+});
+
+test('what differs in more than a default says something else', () => {
+  fc.assert(
+    fc.property(requests, requests, (a, b) => {
+      const same = JSON.stringify(old.parse(a)) === JSON.stringify(old.parse(b));
+      expect(said(old, a) === said(old, b)).toBe(same);
+    }),
+  );
+  expect(said(fresh, { lines: [], gift: true })).not.toBe(said(fresh, { lines: [] }));
+});
+
+test('a default that is said says what is left unsaid', () => {
+  expect(said(fresh, { lines: [{ sku: 'a', quantity: 1, colour: 'any' }], gift: false, wrap: { paper: 'brown' } })).toBe(
+    said(fresh, { lines: [{ sku: 'a' }] }),
+  );
+});

@@ -1,0 +1,36 @@
+import type { JsonSchema } from './schema.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * What somebody has said with a decoded value, as text: without fields that hold their default, and whatever the order of
+ * the fields. So a request stays the same over a deployment that adds a field with a default. A default inside a union is not
+ * told apart from what was said.
+ * @param schema of the value's codec
+ */
+export const saidOf = (schema: JsonSchema, value: unknown): string => JSON.stringify(said(schema, value, schema) ?? null);
+
+function said(schema: JsonSchema, value: unknown, root: JsonSchema): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { properties, additionalProperties, items } = followed(schema, root);
+  if (Array.isArray(value)) return value.map((element) => said(fieldsOf(items), element, root));
+  const known = fieldsOf(properties);
+  const further = fieldsOf(additionalProperties);
+  const kept: Record<string, unknown> = {};
+  for (const name of Object.keys(value).sort()) {
+    const field = fieldsOf(Object.hasOwn(known, name) ? known[name] : further);
+    const own = said(field, (value as Fields)[name], root);
+    if (!('default' in field) || JSON.stringify(own) !== JSON.stringify(said(field, field['default'], root)))
+      Object.defineProperty(kept, name, { value: own, enumerable: true });
+  }
+  return kept;
+}
+
+const fieldsOf = (node: unknown): Fields => (typeof node === 'object' && node !== null ? (node as Fields) : {});
+
+function followed(schema: JsonSchema, root: JsonSchema): JsonSchema {
+  const reference = schema['$ref'];
+  if (typeof reference !== 'string') return schema;
+  const path = reference.split('/').slice(1);
+  return fieldsOf(path.reduce<unknown>((at, part) => fieldsOf(at)[part], root));
+}

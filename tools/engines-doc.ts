@@ -1,0 +1,89 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { consul } from 'ramet/consul';
+import { embedded } from 'ramet/embedded';
+import { kafka } from 'ramet/kafka';
+import { mux } from 'ramet/mux';
+import { postgres } from 'ramet/postgres';
+import { postgresBus } from 'ramet/postgres-bus';
+import { redis } from 'ramet/redis';
+import { sqlite } from 'ramet/sqlite';
+import { staticAddresses } from 'ramet/static';
+
+/*
+ * The tables of docs/engines.md are made of the capability objects that boot and the conformance suites read: what the page
+ * says of an adapter is what the code holds of it. `node -C ramet-source tools/engines-doc.ts` writes them anew.
+ */
+
+/** What each property means, for people. */
+const MEANING: Readonly<Record<string, string>> = {
+  durable: 'what was acknowledged survives the loss of power',
+  shared: 'several processes use one at once',
+  sharedCommits: 'transactions that share a commit at most',
+  concurrent: 'transactions of one process side by side at most',
+  partitions: 'partitions of an outbox',
+  order: 'what stays in order',
+  remote: 'other processes are reached',
+  replay: 'a new subscriber gets what was before it',
+  streams: 'queries that answer many times',
+  registers: 'processes make themselves known there',
+  checks: 'leaves out those who fail their health check',
+  pushes: 'tells changes at once',
+  survivesRestart: 'counts outlive the process',
+};
+
+type Capabilities = { readonly name: string };
+
+const PORTS: readonly { readonly title: string; readonly adapters: readonly Capabilities[] }[] = [
+  { title: 'Stores', adapters: [sqlite('.').capabilities, postgres('postgres://localhost').capabilities] },
+  {
+    title: 'Buses',
+    adapters: [
+      embedded().capabilities,
+      postgresBus('postgres://localhost').capabilities,
+      kafka({ brokers: ['localhost:9092'] }).capabilities,
+    ],
+  },
+  { title: 'Transports', adapters: [mux().capabilities] },
+  { title: 'Discovery', adapters: [staticAddresses({}).capabilities, consul('http://localhost:8500').capabilities] },
+  { title: 'Shared limits', adapters: [redis('redis://localhost').capabilities] },
+];
+
+/** The tables, one for each port: a row for each capability, a column for each adapter. */
+export function tables(): string {
+  return PORTS.map(({ title, adapters }) => {
+    const properties = [...new Set(adapters.flatMap((adapter) => Object.keys(adapter)))].filter((name) => name !== 'name');
+    const rows = properties.map((property) => {
+      const values = adapters.map((adapter) => said((adapter as unknown as Record<string, unknown>)[property]));
+      return `| ${MEANING[property] ?? property} | ${values.join(' | ')} |`;
+    });
+    return [
+      `### ${title}`,
+      '',
+      `| | ${adapters.map(({ name }) => name).join(' | ')} |`,
+      `|${'---|'.repeat(adapters.length + 1)}`,
+      ...rows,
+    ].join('\n');
+  }).join('\n\n');
+}
+
+const ORDER: Readonly<Record<string, string>> = { key: 'events of one key', 'topic-key': 'events of one key in one topic' };
+
+function said(value: unknown): string {
+  if (value === undefined) return '–';
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return ORDER[String(value)] ?? String(value);
+}
+
+const BEGIN = '<!-- made by tools/engines-doc.ts -->';
+const END = '<!-- end -->';
+export const PAGE = fileURLToPath(new URL('../docs/engines.md', import.meta.url));
+
+/** The page with its tables made anew. @throws Error when it has no place for them */
+export function renewed(page: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`docs/engines.md has no place for its tables, between '${BEGIN}' and '${END}'`);
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${tables()}\n\n${page.slice(end)}`;
+}
+
+if (import.meta.main) writeFileSync(PAGE, renewed(readFileSync(PAGE, 'utf8')));
