@@ -4,7 +4,7 @@ import { PAGE, renewed, tables } from './engines-doc.ts';
 
 test('docs/engines.md says of each adapter what its capability object says', () => {
   const page = readFileSync(PAGE, 'utf8');
-  // `node -C ramet-source tools/engines-doc.ts` writes it anew.
+  // `npm run docs:engines` writes it anew.
   expect(page).toBe(renewed(page));
   expect(tables()).toContain('| what was acknowledged survives the loss of power | yes | yes | yes |');
 });

@@ -12,7 +12,7 @@ import { staticAddresses } from 'ramet/static';
 
 /*
  * The tables of docs/engines.md are made of the capability objects that boot and the conformance suites read: what the page
- * says of an adapter is what the code holds of it. `node -C ramet-source tools/engines-doc.ts` writes them anew.
+ * says of an adapter is what the code holds of it. `npm run docs:engines` writes them anew.
  */
 
 /** What each property means, for people. */

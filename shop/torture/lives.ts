@@ -110,6 +110,7 @@ export class Lives implements AsyncDisposable {
       watched: this.#watch.violations,
       faults: [],
       order: 'key',
+      turn: 'rowid',
       engines: [],
       unsound: [],
       ill: [],

@@ -5,7 +5,8 @@ const seen = (process: string, how: string, mono: number): Ending => ({ process,
 const asked = (process: string, how: string, mono: number): Ending => ({ process, how, mono, planned: true });
 
 test('what the fleet says of those that ended is read from among the log', () => {
-  const said = '{"level":"info","msg":"x"}\norders ended (SIGKILL) and is started again\nweb ended (0) and is started again\nready\naudit ended (SIGKILL) when it was told to\n';
+  const said =
+    '{"level":"info","msg":"x"}\norders ended (SIGKILL) and is started again\nweb ended (0) and is started again\nready\naudit ended (SIGKILL) when it was told to\n';
   expect(endingsIn(said)).toEqual([
     { process: 'orders', how: 'SIGKILL' },
     { process: 'web', how: '0' },

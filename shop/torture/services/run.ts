@@ -15,7 +15,7 @@ import { unasked } from './endings.ts';
 import { type OwnEngines, startEngines } from './engines.ts';
 import { type Fault, type PlannedFault, planFaults, wordsOf } from './faults.ts';
 import { FleetUnderFire } from './fleet.ts';
-import { Schemas } from './schemas.ts';
+import { Schemas, TURN } from './schemas.ts';
 
 /** How long all of it bears the full load before it is told to end. */
 const LOADED_MS = 1_500;
@@ -87,6 +87,7 @@ export async function runServices(options: TortureOptions, folder: string, tell:
     watched: watch.violations,
     settling,
     order: options.bus === 'kafka' ? 'key and type' : 'key',
+    turn: TURN,
     engines: engines.folders,
     unsound,
     ill: [...ill, ...unasked(fleet.endings)],

@@ -6,6 +6,12 @@ import type { SagaSeen } from '../saga-watch.ts';
 import { SERVICES, type Subscriptions } from '../subscriptions.ts';
 import type { Unfinished } from '../unfinished.ts';
 
+/**
+ * The column that a copied table has more: rows with a lower number were written before those with a higher one. Those of one
+ * transaction may share one, because a server that was restarted at once does not know their order any more.
+ */
+export const TURN = 'ramet_turn';
+
 /** What is in the schemas of the services, seen by a superuser past everything that stands between them and PostgreSQL. */
 export class Schemas implements AsyncDisposable {
   readonly #pool: pg.Pool;
@@ -69,7 +75,7 @@ export class Schemas implements AsyncDisposable {
 
   /**
    * Copies the tables of every service into `<folder>/<service>.db`, so that one verdict reads all ways to run the shop.
-   * Rows come in the order in which they were written.
+   * {@link TURN} tells in which order its rows were written.
    */
   async copyTo(folder: string): Promise<void> {
     for (const service of SERVICES) {
@@ -98,17 +104,20 @@ export class Schemas implements AsyncDisposable {
 
   async #copy(database: DatabaseSync, source: string, table: string, columns: readonly Column[]): Promise<void> {
     const names = columns.map(({ name }) => quoted(name));
-    database.exec(
-      `create table ${quoted(table)} (${columns.map(({ name, whole }) => `${quoted(name)} ${whole ? 'integer' : 'text'}`).join(', ')})`,
+    const typed = columns.map(({ name, whole }) => `${quoted(name)} ${whole ? 'integer' : 'text'}`);
+    database.exec(`create table ${quoted(table)} (${typed.join(', ')}, ${TURN} integer)`);
+    const insert = database.prepare(
+      `insert into ${quoted(table)} (${names.join(', ')}, ${TURN}) values (${names.map(() => '?').join(', ')}, ?)`,
     );
-    const insert = database.prepare(`insert into ${quoted(table)} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`);
     // A transaction gets its number when it first writes: those that follow each other have rising ones.
+    const written = 'xmin::text::bigint, cmin::text::bigint';
     const { rows } = await this.#pool.query<(string | null)[]>({
-      text: `select ${names.map((name) => `${name}::text`).join(', ')} from ${source} order by xmin::text::bigint, cmin::text::bigint`,
+      text: `select ${names.map((name) => `${name}::text`).join(', ')}, dense_rank() over (order by ${written})::text
+             from ${source} order by ${written}`,
       rowMode: 'array',
     });
     for (const row of rows)
-      insert.run(...row.map((value, index): SQLInputValue => (value !== null && columns[index]?.whole ? BigInt(value) : value)));
+      insert.run(...row.map((value, i): SQLInputValue => (value !== null && columns[i]?.whole !== false ? BigInt(value) : value)));
   }
 }
 

@@ -47,6 +47,8 @@ export interface Evidence {
   readonly faults: readonly Struck[];
   /** What stays in order on the bus: events of a key, or those of them that are of one type. */
   readonly order: 'key' | 'key and type';
+  /** The column of every table that tells in which order its rows were written. */
+  readonly turn: string;
   /** Where engines keep their data and their logs. */
   readonly engines: readonly string[];
   /** What an engine says of its own data. */

@@ -76,6 +76,8 @@ export const outcomes: Check = {
 
 /** A step is given up already when the next attempt would come too late. */
 const EARLY_MS = 2_000;
+/** Where a breaker is open, the next attempt comes when it lets one through: after 30 s, jittered by a fifth. */
+const OPEN_MS = 36_000;
 
 /** Orders of which a step was given up when its time was over, and not before: kills may take all the time there is. */
 function overdue({ databases }: Evidence): Set<string> {
@@ -84,7 +86,9 @@ function overdue({ databases }: Evidence): Set<string> {
     `select saga.business_key as id from ramet_saga_log as entry
      join ramet_sagas as saga on saga.id = entry.saga_id
      join ramet_saga_steps as step on step.saga_id = entry.saga_id and step.name = entry.step
-     where entry.became = 'UNKNOWN' and entry.at >= step.deadline_at - ?`,
+     where entry.became = 'UNKNOWN'
+       and entry.at >= step.deadline_at - case when entry.detail like '% it is not tried for a while' then ? else ? end`,
+    OPEN_MS,
     EARLY_MS,
   );
   return new Set(rows.map(({ id }) => id));

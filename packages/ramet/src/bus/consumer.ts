@@ -21,7 +21,6 @@ import {
   takeOverAll,
 } from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
-import { sparing } from './slots.ts';
 import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
 /** How many keys of one group are handled at once. */
@@ -48,8 +47,7 @@ export class Consumer implements Sink {
   #together = TOGETHER_MIN;
   readonly retries: RetryWorker;
 
-  constructor(given: ConsumerOptions) {
-    const options = { ...given, store: sparing(given.store) };
+  constructor(options: ConsumerOptions) {
     this.#options = options;
     this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#policy = options.poison ?? 'park-key';

@@ -2,7 +2,7 @@ import { RametError } from '../errors/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
 import { goOn, tryAgain } from './halting.ts';
-import { type PoisonPolicy, park, takeOver } from './parking.ts';
+import { isBlocked, type PoisonPolicy, park, takeOver } from './parking.ts';
 
 export interface DeadLetter {
   readonly id: string;
@@ -52,6 +52,9 @@ export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLe
 export async function replayDeadLetter(store: Store, id: string, how: 'replay' | 'discard' = 'replay'): Promise<{ subscriber: string }> {
   return store.write(
     async (tx) => {
+      const found = await tx.get<{ subscriber: string; key: string }>('select subscriber, key from ramet_dead_letters where id = ?', id);
+      // Whoever drains the key looks for letters of it: this one must not go while he looks.
+      if (found) await isBlocked(tx, found.subscriber, found.key);
       // Of two who decide about one letter at the same time, one finds it.
       const letter = await tx.get<Letter>(
         'delete from ramet_dead_letters where id = ? returning subscriber, key, event_id, policy, envelope',
@@ -86,8 +89,8 @@ const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'repla
     );
     // Another event blocks the key: this one comes right after it.
     if (head === 0 && how === 'replay') {
-      await park(tx, subscriber, JSON.parse(envelope) as Envelope, 'first');
       await openNext(tx, subscriber, key);
+      await park(tx, subscriber, JSON.parse(envelope) as Envelope, 'first');
     }
   },
   async skip(tx, { subscriber, event_id, envelope }, how) {
@@ -108,11 +111,12 @@ const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'repla
   },
 };
 
-/** Lets the parked events of a key that nothing blocks be taken up. */
+/** Lets the parked events of a key that nothing blocks be taken up; a row that blocks it stays until the transaction ends. */
 async function openNext(tx: Tx, subscriber: string, key: string): Promise<void> {
   await tx.run(
     `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
-     values (?, ?, '', 'DRAINING', 0, 0, ramet_now(), '') on conflict do nothing`,
+     values (?, ?, '', 'DRAINING', 0, 0, ramet_now(), '')
+     on conflict (subscriber, key) do update set due_at = ramet_retries.due_at`,
     subscriber,
     key,
   );

@@ -167,7 +167,10 @@ export class BusFixture {
     const { silent } = this.#place;
     const platform = options.platform ?? this.platform;
     const bus: Bus = this.#place.bus((error) => errors.push(error), silent ? mortal.platform(platform) : platform);
-    for (const source of options.hosts === false ? [] : sources) bus.attach(mortal.outbox(await this.outbox(source)));
+    for (const source of options.hosts === false ? [] : sources) {
+      const outbox = await this.outbox(source);
+      bus.attach(silent ? mortal.outbox(outbox) : outbox);
+    }
     consumer.retries.start();
     const subscription = bus.consume({ group, topics, sink: consumer });
     const end = async () => {

@@ -134,9 +134,11 @@ export async function startRetrying(
   attempts: number,
   delayMs: number,
 ): Promise<void> {
-  const inserted = await tx.run(
+  // A row that is there is locked by this: it must not go before the event has been parked behind it.
+  const head = await tx.get<{ event_id: string }>(
     `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, error, envelope)
-     values (?, ?, ?, 'RETRYING', ?, ramet_now() + ?, ramet_now(), ?, ?) on conflict do nothing`,
+     values (?, ?, ?, 'RETRYING', ?, ramet_now() + ?, ramet_now(), ?, ?)
+     on conflict (subscriber, key) do update set due_at = ramet_retries.due_at returning event_id`,
     subscriber,
     policy === 'skip' ? envelope.id : envelope.key,
     envelope.id,
@@ -145,7 +147,7 @@ export async function startRetrying(
     failure.message,
     JSON.stringify(envelope),
   );
-  if (inserted === 0 && policy !== 'skip') await park(tx, subscriber, envelope);
+  if (head?.event_id !== envelope.id && policy !== 'skip') await park(tx, subscriber, envelope);
 }
 
 /**

@@ -1,8 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { replayDeadLetter } from '../bus/index.ts';
 import { realPlatform } from '../platform/index.ts';
-import { keepEvent } from '../saga/kept-events.ts';
-import { insertSaga } from '../saga/start.ts';
+import { insertSaga, keepEvent } from '../saga/index.ts';
 import { dropDatabases } from '../store/postgres/instead-of-sqlite.fixture.ts';
 import { callAs, gate, hosted } from './fixtures/attack.fixture.ts';
 import { startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';

@@ -2,18 +2,10 @@ import type { Discovery, Registration } from '../discovery/index.ts';
 import { BootError, RametError } from '../errors/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
 import type { Dispatcher, Identities, RemoteTransport, RpcServer, Transport } from '../rpc/index.ts';
-import { createIdentities, type Secret } from '../security/index.ts';
+import { createIdentities } from '../security/index.ts';
 import type { RootLog } from '../telemetry/index.ts';
 import type { StartOptions } from './options.ts';
 import type { Profile, Topology } from './topology.ts';
-
-/** What calls between processes are signed with. */
-export interface IdentityKeys {
-  /** The Ed25519 key of this process, as PEM or JWK. */
-  readonly privateKey: string | Secret;
-  /** The public keys of every process of the profile; several where one is being replaced. */
-  readonly publicKeys: Readonly<Record<string, readonly string[]>>;
-}
 
 /** Who calls when operators do. */
 export const ADMIN = 'admin';

@@ -1,10 +1,18 @@
 import type { AnyContract } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { CallWatcher, ClientOf, Transport } from '../rpc/index.ts';
+import type { Secret } from '../security/index.ts';
 import type { HostedService, HostObserver } from '../service/index.ts';
 import type { Health, LogWriter, RootLog } from '../telemetry/index.ts';
 import type { Graph } from './graph.ts';
-import type { IdentityKeys } from './links.ts';
+
+/** What calls between processes are signed with. */
+export interface IdentityKeys {
+  /** The Ed25519 key of this process, as PEM or JWK. */
+  readonly privateKey: string | Secret;
+  /** The public keys of every process of the profile; several where one is being replaced. */
+  readonly publicKeys: Readonly<Record<string, readonly string[]>>;
+}
 
 export interface StartOptions {
   /** Which profile of the topology (default: `monolith`, or the first one). */

@@ -1,5 +1,5 @@
 import { createAdmin, startAdminServer, startProbeServer } from '../admin/index.ts';
-import type { Bus, BusEnvironment } from '../bus/index.ts';
+import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
 import { BootError, RametError } from '../errors/index.ts';
 import { createGateway, createGatewayServer, type GatewayServer } from '../gateway/index.ts';
@@ -112,9 +112,10 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     const busEnvironment: BusEnvironment = {
       platform,
       owner,
-      onError: (error, where) => log.error({ err: error, ...where }, 'the bus failed and goes on'),
+      // A store or broker that is away comes back, and health tells of it; everything else is somebody's mistake.
+      onError: (error, where) => log[isAway(error) ? 'warn' : 'error']({ err: error, ...where }, 'the bus failed and goes on'),
     };
-    for (const weakness of (await profile.bus.check?.(busEnvironment)) ?? []) log.warn({ bus: profile.bus.capabilities.name }, weakness);
+    for (const weakness of await weaknesses(profile.bus, busEnvironment)) log.warn({ bus: profile.bus.capabilities.name }, weakness);
     const bus = profile.bus.create(busEnvironment);
     parts.bus = bus;
     connect(bus, parts);
@@ -211,6 +212,18 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     throw error;
   }
 }
+
+/** A server that is away keeps nobody from starting: what is committed meanwhile is published when it comes back. */
+async function weaknesses(bus: BusFactory, environment: BusEnvironment): Promise<readonly string[]> {
+  try {
+    return (await bus.check?.(environment)) ?? [];
+  } catch (error) {
+    return [`it cannot be asked how durably it is set up (${(error as Error).message}); it is tried again for events`];
+  }
+}
+
+const isAway = (error: unknown): boolean =>
+  error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'Unavailable');
 
 function connect(bus: Bus, parts: RunningParts): void {
   for (const hosted of parts.services) bus.attach(hosted.outbox);

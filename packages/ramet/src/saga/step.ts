@@ -13,6 +13,8 @@ export type Suspension =
 
 /** After so many attempts of a step that must succeed, somebody is told. */
 const ATTEMPTS_UNTIL_ALERT = 10;
+/** How soon a step looks again whether the way to its participant is open. */
+const SHUT_LOOK_MS = 1_000;
 
 /** Faults after which a step certainly did not and will not happen: the request itself is at fault. */
 const DEFINITE = new Set(['BadRequest', 'UnknownOperation', 'Forbidden', 'NotFound', 'MissingIdempotencyKey', 'InvalidOutput']);
@@ -39,6 +41,7 @@ export async function resolve(
       : clock.monoNow() + Math.max(step.remainingMs ?? 0, Math.min(timeoutMs, step.deadlineMs));
   let doubtful = resumed && step.kind !== 'ask';
   let told = false;
+  let attempts = 0;
   for (let attempt = 1; ; attempt++) {
     if (over.aborted) return { kind: 'stopped', error: asStop(over.reason) };
     const endless = step.deadlineMs === undefined || (run.saga.pivoted && clock.monoNow() >= deadlineMono);
@@ -56,10 +59,13 @@ export async function resolve(
     if (run.stopped.aborted) return { kind: 'stopped', error: asStop(run.stopped.reason) };
     doubtful ||= step.kind !== 'ask' && reply.executed !== 'no';
     const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt';
-    const waitMs = reply.retryAfterMs ?? 0;
+    // A way that is shut may open sooner than it says, and looking costs nothing: such a refusal is no attempt.
+    const shut = reply.code === 'CircuitOpen' && reply.executed === 'no';
+    const waitMs = shut ? Math.min(reply.retryAfterMs ?? 0, SHUT_LOOK_MS) : (reply.retryAfterMs ?? 0);
+    if (!shut) attempts++;
     if (step.deadlineMs !== undefined && (hopeless || (!run.saga.pivoted && clock.monoNow() + waitMs >= deadlineMono)))
       return unknown(run, step, reply.detail);
-    if (endless && attempt >= ATTEMPTS_UNTIL_ALERT && !told) {
+    if (endless && attempts >= ATTEMPTS_UNTIL_ALERT && !told) {
       told = true;
       await stuck(run, step, reply.detail);
     }

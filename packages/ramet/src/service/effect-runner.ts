@@ -38,7 +38,6 @@ const LOOKUPS_MAX = 10;
 /** How often a sign is given for an effect that waits. */
 const KEEP_MS = 5 * SECOND;
 const SCAN_MS = 1_000;
-/** How often it is looked at what another process does with an effect. */
 const LOOK_MS = 100;
 const ADOPT_MAX = 64;
 
@@ -180,9 +179,10 @@ export class EffectRunner {
     }
   }
 
-  /** Whether a replica is at it: the other system must not be asked by two at once. */
+  /** Whether a replica is at it, which is looked at now and then: the other system must not be asked by two at once. */
   #isElsewhere({ state, owner, leaseMs }: EffectRow): boolean {
-    return this.#environment.store.capabilities.shared && state === 'STARTED' && owner !== this.#environment.owner && leaseMs > 0;
+    const { store, owner: self } = this.#environment;
+    return store.capabilities.shared && state === 'STARTED' && owner !== self && leaseMs > 0;
   }
 
   async #attempt(row: EffectRow, compiled: CompiledEffect, counted: boolean, drive: Drive): Promise<void> {
@@ -372,13 +372,9 @@ export class EffectRunner {
   }
 
   #lookUp(row: EffectRow, compiled: CompiledEffect): Promise<unknown> {
-    return outside(
-      this.#environment,
-      row,
-      compiled,
-      row.attempt,
-      (request, context) => compiled.effect.lookup?.(request, context) ?? Promise.resolve(undefined),
-    );
+    const ask: typeof compiled.effect.lookup = (request, context) =>
+      compiled.effect.lookup?.(request, context) ?? Promise.resolve(undefined);
+    return outside(this.#environment, row, compiled, row.attempt, ask);
   }
 
   #work(tx: Tx, origin: EffectOrigin): UnitOfWork {

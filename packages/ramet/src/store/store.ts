@@ -50,7 +50,7 @@ export interface Column {
 
 /** Wake-ups among the processes that use one store. A hint may be lost or come late: whoever needs certainty polls as well. */
 export interface Hints {
-  /** Wakes those in other processes who listen to `topic`; what is told within a few milliseconds is told once. */
+  /** Wakes those in other processes who listen to `topic`; what is told within some milliseconds is told once. */
   tell(topic: string): void;
   listen(topic: string, wake: () => void): () => void;
 }

@@ -39,4 +39,11 @@ async function place(): Promise<BusPlace> {
   };
 }
 
-busConformance('embedded on PostgreSQL', { capabilities: embedded().capabilities, place });
+busConformance('embedded on PostgreSQL', {
+  capabilities: embedded().capabilities,
+  place,
+  exceptions: {
+    'does not say that it has come past an event that is under way':
+      'here several events share a transaction, so that more is held up than the case counts on',
+  },
+});

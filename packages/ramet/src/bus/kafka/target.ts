@@ -1,4 +1,5 @@
 import type { Producer } from '@platformatic/kafka';
+import { RametError } from '../../errors/index.ts';
 import { SECOND } from '../../platform/index.ts';
 import type { BusEnvironment } from '../factory.ts';
 import type { RelayClaim, RelayProgress } from '../progress.ts';
@@ -70,6 +71,7 @@ export function kafkaTarget(
       const topics = [...new Set(messages.map(({ topic }) => topic))];
       await cluster.ensure(topics);
       try {
+        await known(producer, topics);
         await producer.send({ messages, acks: -1 });
       } catch (error) {
         // Somebody may have deleted one of them.
@@ -84,4 +86,14 @@ export function kafkaTarget(
       await progress.release(relay, owner);
     },
   };
+}
+
+/**
+ * A broker that has just come up may not know its own topics yet, and a client that sends to one of those throws where nobody
+ * can catch it. What it has been told stands in its cache: this asks nobody twice.
+ */
+async function known(producer: Producer, topics: string[]): Promise<void> {
+  const metadata = await producer.metadata({ topics });
+  const missing = topics.filter((topic) => metadata.topics.get(topic)?.partitionsCount === undefined);
+  if (missing.length > 0) throw new RametError('Unavailable', `Kafka does not know ${missing.join(', ')} yet`);
 }

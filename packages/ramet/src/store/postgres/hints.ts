@@ -3,8 +3,8 @@ import type { Hints, StoreEnvironment } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { Statements } from './statements.ts';
 
-/** Hints that come together are told once: a busy store says one every few milliseconds, not one per commit. */
-const TOGETHER_MS = 2;
+/** The first hint after a pause is told at once, further ones together: a busy store says fifty in a second, not one per commit. */
+const APART_MS = 20;
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 
 /**
@@ -21,6 +21,7 @@ export class Notifications implements Hints {
   readonly #waiting = new Set<string>();
   #connection: Promise<Connection | undefined> | undefined;
   #timer: Timer | undefined;
+  #toldMono = Number.NEGATIVE_INFINITY;
   #again: Timer | undefined;
   #failures = 0;
   #interrupted = false;
@@ -33,12 +34,15 @@ export class Notifications implements Hints {
   }
 
   tell(topic: string): void {
-    if (this.#closed || this.#waiting.size > 0) {
-      this.#waiting.add(topic);
-      return;
-    }
     this.#waiting.add(topic);
-    this.#timer = this.#environment.platform.timers.set(TOGETHER_MS, () => void this.#flush());
+    if (this.#timer || this.#closed) return;
+    const { clock, timers } = this.#environment.platform;
+    const inMs = Math.max(0, this.#toldMono + APART_MS - clock.monoNow());
+    this.#timer = timers.set(inMs, () => {
+      this.#timer = undefined;
+      this.#toldMono = clock.monoNow();
+      void this.#flush();
+    });
   }
 
   listen(topic: string, wake: () => void): () => void {

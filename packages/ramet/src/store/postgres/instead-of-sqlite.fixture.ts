@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import pg from 'pg';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
-import type { SqliteOptions } from '../sqlite/sqlite.ts';
+import type { SqliteOptions } from '../sqlite/index.ts';
 import type { StoreFactory } from '../store.ts';
 import { postgres } from './index.ts';
 
