@@ -54,13 +54,13 @@ test.each(['postgres', 'redis', 'kafka', 'consul'] as const)(
     expect(await readFile(join(engine.folder, 'pid'), 'utf8')).not.toBe(pid);
     expect(await KEPT[name].read(engine.url)).toBe(7);
     await engine.stop();
-    expect(await answers(engine.url)).toBe(false);
+    await expect.poll(() => answers(engine.url), { timeout: 10_000 }).toBe(false);
     await engine.start();
     expect(await KEPT[name].read(engine.url)).toBe(7);
 
     await engine.wipe();
     expect(existsSync(engine.folder)).toBe(false);
-    expect(await answers(engine.url)).toBe(false);
+    await expect.poll(() => answers(engine.url), { timeout: 10_000 }).toBe(false);
   },
 );
 

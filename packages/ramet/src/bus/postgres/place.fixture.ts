@@ -25,9 +25,21 @@ export async function postgresPlace(url: string): Promise<BusPlace & { readonly 
     store: (service) => stores.open(service, { platform, warn: () => {}, fatal: () => {} }),
     async dispose() {
       rmSync(folder, { recursive: true });
-      await query(url, `drop schema if exists ${schema} cascade`);
+      await dropped(url, schema);
     },
   };
+}
+
+/** A process that was killed may still hold what it has locked, for a moment: the server then ends one of the two. */
+async function dropped(url: string, schema: string): Promise<void> {
+  for (let left = 5; ; left--) {
+    try {
+      await query(url, `drop schema if exists ${schema} cascade`);
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== '40P01' || left === 0) throw error;
+    }
+  }
 }
 
 /** Asks the server something, on a connection of its own. */
