@@ -35,10 +35,16 @@ export const sessionEnded = (error: unknown): boolean => ENDED.test(sqlState(err
 
 export const readOnly = (error: unknown): boolean => sqlState(error) === '25006';
 export const tooManyConnections = (error: unknown): boolean => sqlState(error) === '53300';
-/** The server is there soon: it starts, or has no place for us yet. */
+const NO_WAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']);
+/** What the driver says without a code when nobody answers in time, or the connection ends before it is one. */
+const NO_ANSWER = /timeout expired|Connection terminated/;
+
+/** The server is there soon: it starts, has no place for us yet, or the way to it is interrupted. */
 export const comingUp = (error: unknown): boolean => {
   const state = sqlState(error);
-  return state === undefined ? (error as { code?: string }).code === 'ECONNREFUSED' : state === '57P03' || state === '53300';
+  if (state !== undefined) return state === '57P03' || state === '53300';
+  const { code, message = '' } = error as { code?: string; message?: string };
+  return code === undefined ? NO_ANSWER.test(message) : NO_WAY.has(code);
 };
 
 /** What the server said, in our words: what passes by itself becomes StoreUnavailable, the rest passes as it is. */

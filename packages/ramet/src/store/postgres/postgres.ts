@@ -33,8 +33,8 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** How long to wait at the start for a server that starts as well. */
-const COMING_UP_MS = 10_000;
+/** How long to wait at the start for a server that starts as well, or cannot be reached for a moment. */
+const COMING_UP_MS = 20_000;
 const CONNECT_MS = 5_000;
 const CONNECTIONS = 10;
 const LISTENS =
