@@ -73,12 +73,13 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     release: () => profile.store.release(),
   };
   try {
+    // What it lacks to speak with the others is told before any store is opened or migrated.
+    const links = process === undefined ? undefined : openLinks({ topology, profile, process, hosts, options, platform, log });
+    parts.links = links;
     await openStores(platform, profile.store, environment, definitions, stores);
     const dispatchers = new Map<string, Dispatcher>();
     const local = localTransport(dispatchers);
     const owner = newOwner(platform);
-    const links = process === undefined ? undefined : openLinks({ topology, profile, process, hosts, options, platform, log });
-    parts.links = links;
     const looked = links?.look();
     for (const other of links?.others ?? []) health.add(`service:${other}`, () => links?.check(other), { kind: 'degrading' });
     const transportOf = transports(local, dispatchers, links, options.transport);
