@@ -1,4 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
+import cluster from 'node:cluster';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +14,12 @@ export interface Ports {
   readonly adminPort?: number;
 }
 
+/** A port for the calls of other processes, and the one under which they are told to find it. */
+export interface RpcPort {
+  readonly port: number;
+  readonly advertised: number;
+}
+
 export interface Instance {
   readonly process: string;
   readonly pid: number;
@@ -20,8 +29,15 @@ export interface Instance {
 export interface FleetOptions {
   /** The names of the processes, in the order of their start, each as often as it shall run. */
   readonly processes: readonly string[];
+  /**
+   * Those of them that serve the outside: their instances share their ports, and they stop first, so that nothing is asked of
+   * those who have stopped.
+   */
+  readonly gateways: readonly string[];
   /** What an instance of a process gets. */
   readonly env: (process: string) => Readonly<Record<string, string>>;
+  /** Where the instances take calls, each at one of these (default: at a port of its own choice). */
+  readonly rpcPorts?: readonly RpcPort[];
   /** How many processes are started at once: more only wait for each other. */
   readonly atOnce?: number;
   readonly say?: (line: string) => void;
@@ -35,8 +51,6 @@ const STOP_MS = 28_000;
 const BACK_MS = { first: 200, most: 5_000 };
 /** One that has lived for so long has not failed at its start. */
 const SETTLED_MS = 10_000;
-/** What serves the outside stops first, so that nothing is asked of those who have stopped. */
-const EDGE = ['web', 'mobile'];
 
 /**
  * The processes of a profile on one machine, each watched: one that ends comes back, and a replacement starts the new instance
@@ -45,10 +59,13 @@ const EDGE = ['web', 'mobile'];
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #members = new Set<Member>();
+  /** Those that nobody has; what was given back last is given last. */
+  readonly #rpcPorts: RpcPort[] | undefined;
   #stopping = false;
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#rpcPorts = options.rpcPorts && [...options.rpcPorts];
   }
 
   /** Starts every process, and waits until all are ready. @throws Error when one cannot start, with its name */
@@ -80,7 +97,9 @@ export class Fleet {
   /** Tells every process to stop, and waits until all have. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    await Promise.all([...this.#members].filter(({ process }) => EDGE.includes(process)).map((member) => this.#stop(member)));
+    await Promise.all(
+      [...this.#members].filter(({ process }) => this.#options.gateways.includes(process)).map((member) => this.#stop(member)),
+    );
     await Promise.all([...this.#members].map((member) => this.#stop(member)));
   }
 
@@ -91,11 +110,17 @@ export class Fleet {
 
   /** @param failures how often in a row the process has ended soon after its start */
   #spawn(name: string, failures: number): Member {
-    const member = spawn(name, this.#options.env(name));
+    const own = this.#rpcPorts?.shift();
+    if (this.#rpcPorts && !own) throw new Error(`there is no port left for calls to '${name}'`);
+    const member = spawn(name, this.#options.gateways.includes(name), {
+      ...this.#options.env(name),
+      ...(own ? { RPC_PORT: String(own.port), ADVERTISE_RPC_PORT: String(own.advertised) } : {}),
+    });
     const startedAt = Date.now();
     let ready = false;
     this.#members.add(member);
     member.child.once('exit', (code, signal) => {
+      if (own) this.#rpcPorts?.push(own);
       if (this.#stopping || !this.#members.delete(member)) return;
       this.#options.changed?.();
       // Whoever waits for its first start hears of it; one that was brought back is tried again.
@@ -126,12 +151,18 @@ interface Member {
   readonly ports: Ports | undefined;
 }
 
-function spawn(name: string, env: Readonly<Record<string, string>>): Member {
-  const child = fork(fileURLToPath(new URL('../process.ts', import.meta.url)), {
-    env: { ...env, PROCESS: name },
-    execArgv: ['-C', 'ramet-source'],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+/** Clients that wait for their acceptance wait in one queue, which outlives the instances that take from it. */
+cluster.schedulingPolicy = cluster.SCHED_NONE;
+
+const PROGRAM = fileURLToPath(new URL('../process.ts', import.meta.url));
+const FORKED = { execArgv: ['-C', 'ramet-source'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] satisfies StdioOptions };
+
+/** @param shared whether its instances share their ports */
+function spawn(name: string, shared: boolean, env: Readonly<Record<string, string>>): Member {
+  // From its first module on: a third of a start is compiling.
+  const own = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), ...env, PROCESS: name };
+  cluster.setupPrimary({ exec: PROGRAM, args: [], ...FORKED });
+  const child = shared ? cluster.fork(own).process : fork(PROGRAM, { ...FORKED, env: own });
   let ports: Ports | undefined;
   const ready = new Promise<void>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`process '${name}' was not ready in ${START_MS} ms`)), START_MS);

@@ -9,7 +9,7 @@ import { startCompanions } from '../companions.ts';
 import { products } from '../services/catalog/data/products.ts';
 import { freshStorefront } from '../storefront/fresh.ts';
 import topology, { dataDir } from '../topology.ts';
-import { Fleet } from './fleet.ts';
+import { Fleet, type RpcPort } from './fleet.ts';
 
 /*
  * `npm run services`: the shop as a process per service and gateway, on engines that run (`npm run infra -- up postgres kafka
@@ -31,6 +31,11 @@ const gateways = Object.keys(topology.gateways);
 const processes = [...services, ...gateways];
 /** `orders=3,payments=2`: how often a process runs, where that is not once. */
 const replicas = new Map((process.env.REPLICAS || '').split(',').map((pair) => pair.split('=') as [string, string]));
+/** `17000:27000,17001:27001`: where processes take calls, and where others are told to call them. */
+const rpcPorts = (process.env.RPC_PORTS || '').split(',').flatMap((pair): RpcPort[] => {
+  const [port, advertised] = pair.split(':').map(Number);
+  return port && advertised ? [{ port, advertised }] : [];
+});
 const secrets = join(dataDir, 'secrets');
 const graphFile = join(dataDir, 'graph.json');
 const identitiesFile = join(dataDir, 'identities.json');
@@ -42,16 +47,21 @@ const companions = startCompanions((name, code) => {
 }).catch((error: unknown) => end(error));
 
 const fleet = new Fleet({
+  gateways,
   processes: processes.flatMap((name) => Array.from({ length: Number(replicas.get(name) ?? 1) }, () => name)),
+  ...(rpcPorts.length > 0 ? { rpcPorts } : {}),
   say,
   changed: () => writeFileSync(join(dataDir, 'processes.json'), JSON.stringify(fleet.instances, undefined, 2)),
   env: (name) => ({
     ...(process.env as Record<string, string>),
     SECRETS_DIR: join(secrets, name),
+    LOG_LEVEL: process.env.LOG_LEVEL || 'warn',
     GRAPH_FILE: graphFile,
     IDENTITIES_FILE: identitiesFile,
     PORT: String(name === 'web' ? webPort : mobilePort),
-    ADMIN_PORT: String(adminPort),
+    // Operators ask one process, which asks the others.
+    ...(name === 'web' ? { ADMIN_PORT: String(adminPort), ADMIN_TOKEN_FILE: join(dataDir, 'admin.token') } : { ADMIN_PORT: '' }),
+    SHARE_PORTS: 'true',
     // Nobody is given what is not for him.
     DATABASE_URL: '',
   }),
@@ -72,11 +82,11 @@ let replacing = Promise.resolve();
 process.on('SIGHUP', () => {
   replacing = replacing
     .then(async () => {
-      for (const name of services) await fleet.replace(name);
-      process.stdout.write('replaced every service\n');
+      for (const name of processes) await fleet.replace(name);
+      process.stdout.write('replaced every process\n');
     })
     // The old ones go on, where a new one cannot start.
-    .catch((error: unknown) => say(`not every service was replaced: ${(error as Error).message}`));
+    .catch((error: unknown) => say(`not every process was replaced: ${(error as Error).message}`));
 });
 
 await fleet.start().catch(async (error: unknown) => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Instance } from '../../fleet/fleet.ts';
+import type { Instance, RpcPort } from '../../fleet/fleet.ts';
 import { type Exit, freePorts, launchShop, type ShopProcess } from '../../harness/shop-process.ts';
 import type { Life } from '../verdict/check.ts';
 import { type Ending, endingsIn } from './endings.ts';
@@ -12,7 +12,8 @@ const START_MS = 240_000;
 /** Those told to end have 25 s, and the edge ends before the others. */
 const STOP_MS = 90_000;
 const REPLACE_MS = 300_000;
-const LOOK_MS = 20;
+/** How often it is looked who is there; the ends of the gateway are compared with what its clients saw, and that has a tolerance of 500 ms. */
+const LOOK_MS = 50;
 /** The gateway that the customers know. */
 const EDGE = 'web';
 
@@ -27,7 +28,12 @@ export class FleetUnderFire implements AsyncDisposable {
   readonly endings: Ending[] = [];
   #shop: ShopProcess | undefined;
   #starts = 0;
-  #from = { stdout: 0, stderr: 0, endings: 0 };
+  /** Where the output of the present start begins. */
+  #from = { stdout: 0, stderr: 0 };
+  /** What was said and not looked at yet. */
+  #said = '';
+  /** How many replacements have failed. */
+  #notReplaced = 0;
   #edge: { readonly pid: number; readonly startedMono: number; readonly readyMono: number } | undefined;
   #told: { readonly how: 'SIGKILL' | 'SIGTERM'; readonly mono: number } | undefined;
   /** How many ends of the gateway have been told of. */
@@ -40,11 +46,18 @@ export class FleetUnderFire implements AsyncDisposable {
    * @param folder gets the shop's data and its logs
    * @param env what the shop is told of its engines
    * @param instances how many processes there are when all are there
+   * @param rpcPorts where they take calls
    */
-  constructor(folder: string, env: Readonly<Record<string, string>>, instances: number) {
+  constructor(folder: string, env: Readonly<Record<string, string>>, instances: number, rpcPorts: readonly RpcPort[]) {
     this.#dataDir = join(folder, 'data');
     this.#logs = join(folder, 'logs');
-    this.#env = { ...env, LOG_LEVEL: 'info', RATE_LIMIT: '10000000/15m' };
+    this.#env = {
+      ...env,
+      LOG_LEVEL: 'info',
+      RATE_LIMIT: '10000000/15m',
+      SHOP_STOP_AT: `@${this.#pointFile}`,
+      RPC_PORTS: rpcPorts.map(({ port, advertised }) => `${port}:${advertised}`).join(','),
+    };
     this.#instances = instances;
     for (const directory of [this.#dataDir, this.#logs]) mkdirSync(directory, { recursive: true });
     process.on('exit', this.#writeLogs);
@@ -63,7 +76,7 @@ export class FleetUnderFire implements AsyncDisposable {
   async begin(): Promise<void> {
     this.#downSinceMono = performance.now();
     this.#starts++;
-    this.#from = { stdout: this.#shop?.stdout.length ?? 0, stderr: this.#shop?.stderr.length ?? 0, endings: this.#from.endings };
+    this.#from = { stdout: this.#shop?.stdout.length ?? 0, stderr: this.#shop?.stderr.length ?? 0 };
     // What stands there is of processes that have ended.
     writeFileSync(this.#processesFile, '[]');
     if (this.#shop) this.#shop.launch();
@@ -73,6 +86,10 @@ export class FleetUnderFire implements AsyncDisposable {
         dataDir: this.#dataDir,
         ports: await freePorts(),
         env: this.#env,
+        // The whole of it is long: whoever looks at it again and again does nothing else in the end.
+        hear: (text) => {
+          this.#said += text;
+        },
       });
     await this.#shop.ready(START_MS);
     this.startedMono = performance.now();
@@ -98,14 +115,22 @@ export class FleetUnderFire implements AsyncDisposable {
 
   /** Sends a signal to processes of this shop and to no other. */
   signal(instances: readonly Instance[], signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
-    for (const { process: name, pid } of instances) {
-      if (!isOurs(pid, this.shop.pid)) continue;
-      if (signal === 'SIGKILL' || signal === 'SIGTERM') {
-        if (name === EDGE) this.#told = { how: signal, mono: performance.now() };
-        this.endings.push({ process: name, how: signal === 'SIGKILL' ? 'SIGKILL' : '0', mono: performance.now(), planned: true });
-      }
-      process.kill(pid, signal);
+    for (const instance of instances) {
+      if (!isOurs(instance.pid, this.shop.pid)) continue;
+      if (signal === 'SIGKILL' || signal === 'SIGTERM') this.#plan(instance, signal);
+      process.kill(instance.pid, signal);
     }
+  }
+
+  /** Has a process kill itself when it comes to a point. @returns whether it came there within `giveUpMs`; otherwise it is killed */
+  async killAt(instance: Instance, stopAt: string, giveUpMs: number): Promise<boolean> {
+    if (!isOurs(instance.pid, this.shop.pid)) return false;
+    writeFileSync(this.#pointFile, stopAt);
+    this.#plan(instance, 'SIGKILL');
+    process.kill(instance.pid, 'SIGUSR2');
+    const reached = await this.#until(giveUpMs, () => !isOurs(instance.pid, this.shop.pid));
+    if (!reached && isOurs(instance.pid, this.shop.pid)) process.kill(instance.pid, 'SIGKILL');
+    return reached;
   }
 
   /** Waits until an instance is gone. */
@@ -121,13 +146,11 @@ export class FleetUnderFire implements AsyncDisposable {
   /** Has every service replaced. @returns false when that does not come to its end */
   async replace(): Promise<boolean> {
     const { shop } = this;
-    const count = (text: string, words: string) => text.split(words).length;
-    const replaced = () => count(shop.stdout, 'replaced every service');
-    const failed = () => count(shop.stderr, 'not every service was replaced');
-    const before = [replaced(), failed()] as const;
+    const replaced = () => shop.stdout.split('replaced every process').length;
+    const before = { replaced: replaced(), failed: this.#notReplaced };
     shop.signal('SIGHUP');
-    await this.#until(REPLACE_MS, () => replaced() > before[0] || failed() > before[1]);
-    return replaced() > before[0];
+    await this.#until(REPLACE_MS, () => replaced() > before.replaced || this.#notReplaced > before.failed);
+    return replaced() > before.replaced;
   }
 
   /** Kills all of it at once. */
@@ -165,6 +188,18 @@ export class FleetUnderFire implements AsyncDisposable {
     return false;
   }
 
+  /** Notes that it is told to end. */
+  #plan({ process: name }: Instance, how: 'SIGKILL' | 'SIGTERM'): void {
+    const mono = performance.now();
+    if (name === EDGE) this.#told = { how, mono };
+    this.endings.push({ process: name, how: how === 'SIGKILL' ? how : '0', mono, planned: true });
+  }
+
+  /** Says at which point who is told so by SIGUSR2 kills itself. */
+  get #pointFile(): string {
+    return join(this.#dataDir, 'stop-at');
+  }
+
   get #processesFile(): string {
     return join(this.#dataDir, 'processes.json');
   }
@@ -184,11 +219,10 @@ export class FleetUnderFire implements AsyncDisposable {
 
   /** Takes in what has been said of those that ended. */
   #hear(): void {
-    const said = this.shop.stderr.slice(this.#from.stderr);
-    const whole = said.slice(0, said.lastIndexOf('\n') + 1);
-    for (const { process, how } of endingsIn(whole.slice(this.#from.endings)))
-      this.endings.push({ process, how, mono: performance.now(), planned: false });
-    this.#from.endings = whole.length;
+    const whole = this.#said.slice(0, this.#said.lastIndexOf('\n') + 1);
+    this.#said = this.#said.slice(whole.length);
+    for (const { process, how } of endingsIn(whole)) this.endings.push({ process, how, mono: performance.now(), planned: false });
+    this.#notReplaced += whole.split('not every process was replaced').length - 1;
   }
 
   /** All of it has ended; the gateway as all the others. */
@@ -197,7 +231,8 @@ export class FleetUnderFire implements AsyncDisposable {
     const files = this.#writeLogs();
     this.#edge ??= { pid: 0, startedMono: this.#downSinceMono, readyMono: Number.POSITIVE_INFINITY };
     this.#edgeEnded(exit, files);
-    this.#from.endings = 0;
+    // Whoever was killed did not finish his line.
+    this.#said = '';
   }
 
   #edgeEnded({ signal, code }: { readonly signal: string | null; readonly code: number | null }, logFiles: readonly string[]): void {

@@ -70,7 +70,7 @@ const toldOf = ({ client, method, path, error, sentMono }: Exchange): string =>
 /** Lines of the log that speak of an error, and what makes each of them right. */
 const EXPLAINED: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^\S+ ended \(\S+\) (and is started again|when it was told to)$/, 'what ended unasked is told with the ends'],
-  [/^replaced every service$/, 'it was asked for'],
+  [/^replaced every process$/, 'it was asked for'],
 ];
 
 /** The same where engines are restarted and processes killed while others go on. */

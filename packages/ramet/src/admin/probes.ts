@@ -30,7 +30,7 @@ export async function startProbeServer({
     return reply.code(status).send(body);
   });
   app.get('/metrics', async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.render()));
-  await app.listen({ port, host });
+  await app.listen({ port, host, exclusive: port === 0 });
   const address = app.server.address();
   return { port: typeof address === 'object' && address ? address.port : port, close: () => app.close() };
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fastify from 'fastify';
 import { DeclaredError, problemOf, RametError } from '../errors/index.ts';
@@ -13,6 +13,8 @@ export interface AdminServerOptions {
   readonly port: number;
   /** Where the token is written: a new one for each start, readable by its owner only. */
   readonly tokenFile: string;
+  /** Whether other processes serve on the same port: all of them take the token that the file has already. */
+  readonly shared?: boolean;
 }
 
 const LOCAL = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
@@ -27,15 +29,17 @@ export async function startAdminServer({
   log,
   port,
   tokenFile,
+  shared = false,
 }: AdminServerOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const token = Buffer.from(platform.random.bytes(32)).toString('base64url');
-  writeToken(tokenFile, token);
+  const given = shared ? tokenOf(tokenFile) : undefined;
+  const token = given ?? Buffer.from(platform.random.bytes(32)).toString('base64url');
+  if (given === undefined) writeToken(tokenFile, token);
   const app = fastify({ logger: false, bodyLimit: 1024 * 1024, forceCloseConnections: true });
   app.addHook('onRequest', async (request) => {
     if (!LOCAL.test(request.headers.host ?? '')) throw new RametError('Forbidden', 'The admin interface is asked for by a local name only');
-    const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    if (given === undefined) throw new RametError('MissingToken', `The admin interface wants the token of ${tokenFile}`);
-    if (!platform.crypto.equal(given, token))
+    const shown = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+    if (shown === undefined) throw new RametError('MissingToken', `The admin interface wants the token of ${tokenFile}`);
+    if (!platform.crypto.equal(shown, token))
       throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it is new with each start`);
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
@@ -65,9 +69,19 @@ export async function startAdminServer({
         }),
     });
   }
-  await app.listen({ port, host: '127.0.0.1' });
+  await app.listen({ port, host: '127.0.0.1', exclusive: port === 0 });
   const address = app.server.address();
   return { port: typeof address === 'object' && address ? address.port : port, close: () => app.close() };
+}
+
+/** A file that others can read holds no secret. */
+function tokenOf(file: string): string | undefined {
+  try {
+    if ((statSync(file).mode & 0o077) !== 0) return undefined;
+    return /^[\w-]{43}$/.exec(readFileSync(file, 'utf8').trim())?.[0];
+  } catch {
+    return undefined;
+  }
 }
 
 function writeToken(file: string, token: string): void {

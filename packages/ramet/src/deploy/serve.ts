@@ -53,6 +53,11 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
     return undefined;
   };
   const port = (name: string) => whole(name, 65_535);
+  const flag = (name: string): boolean => {
+    const text = variables[name] || 'false';
+    if (text !== 'true' && text !== 'false') problems.push(`${name} is '${text}': write true or false`);
+    return text === 'true';
+  };
   const read = (path: string | URL, what: string): unknown => {
     try {
       return JSON.parse(readFileSync(path, 'utf8'));
@@ -70,6 +75,12 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
   const rpcPort = port('RPC_PORT');
   const probesPort = port('PROBES_PORT');
   const adminPort = port('ADMIN_PORT');
+  const sharePorts = flag('SHARE_PORTS');
+  const advertise = {
+    host: variables['ADVERTISE_HOST'] || undefined,
+    rpcPort: port('ADVERTISE_RPC_PORT'),
+    probesPort: port('ADVERTISE_PROBES_PORT'),
+  };
   const { SECRETS_DIR, GRAPH_FILE, IDENTITIES_FILE, LOG_LEVEL, NODE_ENV, HOST, ALERT_WEBHOOK, ADMIN_TOKEN_FILE } = variables;
   const options: StartOptions = {
     profile: built.profile,
@@ -77,6 +88,7 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
     version: built.version,
     env: NODE_ENV || 'development',
     ports,
+    sharePorts,
     ...(LOG_LEVEL ? { logLevel: LOG_LEVEL } : {}),
     ...(HOST ? { host: HOST } : {}),
     ...(ALERT_WEBHOOK ? { alertWebhook: ALERT_WEBHOOK } : {}),
@@ -96,6 +108,7 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
       ...options,
       process: built.process,
       ...(rpcPort === undefined ? {} : { rpcPort }),
+      advertise,
       graph: read(GRAPH_FILE || built.graph, 'the declared graph') as Graph,
       identity: {
         privateKey: secrets.get('identity-key'),

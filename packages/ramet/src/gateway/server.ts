@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { RametError } from '../errors/index.ts';
@@ -21,13 +22,16 @@ export interface GatewayServerOptions {
 }
 
 export interface GatewayServer {
-  /** Begins to accept connections. @returns the port. */
+  /** Begins to accept connections. @param port 0 takes a free one, and none that another worker of a cluster has @returns the port. */
   listen(port: number, host: string): Promise<number>;
   /**
    * Says on open connections that they end, takes what clients had sent before now, and then accepts no more. A connection
    * that waits for its acceptance, and a request that waits to be read, are in nobody's sight: closing would break them.
+   * @param elsewhere where clients are served from now on: on the same `port`, so that others take the connections that wait, or
+   *   at another `address`. They get the time to leave their idle connections: where one is closed at the moment at which a
+   *   request is sent on it, that request is answered by nobody
    */
-  drain(): Promise<void>;
+  drain(elsewhere?: 'port' | 'address'): Promise<void>;
   /** Requests that wait for their answer. */
   readonly inFlight: number;
   /** Ends streams and waiting requests, then closes. */
@@ -36,8 +40,14 @@ export interface GatewayServer {
 
 /** How long at most what was sent before may take to be accepted; under load one connection is, per turn of the event loop. */
 const ACCEPT_MS = 5_000;
+const SHARED_ACCEPT_MS = 250;
 /** Turns of the event loop without a new connection after which none waits, and what the last one sent is read. */
 const QUIET_TURNS = 3;
+/** How long a connection may be idle: what clients are told, so that they leave before. */
+const IDLE_MS = 5_000;
+/** How much longer it is kept: on a busy machine a client's last request may be on its way, or wait in the kernel, for so long. */
+const GRACE_MS = 5_000;
+const LOOK_MS = 10;
 const BODY_MAX_BYTES = 1024 * 1024;
 const KEEP_ALIVE_COMMENT_MS = 15_000;
 /** For a browser that opens an answer as a page: it is data, and nothing in it may run. */
@@ -57,13 +67,14 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   const open = new Set<Canceller>();
   let draining = false;
   let accepted = 0;
+  let connections = 0;
   /** From a request's head to its answer's last byte: its body may still be on the way. */
   let underWay = 0;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: 30_000,
-    keepAliveTimeout: 5_000,
+    keepAliveTimeout: IDLE_MS,
     maxRequestsPerSocket: 1_000,
     forceCloseConnections: true,
     return503OnClosing: false,
@@ -79,10 +90,15 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     // The gate looks at the Host headers, and refuses in words.
     http: { requireHostHeader: false },
   });
+  app.server.keepAliveTimeoutBuffer = GRACE_MS;
   app.server.headersTimeout = 10_000;
   app.server.maxHeadersCount = 2_000;
-  app.server.on('connection', () => {
+  app.server.on('connection', (socket: Socket) => {
     accepted++;
+    connections++;
+    socket.once('close', () => {
+      connections--;
+    });
   });
   // What Node would answer by itself, without a word.
   app.server.on('connect', (_request, socket) => refuseOn(platform, socket));
@@ -189,20 +205,23 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
 
   return {
     async listen(port, host) {
-      await app.listen({ port, host });
+      await app.listen({ port, host, exclusive: port === 0 });
       const address = app.server.address();
       return typeof address === 'object' && address ? address.port : port;
     },
-    async drain() {
+    async drain(elsewhere) {
       draining = true;
       const { clock, timers } = platform;
-      const giveUpMono = clock.monoNow() + ACCEPT_MS;
+      const giveUpMono = clock.monoNow() + (elsewhere === 'port' ? SHARED_ACCEPT_MS : ACCEPT_MS);
       for (let quiet = 0; quiet < QUIET_TURNS && clock.monoNow() < giveUpMono; ) {
         const before = accepted;
         await timers.yield();
         quiet = accepted === before ? quiet + 1 : 0;
       }
-      app.server.close();
+      // An HTTP server that closes takes its idle connections with it; a socket that listens does not.
+      NetServer.prototype.close.call(app.server);
+      const leftMono = clock.monoNow() + IDLE_MS + GRACE_MS;
+      while (elsewhere && connections > underWay && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
       app.server.closeIdleConnections();
     },
     get inFlight() {

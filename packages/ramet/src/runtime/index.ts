@@ -1,6 +1,6 @@
 export { declaredGraph, type Graph, graphOf } from './graph.ts';
 export { type MoveServiceOptions, moveService } from './move.ts';
-export type { Runtime, StartOptions } from './options.ts';
+export type { Advertised, Runtime, StartOptions } from './options.ts';
 export { run } from './run.ts';
 export { start } from './runtime.ts';
 export { type Load, type Profile, type Topology, topology } from './topology.ts';

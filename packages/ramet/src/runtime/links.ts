@@ -4,7 +4,7 @@ import { newId, type Platform } from '../platform/index.ts';
 import type { Dispatcher, Identities, RemoteTransport, RpcServer, Transport } from '../rpc/index.ts';
 import { createIdentities } from '../security/index.ts';
 import type { RootLog } from '../telemetry/index.ts';
-import type { StartOptions } from './options.ts';
+import type { Advertised, StartOptions } from './options.ts';
 import type { Profile, Topology } from './topology.ts';
 
 /** Who calls when operators do. */
@@ -12,6 +12,10 @@ export const ADMIN = 'admin';
 
 /** How long a start waits for the registry to say who is there; whoever is missing then is found later. */
 const FIRST_LOOK_MS = 2_000;
+
+/** How long a start waits for a registry that starts as well, or cannot be reached for a moment. */
+const REGISTRY_MS = 20_000;
+const REGISTER_AGAIN_MS = 500;
 
 /** What connects this process with the others of its profile. */
 export interface Links {
@@ -25,8 +29,8 @@ export interface Links {
   look(): Promise<void>;
   /** Answers the calls of other processes. @returns the port */
   listen(dispatchers: ReadonlyMap<string, Dispatcher>, at: { readonly host: string; readonly port: number }): Promise<number>;
-  /** Makes known that this process takes calls. @param healthUrl answers 200 while it is ready */
-  register(healthUrl: string): Promise<void>;
+  /** Makes known that this process takes calls. @param probesPort where `/readyz` answers 200 while it is ready */
+  register(probesPort: number): Promise<void>;
   /** From now on nobody new is sent here. */
   withdraw(): Promise<void>;
   /** Tells those who are connected to call elsewhere. */
@@ -65,16 +69,23 @@ export function openLinks(of: ProcessOf): Links {
     others: [...new Set(called)].filter((service) => !hosts?.has(service)).sort(),
     identities,
     process,
+    advertise: options.advertise ?? {},
     onError: (error, where) => log.warn({ err: error, ...where }, 'the link between processes failed and goes on'),
   });
 }
 
+/** Addresses at which a process listens, and nobody calls. */
+const EVERYWHERE = new Set(['0.0.0.0', '::', '']);
+
 function identitiesOf({ topology, profile, process, options, platform, log }: ProcessOf): Identities {
   const { graph, identity } = options;
   const problems: string[] = [];
+  const found = options.advertise?.host ?? options.host;
+  if (found !== undefined && EVERYWHERE.has(found) && profile.discovery?.capabilities.registers)
+    problems.push(`others would be told to call '${found}': give 'advertise.host', the address under which they reach this process`);
   if (!graph) problems.push("who may call whom is not known: give 'graph', as 'graphOf' or 'ramet graph' tells it");
   if (!identity) problems.push(`process '${process}' has no key to sign its calls with: give 'identity'`);
-  if (!graph || !identity) throw new BootError(problems);
+  if (!graph || !identity || problems.length > 0) throw new BootError(problems);
   const processes = { ...profile.processes };
   if (profile.admin !== undefined) processes[profile.admin] = [...(processes[profile.admin] ?? []), ADMIN];
   return createIdentities(platform, {
@@ -111,10 +122,11 @@ function createLinks(
     readonly others: readonly string[];
     readonly identities: Identities;
     readonly process: string;
+    readonly advertise: Advertised;
     readonly onError: (error: unknown, where: object) => void;
   },
 ): Links {
-  const { platform, onError, others, process } = environment;
+  const { platform, onError, others, process, advertise } = environment;
   const discovery: Discovery = profile.discovery.create({ platform, onError });
   const remote: RemoteTransport = profile.transport.create({
     platform,
@@ -137,13 +149,27 @@ function createLinks(
       served = { host: at.host, port: server.port, services: [...dispatchers.keys()] };
       return server.port;
     },
-    async register(healthUrl) {
+    async register(probesPort) {
       if (!served) return;
-      const { host, port, services } = served;
-      const registrations = services.map(
-        (service): Registration => ({ id: newId(platform, service), service, host, port, tags: [process], healthUrl }),
-      );
-      await discovery.register(registrations);
+      const { services } = served;
+      const host = advertise.host ?? served.host;
+      const port = advertise.rpcPort ?? served.port;
+      const healthUrl = `http://${host.includes(':') ? `[${host}]` : host}:${advertise.probesPort ?? probesPort}/readyz`;
+      const giveUpMono = platform.clock.monoNow() + REGISTRY_MS;
+      for (;;) {
+        // What was not taken may be taken back later: each attempt has ids of its own.
+        const registrations = services.map(
+          (service): Registration => ({ id: newId(platform, service), service, host, port, tags: [process], healthUrl }),
+        );
+        try {
+          return await discovery.register(registrations);
+        } catch (error) {
+          const away = error instanceof RametError && error.code === 'Unavailable';
+          if (!away || platform.clock.monoNow() + REGISTER_AGAIN_MS > giveUpMono) throw error;
+          onError(error, { doing: 'register' });
+        }
+        await platform.timers.sleep(REGISTER_AGAIN_MS);
+      }
     },
     withdraw: () => discovery.withdraw(),
     drain: async () => server?.drain(),

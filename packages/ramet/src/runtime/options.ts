@@ -14,6 +14,13 @@ export interface IdentityKeys {
   readonly publicKeys: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Where others find a process that they do not find where it listens. What is left out is as it listens. */
+export interface Advertised {
+  readonly host?: string | undefined;
+  readonly rpcPort?: number | undefined;
+  readonly probesPort?: number | undefined;
+}
+
 export interface StartOptions {
   /** Which profile of the topology (default: `monolith`, or the first one). */
   readonly profile?: string;
@@ -31,9 +38,17 @@ export interface StartOptions {
   readonly logTo?: LogWriter;
   /** The port of each gateway; one without a port is not served. 0 takes a free one. */
   readonly ports?: Readonly<Record<string, number>>;
+  /**
+   * Whether other processes serve on these ports and on the operators' too, as the workers of `node:cluster` or pm2 do: a
+   * replacement is ready on a port before the one that it replaces leaves it. Clients are then given time to leave, and the
+   * operators' token is the one that its file has already. Default: no.
+   */
+  readonly sharePorts?: boolean;
   readonly host?: string;
   /** Where other processes reach this one: the port of the transport between them (default: a free one). */
   readonly rpcPort?: number;
+  /** What others are told to call, where something stands between: address translation, a container's ports, a proxy. */
+  readonly advertise?: Advertised;
   /** Serves `/livez`, `/readyz`, `/health` and `/metrics` on a port of its own, for a process without a gateway (default where a profile has several processes: a free one). */
   readonly probesPort?: number;
   /** Who may call whom, as `graphOf` tells it: needed where the profile has several processes. */

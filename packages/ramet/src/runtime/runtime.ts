@@ -2,7 +2,7 @@ import { createAdmin, startAdminServer, startProbeServer } from '../admin/index.
 import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
 import { BootError, RametError } from '../errors/index.ts';
-import { createGateway, createGatewayServer, type GatewayServer } from '../gateway/index.ts';
+import { createGateway, createGatewayServer } from '../gateway/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
 import { type ClientOf, clientFor, type Dispatcher, watchAll } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
@@ -158,7 +158,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         definition,
       );
       const server = createGatewayServer({ platform, definition, handler, health, metrics, standard, log });
-      ports[name] = await listen(server, name, port, host);
+      ports[name] = await server.listen(port, host).catch((error: unknown) => portTaken(`gateway '${name}'`, port, error));
       parts.servers.push(server);
       log.info({ gateway: name, address: `http://${host}:${ports[name]}` }, 'listening');
     }
@@ -173,6 +173,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
           elsewhere: links?.others ?? [],
         }),
         log,
+        shared: options.sharePorts ?? false,
         ...options.admin,
       }).catch((error: unknown) => portTaken('admin interface', options.admin?.port, error));
     }
@@ -182,7 +183,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         portTaken('the health probes', probesPort, error),
       );
     health.setReady(true);
-    await links?.register(`http://${host}:${parts.probes?.port}/readyz`).catch((error: unknown) => fail(error));
+    await links?.register(parts.probes?.port as number).catch((error: unknown) => fail(error));
 
     let stopping: Promise<void> | undefined;
     return {
@@ -204,12 +205,12 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
           signal: undefined,
         }) as ClientOf<C>,
       stop() {
-        stopping ??= shutDown(parts, options.drainDelayMs ?? 0);
+        stopping ??= shutDown(parts, options);
         return stopping;
       },
     };
   } catch (error) {
-    await shutDown(parts, 0).catch(() => {});
+    await shutDown(parts, {}).catch(() => {});
     throw error;
   }
 }
@@ -230,14 +231,6 @@ function connect(bus: Bus, parts: RunningParts): void {
   for (const hosted of parts.services) bus.attach(hosted.outbox);
   for (const hosted of parts.services) {
     for (const { group, topics, sink } of hosted.consumers) parts.consumers.push(bus.consume({ group, topics, sink }));
-  }
-}
-
-async function listen(server: GatewayServer, name: string, port: number, host: string): Promise<number> {
-  try {
-    return await server.listen(port, host);
-  } catch (error) {
-    return portTaken(`gateway '${name}'`, port, error);
   }
 }
 

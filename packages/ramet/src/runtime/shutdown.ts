@@ -5,6 +5,7 @@ import type { HostedService } from '../service/index.ts';
 import type { Store } from '../store/index.ts';
 import type { Health, Metrics, RootLog } from '../telemetry/index.ts';
 import type { Links } from './links.ts';
+import type { StartOptions } from './options.ts';
 
 /** What runs, in the order in which it was started. */
 export interface RunningParts {
@@ -33,7 +34,10 @@ const LOOK_MS = 10;
  * Ends a process so that nobody notices: says that it takes no more, waits until that is known, stops taking work of its own,
  * answers what it has accepted, and closes the stores last, because everything else writes to them until it ends.
  */
-export async function shutDown(parts: RunningParts, drainDelayMs: number): Promise<void> {
+export async function shutDown(
+  parts: RunningParts,
+  { drainDelayMs = 0, sharePorts = false }: Pick<StartOptions, 'drainDelayMs' | 'sharePorts'>,
+): Promise<void> {
   const { platform, health, log, links } = parts;
   health.setReady(false, 'shutting down');
   // A registry that does not answer must not hold this up: its own checks find out.
@@ -42,7 +46,8 @@ export async function shutDown(parts: RunningParts, drainDelayMs: number): Promi
   const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
   for (const hosted of parts.services) hosted.endWaits();
   await withdrawn;
-  const drained = Promise.all([...parts.servers.map((server) => server.drain()), links?.drain()]);
+  const elsewhere = sharePorts ? 'port' : drainDelayMs > 0 ? 'address' : undefined;
+  const drained = Promise.all([...parts.servers.map((server) => server.drain(elsewhere)), links?.drain()]);
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
   const background = Promise.allSettled([
     ...parts.consumers.map((consumer) => consumer.stop()),

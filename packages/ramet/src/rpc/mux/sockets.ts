@@ -80,7 +80,8 @@ export async function listenAt(
       resolve();
     };
     if (folder) server.listen(socketPath(place), done);
-    else server.listen(place.port, place.host, done);
+    // A worker of a cluster has its own port: who calls one of them means that one.
+    else server.listen({ port: place.port, host: place.host, exclusive: true }, done);
   });
   server.on('error', onError);
   const address = server.address();
