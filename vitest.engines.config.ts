@@ -8,7 +8,7 @@ export default defineConfig({
     ...base.test,
     include: ['packages/*/src/**/*.engine.test.ts', 'shop/**/*.engine.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**'],
-    // One after another: the engines, and the processes of a whole shop, want the machine for themselves.
+    // One after another within a group: the processes of two whole shops want more than one machine.
     maxWorkers: 1,
     // Brokers take their time on machines that others use too: a case gets a second chance, and the report says who needed it.
     retry: 1,

@@ -3,16 +3,20 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { freshStorefront } from '../shop/storefront/fresh.ts';
 import { ENGINE_NAMES, ENGINES, type EngineName, startEngine, wipeEngine } from './engines.ts';
 
 /**
  * `npm run test:engines [-- filter …]`: runs the tests that need real engines (`*.engine.test.ts`) on engines of its own,
- * which are gone afterwards, however the run ends. A filter is part of a path.
+ * which are gone afterwards, however the run ends. A filter is part of a path. The tests of the framework and those of the shop
+ * run side by side, each one after another: both wait most of the time. Ends with one line `N passed, N failed`.
  */
 const root = join(import.meta.dirname, '..');
 const PREFIX = 'ramet-engines-';
 const args = process.argv.slice(2);
-const filters = args.filter((arg) => !arg.startsWith('-'));
+const flags = args.filter((arg) => arg.startsWith('-'));
+const filters = args.filter((arg) => !flags.includes(arg));
+const GROUPS = ['packages', 'shop'];
 
 const tests = globSync(['packages/*/src/**/*.engine.test.ts', 'shop/**/*.engine.test.ts'], {
   cwd: root,
@@ -59,15 +63,43 @@ async function wipe(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-function runTests(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** What one group says is shown at once; what others say meanwhile, in one piece when it has ended. */
+async function runTests(env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Outcome> {
+  await freshStorefront();
+  const groups = GROUPS.map((group) => tests.filter((path) => path.startsWith(join(root, group)))).filter((paths) => paths.length > 0);
+  const outcomes = await Promise.all(groups.map((paths, at) => runGroup(paths, at === 0, env, signal)));
+  return {
+    passed: outcomes.reduce((sum, { passed }) => sum + passed, 0),
+    failed: outcomes.reduce((sum, { failed }) => sum + failed, 0),
+  };
+}
+
+async function runGroup(paths: readonly string[], live: boolean, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Outcome> {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const child = spawn(process.execPath, [vitest, 'run', '--config', 'vitest.engines.config.ts', ...args], {
+  const child = spawn(process.execPath, [vitest, 'run', '--config', 'vitest.engines.config.ts', ...flags, ...paths], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: 'inherit',
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   signal.addEventListener('abort', () => child.kill('SIGTERM'));
-  return new Promise((done) => child.on('close', (code) => done(code ?? 1)));
+  const said: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes: Buffer) => {
+      said.push(bytes);
+      if (live) process.stdout.write(bytes);
+    });
+  const code = await new Promise<number>((done) => child.on('close', (ended) => done(ended ?? 1)));
+  const text = Buffer.concat(said).toString();
+  if (!live) process.stdout.write(text);
+  const sums = [...text.matchAll(/^(\d+) passed, (\d+) failed/gm)].at(-1);
+  const [passed, failed] = [Number(sums?.[1] ?? 0), Number(sums?.[2] ?? 0)];
+  // One that ended badly for a reason that is in no sum has failed too.
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
 }
 
 const interrupted = new AbortController();
@@ -86,8 +118,12 @@ try {
   const addresses = Object.fromEntries(started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
   console.log(`engines: ${Object.keys(addresses).join(', ') || 'none'}`);
   // Without an engine the tests that need it fail, and the others still say what they have to.
-  const code = interrupted.signal.aborted ? 1 : await runTests({ ...addresses, RAMET_ENGINES: folder }, interrupted.signal);
-  process.exitCode = started.some(({ status }) => status === 'rejected') ? 1 : code;
+  if (!interrupted.signal.aborted) {
+    const { passed, failed } = await runTests({ ...addresses, RAMET_ENGINES: folder }, interrupted.signal);
+    console.log(`${passed} passed, ${failed} failed`);
+    process.exitCode = failed > 0 ? 1 : 0;
+  }
+  if (interrupted.signal.aborted || started.some(({ status }) => status === 'rejected')) process.exitCode = 1;
 } finally {
   await wipe(folder);
 }
