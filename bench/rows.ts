@@ -2,6 +2,8 @@ import command from './command/row.ts';
 import commandOnPostgres from './command-postgres/row.ts';
 import type { Row } from './core/row.ts';
 import edge from './edge/row.ts';
+import eventsOnPostgres from './events-postgres/row.ts';
+import kafka from './kafka/row.ts';
 import policies from './policies/row.ts';
 import query from './query/row.ts';
 import reaction from './reaction/row.ts';
@@ -25,5 +27,7 @@ export const rows: readonly Row[] = [
   simulation,
   remote,
   commandOnPostgres,
+  eventsOnPostgres,
   sagaOnPostgres,
+  kafka,
 ];

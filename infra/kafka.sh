@@ -9,6 +9,7 @@
 #   infra/kafka.sh status <folder>               prints host:port when it runs, fails otherwise
 #   infra/kafka.sh wipe <folder>                 stops it and removes <folder>
 #
+# Where a file <folder>/advertised says host:port, clients are told to connect there: to a proxy before it.
 # MAVEN_MIRROR names another repository than https://repo1.maven.org/maven2; RAMET_CACHE another cache than ~/.cache/ramet.
 set -eu
 . "$(dirname "$0")/lib.sh"
@@ -52,12 +53,14 @@ java_with() {
 }
 
 configure() {
+  address=127.0.0.1:$(kept_port "$1")
+  [ ! -s "$1/advertised" ] || address=$(cat "$1/advertised")
   cat >"$1/server.properties" <<CONF
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$(kept_port "$1" port.controller)
 listeners=PLAINTEXT://127.0.0.1:$(kept_port "$1"),CONTROLLER://127.0.0.1:$(kept_port "$1" port.controller)
-advertised.listeners=PLAINTEXT://127.0.0.1:$(kept_port "$1")
+advertised.listeners=PLAINTEXT://$address
 controller.listener.names=CONTROLLER
 log.dirs=$1/data
 auto.create.topics.enable=false

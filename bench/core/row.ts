@@ -37,7 +37,7 @@ export interface Contender {
 }
 
 /** Servers that peers need, each started once per flush. */
-export type ServerName = 'postgres' | 'redis' | 'redis-always';
+export type ServerName = 'postgres' | 'redis' | 'redis-always' | 'kafka';
 
 export interface Target {
   readonly figure: string;

@@ -14,6 +14,7 @@ const SCRIPTS: Readonly<Record<ServerName, { script: string; more: string[] }>> 
   postgres: { script: 'postgres.sh', more: [] },
   redis: { script: 'redis.sh', more: ['everysec'] },
   'redis-always': { script: 'redis.sh', more: ['always'] },
+  kafka: { script: 'kafka.sh', more: [] },
 };
 
 /** A server of a peer, started for this run only. */

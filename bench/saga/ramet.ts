@@ -59,9 +59,9 @@ const trips = service(Trips).implement({
 function completions(factory: StoreFactory, onCompleted: () => void): StoreFactory {
   const seen = (tx: Tx): Tx => ({
     ...tx,
-    get(statement, ...params) {
+    must(statement, ...params) {
       if (params[0] === 'COMPLETED') tx.afterCommit(onCompleted);
-      return tx.get(statement, ...params);
+      tx.must(statement, ...params);
     },
   });
   return {

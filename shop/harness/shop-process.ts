@@ -26,6 +26,8 @@ export interface ShopOptions {
   readonly ports?: ShopPorts;
   /** On top of what the harness sets; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Hears what it says on stderr, as it comes. */
+  readonly hear?: (text: string) => void;
 }
 
 /** How a process ended. */
@@ -58,7 +60,7 @@ export async function startShop(options: ShopOptions = {}): Promise<ShopProcess>
 }
 
 /** Starts a shop without waiting for it: for one that is not meant to become ready. */
-export async function launchShop({ program, dataDir, ports, env = {} }: ShopOptions = {}): Promise<ShopProcess> {
+export async function launchShop({ program, dataDir, ports, env = {}, hear }: ShopOptions = {}): Promise<ShopProcess> {
   const own = dataDir === undefined ? await mkdtemp(join(tmpdir(), 'ramet-shop-')) : undefined;
   const shop = new ShopProcess({
     program: program ?? 'shop/main.ts',
@@ -66,6 +68,7 @@ export async function launchShop({ program, dataDir, ports, env = {} }: ShopOpti
     ports: ports ?? (await freePorts()),
     env,
     ownsDataDir: own !== undefined,
+    hear,
   });
   shop.launch();
   return shop;
@@ -76,13 +79,18 @@ export async function launchShop({ program, dataDir, ports, env = {} }: ShopOpti
  * that is down for a moment must find its own ports free when it comes back.
  */
 export async function freePorts(): Promise<ShopPorts> {
+  const [web, provider, admin, smtp, mail, mobile] = (await freePortNumbers(6)) as [number, number, number, number, number, number];
+  return { web, provider, admin, smtp, mail, mobile };
+}
+
+/** So many different ones. */
+export async function freePortNumbers(count: number): Promise<number[]> {
   const found = new Set<number>();
-  while (found.size < 6) {
+  while (found.size < count) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
     if (await isFree(port)) found.add(port);
   }
-  const [web, provider, admin, smtp, mail, mobile] = found as unknown as [number, number, number, number, number, number];
-  return { web, provider, admin, smtp, mail, mobile };
+  return [...found];
 }
 
 function isFree(port: number): Promise<boolean> {
@@ -121,6 +129,7 @@ export class ShopProcess {
   readonly mailUrl: string;
   readonly #program: string;
   readonly #ownsDataDir: boolean;
+  readonly #hear: ((text: string) => void) | undefined;
   #env: Readonly<Record<string, string | undefined>>;
   #child: ChildProcess | undefined;
   #exited: Promise<Exit> = Promise.resolve({ code: null, signal: null });
@@ -136,6 +145,7 @@ export class ShopProcess {
     ports: ShopPorts;
     env: Readonly<Record<string, string | undefined>>;
     ownsDataDir: boolean;
+    hear?: ((text: string) => void) | undefined;
   }) {
     this.#program = options.program;
     this.dataDir = options.dataDir;
@@ -144,6 +154,7 @@ export class ShopProcess {
     this.providerUrl = `http://127.0.0.1:${options.ports.provider}`;
     this.mailUrl = `http://127.0.0.1:${options.ports.mail}`;
     this.#ownsDataDir = options.ownsDataDir;
+    this.#hear = options.hear;
     this.#env = options.env;
   }
 
@@ -203,6 +214,7 @@ export class ShopProcess {
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
+      this.#hear?.(text);
     });
     this.#exited = new Promise((resolve) => {
       const ended = (exit: Exit) => {

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Heard, openReacting, permutations, type Reacting } from './reacting.fixture.ts';
 
 /*
- * What each service makes of events that come in any order and twice: the bus keeps the order of one source and one key, and
- * nothing else. See docs/choreography.md.
+ * What each service makes of events that come in any order and twice: the bus keeps the order of one source and one key, over
+ * Kafka only within a type, and nothing else. See docs/choreography.md.
  */
 let shop: Reacting;
 let count = 0;
@@ -119,6 +119,32 @@ describe('a return', () => {
     expect(names(heard)).toEqual(['GoodsReceived', 'StockChanged', 'GoodsRestocked']);
     expect(await shop.rows('inventory', 'select available, reserved, sold from stock where sku = ?', sku)).toEqual([
       { available: 2, reserved: 0, sold: 1 },
+    ]);
+  });
+});
+
+describe('what was sold and comes back', () => {
+  // The sale and the return are of one source and key, but of two types: over Kafka the sale may be heard of at any time.
+  const RETURN = ['approved', 'unpacked', 'refunded'] as const;
+  const ORDERS = [0, 1, 2, 3].map((at) => [...RETURN.slice(0, at), 'confirmed' as const, ...RETURN.slice(at)]);
+
+  test.each(ORDERS.map((order) => [order.join(', '), order] as const))('is on sale again: %s', async (_, order) => {
+    const [sku, orderId, returnId] = [fresh('SKU'), fresh('ord'), fresh('ret')];
+    const approved = { returnId, orderId, lines: [{ sku, quantity: 2 }], amount: 1, because: 'too green' };
+    const steps = {
+      confirmed: () => shop.react('inventory', 'orders.OrderConfirmed', { orderId }),
+      approved: () => shop.react('inventory', 'orders.ReturnApproved', approved),
+      unpacked: () => shop.command('inventory', 'unpack', { returnId }),
+      refunded: () => shop.react('inventory', 'payments.PartRefunded', { returnId, orderId, amount: 1 }),
+    };
+    const heard = await inOrder([
+      () => shop.command('inventory', 'receive', { items: [{ sku, quantity: 5 }] }),
+      () => shop.command('inventory', 'reserve', { orderId, lines: [{ sku, quantity: 3 }] }),
+      ...[...order, ...order].map((step) => steps[step]),
+    ]);
+    expect(times(heard, 'GoodsRestocked')).toBe(1);
+    expect(await shop.rows('inventory', 'select available, reserved, sold from stock where sku = ?', sku)).toEqual([
+      { available: 4, reserved: 0, sold: 1 },
     ]);
   });
 });

@@ -10,6 +10,8 @@ export interface ExchangeRequest {
 
 /** Longer than anything the shop is allowed to take. */
 const GIVE_UP_MS = 60_000;
+/** The shop says that it lets idle connections go after 5 s: a polite client does so before. */
+const IDLE_MS = 4_000;
 
 /**
  * A client with connections of its own, which notes when each request had left it entirely: whoever asks whether a request
@@ -24,7 +26,8 @@ export class Wire {
   constructor(options: { name: string; port: number; keepAlive: boolean; record: (exchange: Exchange) => void }) {
     this.#name = options.name;
     this.#port = options.port;
-    this.#agent = new Agent({ keepAlive: options.keepAlive, maxSockets: 4 });
+    // A request has a limit of its own; this is for connections that wait for one.
+    this.#agent = new Agent({ keepAlive: options.keepAlive, maxSockets: 4, timeout: IDLE_MS });
     this.#record = options.record;
   }
 

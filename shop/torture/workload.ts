@@ -47,6 +47,8 @@ export class Workload implements Disposable {
   #giveUpMono = Number.POSITIVE_INFINITY;
   /** Whether cards are used whose orders take long to settle. */
   slowCards = true;
+  /** Whether half of the clients rest, so that a small machine has something left for processes that start. */
+  gentle = false;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
@@ -62,7 +64,7 @@ export class Workload implements Disposable {
         // Each customer logs in once, and the token is everybody's: a login is limited, and an order is not.
         for (let number = index + 1; number <= customers; number += clients)
           await this.register(wire, `Customer ${number}`, `c${number}@torture.example`);
-        await this.#shop(wire, random.fork(name));
+        await this.#shop(wire, random.fork(name), index % 2 === 1);
       }),
     );
   }
@@ -113,9 +115,14 @@ export class Workload implements Disposable {
     return customer;
   }
 
-  async #shop(wire: Wire, random: Random): Promise<void> {
+  /** @param rests whether this client waits while the load is {@link gentle} */
+  async #shop(wire: Wire, random: Random, rests: boolean): Promise<void> {
     const { history } = this.#options;
     while (!this.#stopping) {
+      if (rests && this.gentle) {
+        await sleep(RETRY_MS);
+        continue;
+      }
       const newcomer = history.customers.length === 0 || random.chance(0.01);
       const customer = newcomer
         ? await this.register(wire, 'Newcomer', `n${random.below(2 ** 40)}@torture.example`)

@@ -6,11 +6,14 @@ export interface LedgerTables {
 }
 type Context = WriteContext<typeof Analytics, LedgerTables> & { readonly event: { id: string } };
 
+/** About five minutes: over Kafka a refund may be heard of before its payment, for as long as a broker takes to come back. */
+const PATIENCE = 36;
+
 /**
  * The money in its own order: an entry that cannot be right stops the ledger until a person has looked, because what is
  * entered behind a wrong one is wrong as well. What is only counted goes on meanwhile.
  */
-export const LEDGER = { subscription: 'ledger', poison: 'halt' } as const satisfies ReactionOptions;
+export const LEDGER = { subscription: 'ledger', poison: 'halt', attempts: PATIENCE } as const satisfies ReactionOptions;
 
 export async function enterPaid({ db, event }: Context, orderId: string, amount: number): Promise<void> {
   await db.insertInto('ledger').values({ event_id: event.id, order_id: orderId, amount }).execute();

@@ -58,19 +58,25 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
   },
 
   reactions: (on) => [
-    on(Orders.events.OrderConfirmed, async ({ orderId }, ctx) => {
-      for (const line of await settle(ctx, orderId, 'sold')) await shift(ctx, line, 'reserved', 'sold');
-    }),
+    on(Orders.events.OrderConfirmed, ({ orderId }, ctx) => sold(ctx, orderId)),
     // Pre-orders
     on(Preorders.events.PreorderPlaced, (preorder, ctx) => wait(ctx, preorder)),
     on(Preorders.events.PreorderCancelled, (preorder, ctx) => callOff(ctx, preorder)),
     on(Preorders.events.PreorderConfirmed, ({ preorderId }, ctx) => sell(ctx, preorderId)),
-    // Returns: what comes back was sold before, for an order tells of both under one key.
-    on(Orders.events.ReturnApproved, ({ returnId, lines, because }, ctx) => expectParcel(ctx, returnId, lines, because)),
+    // Returns: what comes back was sold before. A bus may tell of the return first, and the return tells of the sale.
+    on(Orders.events.ReturnApproved, async ({ orderId, returnId, lines, because }, ctx) => {
+      await sold(ctx, orderId);
+      await expectParcel(ctx, returnId, lines, because);
+    }),
     on(Payments.events.PartRefunded, ({ returnId }, ctx) => restock(ctx, returnId)),
     on(Payments.events.RefundRefused, ({ returnId }, ctx) => sendBack(ctx, returnId)),
   ],
 });
+
+/** What was reserved for an order is its customer's. */
+async function sold(ctx: Context, orderId: string): Promise<void> {
+  for (const line of await settle(ctx, orderId, 'sold')) await shift(ctx, line, 'reserved', 'sold');
+}
 
 /** Ends what is still reserved for an order. @returns what that was */
 async function settle(ctx: Context, orderId: string, status: 'released' | 'sold'): Promise<Line[]> {

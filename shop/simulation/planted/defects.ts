@@ -40,8 +40,8 @@ export const defects: Readonly<Record<string, Defect>> = {
     changes: [
       {
         file: 'saga/journal.ts',
-        from: 'where id = ? and epoch = ? and version = ? returning cancel_reason',
-        to: 'where id = ? and ? is not null and ? is not null returning cancel_reason',
+        from: 'where id = ? and epoch = ? and version = ?${',
+        to: 'where id = ? and ? is not null and ? is not null${',
       },
     ],
   },

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EngineName, restartEngine, startEngine, stopEngine, wipeEngine } from '../../../infra/engines.ts';
 import type { BusName, EngineUnderFire } from './faults.ts';
@@ -9,10 +9,10 @@ const scripts = join(import.meta.dirname, '../../../infra');
 
 /** The engines of one torture, which nobody else uses. Disposed, they stop and keep what they have stored. */
 export interface OwnEngines extends AsyncDisposable {
-  /** Of a superuser. Nothing that is done to {@link wire} is felt here. */
+  /** Of a superuser. Nothing that is done to {@link wires} is felt here. */
   readonly postgres: string;
-  /** Between the processes and PostgreSQL. */
-  readonly wire: WireCutter;
+  /** Between the processes and each of them. */
+  readonly wires: Readonly<Partial<Record<EngineUnderFire, WireCutter>>> & { readonly postgres: WireCutter };
   /** What the shop is told of them. */
   readonly env: Readonly<Record<string, string>>;
   /** Where each keeps its data and its log. */
@@ -45,18 +45,28 @@ export async function startEngines(parent: string, bus: BusName): Promise<OwnEng
     process.off('exit', leave);
   };
   try {
+    const toBroker = bus === 'kafka' ? await wireToKafka(folderOf('kafka')) : undefined;
     const [postgres = '', consul = '', kafka] = await Promise.all(names.map((name) => startEngine(name, folderOf(name))));
-    const { wire, url } = await WireCutter.to(postgres);
+    const toPostgres = await WireCutter.to(postgres);
+    const toConsul = await WireCutter.to(consul);
+    const [host = '', port] = kafka?.split(':') ?? [];
+    toBroker?.lead({ host, port: Number(port) });
+    const wires = { postgres: toPostgres.wire, consul: toConsul.wire, ...(toBroker ? { kafka: toBroker } : {}) };
     return {
       postgres,
-      wire,
-      env: { DATABASE_URL: url, CONSUL_URL: consul, BUS: bus, ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka }) },
+      wires,
+      env: {
+        DATABASE_URL: toPostgres.url,
+        CONSUL_URL: new URL(toConsul.url).origin,
+        BUS: bus,
+        ...(toBroker ? { KAFKA_BROKERS: `127.0.0.1:${toBroker.port}` } : {}),
+      },
       folders: names.map(folderOf),
       restart: async (engine, how) => {
         await restartEngine(engine, folderOf(engine), how);
       },
       [Symbol.asyncDispose]: async () => {
-        await wire[Symbol.asyncDispose]();
+        await Promise.all(Object.values(wires).map((wire) => wire[Symbol.asyncDispose]()));
         await end(stopEngine);
       },
     };
@@ -64,4 +74,12 @@ export async function startEngines(parent: string, bus: BusName): Promise<OwnEng
     await end(wipeEngine);
     throw error;
   }
+}
+
+/** A broker names its own address to whoever comes: it is told to name the beginning of the way to it. */
+async function wireToKafka(folder: string): Promise<WireCutter> {
+  const wire = await WireCutter.open();
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'advertised'), `127.0.0.1:${wire.port}\n`);
+  return wire;
 }

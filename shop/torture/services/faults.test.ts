@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { randomOf } from '../random.ts';
-import { type BusName, planFaults, wordsOf } from './faults.ts';
+import { type BusName, kindOf, POINTS, planFaults, wordsOf } from './faults.ts';
 
 const PROCESSES = ['users', 'orders', 'payments', 'web'];
+const CALLED = ['users', 'orders', 'payments'];
 const plan = (seed: number, kills = 260, bus: BusName = 'postgres') =>
-  planFaults({ kills, secondsMin: 0.3, secondsMax: 2.5, bus, processes: PROCESSES, replicated: ['orders', 'payments'] }, randomOf(seed));
+  planFaults(
+    { kills, secondsMin: 0.3, secondsMax: 2.5, bus, processes: PROCESSES, called: CALLED, replicated: ['orders', 'payments'] },
+    randomOf(seed),
+  );
 
 describe('the plan of faults', () => {
   test('is the same under the same seed, and another under another', () => {
@@ -12,12 +16,36 @@ describe('the plan of faults', () => {
     expect(plan(1)).not.toEqual(plan(2));
   });
 
-  test('has every kind of fault, and restarts a broker only where there is one', () => {
-    const kinds = (bus: BusName) =>
-      new Set(plan(3, 28, bus).map(({ fault }) => (fault.kind === 'restart' ? `restart ${fault.engine}` : fault.kind)));
-    const all = ['kill', 'kill all', 'pause', 'terminate', 'replace', 'restart postgres', 'restart consul', 'cut', 'cut commits', 'hold'];
+  test('has every kind of fault within forty, and touches a broker only where there is one', () => {
+    const kinds = (bus: BusName) => new Set(plan(3, 40, bus).map(({ fault }) => kindOf(fault)));
+    const ways = ['postgres restart', 'consul restart', 'postgres cut', 'postgres hold', 'processes cut', 'processes hold', 'consul hold'];
+    const all = ['kill', 'kill at point', 'kill all', 'pause', 'terminate', 'replace', 'cut commits', ...ways];
     expect(kinds('postgres')).toEqual(new Set(all));
-    expect(kinds('kafka')).toEqual(new Set([...all, 'restart kafka']));
+    expect(kinds('kafka')).toEqual(new Set([...all, 'kafka restart', 'kafka cut', 'kafka hold']));
+  });
+
+  test('cuts and holds the ways between all processes, and those to each that is called', () => {
+    const cut = plan(6).flatMap(({ fault }) =>
+      (fault.kind === 'cut' || fault.kind === 'hold') && fault.line === 'processes' ? [fault] : [],
+    );
+    for (const kind of ['cut', 'hold'])
+      expect(new Set(cut.filter((fault) => fault.kind === kind).map(({ target }) => target?.process))).toEqual(
+        new Set([undefined, ...CALLED]),
+      );
+    // A connection that says nothing is taken for dead after 10 s: some are held for longer.
+    const held = cut.flatMap((fault) => (fault.kind === 'hold' ? [fault.seconds] : []));
+    expect(Math.max(...held)).toBeGreaterThan(10);
+    expect(Math.max(...held)).toBeLessThanOrEqual(12);
+  });
+
+  test('kills at every point, and each where somebody comes to it', () => {
+    const at = plan(7, 600).flatMap(({ fault }) => (fault.kind === 'kill at point' ? [fault] : []));
+    expect(new Set(at.map(({ stopAt }) => stopAt.split('#')[0]))).toEqual(new Set(Object.keys(POINTS)));
+    for (const { stopAt, target } of at) {
+      const [point = '', nth] = stopAt.split('#');
+      expect(Number(nth)).toBeGreaterThan(0);
+      expect(POINTS[point]?.by ?? [target.process]).toContain(target.process);
+    }
   });
 
   test('spares no process, and pauses replicas for longer than their lease', () => {
@@ -31,6 +59,6 @@ describe('the plan of faults', () => {
   });
 
   test('has a line for each', () => {
-    for (const { fault } of plan(5, 28, 'kafka')) expect(wordsOf(fault)).toMatch(/\w/);
+    for (const { fault } of plan(5, 40, 'kafka')) expect(wordsOf(fault)).toMatch(/\w/);
   });
 });

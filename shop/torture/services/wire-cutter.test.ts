@@ -42,16 +42,17 @@ test('what passes arrives, both ways, until all is cut', async () => {
 
 test('a COMMIT loses its connection before or after the server has heard it', async () => {
   const { wire, heard, client } = await place();
+  const commit = '\0\x02\0\0\0\x0217\0\0\0\x1econ_06gzqy9fa1y7b71a5n6r852t04\0\0';
   wire.cutCommits([false, true]);
   for (const text of ['first', 'second']) {
     const socket = await client();
     const answers: string[] = [];
     socket.on('data', (bytes) => answers.push(String(bytes)));
-    socket.write(`${text}\0commit\0`);
+    socket.write(`${text}${commit}`);
     await once(socket, 'close');
     expect(answers).toEqual([]);
   }
-  expect(heard).toEqual(['second\0commit\0']);
+  expect(heard).toEqual([`second${commit}`]);
   expect(wire.commitsCut).toBe(2);
 });
 
@@ -73,4 +74,43 @@ test('what is held is lost, and so are those who came meanwhile', async () => {
   const after = await client();
   after.write('four');
   expect(await answer(after)).toBe('heard four');
+});
+
+test('what was said before an end arrives before it, and the other way stays open', async () => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    let heard = '';
+    socket.on('data', (bytes) => (heard += bytes));
+    socket.on('end', () => socket.end(`heard ${heard.length}`));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await using wire = await WireCutter.open();
+  // Nobody is there yet.
+  const early = connect(wire.port, '127.0.0.1');
+  await once(early, 'close');
+  wire.lead({ host: '127.0.0.1', port: (server.address() as { port: number }).port });
+  const client = connect({ port: wire.port, host: '127.0.0.1', allowHalfOpen: true });
+  client.end('x'.repeat(3_000_000));
+  expect(await answer(client)).toBe('heard 3000000');
+  server.close();
+});
+
+test('who is slow is waited for, and nothing is lost', async () => {
+  let slow: Socket | undefined;
+  const server = createServer((socket) => {
+    slow = socket.pause();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await using wire = await WireCutter.open({ host: '127.0.0.1', port: (server.address() as { port: number }).port });
+  const client = connect(wire.port, '127.0.0.1');
+  const bytes = 50_000_000;
+  client.write(Buffer.alloc(bytes));
+  await sleep(300);
+  // What neither the sockets nor the way took stays with whoever sends.
+  expect(client.writableLength).toBeGreaterThan(bytes / 2);
+  let heard = 0;
+  slow?.on('data', (chunk) => (heard += chunk.length)).resume();
+  while (heard < bytes) await sleep(10);
+  expect(heard).toBe(bytes);
+  client.destroy();
+  server.close();
 });

@@ -1,7 +1,16 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
-/** How the message begins that executes a prepared COMMIT: the name of the statement stands in it. */
-const COMMIT = '\0commit\0';
+/**
+ * What a transaction that wrote says last: that this commit, the how many-th, is of this connection (store/postgres/writer.ts).
+ * It travels in one packet with the COMMIT, or with what is committed without one.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: two parameters of the protocol, each with its length before it
+const COMMIT = /\0\x02\0\0\0[\x01-\x0f]\d+\0\0\0\x1econ_/;
+
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A way to a server on which connections can be cut and held. */
 export class WireCutter implements AsyncDisposable {
@@ -9,26 +18,55 @@ export class WireCutter implements AsyncDisposable {
   readonly #pairs = new Set<readonly [client: Socket, upstream: Socket]>();
   /** For the next COMMITs: whether each gets to the server. */
   readonly #commits: boolean[] = [];
+  #target: Place | undefined;
   #held = false;
   /** How many COMMITs have lost their connection. */
   commitsCut = 0;
+  /** How many connections were cut. */
+  cuts = 0;
 
-  private constructor(target: { readonly host: string; readonly port: number }) {
-    this.#server = createServer((client) => this.#connect(client, dial(target.port, target.host)));
+  private constructor() {
+    this.#server = createServer({ allowHalfOpen: true }, (client) => {
+      if (this.#target) this.#connect(client, dial({ ...this.#target, allowHalfOpen: true }));
+      else client.destroy();
+    });
   }
 
   /** @param url of the server; @returns the way, and the URL of its beginning */
   static async to(url: string): Promise<{ readonly wire: WireCutter; readonly url: string }> {
     const way = new URL(url);
-    const wire = new WireCutter({ host: way.hostname, port: Number(way.port) });
-    await new Promise<void>((resolve) => wire.#server.listen(0, '127.0.0.1', resolve));
-    way.port = String((wire.#server.address() as { port: number }).port);
+    const wire = await WireCutter.open({ host: way.hostname, port: Number(way.port) });
+    way.port = String(wire.port);
     return { wire, url: way.href };
+  }
+
+  /** @param target where it leads; {@link lead} may tell it later */
+  static async open(target?: Place): Promise<WireCutter> {
+    const wire = new WireCutter();
+    wire.#target = target;
+    await new Promise<void>((resolve, reject) => {
+      wire.#server.once('error', reject);
+      wire.#server.listen(0, '127.0.0.1', resolve);
+    });
+    return wire;
+  }
+
+  /** Where it begins, on the loopback address. */
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** Says where it leads. */
+  lead(target: Place): void {
+    this.#target = target;
   }
 
   /** Cuts every connection. */
   cut(): void {
-    for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
+    for (const pair of this.#pairs) {
+      this.cuts++;
+      for (const socket of pair) socket.destroy();
+    }
   }
 
   /** @param reaches for each of the next COMMITs whether the server does it before the connection is cut */
@@ -56,19 +94,10 @@ export class WireCutter implements AsyncDisposable {
   #connect(client: Socket, upstream: Socket): void {
     const pair = [client, upstream] as const;
     this.#pairs.add(pair);
-    for (const socket of pair) {
-      socket.setNoDelay(true);
-      socket.on('error', () => {});
-      socket.once('close', () => {
-        this.#pairs.delete(pair);
-        for (const other of pair) other.destroy();
-      });
-      if (this.#held) socket.pause();
-    }
     let lost = false;
     client.on('data', (bytes) => {
-      const reaches = bytes.includes(COMMIT) ? this.#commits.shift() : undefined;
-      if (reaches === undefined) return void upstream.write(bytes);
+      const reaches = this.#commits.length > 0 && COMMIT.test(bytes.toString('latin1')) ? this.#commits.shift() : undefined;
+      if (reaches === undefined) return this.#pass(bytes, client, upstream);
       this.commitsCut++;
       lost = true;
       if (!reaches) return void client.destroy();
@@ -76,7 +105,27 @@ export class WireCutter implements AsyncDisposable {
       upstream.once('data', () => client.destroy());
     });
     upstream.on('data', (bytes) => {
-      if (!lost) client.write(bytes);
+      if (!lost) this.#pass(bytes, upstream, client);
+    });
+    for (const [socket, other] of [pair, [upstream, client] as const]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      // What was said before the end arrives before it.
+      socket.once('end', () => other.end());
+      socket.once('close', () => {
+        this.#pairs.delete(pair);
+        if (!socket.readableEnded) other.destroy();
+      });
+      if (this.#held) socket.pause();
+    }
+  }
+
+  /** Who sends waits for who is slow. */
+  #pass(bytes: Buffer, from: Socket, to: Socket): void {
+    if (to.write(bytes)) return;
+    from.pause();
+    to.once('drain', () => {
+      if (!this.#held) from.resume();
     });
   }
 }

@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import { batched } from './batched.ts';
 
 /** How far a group has come in one partition of one source. */
@@ -175,24 +175,27 @@ export class Claims {
   /** Writes down that the events behind `checkpoint` and up to `claimedTo` are about to be handled. @throws RametError ClaimLost */
   async write(claim: Claim, checkpoint: number, claimedTo: number, attempts: number): Promise<void> {
     const { store, subscriber, platform } = this.#options;
-    const written = await store.write(
-      (tx) =>
-        tx.run(
-          `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at) values (?, ?, ?, ?, ?, ?, ramet_now())
-           on conflict (subscriber, source, p) do update set
-             checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts, claimed_at = excluded.claimed_at
-           where ramet_claims.epoch <= ?`,
-          subscriber,
-          claim.source,
-          claim.p,
-          checkpoint,
-          claimedTo,
-          attempts,
-          claim.epoch ?? ANY_EPOCH,
-        ),
-      { name: `${subscriber} claim` },
-    );
-    if (written === 0) throw this.#lost(claim);
+    try {
+      await store.write(
+        (tx) =>
+          tx.must(
+            `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at) values (?, ?, ?, ?, ?, ?, ramet_now())
+             on conflict (subscriber, source, p) do update set
+               checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts, claimed_at = excluded.claimed_at
+             where ramet_claims.epoch <= ?`,
+            subscriber,
+            claim.source,
+            claim.p,
+            checkpoint,
+            claimedTo,
+            attempts,
+            claim.epoch ?? ANY_EPOCH,
+          ),
+        { name: `${subscriber} claim` },
+      );
+    } catch (error) {
+      throw error instanceof NoRowChanged ? this.#lost(claim) : error;
+    }
     const stop = platform.point('consumer.claimed');
     if (stop) await stop;
   }

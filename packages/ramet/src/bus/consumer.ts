@@ -45,6 +45,8 @@ export class Consumer implements Sink {
   readonly #claims: Claims;
   /** How many events share a transaction now: more while they are quick. */
   #together = TOGETHER_MIN;
+  /** Types of events whose handlers say more than one statement. */
+  readonly #talkative = new Set<string>();
   readonly retries: RetryWorker;
 
   constructor(options: ConsumerOptions) {
@@ -138,38 +140,46 @@ export class Consumer implements Sink {
    * @returns how many are settled
    */
   async #inOne(claim: Claim, deliveries: readonly Delivery[]): Promise<number> {
-    const { store, subscriber, handlers, platform, onOutcome } = this.#options;
-    const startedMono = platform.clock.monoNow();
+    const { store, subscriber, platform, onOutcome } = this.#options;
+    let startedMono = 0;
     let failed: Delivery | undefined;
     let outcomes: EventOutcome[];
     try {
       outcomes = await store.write(
         async (tx) => {
           failed = undefined;
-          const fresh = await takeOverAll(tx, subscriber, deliveries);
-          await this.#claims.check(tx, claim);
-          const blocked = this.#policy === 'skip' ? new Set() : await blockedOf(tx, subscriber, deliveries);
+          // Waiting for a connection is no reason to take fewer.
+          startedMono = platform.clock.monoNow();
+          // Asked for at once, and executed in this order: the row in the inbox comes first.
+          const [fresh, blocked] = await Promise.all([
+            takeOverAll(tx, subscriber, deliveries),
+            this.#policy === 'skip' ? new Set<string>() : blockedOf(tx, subscriber, deliveries),
+            this.#claims.check(tx, claim),
+          ]);
           const done: EventOutcome[] = [];
+          const open: Delivery[] = [];
           for (const delivery of deliveries) {
             const { envelope } = delivery;
-            if (!fresh.has(envelope.id)) done.push('duplicate');
+            if (!fresh.delete(envelope.id)) done.push('duplicate');
             else if (blocked.has(envelope.key)) {
               await park(tx, subscriber, envelope);
               done.push('parked');
             } else {
-              failed = delivery;
-              await run(handlers, delivery, tx);
-              failed = undefined;
+              open.push(delivery);
               done.push('handled');
             }
-            fresh.delete(envelope.id);
           }
+          await this.#runAll(tx, open, (delivery) => {
+            failed = delivery;
+          });
+          failed = undefined;
           return done;
         },
         { name: `${subscriber} on ${deliveries.length} events` },
       );
     } catch (error) {
       if (isAway(error)) throw error;
+      if (error instanceof Interleaved) return this.#inOne(claim, deliveries);
       this.#together = TOGETHER_MIN;
       if (!failed) return this.#apart(claim, deliveries);
       const before = await this.#apart(claim, deliveries.slice(0, deliveries.indexOf(failed)));
@@ -182,6 +192,35 @@ export class Consumer implements Sink {
     if (stop) await stop;
     for (const [i, { envelope }] of deliveries.entries()) onOutcome?.(outcomes[i] as EventOutcome, envelope);
     return deliveries.length;
+  }
+
+  /**
+   * Runs handlers in one transaction, in their order. Those of different keys that say one statement each say them together, where the
+   * store lets statements travel: one after another each would wait for its answer.
+   * @param doing told of the one that is being run, or has failed
+   * @throws Interleaved when one of them has more to say: from now on events of its type are run by themselves
+   */
+  async #runAll(tx: Tx, deliveries: readonly Delivery[], doing: (delivery: Delivery) => void): Promise<void> {
+    const { handlers } = this.#options;
+    for (let i = 0; i < deliveries.length; ) {
+      const wave = tx.abreast ? waveOf(deliveries, i, this.#talkative) : [];
+      if (tx.abreast && wave.length > 1) {
+        const outcome = await tx.abreast(wave.map((delivery) => (piece) => run(handlers, delivery, piece)));
+        if (outcome && 'interleaved' in outcome) {
+          this.#talkative.add((wave[outcome.interleaved] as Delivery).envelope.type);
+          throw new Interleaved();
+        }
+        if (outcome) {
+          doing(wave[outcome.failed] as Delivery);
+          throw outcome.error;
+        }
+        i += wave.length;
+      } else {
+        const delivery = deliveries[i++] as Delivery;
+        doing(delivery);
+        await run(handlers, delivery, tx);
+      }
+    }
   }
 
   /** Under `halt`: in the order of the partition, and up to the first event that fails. */
@@ -215,14 +254,18 @@ export class Consumer implements Sink {
     try {
       outcome = await store.write(
         async (tx): Promise<EventOutcome> => {
-          if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
-          await this.#claims.check(tx, claim);
+          const [fresh, blocked] = await Promise.all([
+            takeOver(tx, subscriber, envelope),
+            // Under `skip` only the rows of an earlier policy could block a key, and nothing waits for those.
+            this.#policy !== 'skip' && isBlocked(tx, subscriber, envelope.key),
+            this.#claims.check(tx, claim),
+          ]);
+          if (!fresh) return 'duplicate';
           if (await this.#isBeyondHorizon(tx, claim, delivery)) {
             await deadLetter(tx, platform, subscriber, this.#policy === 'halt' ? 'skip' : this.#policy, envelope, BEYOND_HORIZON, 0);
             return 'dead';
           }
-          // Under `skip` only the rows of an earlier policy could block a key, and nothing waits for those.
-          if (this.#policy !== 'skip' && (await isBlocked(tx, subscriber, envelope.key))) {
+          if (blocked) {
             await park(tx, subscriber, envelope);
             return 'parked';
           }
@@ -319,6 +362,21 @@ async function run(handlers: ReadonlyMap<string, EventHandler>, { envelope, refu
   if (refused !== undefined) throw new RametError('UnknownEvent', refused);
   await (handlers.get(envelope.type) as EventHandler)(envelope, tx);
 }
+
+/** The events from `from` on whose handlers may be run abreast: of different keys, and none of a type that has more to say. */
+function waveOf(deliveries: readonly Delivery[], from: number, talkative: ReadonlySet<string>): readonly Delivery[] {
+  const keys = new Set<string>();
+  let to = from;
+  for (; to < deliveries.length; to++) {
+    const { type, key } = (deliveries[to] as Delivery).envelope;
+    if (talkative.has(type) || keys.has(key)) break;
+    keys.add(key);
+  }
+  return deliveries.slice(from, to);
+}
+
+/** Handlers that were run abreast have to be run one by one. */
+class Interleaved extends Error {}
 
 /** Whether the event comes for the first time: it lies behind the claims of earlier processes. */
 const isFirst = (claim: Claim, pos: number): boolean => pos > claim.suspectTo && pos > claim.before;

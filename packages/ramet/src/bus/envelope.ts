@@ -22,4 +22,7 @@ export interface Envelope {
   readonly data: unknown;
 }
 
+/** The largest event, its envelope as JSON in UTF-8: as large as what can be sent between processes. */
+export const EVENT_MAX_BYTES = 4 * 2 ** 20;
+
 export const topicOf = (service: string, event: string): string => `${service}.${event}`;

@@ -1,7 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import { hash32 } from '../platform/index.ts';
 import type { Reader, Store, Tx } from '../store/index.ts';
-import type { Envelope } from './envelope.ts';
+import { type Envelope, EVENT_MAX_BYTES } from './envelope.ts';
 import { progressOf, type RelayProgress } from './progress.ts';
 
 /** Events per transaction: others who write must not wait for a long deletion. */
@@ -51,11 +51,15 @@ export interface OutboxRetention {
 export interface OutboxRow {
   readonly pos: number;
   readonly type: string;
+  readonly key: string;
   readonly envelope: string;
 }
 
 export interface OutboxWriter extends Outbox {
-  /** Adds events to the transaction. Call it once, as the last thing before the transaction ends: it raises the counters of the partitions. */
+  /**
+   * Adds events to the transaction. Call it once, as the last thing before the transaction ends: it raises the counters of the partitions.
+   * @throws RametError PayloadTooLarge for an event of more than 4 MiB
+   */
   append(tx: Tx, envelopes: readonly Envelope[]): Promise<void>;
 }
 
@@ -90,7 +94,7 @@ export function createOutbox(store: Store): OutboxWriter {
               event.type,
               event.version,
               event.key,
-              JSON.stringify(event),
+              textOf(event),
             ]),
           );
         }
@@ -101,14 +105,14 @@ export function createOutbox(store: Store): OutboxWriter {
       });
     },
     async read(p, after, limit) {
-      const rows = await store.reader.all<{ pos: number; event: string; envelope: string }>(
-        'select pos, event, envelope from ramet_outbox where p = ? and pos > ? order by pos limit ?',
+      const rows = await store.reader.all<{ pos: number; event: string; key: string; envelope: string }>(
+        'select pos, event, key, envelope from ramet_outbox where p = ? and pos > ? order by pos limit ?',
         p,
         after,
         limit,
       );
       return dense(
-        rows.map(({ pos, event, envelope }) => ({ pos: Number(pos), type: event, envelope })),
+        rows.map(({ pos, event, key, envelope }) => ({ pos: Number(pos), type: event, key, envelope })),
         after,
         `outbox of '${store.service}', partition ${p}`,
       );
@@ -136,8 +140,17 @@ export function createOutbox(store: Store): OutboxWriter {
   };
 }
 
+/** What no broker takes would stop everything behind it: it is refused while its transaction can still be undone. @throws RametError PayloadTooLarge */
+function textOf(event: Envelope): string {
+  const text = JSON.stringify(event);
+  // A character takes three bytes at most.
+  if (text.length > EVENT_MAX_BYTES / 3 && Buffer.byteLength(text) > EVENT_MAX_BYTES)
+    throw new RametError('PayloadTooLarge', `event '${event.type}' is larger than ${EVENT_MAX_BYTES} bytes with its envelope`);
+  return text;
+}
+
 /** What was read behind `after`, when nothing is missing. @throws RametError PositionGap */
-export function dense(rows: OutboxRow[], after: number, where: string): OutboxRow[] {
+export function dense<R extends { readonly pos: number }>(rows: R[], after: number, where: string): R[] {
   rows.forEach(({ pos }, i) => {
     if (pos !== after + 1 + i) throw new RametError('PositionGap', `${where}: position ${after + 1 + i} is missing, the next is ${pos}`);
   });

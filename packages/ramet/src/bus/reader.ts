@@ -97,6 +97,8 @@ export class PartitionReader {
     while (!this.#stopping) {
       try {
         cursor ??= await this.#begin();
+        // Told meanwhile: a log that waits for events has let go of its readers already, and would keep this one.
+        if (this.#stopping) return;
         this.#dirty = false;
         const batch = await this.#read(cursor);
         if (batch) {

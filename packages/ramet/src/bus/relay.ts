@@ -5,6 +5,8 @@ import { KeyLanes } from './lanes.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 
 const BATCH_MAX = 500;
+/** Characters of events that are brought at once, unless one alone has more: a broker takes a batch as it takes an event, up to a size. */
+const BATCH_MAX_CHARS = 2 ** 20;
 /** How many partitions are brought at once. */
 const LANES = 4;
 /** How often a process looks for events that it was not told of: a replica that has ended may have left some. */
@@ -115,7 +117,7 @@ export class Relay {
       if (rows.length === 0) return;
       const stop = platform.point('relay.read');
       if (stop) await stop;
-      const end = await this.#target.add(p, after, rows);
+      const end = await this.#target.add(p, after, someOf(rows));
       if (end === undefined) return void this.#ends.delete(p);
       this.#ends.set(p, end);
       if (rows.length < BATCH_MAX && end === after + rows.length) return;
@@ -145,4 +147,14 @@ export class Relay {
   #tell(error: unknown): void {
     this.#environment.onError(error, { source: this.#outbox.service, doing: 'relay' });
   }
+}
+
+/** The first of these, as many as are brought at once. */
+function someOf(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+  let chars = 0;
+  const end = rows.findIndex(({ envelope }, i) => {
+    chars += envelope.length;
+    return i > 0 && chars > BATCH_MAX_CHARS;
+  });
+  return end < 0 ? rows : rows.slice(0, end);
 }

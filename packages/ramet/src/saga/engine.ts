@@ -6,7 +6,7 @@ import type { Log } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
 import { Calls } from './calls.ts';
 import { compensate } from './compensation.ts';
-import { loadSteps, type SagaState, sagaOf } from './journal.ts';
+import { loadSteps, type RawRow, type SagaState, sagaOf } from './journal.ts';
 import { claim, claimable, giveBack, nextWakeMs, renew } from './leases.ts';
 import { runProgram } from './program.ts';
 import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
@@ -49,8 +49,6 @@ export class SagaEngine {
   readonly #programs = new Map<string, Saga>();
   readonly #calls: Calls;
   readonly #runs = new Map<string, Run>();
-  /** Started by a command of ours and about to be taken in hand: not for the scan, which would raise their epoch. */
-  readonly #beginning = new Set<string>();
   /** Put down because something failed, and left alone for a while. */
   readonly #resting = new Set<string>();
   readonly #finished = new Set<Promise<void>>();
@@ -115,17 +113,9 @@ export class SagaEngine {
   }
 
   /** A command of this process has committed the start of a saga. */
-  started(id: string): void {
-    if (this.#stopping || this.#free <= 0) {
-      this.#claiming.wake();
-      return;
-    }
-    this.#beginning.add(id);
-    void this.#begin(id)
-      .catch((error: unknown) =>
-        this.#options.log.warn({ err: error, sagaId: id }, 'a saga could not begin; it is found again by its lease'),
-      )
-      .finally(() => this.#beginning.delete(id));
+  started(row: RawRow): void {
+    if (this.#stopping || this.#free <= 0) this.#claiming.wake();
+    else this.#launch(sagaOf(row), true);
   }
 
   /** Something about this saga changed (an operator, a cancellation): look at it now. */
@@ -148,24 +138,15 @@ export class SagaEngine {
     await giveBack(this.#options.store, this.#options.owner).catch(() => {});
   }
 
-  async #begin(id: string): Promise<void> {
-    const row = await this.#options.store.reader.get<Record<string, string | number | null>>(
-      'select * from ramet_sagas where id = ? and owner = ?',
-      id,
-      this.#options.owner,
-    );
-    if (row) this.#launch(sagaOf(row), true);
-  }
-
   /** Takes over sagas that nobody holds. @returns in how many milliseconds to look again */
   async #claim(): Promise<number> {
     const free = this.#free;
     if (free <= 0) return SCAN_MS;
     const { store, owner } = this.#options;
     // Sagas that are ours but not in hand were dropped when the store was away, or wait for their turn.
-    const limit = this.#runs.size + this.#beginning.size + this.#resting.size + Math.min(free, CLAIM_MAX);
+    const limit = this.#runs.size + this.#resting.size + Math.min(free, CLAIM_MAX);
     const fresh = (await claimable(store, owner, this.#adoptAll, limit))
-      .filter((id) => !this.#runs.has(id) && !this.#beginning.has(id) && !this.#resting.has(id))
+      .filter((id) => !this.#runs.has(id) && !this.#resting.has(id))
       .slice(0, Math.min(free, CLAIM_MAX));
     if (fresh.length === 0) {
       this.#adoptAll = false;

@@ -1,5 +1,5 @@
 import { RametError } from '../errors/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import type { Reader, Store, Tx } from '../store/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import type { Invocation } from './saga.ts';
 
@@ -80,11 +80,12 @@ export interface LogEntry {
   readonly detail?: string;
 }
 
-type Raw = Record<string, string | number | null>;
+/** A row as the store gives it. */
+export type RawRow = Record<string, string | number | null>;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 const parsed = (text: string | number | null | undefined): any => (text == null ? undefined : JSON.parse(String(text)));
 
-export function sagaOf(row: Raw): SagaRow {
+export function sagaOf(row: RawRow): SagaRow {
   return {
     id: row['id'] as string,
     type: row['type'] as string,
@@ -106,7 +107,7 @@ export function sagaOf(row: Raw): SagaRow {
   };
 }
 
-export function stepOf(row: Raw): StepRow {
+export function stepOf(row: RawRow): StepRow {
   return {
     idx: Number(row['idx']),
     name: row['name'] as string,
@@ -128,7 +129,7 @@ export function stepOf(row: Raw): StepRow {
 }
 
 export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]> {
-  const rows = await store.reader.all<Raw>(
+  const rows = await store.reader.all<RawRow>(
     'select *, deadline_at - ramet_now() as remaining_ms from ramet_saga_steps where saga_id = ? order by idx',
     sagaId,
   );
@@ -172,45 +173,60 @@ export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
 
 /** Whoever appends has changed the saga's row before in the same transaction, and so appends alone. */
 export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): void {
-  for (const entry of entries) {
+  for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
+    const some = entries.slice(from, from + ENTRIES_AT_ONCE);
     tx.last(
       `insert into ramet_saga_log (saga_id, seq, at, actor, step, was, became, detail)
-       select ?, coalesce(max(seq), 0) + 1, ramet_now(), ?, ?, ?, ?, ? from ramet_saga_log where saga_id = ?`,
+       select column2, coalesce((select max(seq) from ramet_saga_log where saga_id = ?), 0) + column1, ramet_now(), column3, column4, column5, column6, column7
+       from (values ${some.map((_, i) => `(${i + 1}, ?, ?, ?, ?, ?, ?)`).join(', ')}) as entries`,
       sagaId,
-      entry.actor,
-      entry.step ?? null,
-      entry.was ?? null,
-      entry.became,
-      entry.detail ?? null,
-      sagaId,
+      ...some.flatMap(({ actor, step, was, became, detail }) => [sagaId, actor, step ?? null, was ?? null, became, detail ?? null]),
     );
   }
 }
 
+const ENTRIES_AT_ONCE = 16;
+
 /**
- * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through.
- * @returns when, and the reason of a cancellation that was asked for meanwhile
- * @throws RametError StaleOwner when somebody else owns or has changed it
+ * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through, and, with
+ * `unlessCancelled`, only while no cancellation was asked for. {@link refusal} tells why it did not. With `leaseMs` the lease
+ * begins anew.
  */
-export async function saveSaga(tx: Tx, saga: SagaRow, leaseMs: number): Promise<{ at: number; cancelReason: string | undefined }> {
-  const row = await tx.get<{ cancel_reason: string | null; updated_at: number }>(
+export function saveSaga(
+  tx: Tx,
+  saga: SagaRow,
+  { leaseMs, unlessCancelled }: { leaseMs: number | undefined; unlessCancelled: boolean },
+): void {
+  tx.must(
+    // What does not change an index costs the least: the lease is in one.
     `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, version = version + 1,
-       lease_until = ramet_now() + ?, updated_at = ramet_now()
-     where id = ? and epoch = ? and version = ? returning cancel_reason, updated_at`,
+       ${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
+     where id = ? and epoch = ? and version = ?${unlessCancelled ? ' and cancel_reason is null' : ''}`,
     saga.state,
     saga.failure ?? null,
     json(saga.result),
     saga.pivoted ? 1 : 0,
     saga.attention ?? null,
-    leaseMs,
+    ...(leaseMs === undefined ? [] : [leaseMs]),
     saga.id,
     saga.epoch,
     saga.version,
   );
-  if (!row)
-    throw new RametError(
-      'StaleOwner',
-      `saga '${saga.id}' is owned by somebody else now (epoch ${saga.epoch}, version ${saga.version} are past)`,
-    );
-  return { at: Number(row.updated_at), cancelReason: row.cancel_reason ?? undefined };
 }
+
+/** Why a saga could not be written: a cancellation was asked for (`Cancelled`, with its reason), or somebody else owns it (`StaleOwner`). */
+export async function refusal(reader: Pick<Reader, 'get'>, { id, epoch, version }: SagaRow): Promise<RametError> {
+  const row = await reader.get<{ cancel_reason: string }>(
+    'select cancel_reason from ramet_sagas where id = ? and epoch = ? and version = ? and cancel_reason is not null',
+    id,
+    epoch,
+    version,
+  );
+  return row
+    ? new RametError('Cancelled', row.cancel_reason)
+    : new RametError('StaleOwner', `saga '${id}' is owned by somebody else now (epoch ${epoch}, version ${version} are past)`);
+}
+
+/** When the saga was written, by the time of the database; known once it has been committed. */
+export const savedAt = (tx: Tx, { id }: SagaRow): { readonly row: { readonly updated_at: number } | undefined } =>
+  tx.last('select updated_at from ramet_sagas where id = ?', id);

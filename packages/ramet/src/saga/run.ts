@@ -1,10 +1,10 @@
 import { RametError } from '../errors/index.ts';
 import { backoffMs, type Platform } from '../platform/index.ts';
 import type { EdgeOptions, Reply } from '../rpc/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 import { type Alert, type AlertSink, raiseAlert } from './alerts.ts';
-import { appendLog, insertStep, type LogEntry, type SagaRow, type StepRow, saveSaga, updateStep } from './journal.ts';
+import { appendLog, insertStep, type LogEntry, refusal, type SagaRow, type StepRow, savedAt, saveSaga, updateStep } from './journal.ts';
 import { holdEvents } from './kept-events.ts';
 import type { Invocation } from './saga.ts';
 
@@ -37,6 +37,16 @@ interface More {
   readonly refuseWhenCancelled?: boolean;
   /** Gives the saga out of hands for so many milliseconds; undefined when it is to stay. */
   readonly letGoForMs?: (tx: Tx) => Promise<number | undefined>;
+}
+
+/** One write, all of it. */
+interface Writing {
+  readonly next: SagaRow;
+  readonly changed: readonly StepRow[];
+  readonly entries: readonly LogEntry[];
+  readonly more: More;
+  /** Whether the lease begins anew. */
+  readonly renews: boolean;
 }
 
 /** Intents that were asked for in one turn, and share a commit. */
@@ -115,6 +125,10 @@ export class Run {
     await this.#tail;
   }
 
+  get #leaseAgeMs(): number {
+    return this.environment.platform.clock.monoNow() - this.#confirmedMono;
+  }
+
   /** The owner's lease was confirmed by the database. */
   confirmed(): void {
     this.#confirmedMono = this.environment.platform.clock.monoNow();
@@ -147,17 +161,18 @@ export class Run {
       this.#changed = new Set();
       this.#entries = [];
       const next: SagaRow = { ...this.saga, ...patch };
+      const renews = this.#leaseAgeMs > RENEW_MS;
       try {
-        await this.environment.store.write((tx) => this.#write(tx, next, changed, entries, more), { name: `saga ${next.type}` });
+        const at = await this.#committed({ next, changed, entries, more, renews });
+        Object.assign(this.saga, patch, at === undefined ? {} : { updatedAt: at });
       } catch (error) {
         for (const step of changed) this.#changed.add(step);
         this.#entries = [...entries.slice(0, noted), ...this.#entries];
         if (!(error instanceof RametError && error.code === 'Cancelled')) this.#dead = asStop(error);
         throw error;
       }
-      Object.assign(this.saga, patch, { updatedAt: next.updatedAt });
       this.saga.version++;
-      this.confirmed();
+      if (renews) this.confirmed();
       const stop = this.environment.platform.point('saga.saved');
       if (stop) await stop;
     };
@@ -166,14 +181,30 @@ export class Run {
     return done;
   }
 
-  async #write(tx: Tx, next: SagaRow, changed: readonly StepRow[], entries: readonly LogEntry[], more: More): Promise<void> {
-    if (more.letGoForMs) await holdEvents(tx);
-    const { at, cancelReason } = await saveSaga(tx, next, LEASE_MS);
-    next.updatedAt = at;
-    if (cancelReason !== undefined && more.refuseWhenCancelled) {
-      this.saga.cancelReason = cancelReason;
-      throw new RametError('Cancelled', cancelReason);
+  /** @returns when, where the saga has come to rest */
+  async #committed(writing: Writing): Promise<number | undefined> {
+    const { store } = this.environment;
+    const { next } = writing;
+    try {
+      const written = await store.write(
+        async (tx) => {
+          await this.#write(tx, writing);
+          return next.state === 'RUNNING' || next.state === 'COMPENSATING' ? undefined : savedAt(tx, next);
+        },
+        { name: `saga ${next.type}` },
+      );
+      return written?.row && Number(written.row.updated_at);
+    } catch (error) {
+      if (!(error instanceof NoRowChanged)) throw error;
+      const why = await refusal(store.reader, this.saga);
+      if (why.code === 'Cancelled') this.saga.cancelReason = why.message;
+      throw why;
     }
+  }
+
+  async #write(tx: Tx, { next, changed, entries, more, renews }: Writing): Promise<void> {
+    if (more.letGoForMs) await holdEvents(tx);
+    saveSaga(tx, next, { leaseMs: renews ? LEASE_MS : undefined, unlessCancelled: more.refuseWhenCancelled === true });
     for (const step of more.inserts ?? []) insertStep(tx, next.id, step);
     for (const step of changed) updateStep(tx, next.id, step);
     appendLog(tx, next.id, entries);
@@ -220,7 +251,7 @@ export class Run {
     const { platform } = this.environment;
     const before = platform.point('saga.call');
     if (before) await before;
-    if (platform.clock.monoNow() - this.#confirmedMono > (LEASE_MS * 2) / 3) await this.save({});
+    if (this.#leaseAgeMs > (LEASE_MS * 2) / 3) await this.save({});
     const startedMono = platform.clock.monoNow();
     const reply = await this.environment.call(invocation, this.saga, options);
     this.environment.onStep?.(

@@ -1,7 +1,7 @@
 import { newId, type Platform } from '../platform/index.ts';
 import type { Tx } from '../store/index.ts';
 import type { Trace } from '../telemetry/index.ts';
-import { appendLog } from './journal.ts';
+import { appendLog, type RawRow } from './journal.ts';
 import { holdEvents } from './kept-events.ts';
 import type { Saga } from './saga.ts';
 
@@ -16,7 +16,7 @@ export interface SagaStart {
 /**
  * Writes a saga's beginning into the transaction of the command that starts it, owned by this process from the start.
  * A saga of the same name and key that exists already is left alone.
- * @returns its id, or undefined when there was one
+ * @returns its row once the transaction has been committed, unless there was one
  */
 export async function insertSaga(
   tx: Tx,
@@ -24,16 +24,17 @@ export async function insertSaga(
   owner: string,
   leaseMs: number,
   start: SagaStart,
-): Promise<string | undefined> {
+): Promise<{ readonly row: RawRow | undefined }> {
   const id = newId(platform, 'saga');
   const key = String(start.input[start.saga.key]);
   // An event is kept either before it starts, or after, and then finds it.
-  if (start.saga.waitsFor.length > 0) await holdEvents(tx);
-  const inserted = await tx.run(
+  const listens = start.saga.waitsFor.length > 0;
+  if (listens) await holdEvents(tx);
+  const inserted = tx.last<RawRow>(
     `insert into ramet_sagas
        (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, events_from, created_at, updated_at)
      values (?, ?, ?, ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?,
-       case when ? = 1 then (select seq from ramet_saga_counter where id = 0) end, ramet_now(), ramet_now()) on conflict do nothing`,
+       ${listens ? '(select seq from ramet_saga_counter where id = 0)' : 'null'}, ramet_now(), ramet_now()) on conflict do nothing returning *`,
     id,
     start.saga.name,
     start.saga.version,
@@ -43,11 +44,14 @@ export async function insertSaga(
     JSON.stringify(start.input),
     start.initiator,
     JSON.stringify(start.trace),
-    start.saga.waitsFor.length > 0 ? 1 : 0,
   );
-  if (inserted === 0) return undefined;
-  appendLog(tx, id, [{ actor: 'engine', became: 'RUNNING', detail: `version ${start.saga.version}` }]);
-  return id;
+  tx.last(
+    `insert into ramet_saga_log (saga_id, seq, at, actor, became, detail)
+     select id, 1, ramet_now(), 'engine', 'RUNNING', ? from ramet_sagas where id = ?`,
+    `version ${start.saga.version}`,
+    id,
+  );
+  return inserted;
 }
 
 /**
@@ -61,23 +65,25 @@ export async function requestCancel(
   key: string,
   reason: string,
 ): Promise<{ answer: 'accepted' | 'refused'; sagaId?: string }> {
-  const row = await tx.get<{ id: string; state: string; pivoted: number; cancel_reason: string | null }>(
-    'select id, state, pivoted, cancel_reason from ramet_sagas where type = ? and business_key = ?',
-    saga.name,
-    key,
-  );
+  const look = () =>
+    tx.get<{ id: string; state: string; pivoted: number; cancel_reason: string | null }>(
+      'select id, state, pivoted, cancel_reason from ramet_sagas where type = ? and business_key = ?',
+      saga.name,
+      key,
+    );
+  const row = await look();
   if (!row) return { answer: 'refused' };
   if (UNDOING.has(row.state)) return { answer: 'accepted', sagaId: row.id };
   if (row.state !== 'RUNNING' || Number(row.pivoted) === 1) return { answer: 'refused' };
   if (row.cancel_reason === null) {
-    // Decided by the row as it is now: the pivot may have been stored since it was read.
+    // Decided by the row as it is now: its pivot may have been stored since it was read, or it may have begun to undo itself.
     const asked = await tx.run(
       `update ramet_sagas set cancel_reason = ?, lease_until = case when owner is null then 0 else lease_until end
        where id = ? and state = 'RUNNING' and pivoted = 0`,
       reason,
       row.id,
     );
-    if (asked === 0) return { answer: 'refused' };
+    if (asked === 0) return UNDOING.has((await look())?.state ?? '') ? { answer: 'accepted', sagaId: row.id } : { answer: 'refused' };
     appendLog(tx, row.id, [{ actor: 'command', became: 'CANCEL_REQUESTED', detail: reason }]);
   }
   return { answer: 'accepted', sagaId: row.id };

@@ -9,7 +9,7 @@ import type { CompiledEffect } from './compiled-effect.ts';
 import type { EffectRunner } from './effect-runner.ts';
 import { Participant, type StepCall } from './participant.ts';
 import { ReadingContext } from './read-context.ts';
-import { answerOf, claimRequest, earlierAnswer, type RequestId, requestId, storeAnswer } from './requests.ts';
+import { answeredOnce, answerOf, earlierAnswer, noteRequest, type RequestId, requestId } from './requests.ts';
 import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';
 import { boundLog, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
@@ -199,18 +199,11 @@ async function keyedRequest(
     if (!declares(call.compiled, error)) throw error;
     refusal = declared(error);
   }
-  return store.write(
-    async (tx) => {
-      if (!(await claimRequest(tx, id))) {
-        const other = await earlierAnswer(tx, id);
-        if (other?.answer) return other.answer;
-        throw new RametError('ConcurrencyConflict', 'the same request is under way');
-      }
-      const answer = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, preparation)));
-      storeAnswer(tx, id, answer);
-      return answer;
-    },
-    { name: call.compiled.fullName },
+  return answeredOnce(
+    store,
+    id,
+    call.compiled.fullName,
+    async (tx) => refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, preparation))),
   );
 }
 
@@ -233,7 +226,7 @@ async function effectRequest(
       epoch: 0,
       notAfterMs: call.meta.durable ? undefined : EFFECT_DEADLINE_MS,
       within: async (tx) => {
-        if (id && !(await claimRequest(tx, id))) await earlierAnswer(tx, id);
+        if (id && !(await noteRequest(tx, id))) await earlierAnswer(tx, id);
         return undefined;
       },
     },

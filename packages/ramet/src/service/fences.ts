@@ -97,16 +97,17 @@ export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fen
   return fence;
 }
 
+const RAISE =
+  'insert into ramet_fences (step_key, state, operation, saga_epoch, updated_at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing';
+
 /** Puts up the fence of a step that ends in this transaction. @returns false when there is one */
 export async function raiseFence(tx: Tx, key: string, operation: string, state: FenceState, epoch: number): Promise<boolean> {
-  const inserted = await tx.run(
-    'insert into ramet_fences (step_key, state, operation, saga_epoch, updated_at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing',
-    key,
-    state,
-    operation,
-    epoch,
-  );
-  return inserted > 0;
+  return (await tx.run(RAISE, key, state, operation, epoch)) > 0;
+}
+
+/** The same, where the transaction comes to nothing when there is one (`NoRowChanged`). */
+export function mustRaiseFence(tx: Tx, key: string, operation: string, state: FenceState, epoch: number): void {
+  tx.must(RAISE, key, state, operation, epoch);
 }
 
 export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply): void {

@@ -2,11 +2,11 @@ import type { CompiledOperation } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type CallMeta, declared, fault, type Reply, type StepMeta } from '../rpc/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 import { moveEffect } from './effect-rows.ts';
 import type { EffectRunner } from './effect-runner.ts';
-import { checkEpoch, type Fence, fenceOf, lockFence, raiseFence, replyOf, setFence } from './fences.ts';
+import { checkEpoch, type Fence, fenceOf, lockFence, mustRaiseFence, raiseFence, replyOf, setFence } from './fences.ts';
 import { answerOf } from './requests.ts';
 
 /** Runs a plain command's handler within `tx`, and answers encoded. `undoing` is set for an undo. */
@@ -53,7 +53,8 @@ export class Participant {
   async forward(call: StepCall): Promise<Reply> {
     const { step } = call.meta;
     const arrivedMono = this.#platform.clock.monoNow();
-    const known = await fenceOf(this.#store.reader, step.key);
+    // Where nothing is prepared, putting up the fence is looking whether there is one.
+    const known = call.effect || call.prepares ? await fenceOf(this.#store.reader, step.key) : undefined;
     if (known) {
       checkEpoch(known, step.epoch);
       return replyOf(known) ?? (await this.#joined(call, arrivedMono));
@@ -74,20 +75,24 @@ export class Participant {
       if (!(error instanceof DeclaredError && call.compiled.errors.has(error.error))) throw error;
       refusal = declared(error);
     }
-    return this.#store.write(
-      async (tx) => {
-        if (!(await raiseFence(tx, step.key, call.compiled.operation.name, 'DONE', step.epoch))) {
-          const fence = (await fenceOf(tx, step.key)) as Fence;
-          checkEpoch(fence, step.epoch);
-          return replyOf(fence) ?? pending();
-        }
-        const reply = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared)));
-        if (!reply.ok) setFence(tx, step.key, 'REJECTED', reply);
-        else if (reply.value !== undefined) setFence(tx, step.key, 'DONE', reply);
-        return reply;
-      },
-      { name: call.compiled.fullName },
-    );
+    try {
+      return await this.#store.write(
+        async (tx) => {
+          mustRaiseFence(tx, step.key, call.compiled.operation.name, 'DONE', step.epoch);
+          const reply = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared)));
+          if (!reply.ok) setFence(tx, step.key, 'REJECTED', reply);
+          else if (reply.value !== undefined) setFence(tx, step.key, 'DONE', reply);
+          return reply;
+        },
+        { name: call.compiled.fullName },
+      );
+    } catch (error) {
+      if (!(error instanceof NoRowChanged)) throw error;
+      const fence = await fenceOf(this.#store.reader, step.key);
+      if (!fence) return pending();
+      checkEpoch(fence, step.epoch);
+      return replyOf(fence) ?? (await this.#joined(call, arrivedMono));
+    }
   }
 
   /** Answers a little before whoever asks gives up: an effect that takes its time must not look like a service that is gone. */

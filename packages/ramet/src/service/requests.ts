@@ -3,7 +3,7 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { declared, type Reply } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
-import type { Reader, Tx } from '../store/index.ts';
+import { NoRowChanged, type Reader, type Store, type Tx } from '../store/index.ts';
 
 /** A client's request: what it asks for, who asks, and the key under which it may be repeated. */
 export interface RequestId {
@@ -40,19 +40,39 @@ export async function earlierAnswer(reader: Reader | Tx, id: RequestId): Promise
   return { answer: row.answer === null ? undefined : (JSON.parse(row.answer) as Reply) };
 }
 
-/** Claims the key within the transaction of the request. @returns false when somebody was faster */
-export async function claimRequest(tx: Tx, id: RequestId): Promise<boolean> {
-  const inserted = await tx.run(
-    'insert into ramet_requests (operation, principal, key, body_hash, at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing',
-    id.operation,
-    id.principal,
-    id.key,
-    id.bodyHash,
-  );
-  return inserted > 0;
+const CLAIM =
+  'insert into ramet_requests (operation, principal, key, body_hash, at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing';
+
+/** Notes the key of a request that goes on by itself. @returns false when it was known */
+export async function noteRequest(tx: Tx, id: RequestId): Promise<boolean> {
+  return (await tx.run(CLAIM, id.operation, id.principal, id.key, id.bodyHash)) > 0;
 }
 
-export function storeAnswer(tx: Tx, id: RequestId, answer: Reply): void {
+/**
+ * Answers a request once: `work` runs in a transaction that claims the key, and comes to nothing where somebody was faster,
+ * whose answer is then this one.
+ * @throws RametError IdempotencyKeyReused when the key came with another body; ConcurrencyConflict
+ */
+export async function answeredOnce(store: Store, id: RequestId, name: string, work: (tx: Tx) => Promise<Reply>): Promise<Reply> {
+  try {
+    return await store.write(
+      async (tx) => {
+        tx.must(CLAIM, id.operation, id.principal, id.key, id.bodyHash);
+        const answer = await work(tx);
+        storeAnswer(tx, id, answer);
+        return answer;
+      },
+      { name },
+    );
+  } catch (error) {
+    if (!(error instanceof NoRowChanged)) throw error;
+    const other = await earlierAnswer(store.reader, id);
+    if (other?.answer) return other.answer;
+    throw new RametError('ConcurrencyConflict', 'the same request is under way');
+  }
+}
+
+function storeAnswer(tx: Tx, id: RequestId, answer: Reply): void {
   tx.last(
     'update ramet_requests set answer = ? where operation = ? and principal = ? and key = ?',
     JSON.stringify(answer),

@@ -98,13 +98,15 @@ export class UnitOfWork {
     for (const { saga, input } of this.#starts) {
       const running = engine();
       if (!running) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);
-      const id = await insertSaga(this.#tx, platform, running.owner, LEASE_MS, {
+      const inserted = await insertSaga(this.#tx, platform, running.owner, LEASE_MS, {
         saga,
         input,
         initiator: initiatorOf(this.#origin.caller),
         trace: this.#origin.trace,
       });
-      if (id !== undefined) this.#tx.afterCommit(() => running.started(id));
+      this.#tx.afterCommit(() => {
+        if (inserted.row) running.started(inserted.row);
+      });
     }
     for (const { id, afterMs, command } of this.#sends) schedule(this.#tx, { id, kind: SEND_WORK, afterMs, payload: command });
     if (this.#sends.length > 0) this.#tx.afterCommit(wakeDue);

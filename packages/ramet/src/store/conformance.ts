@@ -5,6 +5,7 @@ import { type OnStore, THINGS } from './fixture.conformance.ts';
 import { handleCases } from './handle.conformance.ts';
 import { migrate, type Store, type StoreCapabilities, type StoreEnvironment, type StoreFactory } from './index.ts';
 import { migrationCases } from './migrate.conformance.ts';
+import { mustCases } from './must.conformance.ts';
 import { outboxCases } from './outbox.conformance.ts';
 import { transactionCases } from './transaction.conformance.ts';
 import { valueCases } from './value.conformance.ts';
@@ -67,6 +68,7 @@ export function storeConformance(name: string, harness: StoreHarness): void {
   };
   conformanceSuite(`${name} as a store`, harness.exceptions, (it: Case) => {
     transactionCases(it, onStore, harness.capabilities);
+    mustCases(it, onStore);
     handleCases(it, onStore);
     valueCases(it, onStore);
     migrationCases(it, onStore, harness.capabilities);

@@ -143,4 +143,12 @@ create table ramet_relays (
 )
 `,
   },
+  {
+    name: 'ramet_0005',
+    sql: `
+-- sagas: a step that changes its state changes no index
+drop index ramet_saga_steps_awaiting;
+create index ramet_saga_steps_awaiting on ramet_saga_steps (event, event_key) where event is not null
+`,
+  },
 ];

@@ -19,7 +19,7 @@ export interface Store {
    * Many calls may be under way; the adapter decides whether they share a commit. Nothing of a transaction is seen by
    * others, and no answer, error or `afterCommit` leaves, before the commit. A statement that fails ends the transaction, or
    * the savepoint it ran in; a handler that goes on is refused.
-   * @throws RametError StoreUnavailable (nothing was written, unless it says `executed: 'unknown'`), TransactionIdle, TransactionClosed, TransactionFailed
+   * @throws RametError StoreUnavailable (nothing was written, unless it says `executed: 'unknown'`), TransactionIdle, TransactionClosed, TransactionFailed; NoRowChanged
    */
   write<R>(work: (tx: Tx) => Promise<R> | R, options?: WriteOptions): Promise<R>;
   /** Whether the store accepts writes, by writing: for readiness. Throws the reason when it does not. */
@@ -68,16 +68,44 @@ export interface Tx extends Reader {
   /** Executes a statement that answers nothing. @returns the number of rows it changed */
   run(sql: string, ...params: Param[]): Promise<number>;
   /**
-   * Adds a statement whose answer nobody needs: it is executed before the COMMIT, in the order of the calls and behind
+   * Adds a statement whose answer nobody waits for: it is executed before the COMMIT, in the order of the calls and behind
    * everything else, and travels with it where there is a way to travel. When it fails, the transaction fails.
+   * @returns where its row is, if it has one, once the transaction has been committed
    */
-  last(sql: string, ...params: Param[]): void;
+  last<R>(sql: string, ...params: Param[]): { readonly row: R | undefined };
+  /**
+   * Adds an INSERT or UPDATE that has to change a row, and with which everything stands or falls: when it changes none,
+   * what follows is not executed, nothing of the transaction takes place, and `write` throws {@link NoRowChanged}, whatever
+   * the handler makes of it. It is executed before whatever is asked for after it, and travels with that.
+   */
+  must(sql: string, ...params: Param[]): void;
   /** Runs `work` so that what it wrote is undone when it throws, and the transaction goes on. */
   savepoint<R>(work: () => Promise<R> | R): Promise<R>;
+  /**
+   * Runs pieces of work as if each began when the one before had ended, where statements travel: left out where they do not. A piece begins
+   * when the one before has asked for its first statement, and these travel together.
+   * @returns why it could not be done, and nothing of the transaction can be kept; undefined when all are done
+   */
+  readonly abreast?: (pieces: readonly ((tx: Tx) => Promise<void>)[]) => Promise<Abreast>;
   /** Ends the handle given to user code: its later statements throw TransactionClosed. Waits for those it has issued. */
   seal(): Promise<void>;
   /** Calls `action` when this transaction has been committed; never when it was rolled back. */
   afterCommit(action: () => void): void;
+}
+
+/**
+ * A piece of work has failed; or one has asked for more than one statement while later ones had asked for theirs, so that it has to be
+ * run by itself.
+ */
+export type Abreast = undefined | { readonly failed: number; readonly error: unknown } | { readonly interleaved: number };
+
+/** What `must` change a row has changed none: somebody else was there before, or is the owner now. For those who asked by `must`. */
+export class NoRowChanged extends Error {
+  override readonly name = 'NoRowChanged';
+
+  constructor(sql: string) {
+    super(`no row was changed by: ${sql}`);
+  }
 }
 
 export interface Reader {

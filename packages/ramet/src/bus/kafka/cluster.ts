@@ -8,11 +8,12 @@ import {
   Producer,
 } from '@platformatic/kafka';
 import { HOUR, type Platform, SECOND } from '../../platform/index.ts';
+import { EVENT_MAX_BYTES } from '../envelope.ts';
 
 /** How long the client waits for an answer; longer than any fetch is held open at a broker. */
 const ANSWER_MS = 10_000;
-/** The largest event, its envelope included: as large as what can be sent between processes. */
-const MESSAGE_MAX_BYTES = 4 * 2 ** 20;
+/** The largest message: an event with its key beside it, and what Kafka adds. */
+const MESSAGE_MAX_BYTES = EVENT_MAX_BYTES + 2 ** 16;
 /** How long to wait for a new topic to have leaders, and how often to look. */
 const LED_MS = 10 * SECOND;
 const LOOK_MS = 50;
@@ -80,6 +81,12 @@ export class Cluster {
       topics: [...topics],
       timestamp: which === 'earliest' ? ListOffsetTimestamps.EARLIEST : ListOffsetTimestamps.LATEST,
     });
+  }
+
+  /** How many partitions these topics have together, by what the brokers say now. */
+  async partitions(topics: readonly string[]): Promise<number> {
+    const metadata = await this.#admin.metadata({ topics: [...topics], forceUpdate: true });
+    return [...metadata.topics.values()].reduce((count, { partitions }) => count + partitions.length, 0);
   }
 
   /** What is weaker than an event that was acknowledged needs. */

@@ -18,19 +18,29 @@ type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 interface Wanted {
   readonly topic: string;
   readonly p: number;
+  /** What was asked for. */
+  readonly from: bigint;
+  /** Where to go on, behind what has nothing for anybody. */
   offset: bigint;
+  /** Who waits for it; nobody yet where it is asked for ahead. */
+  reader: Reader | undefined;
+}
+
+interface Reader {
   readonly resolve: (records: Received[]) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
  * Reads the partitions of one group. Kafka answers the requests of a connection one after another, so that one request asks
- * for all partitions whose readers wait; those that are busy with what they have are not asked for, which bounds what is
- * held in memory.
+ * for all partitions. What follows is asked for while a reader is busy with what it has, but no more than that: one answer waits
+ * for each at most, which bounds what is held in memory.
  */
 export class Fetcher {
   readonly #client: Consumer;
   readonly #wanted = new Map<string, Wanted>();
+  /** What has come ahead. */
+  readonly #ready = new Map<string, { readonly from: bigint; readonly records: Received[] }>();
   readonly #asking = new Set<number>();
   /** How many partitions have a reader: when all of them wait, a request may be held for longer. */
   readers = 0;
@@ -44,16 +54,34 @@ export class Fetcher {
 
   /** What is in a partition from `offset` on; empty when there is nothing yet. @throws RametError PositionGap when that was deleted */
   next(topic: string, p: number, offset: bigint): Promise<Received[]> {
+    const id = idOf(topic, p);
+    const ready = this.#ready.get(id);
+    this.#ready.delete(id);
+    if (ready?.from === offset) {
+      this.#askAhead(topic, p, ready.records);
+      return Promise.resolve(ready.records);
+    }
     return new Promise((resolve, reject) => {
-      this.#wanted.set(idOf(topic, p), { topic, p, offset, resolve, reject });
+      const reader = { resolve, reject };
+      const ahead = this.#wanted.get(id);
+      if (ahead?.from === offset) ahead.reader = reader;
+      else this.#wanted.set(id, { topic, p, from: offset, offset, reader });
       this.#schedule();
     });
   }
 
+  #askAhead(topic: string, p: number, records: readonly Received[]): void {
+    const from = (records.at(-1) as Received).offset + 1n;
+    this.#wanted.set(idOf(topic, p), { topic, p, from, offset: from, reader: undefined });
+    this.#schedule();
+  }
+
   /** Nobody waits for this partition any more. */
   cancel(topic: string, p: number): void {
-    this.#wanted.get(idOf(topic, p))?.resolve([]);
-    this.#wanted.delete(idOf(topic, p));
+    const id = idOf(topic, p);
+    this.#wanted.get(id)?.reader?.resolve([]);
+    this.#wanted.delete(id);
+    this.#ready.delete(id);
   }
 
   async close(): Promise<void> {
@@ -143,8 +171,12 @@ export class Fetcher {
         continue;
       }
       this.#wanted.delete(id);
-      wanted.resolve(records);
       came = true;
+      if (wanted.reader === undefined) this.#ready.set(id, { from: wanted.from, records });
+      else {
+        this.#askAhead(wanted.topic, wanted.p, records);
+        wanted.reader.resolve(records);
+      }
     }
     return came;
   }
@@ -155,10 +187,11 @@ export class Fetcher {
       const id = idOf(wanted.topic, wanted.p);
       if (this.#wanted.get(id) !== wanted) continue;
       this.#wanted.delete(id);
-      // Which one it was is found out by asking each where it begins.
-      if (gone)
-        wanted.reject(new RametError('PositionGap', `topic '${wanted.topic}', partition ${wanted.p}: offset ${wanted.offset} is not kept`));
-      else wanted.reject(error);
+      // Which one it was is found out by asking each where it begins. What was asked for ahead is asked for again by its reader.
+      const why = gone
+        ? new RametError('PositionGap', `topic '${wanted.topic}', partition ${wanted.p}: offset ${wanted.offset} is not kept`)
+        : error;
+      wanted.reader?.reject(why);
     }
   }
 }

@@ -43,6 +43,9 @@ export class KafkaGroup {
   #stopped: Promise<void> | undefined;
   #broken = false;
   #failures = 0;
+  /** How many partitions there were when the process joined, and when to look again. */
+  #partitions = 0;
+  #lookAtMono = 0;
   #failingSinceMono = 0;
   /** What the broker has been told, by partition, and what it is to be told. */
   readonly #committed = new Map<string, number>();
@@ -96,6 +99,7 @@ export class KafkaGroup {
 
   async #round(): Promise<number> {
     try {
+      if (this.#member && (await this.#grown())) this.#broken = true;
       if (this.#broken) {
         await this.#revoke();
         await this.#leave();
@@ -114,8 +118,17 @@ export class KafkaGroup {
     }
   }
 
+  /** Whether a topic has more partitions than when the process joined: whoever joins anew is given those too. */
+  async #grown(): Promise<boolean> {
+    const { clock } = this.#environment.platform;
+    if (clock.monoNow() < this.#lookAtMono) return false;
+    this.#lookAtMono = clock.monoNow() + this.#sessionMs;
+    return (await this.#cluster.partitions(this.topics)) > this.#partitions;
+  }
+
   async #join(): Promise<void> {
     await this.#cluster.ensure(this.topics);
+    this.#partitions = await this.#cluster.partitions(this.topics);
     const member = this.#cluster.consumer(this.#subscription.group, {
       sessionTimeout: this.#sessionMs,
       rebalanceTimeout: this.#sessionMs * 3,
@@ -186,7 +199,9 @@ export class KafkaGroup {
     const ended = Promise.all(
       held.map(async ({ topic, p, reader }) => {
         await reader.stop();
-        await this.#subscription.sink.end(topic, p).catch((error: unknown) => this.#tell(error, 'checkpoint', topic, p));
+        const { sink } = this.#subscription;
+        this.#settled(topic, p, await sink.checkpoint(topic, p).catch(() => 0));
+        await sink.end(topic, p).catch((error: unknown) => this.#tell(error, 'checkpoint', topic, p));
       }),
     );
     await Promise.race([ended, timers.sleep(this.#sessionMs * 2)]);
@@ -213,6 +228,12 @@ export class KafkaGroup {
     }
   }
 
+  /** The broker is to be told that everything up to `pos` is settled. */
+  #settled(topic: string, p: number, pos: number): void {
+    const id = idOf(topic, p);
+    if (pos > (this.#committed.get(id) ?? 0)) this.#offsets.set(id, { topic, partition: p, offset: BigInt(pos), leaderEpoch: -1 });
+  }
+
   #logOf(topic: string): EventLog {
     const types = this.#topics.get(topic) ?? new Set<string>();
     const edge = async (which: 'earliest' | 'latest', p: number) => Number((await this.#edges[which]()).get(topic)?.[p] ?? 0);
@@ -220,8 +241,7 @@ export class KafkaGroup {
       service: topic,
       read: async (p, after) => {
         // Whoever asks for what follows has settled what was before.
-        const id = idOf(topic, p);
-        if (after > (this.#committed.get(id) ?? 0)) this.#offsets.set(id, { topic, partition: p, offset: BigInt(after), leaderEpoch: -1 });
+        this.#settled(topic, p, after);
         const records = await this.#fetcher.next(topic, p, BigInt(after));
         return records.map((record) => rowOf(record, types, this.#alone) ?? { pos: Number(record.offset) + 1, type: '', envelope: '{}' });
       },

@@ -64,10 +64,11 @@ export function kafkaTarget(
     async add(p, after, rows) {
       const mine = await claim(p);
       if (mine === undefined || mine.pos !== after) return mine?.pos;
-      const messages = rows.map(({ type, envelope }) => {
-        const { key } = JSON.parse(envelope) as { key: string };
-        return { topic: cluster.topicOf(type), key: Buffer.from(key), value: Buffer.from(envelope) };
-      });
+      const messages = rows.map(({ type, key, envelope }) => ({
+        topic: cluster.topicOf(type),
+        key: Buffer.from(key),
+        value: Buffer.from(envelope),
+      }));
       const topics = [...new Set(messages.map(({ topic }) => topic))];
       await cluster.ensure(topics);
       try {

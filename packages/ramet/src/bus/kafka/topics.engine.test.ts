@@ -52,6 +52,40 @@ describe('topics of Kafka', () => {
     await bus.expectOnceInOrder('mail', count);
   });
 
+  test('are read anew when they get more partitions, without a restart', async () => {
+    await open();
+    await bus.start('mail');
+    await bus.publish('orders', keys(20, 20));
+    await bus.untilEffects('mail', 20);
+    const admin = new Admin({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    await admin.createPartitions({ topics: [{ name: `${prefix}${topicOf('orders', 'changed')}`, count: 4, assignments: null }] });
+    await admin.close();
+    let count = 20;
+    const mail = await bus.store('mail');
+    await bus.until(
+      'a new partition is read',
+      async () => {
+        await bus.publish('orders', keys(20, 20));
+        count += 20;
+        return (await mail.reader.get('select 1 from ramet_claims where p > 0 and checkpoint > 0')) !== undefined;
+      },
+      30_000,
+    );
+    await bus.untilEffects('mail', count, 30_000);
+  });
+
+  test('take batches and events of any size that may be emitted, and refuse a larger one when it is emitted', async () => {
+    await open();
+    const process = await bus.start('mail');
+    const large = (bytes: number) => ({ initiator: 'ä'.repeat(bytes / 2) });
+    await bus.publish('orders', keys(30, 5), large(300_000));
+    await bus.publish('orders', ['one'], large(4 * 2 ** 20 - 2_000));
+    await expect(bus.publish('orders', ['two'], large(4 * 2 ** 20))).rejects.toMatchObject({ code: 'PayloadTooLarge' });
+    await bus.publish('orders', ['one']);
+    await bus.untilEffects('mail', 32, 30_000);
+    expect(process.errors).toEqual([]);
+  });
+
   test('take events of others; what is no envelope, or of another type or version, becomes a dead letter, and the rest goes on', async () => {
     await open();
     const seen: Envelope[] = [];

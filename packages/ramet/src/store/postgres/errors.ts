@@ -33,6 +33,9 @@ export const refused = (error: unknown): boolean => {
 /** Whether the server has ended the session with this error. */
 export const sessionEnded = (error: unknown): boolean => ENDED.test(sqlState(error) ?? '');
 
+/** What the server says when a statement changes no row that has to change one: a key that is there, a division by nought. */
+const NOTHING_CHANGED = new Set(['23505', '22012']);
+export const nothingChanged = (error: unknown): boolean => NOTHING_CHANGED.has(sqlState(error) ?? '');
 export const readOnly = (error: unknown): boolean => sqlState(error) === '25006';
 export const tooManyConnections = (error: unknown): boolean => sqlState(error) === '53300';
 const NO_WAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT']);

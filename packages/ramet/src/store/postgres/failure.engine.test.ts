@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { ownEngine } from '../../platform/engine.fixture.ts';
 import type { Store } from '../index.ts';
 import { newPlace } from './place.fixture.ts';
-import { type CommitFault, LATE_MS, proxyTo } from './proxy.fixture.ts';
+import { type CommitFault, IN_ONE_PACKET, LATE_MS, proxyTo } from './proxy.fixture.ts';
 
 const rows = (store: Store) => store.reader.all<{ id: string; n: number }>('select id, n from things order by id');
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a commit whose answer is lost', () => {
-  const through = async (fault: CommitFault) => {
+  const through = async (fault: CommitFault, inOnePacket = false) => {
     const place = await newPlace();
     const proxy = await proxyTo(place.urls['things'] as string);
     const store = await place.open({ url: proxy.url, connections: 2 });
@@ -22,6 +22,11 @@ describe('a commit whose answer is lost', () => {
         runs++;
         if (!first && fault === 'late') await sleep(LATE_MS + 100);
         first = false;
+        if (inOnePacket) {
+          tx.must("update things set n = n + 1, note = ? where id = 'counter'", IN_ONE_PACKET);
+          tx.last('insert into things (id, n) values (?, ?)', `${i}`, i);
+          return;
+        }
         await tx.run('insert into things (id, n) values (?, ?)', `${i}`, i);
         await tx.run("update things set n = n + 1 where id = 'counter'");
       });
@@ -38,15 +43,35 @@ describe('a commit whose answer is lost', () => {
 
   test('that took place is found, and not run again', async () => {
     expect(await through('after')).toEqual({ found: ONCE, runs: 6, cuts: 6 });
+    expect(await through('after', true)).toEqual({ found: ONCE, runs: 6, cuts: 6 });
   });
 
   test('that never came to the server is run again', async () => {
     expect(await through('before')).toEqual({ found: ONCE, runs: 12, cuts: 6 });
+    expect(await through('before', true)).toEqual({ found: ONCE, runs: 12, cuts: 6 });
   });
 
   test('that is still on its way when it is looked up cannot take place any more', async () => {
     expect(await through('late')).toEqual({ found: ONCE, runs: 12, cuts: 6 });
+    expect(await through('late', true)).toEqual({ found: ONCE, runs: 12, cuts: 6 });
   });
+});
+
+test('a transaction of one packet that fails when it ends is not taken for committed', async () => {
+  await using place = await newPlace();
+  const store = await place.open({});
+  await store.write((tx) => tx.run('create table pairs (id text primary key, other text references pairs deferrable initially deferred)'));
+  const seen: string[] = [];
+  for (const other of ['nobody', 'a']) {
+    const write = store.write((tx) => {
+      tx.last('insert into pairs (id, other) values (?, ?)', 'a', other);
+      tx.afterCommit(() => seen.push(other));
+    });
+    await (other === 'a' ? write : expect(write).rejects.toThrow(/foreign key/));
+  }
+  expect(await store.reader.all('select id, other from pairs')).toEqual([{ id: 'a', other: 'a' }]);
+  expect(seen).toEqual(['a']);
+  await store.close();
 });
 
 test('a connection that is lost before the COMMIT is replaced, and the work is run again', async () => {

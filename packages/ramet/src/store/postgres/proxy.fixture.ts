@@ -10,6 +10,8 @@ export type CommitFault =
   | 'late';
 
 export const LATE_MS = 400;
+/** A value that stands in transactions that are sent in one packet, and by which their commit is known. */
+export const IN_ONE_PACKET = 'all in one packet';
 
 /** A way to a server on which connections are cut at the COMMIT, before or after it got there. */
 export interface Proxy {
@@ -37,8 +39,8 @@ export async function proxyTo(target: string): Promise<Proxy> {
     }
     let deaf = false;
     client.on('data', (bytes) => {
-      // The name of the prepared statement stands in the message that executes it.
-      const fault = bytes.includes('\0commit\0') ? faults.shift() : undefined;
+      // The name of the prepared statement stands in the message that executes it. What is all in one packet needs none.
+      const fault = bytes.includes('\0commit\0') || bytes.includes(IN_ONE_PACKET) ? faults.shift() : undefined;
       if (fault === undefined) return void upstream.write(bytes);
       cuts++;
       if (fault === 'before') {

@@ -6,6 +6,18 @@ export interface Statement {
   /** The name under which a connection keeps it prepared; undefined for those that are hardly ever said. */
   readonly name: string | undefined;
   readonly values: readonly Encoded[];
+  /** Set where its answer comes with that of a later one. */
+  readonly late?: Late;
+}
+
+/** A statement that waits for the next one to travel with. */
+export interface Late {
+  /** Whether everything stands or falls with it. */
+  readonly must: boolean;
+  /** In how many savepoints it was asked for. */
+  readonly depth: number;
+  /** Its first row, once it has been answered. */
+  row: unknown;
 }
 
 /** How many texts are prepared at most, per connection. */
@@ -26,15 +38,31 @@ export function numbered(sql: string): string {
   return sql.replace(MARK, (match, _tag, mark) => (mark === undefined ? match : `$${++n}`));
 }
 
+const LET_BE = /\s+on\s+conflict\s+do\s+nothing\s*$/i;
+
+/** A row that is there already is an error of the key; where a row has to be found, the server divides by nought. */
+const failing = (sql: string): string => {
+  const text = numbered(sql);
+  return LET_BE.test(text)
+    ? text.replace(LET_BE, '')
+    : `with changed as (${text} returning 1 as one) select 1 / count(*) as changed from changed`;
+};
+
 /** The texts that one store says, with the names of those that are said often. */
 export class Statements {
   readonly #framework = new Map<string, { text: string; name: string | undefined }>();
+  readonly #musts = new Map<string, { text: string; name: string | undefined }>();
   readonly #plain = new Map<string, { text: string; name: string | undefined }>();
   #named = 0;
 
   /** A statement of the framework, with `?` for its parameters. */
   ours(sql: string, params: readonly unknown[]): Statement {
     return this.#of(this.#framework, sql, params, params.length > 0 ? numbered : undefined);
+  }
+
+  /** One that fails when it changes no row, so that what travels behind it is not executed. */
+  must(sql: string, params: readonly unknown[]): Statement {
+    return this.#of(this.#musts, sql, params, failing);
   }
 
   /** A statement as Kysely wrote it. */
@@ -64,3 +92,6 @@ export class Statements {
 
 /** The adapter's own statements, which alone begin and end transactions. Their texts are their names. */
 export const control = (text: string): Statement => ({ text, name: text, values: [] });
+export const BEGIN = control('begin');
+export const COMMIT = control('commit');
+export const ROLLBACK = control('rollback');

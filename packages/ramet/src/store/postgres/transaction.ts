@@ -7,16 +7,17 @@ import {
   Transaction,
 } from 'kysely';
 import { RametError } from '../../errors/index.ts';
-import type { Param, Tx } from '../store.ts';
-import type { Answer, Connection } from './connection.ts';
-import { mayRunAgain, refused, translated } from './errors.ts';
-import { control, type Statement, type Statements } from './statements.ts';
+import type { Activity } from '../idle-watch.ts';
+import { NoRowChanged, type Param, type Tx } from '../store.ts';
+import { abreast, type Wire } from './abreast.ts';
+import type { Answer, Outcome } from './connection.ts';
+import { mayRunAgain, nothingChanged, refused, translated } from './errors.ts';
+import { BEGIN, control, type Late, ROLLBACK, type Statement, type Statements } from './statements.ts';
 
 /** A {@link Tx} with what its owner needs to know of it. */
 export interface HandlerTx extends Tx {
   readonly actions: readonly (() => void)[];
-  /** Counts statements: a handler whose count stands still while nothing is executed idles. */
-  activity(): { readonly statements: number; readonly executing: boolean };
+  activity(): Activity;
   /** The failure that ended the transaction on the server, if there was one. */
   failed(): { readonly error: unknown } | undefined;
   /** Whether anything was sent to the server. */
@@ -31,7 +32,6 @@ export interface HandlerTx extends Tx {
 
 const compiler = new PostgresQueryCompiler();
 const adapter = new PostgresAdapter();
-const BEGIN = control('begin');
 const READS = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:select|values|show)\b/i;
 
 /** A Kysely executor over `query`. `inFlight` is told when a statement begins and ends. */
@@ -61,8 +61,24 @@ export function executorOver(
   });
 }
 
+/**
+ * Gives late answers to those who asked for them.
+ * @returns the failure of one that had to change a row
+ */
+export function lateAnswers(
+  statements: readonly Statement[],
+  { answers, error }: Outcome,
+): { error: NoRowChanged; depth: number } | undefined {
+  for (let i = 0; i < answers.length; i++) {
+    const late = statements[i]?.late;
+    if (late) late.row = answers[i]?.rows[0];
+  }
+  const failed = statements[answers.length];
+  return failed?.late?.must && nothingChanged(error) ? { error: new NoRowChanged(failed.text), depth: failed.late.depth } : undefined;
+}
+
 /** Why a connection is lost is not what a statement did wrong. */
-function told(error: unknown, connection: Connection, service: string): unknown {
+function told(error: unknown, connection: Wire, service: string): unknown {
   if (connection.lost !== undefined && !refused(error))
     return new RametError('StoreUnavailable', `The store of '${service}' is not available (${(error as Error).message})`, {
       cause: error,
@@ -74,8 +90,9 @@ function told(error: unknown, connection: Connection, service: string): unknown 
 /**
  * The handle of one handler on its own transaction. BEGIN, savepoints and their ends wait for the next statement and travel
  * with it. PostgreSQL ends a transaction at the first statement that fails; what ran in a savepoint is undone instead.
+ * @param opening what begins the transaction; nothing where the handle is that of a piece of work on one that has begun
  */
-export function handlerTx(connection: Connection, statements: Statements, service: string): HandlerTx {
+export function handlerTx(connection: Wire, statements: Statements, service: string, opening: readonly Statement[] = [BEGIN]): HandlerTx {
   let state: 'open' | 'sealed' | 'ended' = 'open';
   let count = 0;
   let executing = 0;
@@ -83,31 +100,39 @@ export function handlerTx(connection: Connection, statements: Statements, servic
   let drained: (() => void) | undefined;
   let failed: { readonly error: unknown; readonly depth: number } | undefined;
   let wrote = false;
-  let sent = false;
+  let sent = opening.length === 0;
   let depth = 0;
-  let before: Statement[] = [BEGIN];
+  let before: Statement[] = [...opening];
   let last: Statement[] = [];
   const actions: (() => void)[] = [];
 
-  const say = async (allowed: boolean, statement: Statement): Promise<Answer> => {
-    if (!allowed) throw new RametError('TransactionClosed');
-    if (failed)
-      throw new RametError('TransactionFailed', `an earlier statement failed: ${messageOf(failed.error)}`, { cause: failed.error });
+  /** Sends statements behind whatever waits to travel with them. @returns the answers to these */
+  const send = async (some: readonly Statement[]): Promise<Outcome> => {
+    if (failed) throw afterFailure(failed.error);
     count++;
-    wrote ||= !READS.test(statement.text);
-    const together = [...before, statement];
+    wrote ||= !some.every(({ text }) => READS.test(text));
+    const together = [...before, ...some];
+    const first = before.length;
     before = [];
     sent = true;
     executing++;
     const within = depth;
-    const { answers, error } = await connection.send(together);
+    const outcome = await connection.send(together);
     executing--;
     count++;
-    const answer = answers[together.length - 1];
-    if (answer && error === undefined) return answer;
+    const { answers, error } = outcome;
+    const unmet = lateAnswers(together, outcome);
     // What was answered and could not be read has done no harm to the transaction.
-    if (answer === undefined) failed ??= { error: told(error, connection, service), depth: within };
-    throw told(error, connection, service);
+    if (answers.length < together.length)
+      failed ??= { error: unmet?.error ?? told(error, connection, service), depth: unmet?.depth ?? within };
+    return { answers: answers.slice(first), error: unmet?.error ?? error };
+  };
+  const say = async (allowed: boolean, statement: Statement): Promise<Answer> => {
+    if (!allowed) throw new RametError('TransactionClosed');
+    const { answers, error } = await send([statement]);
+    const [answer] = answers;
+    if (answer && error === undefined) return answer;
+    throw error instanceof NoRowChanged ? error : told(error, connection, service);
   };
   const executor = executorOver(
     (sql, params) => say(state === 'open', statements.kysely(sql, params)),
@@ -117,33 +142,44 @@ export function handlerTx(connection: Connection, statements: Statements, servic
     },
   );
   const ours = (sql: string, params: readonly Param[]) => say(state !== 'ended', statements.ours(sql, params));
+  const later = (must: boolean, statement: Statement): Statement & { late: Late } => {
+    if (state === 'ended') throw new RametError('TransactionClosed');
+    if (must && failed) throw afterFailure(failed.error);
+    wrote = true;
+    return { ...statement, late: { must, depth, row: undefined } };
+  };
 
   return {
     db: new Transaction<any>({ config: { dialect: NO_DIALECT }, driver: NO_DRIVER, dialect: NO_DIALECT, executor } as never),
     all: async <R>(sql: string, ...params: Param[]) => (await ours(sql, params)).rows as R[],
     get: async <R>(sql: string, ...params: Param[]) => (await ours(sql, params)).rows[0] as R | undefined,
     run: async (sql, ...params) => (await ours(sql, params)).changes,
-    last(sql, ...params) {
-      if (state === 'ended') throw new RametError('TransactionClosed');
-      last.push(statements.ours(sql, params));
-      wrote = true;
+    last<R>(sql: string, ...params: Param[]) {
+      const statement = later(false, statements.ours(sql, params));
+      last.push(statement);
+      return statement.late as { row: R | undefined };
     },
+    must: (sql, ...params) => void before.push(later(true, statements.must(sql, params))),
     async savepoint(work) {
       if (state === 'ended') throw new RametError('TransactionClosed');
       const name = `s${++depth}`;
       const kept = last.length;
-      const begin = control(`savepoint ${name}`);
-      before.push(begin);
+      // With nothing before it but what can be said once more, the transaction itself is its savepoint.
+      const again = sent ? undefined : before.slice();
+      const begin = again ? undefined : control(`savepoint ${name}`);
+      if (begin) before.push(begin);
       try {
         const result = await work();
         if (failed) throw failed.error;
+        if (!begin) return result;
         if (before.at(-1) === begin) before.pop();
         else before.push(control(`release ${name}`));
         return result;
       } catch (error) {
         last = last.slice(0, kept);
-        const unsent = before.indexOf(begin);
-        if (unsent >= 0) before = before.slice(0, unsent);
+        const unsent = begin ? before.indexOf(begin) : -1;
+        if (again) before = sent ? [ROLLBACK, ...again] : again;
+        else if (unsent >= 0) before = before.slice(0, unsent);
         else before = [control(`rollback to ${name}`), control(`release ${name}`)];
         // A lost connection and a deadlock concern the whole transaction, which runs again.
         if (failed && failed.depth >= depth && connection.lost === undefined && !mayRunAgain(failed.error)) failed = undefined;
@@ -151,6 +187,29 @@ export function handlerTx(connection: Connection, statements: Statements, servic
       } finally {
         depth--;
       }
+    },
+    async abreast(pieces) {
+      if (state !== 'open') throw new RametError('TransactionClosed');
+      if (failed) throw afterFailure(failed.error);
+      const handle = (wire: Pick<Wire, 'send'>) =>
+        handlerTx(
+          {
+            send: wire.send,
+            get lost() {
+              return connection.lost;
+            },
+          },
+          statements,
+          service,
+          [],
+        );
+      const { outcome, handles } = await abreast(pieces, { handle, send });
+      for (const piece of handles) {
+        last.push(...piece.rest());
+        actions.push(...piece.actions);
+        wrote ||= piece.wrote();
+      }
+      return outcome;
     },
     async seal() {
       if (inFlight > 0)
@@ -172,7 +231,13 @@ export function handlerTx(connection: Connection, statements: Statements, servic
   };
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** What a handler is told that goes on after a statement failed. */
+const afterFailure = (cause: unknown): Error =>
+  cause instanceof NoRowChanged
+    ? cause
+    : new RametError('TransactionFailed', `an earlier statement failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
 
 /** The transaction is the framework's: what Kysely would do to begin or end one does not exist here. */
 const NO_DRIVER = {};

@@ -1,17 +1,16 @@
 import { RametError } from '../../errors/index.ts';
 import { backoffMs, newId } from '../../platform/index.ts';
-import type { StoreEnvironment, Tx, WriteOptions } from '../store.ts';
+import { IdleWatch } from '../idle-watch.ts';
+import { NoRowChanged, type StoreEnvironment, type Tx, type WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { closed, mayRunAgain, planChanged, refused, translated, unavailable } from './errors.ts';
 import type { Pool } from './pool.ts';
-import { control, type Statement, type Statements } from './statements.ts';
-import { type HandlerTx, handlerTx } from './transaction.ts';
+import { COMMIT, ROLLBACK, type Statement, type Statements } from './statements.ts';
+import { type HandlerTx, handlerTx, lateAnswers } from './transaction.ts';
 
 /** How often one piece of work is run at most: after deadlocks, serialisation failures and lost connections. */
 const RUNS_MAX = 3;
 const BACKOFF = { baseMs: 10, capMs: 200 };
-const IDLE_WARN_MS = 100;
-const IDLE_ABORT_MS = 1_000;
 /** For how long to find out whether a commit whose answer was lost took place. */
 const LOOK_UP_MS = 15_000;
 const LOOK_UP_EVERY_MS = 200;
@@ -44,6 +43,7 @@ export class Writer {
   readonly #statements: Statements;
   readonly #service: string;
   readonly #environment: StoreEnvironment;
+  readonly #idleWatch: IdleWatch;
   readonly #marks = new WeakMap<Connection, { readonly id: string; seq: number; committed: boolean }>();
   #closed = false;
   #running = 0;
@@ -54,6 +54,7 @@ export class Writer {
     this.#statements = statements;
     this.#service = service;
     this.#environment = environment;
+    this.#idleWatch = new IdleWatch(environment, 'needs what it has locked');
   }
 
   async write<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions = {}): Promise<R> {
@@ -74,6 +75,7 @@ export class Writer {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
       });
+    this.#idleWatch.stop();
   }
 
   /** Forgets the mark of a connection that is being ended. */
@@ -92,7 +94,8 @@ export class Writer {
       const tx = handlerTx(connection, this.#statements, this.#service);
       try {
         if (options.exclusive) for (const sql of [EXCLUSIVE, THEN_PATIENT]) await tx.all(sql);
-        value = options.exclusive ? await workOf(tx, work) : await this.#watched(tx, work, options.name ?? this.#service);
+        const ended = workOf(tx, work);
+        value = await (options.exclusive ? ended : this.#idleWatch.during(ended, options.name ?? this.#service, tx.activity));
         outcome = await this.#commit(connection, tx);
       } catch (error) {
         tx.end();
@@ -100,7 +103,7 @@ export class Writer {
       }
       tx.end();
       try {
-        if (outcome.kind === 'failed') await undo(connection, tx.begun() || tx.wrote());
+        if (outcome.kind === 'failed') await undo(connection, tx.begun());
         spoilt = outcome.kind === 'unknown' || planChanged(tx.failed()?.error);
       } finally {
         this.#pool.give(connection, spoilt);
@@ -115,51 +118,18 @@ export class Writer {
     }
   }
 
-  /** Runs the handler to the end of its last statement, and takes the transaction away from one that waits for something else. */
-  #watched<R>(tx: HandlerTx, work: (tx: Tx) => Promise<R> | R, name: string): Promise<R> {
-    const { timers } = this.#environment.platform;
-    const ended = workOf(tx, work);
-    let seen = 0;
-    let idleMs = 0;
-    return new Promise((resolve, reject) => {
-      const watch = () => {
-        const { statements, executing } = tx.activity();
-        idleMs = executing || statements !== seen ? 0 : idleMs + IDLE_WARN_MS;
-        seen = statements;
-        if (idleMs === IDLE_WARN_MS)
-          this.#environment.warn(
-            { handler: name, idleMs },
-            'a handler idles inside its transaction; everybody who needs what it has locked waits for it',
-          );
-        if (idleMs >= IDLE_ABORT_MS)
-          return reject(new RametError('TransactionIdle', `'${name}' held the transaction for ${IDLE_ABORT_MS} ms without using it`));
-        timer = timers.set(IDLE_WARN_MS, watch);
-      };
-      let timer = timers.set(IDLE_WARN_MS, watch);
-      ended.then(
-        (value) => {
-          timer.cancel();
-          resolve(value);
-        },
-        (error: unknown) => {
-          timer.cancel();
-          reject(error);
-        },
-      );
-    });
-  }
-
   async #commit(connection: Connection, tx: HandlerTx): Promise<Outcome> {
     const swallowed = tx.failed();
     if (swallowed) {
+      if (swallowed.error instanceof NoRowChanged) return { kind: 'failed', error: swallowed.error, again: false };
       const error = new RametError('TransactionFailed', `a statement failed and the handler went on: ${messageOf(swallowed.error)}`, {
         cause: swallowed.error,
       });
       return { kind: 'failed', error: mayRun(tx, connection) ? swallowed.error : error, again: mayRun(tx, connection) };
     }
-    const rest = tx.rest();
+    const begun = tx.begun();
     // Nothing was asked for: there is nothing to commit.
-    if (!tx.begun() && !tx.wrote()) return { kind: 'committed' };
+    if (!begun && !tx.wrote()) return { kind: 'committed' };
     const { platform, onCommit } = this.#environment;
     const beganMono = platform.clock.monoNow();
     const stop = platform.point('postgres.commit');
@@ -171,21 +141,26 @@ export class Writer {
       }
     }
     const mark = tx.wrote() ? this.#mark(connection) : undefined;
+    // What travels in one packet is a transaction by itself: the server commits it when it comes to its end.
     const statements: Statement[] = [
-      ...rest,
+      ...(begun ? tx.rest() : tx.rest().slice(1)),
       ...(mark ? [this.#statements.ours(mark.first ? FIRST_MARK : MARK, [mark.seq, mark.id])] : []),
-      control('commit'),
+      ...(begun ? [COMMIT] : []),
     ];
-    const { answers, error } = await connection.send(statements);
+    const outcome = await connection.send(statements);
+    const { answers, error } = outcome;
+    const unmet = lateAnswers(statements, outcome);
+    if (unmet) return { kind: 'failed', error: unmet.error, again: false };
     const answer = answers[statements.length - 1];
-    if (answer?.command === 'COMMIT') {
+    if (answer && (begun ? answer.command === 'COMMIT' : error === undefined)) {
       const known = this.#marks.get(connection);
       if (known) known.committed ||= mark !== undefined;
       const tookMs = platform.clock.monoNow() - beganMono;
       this.#afterCommit(() => onCommit?.(this.#service, tookMs, 1));
       return { kind: 'committed' };
     }
-    if (answer) return { kind: 'failed', error: unavailable(this.#service, 'the server rolled back instead of committing'), again: false };
+    if (answer && begun)
+      return { kind: 'failed', error: unavailable(this.#service, 'the server rolled back instead of committing'), again: false };
     if (refused(error)) return { kind: 'failed', error: translated(error, this.#service), again: mayRunAgain(error) };
     // What only read is as good as committed, or not begun.
     if (!mark) return { kind: 'failed', error: lostError(this.#service, error), again: true };
@@ -246,13 +221,14 @@ const workOf = async <R>(tx: HandlerTx, work: (tx: Tx) => Promise<R> | R): Promi
 /** Ends a transaction that came to nothing, so that its connection can be used again. */
 async function undo(connection: Connection, begun: boolean): Promise<void> {
   if (!begun || connection.lost !== undefined) return;
-  const { error } = await connection.send([control('rollback')]);
+  const { error } = await connection.send([ROLLBACK]);
   if (error !== undefined) connection.destroy(error);
 }
 
 /** What ended the transaction is the reason, and not what a handler made of it. */
 const reasonOf = (tx: HandlerTx, thrown: unknown): unknown => {
   const failed = tx.failed();
+  if (failed?.error instanceof NoRowChanged) return failed.error;
   return failed && thrown instanceof RametError && thrown.code === 'TransactionFailed' ? failed.error : thrown;
 };
 

@@ -1,5 +1,6 @@
 import { RametError } from '../../errors/index.ts';
-import type { StoreEnvironment, Tx, WriteOptions } from '../store.ts';
+import { IdleWatch } from '../idle-watch.ts';
+import { NoRowChanged, type StoreEnvironment, type Tx, type WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { closed, fsyncFailed, locked, translated } from './errors.ts';
 import { afterFailure, type HandlerTx, handlerTx } from './transaction.ts';
@@ -9,8 +10,6 @@ export const BATCH_MAX = 16;
 /** How long at most, and how often, to wait for another process that writes to this store (`exclusive: false`). */
 const LOCK_WAIT_MS = 5_000;
 const LOCK_RETRY_MS = 2;
-const IDLE_WARN_MS = 100;
-const IDLE_ABORT_MS = 1_000;
 /** How long writes may follow each other before timers and sockets have their turn: none of them leaves the microtask queue. */
 const TURN_MS = 10;
 
@@ -32,6 +31,7 @@ export class CommitQueue {
   readonly #connection: Connection;
   readonly #environment: StoreEnvironment;
   readonly #service: string;
+  readonly #idleWatch: IdleWatch;
   readonly #waiting: Job[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -45,6 +45,7 @@ export class CommitQueue {
     this.#connection = connection;
     this.#service = service;
     this.#environment = environment;
+    this.#idleWatch = new IdleWatch(environment, 'writes to this store');
   }
 
   write<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions | undefined): Promise<R> {
@@ -59,6 +60,7 @@ export class CommitQueue {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
+    this.#idleWatch.stop();
   }
 
   async #drain(): Promise<void> {
@@ -140,45 +142,17 @@ export class CommitQueue {
       tx.end();
       const lost = tx.lost();
       if (this.#connection.db.isTransaction) this.#undo();
-      return { ok: false, error: lost ? lost.error : error };
+      const unmet = tx.failed()?.error;
+      return { ok: false, error: lost ? lost.error : unmet instanceof NoRowChanged ? unmet : error };
     } finally {
       tx.end();
     }
   }
 
-  /** Runs the handler to the end of its last statement, and takes the transaction away from one that waits for something else. */
+  /** Runs the handler to the end of its last statement. */
   #watched(job: Job, tx: HandlerTx): Promise<unknown> {
-    const { timers } = this.#environment.platform;
     const ended = Promise.resolve(job.work(tx)).then((value) => tx.seal().then(() => value));
-    let seen = tx.statements();
-    let idleMs = 0;
-    return new Promise((resolve, reject) => {
-      const watch = () => {
-        idleMs = tx.statements() === seen ? idleMs + IDLE_WARN_MS : 0;
-        seen = tx.statements();
-        if (idleMs === IDLE_WARN_MS)
-          this.#environment.warn(
-            { handler: job.name, idleMs },
-            'a handler idles inside its transaction; everybody who writes to this store waits for it',
-          );
-        if (idleMs >= IDLE_ABORT_MS) {
-          reject(new RametError('TransactionIdle', `'${job.name}' held the transaction for ${IDLE_ABORT_MS} ms without using it`));
-          return;
-        }
-        timer = timers.set(IDLE_WARN_MS, watch);
-      };
-      let timer = timers.set(IDLE_WARN_MS, watch);
-      ended.then(
-        (value) => {
-          timer.cancel();
-          resolve(value);
-        },
-        (error: unknown) => {
-          timer.cancel();
-          reject(error);
-        },
-      );
-    });
+    return this.#idleWatch.during(ended, job.name, tx.activity);
   }
 
   async #commit(transactions: number): Promise<{ error: unknown } | undefined> {

@@ -1,6 +1,7 @@
 import { type DefaultQueryExecutor, Transaction } from 'kysely';
 import { RametError } from '../../errors/index.ts';
-import type { Param, Tx } from '../store.ts';
+import type { Activity } from '../idle-watch.ts';
+import { NoRowChanged, type Param, type Tx } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { Compiler, executorOver } from './connection.ts';
 import { translated } from './errors.ts';
@@ -8,8 +9,7 @@ import { translated } from './errors.ts';
 /** A {@link Tx} with what the commit queue needs to know of it. */
 export interface HandlerTx extends Tx {
   readonly actions: (() => void)[];
-  /** Counts statements: a handler whose count stands still idles. */
-  statements(): number;
+  activity(): Activity;
   /** What made SQLite end the transaction by itself, if it did. */
   lost(): { readonly error: unknown } | undefined;
   /** The statement that failed, outside every savepoint that was undone. */
@@ -64,8 +64,13 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
     all: (sql, ...params) => rows(sql, params),
     get: async <R>(sql: string, ...params: Param[]) => (await rows<R>(sql, params))[0],
     run: async (sql, ...params) => guarded(state !== 'ended', () => Number(connection.run(sql, params).changes)),
-    last(sql, ...params) {
-      guarded(state !== 'ended', () => connection.run(sql, params));
+    last: <R>(sql: string, ...params: Param[]) => ({
+      row: guarded(state !== 'ended', () => connection.query(sql, params)).rows[0] as R | undefined,
+    }),
+    must(sql, ...params) {
+      guarded(state !== 'ended', () => {
+        if (Number(connection.run(sql, params).changes) === 0) throw new NoRowChanged(sql);
+      });
     },
     async savepoint(work) {
       const name = `s${++depth}`;
@@ -92,7 +97,7 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
     },
     afterCommit: (action) => void actions.push(action),
     actions,
-    statements: () => statements,
+    activity: () => ({ statements, executing: false }),
     lost: () => lost,
     failed: () => failed,
     end: () => {
@@ -102,8 +107,12 @@ export function handlerTx(connection: Connection, service: string): HandlerTx {
 }
 
 /** What a handler is told that goes on after a statement failed. */
-export const afterFailure = (cause: unknown): RametError =>
-  new RametError('TransactionFailed', `an earlier statement failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+export const afterFailure = (cause: unknown): Error =>
+  cause instanceof NoRowChanged
+    ? cause
+    : new RametError('TransactionFailed', `an earlier statement failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
+        cause,
+      });
 
 const compiler = new Compiler();
 /** The transaction is the framework's: what Kysely would do to begin or end one does not exist here. */

@@ -1,0 +1,79 @@
+import { RametError } from '../errors/index.ts';
+import type { Timer } from '../platform/index.ts';
+import type { StoreEnvironment } from './store.ts';
+
+const WARN_MS = 100;
+const ABORT_MS = 1_000;
+
+/** What a handler does: one whose count of statements stands still while nothing is executed idles. */
+export interface Activity {
+  readonly statements: number;
+  readonly executing: boolean;
+}
+
+interface Watched {
+  readonly name: string;
+  readonly activity: () => Activity;
+  readonly reject: (error: unknown) => void;
+  /** The count at the last look. */
+  seen: number;
+  idleMs: number;
+}
+
+/** Takes the transaction away from handlers that wait for something else in it. One timer looks at all that are under way. */
+export class IdleWatch {
+  readonly #environment: StoreEnvironment;
+  readonly #waiting: string;
+  readonly #watched = new Set<Watched>();
+  #timer: Timer | undefined;
+
+  /** @param waiting who waits meanwhile, as the warning says it */
+  constructor(environment: StoreEnvironment, waiting: string) {
+    this.#environment = environment;
+    this.#waiting = waiting;
+  }
+
+  /** What `ended` comes to. @throws RametError TransactionIdle when it comes to nothing while the handler idles */
+  during<R>(ended: Promise<R>, name: string, activity: () => Activity): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const watched: Watched = { name, activity, reject, seen: -1, idleMs: 0 };
+      this.#watched.add(watched);
+      this.#goOn();
+      ended.then(
+        (value) => {
+          this.#watched.delete(watched);
+          resolve(value);
+        },
+        (error: unknown) => {
+          this.#watched.delete(watched);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #goOn(): void {
+    this.#timer ??= this.#environment.platform.timers.set(WARN_MS, () => {
+      this.#timer = undefined;
+      for (const watched of this.#watched) this.#look(watched);
+      if (this.#watched.size > 0) this.#goOn();
+    });
+  }
+
+  #look(watched: Watched): void {
+    const { statements, executing } = watched.activity();
+    watched.idleMs = executing || statements !== watched.seen ? 0 : watched.idleMs + WARN_MS;
+    watched.seen = statements;
+    const { name: handler, idleMs } = watched;
+    if (idleMs === WARN_MS)
+      this.#environment.warn({ handler, idleMs }, `a handler idles inside its transaction; everybody who ${this.#waiting} waits for it`);
+    if (idleMs < ABORT_MS) return;
+    this.#watched.delete(watched);
+    watched.reject(new RametError('TransactionIdle', `'${handler}' held the transaction for ${ABORT_MS} ms without using it`));
+  }
+}

@@ -1,0 +1,100 @@
+import type { Abreast, Tx } from '../store.ts';
+import type { Connection, Outcome } from './connection.ts';
+import type { Statement } from './statements.ts';
+
+/** What the handle of a piece says its statements to. */
+export type Wire = Pick<Connection, 'send' | 'lost'>;
+
+/** The handle of a piece. */
+interface PieceTx extends Tx {
+  /** The failure of one of its statements, if there was one. */
+  failed(): { readonly error: unknown } | undefined;
+  end(): void;
+}
+
+interface Asked {
+  readonly of: number;
+  readonly statements: readonly Statement[];
+  readonly answer: (outcome: Outcome) => void;
+}
+
+/** What a piece is answered whose statement was not executed: it is another one's failure. */
+const UNSENT = (): Outcome => ({ answers: [], error: new Error('nothing of this transaction can be kept') });
+
+/**
+ * The statements of several pieces of work on one transaction. Each piece begins when the one before has asked for its first
+ * statement, and these travel in one packet. Behind that only the last one that has spoken may say more: what another one says would be
+ * executed behind statements of later pieces.
+ */
+export async function abreast<P extends PieceTx>(
+  pieces: readonly ((tx: Tx) => Promise<void>)[],
+  { handle, send }: { readonly handle: (wire: Pick<Wire, 'send'>) => P; readonly send: Wire['send'] },
+): Promise<{ readonly outcome: Abreast; readonly handles: readonly P[] }> {
+  const asked: Asked[] = [];
+  const handles: P[] = [];
+  const ended: Promise<void>[] = [];
+  const failures = new Map<number, unknown>();
+  /** Those whose statements were never sent: what became of them is another one's failure. */
+  const unsent = new Set<number>();
+  let last = -1;
+  let interleaved: number | undefined;
+  let sent = false;
+  for (const [i, piece] of pieces.entries()) {
+    await new Promise<void>((began) => {
+      const tx = handle({
+        send(statements) {
+          if (i < last) {
+            interleaved ??= i;
+            return Promise.resolve(UNSENT());
+          }
+          last = i;
+          if (sent) return send(statements);
+          return new Promise((answer) => {
+            asked.push({ of: i, statements, answer });
+            began();
+          });
+        },
+      });
+      handles.push(tx);
+      ended.push(
+        run(piece, tx)
+          .catch((error: unknown) => void failures.set(i, error))
+          .then(began),
+      );
+    });
+    if (failures.size > 0 || interleaved !== undefined) break;
+  }
+  sent = true;
+  if (failures.size > 0 || interleaved !== undefined) {
+    for (const { of, answer } of asked) {
+      unsent.add(of);
+      answer(UNSENT());
+    }
+  } else if (asked.length > 0 && !(await sendAll(asked, send))) interleaved ??= last;
+  await Promise.all(ended);
+  for (const tx of handles) tx.end();
+  const failed = handles.findIndex((tx, i) => !unsent.has(i) && (failures.has(i) || tx.failed() !== undefined));
+  if (interleaved !== undefined) return { outcome: { interleaved }, handles };
+  if (failed < 0) return { outcome: undefined, handles };
+  return { outcome: { failed, error: failures.get(failed) ?? handles[failed]?.failed()?.error }, handles };
+}
+
+async function run(piece: (tx: Tx) => Promise<void>, tx: Tx): Promise<void> {
+  await piece(tx);
+  await tx.seal();
+}
+
+/** @returns false when an answer could not be read and nobody knows whose it was */
+async function sendAll(asked: readonly Asked[], send: Wire['send']): Promise<boolean> {
+  const statements = asked.flatMap((one) => one.statements);
+  const { answers, error } = await send(statements);
+  const told = error === undefined || answers.length < statements.length;
+  let from = 0;
+  for (const { statements: own, answer } of asked) {
+    const answered = answers.slice(from, from + own.length);
+    const failing = answers.length >= from && answered.length < own.length;
+    answer(failing ? { answers: answered, error } : answers.length < from || !told ? UNSENT() : { answers: answered, error: undefined });
+    from += own.length;
+  }
+  return told;
+}
