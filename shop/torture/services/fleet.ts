@@ -11,7 +11,7 @@ import type { Target } from './faults.ts';
 const START_MS = 240_000;
 /** Those told to end have 25 s, and the edge ends before the others. */
 const STOP_MS = 90_000;
-const REPLACE_MS = 300_000;
+const REPLACE_MS = 600_000;
 /** How often it is looked who is there; the ends of the gateway are compared with what its clients saw, and that has a tolerance of 500 ms. */
 const LOOK_MS = 50;
 /** The gateway that the customers know. */

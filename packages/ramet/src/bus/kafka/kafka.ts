@@ -5,6 +5,7 @@ import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
 import { Pruner } from '../pruner.ts';
 import { Relay } from '../relay.ts';
+import { asUnavailable } from './away.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { KafkaGroup } from './group.ts';
 import { kafkaTarget } from './target.ts';
@@ -68,10 +69,11 @@ export function kafka(options: KafkaOptions): BusFactory {
 }
 
 function createBus(
-  environment: BusEnvironment,
+  given: BusEnvironment,
   settings: ClusterOptions,
   options: { readonly keepMs: number; readonly sessionMs: number; readonly alone: boolean },
 ): Bus {
+  const environment: BusEnvironment = { ...given, onError: (error, where) => given.onError(asUnavailable(error), where) };
   const cluster = new Cluster(environment.platform, settings);
   const producer = cluster.producer();
   const outboxes = new Map<string, Outbox>();
