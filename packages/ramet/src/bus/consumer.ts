@@ -219,6 +219,9 @@ export class Consumer implements Sink {
         const delivery = deliveries[i++] as Delivery;
         doing(delivery);
         await run(handlers, delivery, tx);
+        // A handler that goes on after a statement failed: the next one would be told, and has done nothing wrong.
+        const failed = tx.failed();
+        if (failed) throw failed.error;
       }
     }
   }

@@ -83,10 +83,12 @@ export interface Tx extends Reader {
   savepoint<R>(work: () => Promise<R> | R): Promise<R>;
   /**
    * Runs pieces of work as if each began when the one before had ended, where statements travel: left out where they do not. A piece begins
-   * when the one before has asked for its first statement, and these travel together.
+   * when the one before has asked for its first statement, which it does at once, and these travel together.
    * @returns why it could not be done, and nothing of the transaction can be kept; undefined when all are done
    */
   readonly abreast?: (pieces: readonly ((tx: Tx) => Promise<void>)[]) => Promise<Abreast>;
+  /** The failure of a statement after which nothing of the transaction can be kept, though a handler may have gone on. */
+  failed(): { readonly error: unknown } | undefined;
   /** Ends the handle given to user code: its later statements throw TransactionClosed. Waits for those it has issued. */
   seal(): Promise<void>;
   /** Calls `action` when this transaction has been committed; never when it was rolled back. */
@@ -94,8 +96,8 @@ export interface Tx extends Reader {
 }
 
 /**
- * A piece of work has failed; or one has asked for more than one statement while later ones had asked for theirs, so that it has to be
- * run by itself.
+ * A piece of work has failed; or one has asked for more than one statement while later ones had asked for theirs, has waited for something
+ * else, or works with savepoints, so that it has to be run by itself.
  */
 export type Abreast = undefined | { readonly failed: number; readonly error: unknown } | { readonly interleaved: number };
 

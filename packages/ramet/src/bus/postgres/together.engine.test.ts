@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { realPlatform } from '../../platform/index.ts';
@@ -108,4 +109,85 @@ test('only the event that fails is set aside, and the others of its batch take e
   expect(outcomes.filter((outcome) => !outcome.endsWith(' handled')).sort()).toEqual(['evt_20 retrying', 'evt_40 retrying']);
   expect(await store.reader.get('select count(*) as n from seen')).toEqual({ n: 62 });
   await store.close();
+});
+
+const KEYS = ['a', 'b', 'c', 'd'];
+const EACH_ONCE = KEYS.map((id) => ({ id, n: 1 }));
+const ALL_HANDLED = KEYS.map((_, i) => `evt_${i} handled`);
+const bump = async ({ key }: Envelope, tx: Tx) => void (await tx.run('update counters set n = n + 1 where id = ?', key));
+
+/** Four events of different keys, each of which counts up a row of its own. */
+async function count(handler: (event: Envelope, tx: Tx) => Promise<void>, quietMs = 0) {
+  const store = await open();
+  for (const key of KEYS) await store.write((tx) => tx.run('insert into counters values (?, 0)', key));
+  const outcomes = await deliver(
+    store,
+    { counted: handler },
+    KEYS.map((key, i) => envelope(i, key, 'counted')),
+  );
+  await sleep(quietMs);
+  const counters = await store.reader.all('select id, n from counters order by id');
+  await store.close();
+  return { outcomes: outcomes.sort(), counters };
+}
+
+test('handlers that wait for something else before their only statement take effect once', async () => {
+  const slow = async (event: Envelope, tx: Tx) => {
+    await sleep(300);
+    await bump(event, tx);
+  };
+  expect(await count(slow, 1_200)).toEqual({ outcomes: ALL_HANDLED, counters: EACH_ONCE });
+});
+
+test('a transaction that was given up because a handler waited for too long says nothing afterwards', async () => {
+  let waits = true;
+  const once = async (event: Envelope, tx: Tx) => {
+    if (event.key === 'd' && waits) {
+      waits = false;
+      await sleep(1_400);
+    }
+    await bump(event, tx);
+  };
+  expect((await count(once, 1_500)).counters).toEqual(EACH_ONCE);
+});
+
+test('handlers may wait for each other: for what one of them loads, and for their turn', async () => {
+  let rates: Promise<unknown> | undefined;
+  const loads = async (event: Envelope, tx: Tx) => {
+    rates ??= tx.get('select 7 as rate');
+    await rates.catch(() => {});
+    await bump(event, tx);
+  };
+  expect(await count(loads)).toEqual({ outcomes: ALL_HANDLED, counters: EACH_ONCE });
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = (event: Envelope, tx: Tx) => {
+    const own = turn.then(() => bump(event, tx));
+    turn = own.catch(() => {});
+    return own;
+  };
+  expect(await count(inTurn)).toEqual({ outcomes: ALL_HANDLED, counters: EACH_ONCE });
+});
+
+test('an event whose handler hides a failed statement has failed, and the next one has not', async () => {
+  const hides = async (event: Envelope, tx: Tx) => {
+    await tx.get('select 1 as one');
+    await bump(event, tx);
+    if (event.key === 'a') await tx.run("insert into counters values ('a', 1)").catch(() => {});
+  };
+  const { outcomes, counters } = await count(hides);
+  expect(outcomes).toEqual(['evt_0 retrying', ...ALL_HANDLED.slice(1)]);
+  expect(counters).toEqual([{ id: 'a', n: 0 }, ...EACH_ONCE.slice(1)]);
+});
+
+test('what one handler undoes in a savepoint is its own', async () => {
+  const undoes = async (event: Envelope, tx: Tx) => {
+    if (event.key !== 'a') return bump(event, tx);
+    await tx
+      .savepoint(async () => {
+        await bump(event, tx);
+        throw new Error('no');
+      })
+      .catch(() => {});
+  };
+  expect(await count(undoes)).toEqual({ outcomes: ALL_HANDLED, counters: [{ id: 'a', n: 0 }, ...EACH_ONCE.slice(1)] });
 });

@@ -7,8 +7,6 @@ export type Wire = Pick<Connection, 'send' | 'lost'>;
 
 /** The handle of a piece. */
 interface PieceTx extends Tx {
-  /** The failure of one of its statements, if there was one. */
-  failed(): { readonly error: unknown } | undefined;
   end(): void;
 }
 
@@ -24,11 +22,13 @@ const UNSENT = (): Outcome => ({ answers: [], error: new Error('nothing of this 
 /**
  * The statements of several pieces of work on one transaction. Each piece begins when the one before has asked for its first
  * statement, and these travel in one packet. Behind that only the last one that has spoken may say more: what another one says would be
- * executed behind statements of later pieces.
+ * executed behind statements of later pieces. A piece that does not come to its first statement at once waits for something else, which
+ * may be the answer to one before it: then nothing is sent, as when one works with savepoints, which would undo what others have done.
+ * @param turn a turn of the event loop
  */
 export async function abreast<P extends PieceTx>(
   pieces: readonly ((tx: Tx) => Promise<void>)[],
-  { handle, send }: { readonly handle: (wire: Pick<Wire, 'send'>) => P; readonly send: Wire['send'] },
+  { handle, send, turn }: { readonly handle: (wire: Pick<Wire, 'send'>) => P; readonly send: Wire['send']; turn(): Promise<void> },
 ): Promise<{ readonly outcome: Abreast; readonly handles: readonly P[] }> {
   const asked: Asked[] = [];
   const handles: P[] = [];
@@ -39,14 +39,17 @@ export async function abreast<P extends PieceTx>(
   let last = -1;
   let interleaved: number | undefined;
   let sent = false;
-  for (const [i, piece] of pieces.entries()) {
-    await new Promise<void>((began) => {
+  const begin = (piece: (tx: Tx) => Promise<void>, i: number) =>
+    new Promise<'began'>((resolve) => {
+      const began = () => resolve('began');
+      const refuse = () => {
+        interleaved ??= i;
+        unsent.add(i);
+        return UNSENT();
+      };
       const tx = handle({
-        send(statements) {
-          if (i < last) {
-            interleaved ??= i;
-            return Promise.resolve(UNSENT());
-          }
+        async send(statements) {
+          if (i < last || interleaved !== undefined) return refuse();
           last = i;
           if (sent) return send(statements);
           return new Promise((answer) => {
@@ -56,12 +59,20 @@ export async function abreast<P extends PieceTx>(
         },
       });
       handles.push(tx);
+      const own: Tx = {
+        ...tx,
+        async savepoint() {
+          throw refuse().error;
+        },
+      };
       ended.push(
-        run(piece, tx)
+        run(piece, own)
           .catch((error: unknown) => void failures.set(i, error))
           .then(began),
       );
     });
+  for (const [i, piece] of pieces.entries()) {
+    if ((await Promise.race([begin(piece, i), turn()])) !== 'began') interleaved ??= i;
     if (failures.size > 0 || interleaved !== undefined) break;
   }
   sent = true;

@@ -18,8 +18,6 @@ import { BEGIN, control, type Late, ROLLBACK, type Statement, type Statements } 
 export interface HandlerTx extends Tx {
   readonly actions: readonly (() => void)[];
   activity(): Activity;
-  /** The failure that ended the transaction on the server, if there was one. */
-  failed(): { readonly error: unknown } | undefined;
   /** Whether anything was sent to the server. */
   begun(): boolean;
   /** Whether anything but reading was asked for. */
@@ -90,9 +88,16 @@ function told(error: unknown, connection: Wire, service: string): unknown {
 /**
  * The handle of one handler on its own transaction. BEGIN, savepoints and their ends wait for the next statement and travel
  * with it. PostgreSQL ends a transaction at the first statement that fails; what ran in a savepoint is undone instead.
+ * @param turn a turn of the event loop
  * @param opening what begins the transaction; nothing where the handle is that of a piece of work on one that has begun
  */
-export function handlerTx(connection: Wire, statements: Statements, service: string, opening: readonly Statement[] = [BEGIN]): HandlerTx {
+export function handlerTx(
+  connection: Wire,
+  statements: Statements,
+  service: string,
+  turn: () => Promise<void>,
+  opening: readonly Statement[] = [BEGIN],
+): HandlerTx {
   let state: 'open' | 'sealed' | 'ended' = 'open';
   let count = 0;
   let executing = 0;
@@ -108,6 +113,8 @@ export function handlerTx(connection: Wire, statements: Statements, service: str
 
   /** Sends statements behind whatever waits to travel with them. @returns the answers to these */
   const send = async (some: readonly Statement[]): Promise<Outcome> => {
+    // Its connection may be another one's by now.
+    if (state === 'ended') throw new RametError('TransactionClosed');
     if (failed) throw afterFailure(failed.error);
     count++;
     wrote ||= !some.every(({ text }) => READS.test(text));
@@ -201,9 +208,10 @@ export function handlerTx(connection: Wire, statements: Statements, service: str
           },
           statements,
           service,
+          turn,
           [],
         );
-      const { outcome, handles } = await abreast(pieces, { handle, send });
+      const { outcome, handles } = await abreast(pieces, { handle, send, turn });
       for (const piece of handles) {
         last.push(...piece.rest());
         actions.push(...piece.actions);

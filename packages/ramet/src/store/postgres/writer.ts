@@ -91,7 +91,7 @@ export class Writer {
       let spoilt = true;
       let outcome: Outcome;
       let value: R | undefined;
-      const tx = handlerTx(connection, this.#statements, this.#service);
+      const tx = handlerTx(connection, this.#statements, this.#service, () => platform.timers.yield());
       try {
         if (options.exclusive) for (const sql of [EXCLUSIVE, THEN_PATIENT]) await tx.all(sql);
         const ended = workOf(tx, work);

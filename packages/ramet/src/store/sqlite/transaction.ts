@@ -12,8 +12,6 @@ export interface HandlerTx extends Tx {
   activity(): Activity;
   /** What made SQLite end the transaction by itself, if it did. */
   lost(): { readonly error: unknown } | undefined;
-  /** The statement that failed, outside every savepoint that was undone. */
-  failed(): { readonly error: unknown } | undefined;
   /** Ends the handle for good, framework statements included. */
   end(): void;
 }
