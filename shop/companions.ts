@@ -28,7 +28,12 @@ interface Child {
 }
 
 function fork1(module: string): Child {
-  return { name: module, child: fork(fileURLToPath(new URL(module, import.meta.url)), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }) };
+  // They are others' systems: the address of our databases is not for them.
+  const env = { ...process.env, DATABASE_URL: '' };
+  return {
+    name: module,
+    child: fork(fileURLToPath(new URL(module, import.meta.url)), { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+  };
 }
 
 function ready({ name, child }: Child): Promise<void> {

@@ -29,8 +29,7 @@ const [graph, databases] = await Promise.all([
 ]).catch((error: unknown) => end(error));
 const gateways = Object.keys(topology.gateways);
 const processes = [...services, ...gateways];
-/** `orders=3,payments=2`: how often a process runs, where that is not once. */
-const replicas = new Map((process.env.REPLICAS || '').split(',').map((pair) => pair.split('=') as [string, string]));
+const replicas = replicasOf(process.env.REPLICAS || '');
 /** `17000:27000,17001:27001`: where processes take calls, and where others are told to call them. */
 const rpcPorts = (process.env.RPC_PORTS || '').split(',').flatMap((pair): RpcPort[] => {
   const [port, advertised] = pair.split(':').map(Number);
@@ -40,6 +39,8 @@ const secrets = join(dataDir, 'secrets');
 const graphFile = join(dataDir, 'graph.json');
 const identitiesFile = join(dataDir, 'identities.json');
 writeSecrets();
+// Instances share a token; the next start of the shop has another one.
+for (const file of ['admin.token', 'admin']) rmSync(join(dataDir, file), { recursive: true, force: true });
 
 const companions = startCompanions((name, code) => {
   say(`${name} has ended with code ${code}; the shop ends with it`);
@@ -48,7 +49,7 @@ const companions = startCompanions((name, code) => {
 
 const fleet = new Fleet({
   gateways,
-  processes: processes.flatMap((name) => Array.from({ length: Number(replicas.get(name) ?? 1) }, () => name)),
+  processes: processes.flatMap((name) => Array.from({ length: replicas.get(name) ?? 1 }, () => name)),
   ...(rpcPorts.length > 0 ? { rpcPorts } : {}),
   say,
   changed: () => writeFileSync(join(dataDir, 'processes.json'), JSON.stringify(fleet.instances, undefined, 2)),
@@ -59,8 +60,9 @@ const fleet = new Fleet({
     GRAPH_FILE: graphFile,
     IDENTITIES_FILE: identitiesFile,
     PORT: String(name === 'web' ? webPort : mobilePort),
-    // Operators ask one process, which asks the others.
-    ...(name === 'web' ? { ADMIN_PORT: String(adminPort), ADMIN_TOKEN_FILE: join(dataDir, 'admin.token') } : { ADMIN_PORT: '' }),
+    // Each process tells operators of what it hosts; one of them stands at a place that is known, and passes calls on to all.
+    ADMIN_PORT: name === 'web' ? String(adminPort) : '0',
+    ADMIN_TOKEN_FILE: name === 'web' ? join(dataDir, 'admin.token') : join(dataDir, 'admin', `${name}.token`),
     SHARE_PORTS: 'true',
     // Nobody is given what is not for him.
     DATABASE_URL: '',
@@ -130,6 +132,15 @@ async function stocked(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   say('the catalogue has not heard of the stock yet: look whether events arrive');
+}
+
+/** @param text `orders=3,payments=2`: how often a process runs, where that is not once */
+function replicasOf(text: string): ReadonlyMap<string, number> {
+  const pairs = text === '' ? [] : text.split(',').map((pair) => pair.split('=') as [string, string?]);
+  for (const [name, count = ''] of pairs)
+    if (!processes.includes(name) || !/^\d{1,2}$/.test(count))
+      end(new Error(`REPLICAS is '${text}': write such as orders=3,payments=2; there are ${processes.join(', ')}`));
+  return new Map(pairs.map(([name, count]) => [name, Number(count)]));
 }
 
 function needed(name: string): string {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import fastify from 'fastify';
 import { DeclaredError, problemOf, RametError } from '../errors/index.ts';
@@ -11,7 +11,7 @@ export interface AdminServerOptions {
   readonly admin: Admin;
   readonly log: Log;
   readonly port: number;
-  /** Where the token is written: a new one for each start, readable by its owner only. */
+  /** Where the token is written: a new one for each start, unless it is `shared`; readable by its owner only. */
   readonly tokenFile: string;
   /** Whether other processes serve on the same port: all of them take the token that the file has already. */
   readonly shared?: boolean;
@@ -40,7 +40,7 @@ export async function startAdminServer({
     const shown = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
     if (shown === undefined) throw new RametError('MissingToken', `The admin interface wants the token of ${tokenFile}`);
     if (!platform.crypto.equal(shown, token))
-      throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it is new with each start`);
+      throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it may be new since the last start`);
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const known =
@@ -74,10 +74,11 @@ export async function startAdminServer({
   return { port: typeof address === 'object' && address ? address.port : port, close: () => app.close() };
 }
 
-/** A file that others can read holds no secret. */
+/** A file that others can read holds no secret, and one that somebody else has put there is his. */
 function tokenOf(file: string): string | undefined {
   try {
-    if ((statSync(file).mode & 0o077) !== 0) return undefined;
+    const found = lstatSync(file);
+    if (!found.isFile() || (found.mode & 0o077) !== 0 || found.uid !== (process.getuid?.() ?? found.uid)) return undefined;
     return /^[\w-]{43}$/.exec(readFileSync(file, 'utf8').trim())?.[0];
   } catch {
     return undefined;

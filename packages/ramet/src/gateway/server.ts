@@ -70,6 +70,8 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   let connections = 0;
   /** From a request's head to its answer's last byte: its body may still be on the way. */
   let underWay = 0;
+  /** Connections with requests under way: a client may send several before the first is answered. */
+  const busy = new Map<Socket, number>();
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
@@ -103,10 +105,14 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   // What Node would answer by itself, without a word.
   app.server.on('connect', (_request, socket) => refuseOn(platform, socket));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
-  app.server.on('request', (_request, response) => {
+  app.server.on('request', ({ socket }, response) => {
     underWay++;
+    busy.set(socket, (busy.get(socket) ?? 0) + 1);
     response.once('close', () => {
       underWay--;
+      const left = (busy.get(socket) ?? 1) - 1;
+      if (left === 0) busy.delete(socket);
+      else busy.set(socket, left);
     });
   });
   app.removeAllContentTypeParsers();
@@ -221,7 +227,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       // An HTTP server that closes takes its idle connections with it; a socket that listens does not.
       NetServer.prototype.close.call(app.server);
       const leftMono = clock.monoNow() + IDLE_MS + GRACE_MS;
-      while (elsewhere && connections > underWay && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
+      while (elsewhere && connections > busy.size && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
       app.server.closeIdleConnections();
     },
     get inFlight() {

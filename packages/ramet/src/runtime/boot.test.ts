@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -132,4 +132,35 @@ test('the admin interface wants the token of this start, from a file that only i
   const unknown = await fetch(`${url}/sagas/saga_x`, { headers: { authorization: `Bearer ${token}` } });
   expect(unknown.status).toBe(404);
   expect(await unknown.json()).toMatchObject({ code: 'UnknownSaga' });
+});
+
+test('processes that share the admin port share its token, unless others could have read or written its file', async () => {
+  using folder = temporaryFolder();
+  using beside = temporaryFolder();
+  const tokenFile = join(folder.path, 'admin.token');
+  const token = () => readFileSync(tokenFile, 'utf8').trim();
+  const options = { sharePorts: true, admin: { port: 0, tokenFile } };
+  await using first = await startTravel(folder.path, options);
+  const own = token();
+  await using second = await startTravel(beside.path, options);
+  expect(token()).toBe(own);
+  for (const { runtime } of [first, second]) {
+    const answer = await fetch(`http://127.0.0.1:${runtime.adminPort}/sagas`, { headers: { authorization: `Bearer ${own}` } });
+    expect(answer.status).toBe(200);
+  }
+  await second.runtime.stop();
+  const distrusted = [
+    () => chmodSync(tokenFile, 0o644),
+    () => {
+      renameSync(tokenFile, `${tokenFile}.elsewhere`);
+      symlinkSync(`${tokenFile}.elsewhere`, tokenFile);
+    },
+  ];
+  for (const distrust of distrusted) {
+    const before = token();
+    distrust();
+    await (await startTravel(beside.path, options)).runtime.stop();
+    expect(token()).not.toBe(before);
+    expect(lstatSync(tokenFile).isFile()).toBe(true);
+  }
 });
