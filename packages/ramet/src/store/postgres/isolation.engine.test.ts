@@ -88,6 +88,21 @@ describe('transactions beside each other', () => {
     expect(await store.reader.all('select n from things')).toEqual([{ n: 2 }, { n: 2 }]);
   });
 
+  test('that somebody is in the way of each time are refused for now, and nothing was written', async () => {
+    await using place = await newPlace();
+    const store = await place.open();
+    let runs = 0;
+    const always = store.write(async (tx) => {
+      runs++;
+      await tx.run("insert into things (id) values ('never')");
+      await tx.run("do $$ begin raise exception 'deadlock detected' using errcode = '40P01'; end $$");
+    });
+    await expect(always).rejects.toMatchObject({ code: 'StoreUnavailable', executed: 'no', message: expect.stringContaining('deadlock detected') });
+    expect(runs).toBe(3);
+    expect(await store.reader.all('select id from things')).toEqual([]);
+    await store.close();
+  });
+
   test('that read and then write lose an update; that lock what they read, or add in the statement, do not', async () => {
     await using place = await newPlace();
     const store = await place.open();

@@ -113,7 +113,10 @@ export class Writer {
         for (const action of tx.actions) this.#afterCommit(action);
         return value as R;
       }
-      if (outcome.kind === 'unknown' || !outcome.again || run === RUNS_MAX) throw outcome.error;
+      if (outcome.kind === 'unknown' || !outcome.again) throw outcome.error;
+      // Others are in the way each time: it may succeed later, and nothing is wrong with it.
+      if (run === RUNS_MAX)
+        throw mayRunAgain(outcome.error) ? unavailable(this.#service, messageOf(outcome.error), outcome.error) : outcome.error;
       await platform.timers.sleep(backoffMs(platform, BACKOFF, run));
     }
   }
