@@ -97,7 +97,11 @@ describe('transactions beside each other', () => {
       await tx.run("insert into things (id) values ('never')");
       await tx.run("do $$ begin raise exception 'deadlock detected' using errcode = '40P01'; end $$");
     });
-    await expect(always).rejects.toMatchObject({ code: 'StoreUnavailable', executed: 'no', message: expect.stringContaining('deadlock detected') });
+    await expect(always).rejects.toMatchObject({
+      code: 'StoreUnavailable',
+      executed: 'no',
+      message: expect.stringContaining('deadlock detected'),
+    });
     expect(runs).toBe(3);
     expect(await store.reader.all('select id from things')).toEqual([]);
     await store.close();
