@@ -113,8 +113,9 @@ export class WireCutter implements AsyncDisposable {
       // What was said before the end arrives before it.
       socket.once('end', () => other.end());
       socket.once('close', () => {
-        this.#pairs.delete(pair);
         if (!socket.readableEnded) other.destroy();
+        // One side that has ended may wait for the other for ever: it is still there to be cut.
+        if (other.destroyed) this.#pairs.delete(pair);
       });
       if (this.#held) socket.pause();
     }
