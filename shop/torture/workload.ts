@@ -30,6 +30,9 @@ const PASSWORD = 'correct horse battery staple';
 /** Statuses that say "not now": the same request again is right. */
 const LATER = new Set([503, 504]);
 const RETRY_MS = 100;
+/** The same of log-ins, of which each is counted, also one whose answer was lost. */
+const TOO_MANY = 429;
+const TOO_MANY_MS = 1_000;
 
 /** Seen by the verdict in what is missing from the history. */
 class Unanswered extends Error {}
@@ -247,9 +250,9 @@ export class Workload implements Disposable {
     for (;;) {
       const exchange: Exchange = await wire.ask(request);
       const { status, body, endedMono } = exchange;
-      if (status !== undefined && !LATER.has(status)) return { status, body, endedMono };
+      if (status !== undefined && status !== TOO_MANY && !LATER.has(status)) return { status, body, endedMono };
       if (endedMono > this.#giveUpMono) throw new Unanswered(`${request.method} ${request.path} was not answered in time`);
-      await sleep(RETRY_MS);
+      await sleep(status === TOO_MANY ? TOO_MANY_MS : RETRY_MS);
     }
   }
 }

@@ -8,7 +8,7 @@ const NOT_NOW = new Set([503, 504]);
 /** What each request of the workload may be answered; what an order or a cancellation was answered is judged with them. */
 const EXPECTED: readonly (readonly [pattern: RegExp, statuses: readonly number[]])[] = [
   [/^POST \/api\/users$/, [201, 409]],
-  [/^POST \/api\/sessions$/, [201]],
+  [/^POST \/api\/sessions$/, [201, 429]],
   [/^POST \/api\/orders$/, [202, 422]],
   [/^POST \/api\/orders\/[^/]+\/cancel$/, [202, 409]],
   [/^POST \/api\/orders\/[^/]+\/returns$/, [202]],

@@ -124,6 +124,7 @@ export class PartitionReader {
           cursor = undefined;
           continue;
         }
+        if (this.#stopping && code === 'ShuttingDown') return;
         failures++;
         this.#environment.onError(error, { group: subscription.group, source: log.service, partition: p, failures });
         if (code === 'PositionGap') return;

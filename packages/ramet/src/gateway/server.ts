@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -6,6 +6,7 @@ import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { Canceller } from '../rpc/index.ts';
 import { type Health, type Log, type Metrics, newTrace, type StandardMetrics } from '../telemetry/index.ts';
+import { EventStream } from './event-stream.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import { type CanonicalRequest, type GatewayHandler, type GatewayResponse, refusal } from './handler.ts';
 import { openApi } from './openapi.ts';
@@ -27,9 +28,10 @@ export interface GatewayServer {
   /**
    * Says on open connections that they end, takes what clients had sent before now, and then accepts no more. A connection
    * that waits for its acceptance, and a request that waits to be read, are in nobody's sight: closing would break them.
+   * Streams end at once, in order, so that clients follow them elsewhere.
    * @param elsewhere where clients are served from now on: on the same `port`, so that others take the connections that wait, or
-   *   at another `address`. They get the time to leave their idle connections: where one is closed at the moment at which a
-   *   request is sent on it, that request is answered by nobody
+   *   at another `address`. They get the time to leave connections that they have not been told to leave: where one is closed
+   *   at the moment at which a request is sent on it, that request is answered by nobody
    */
   drain(elsewhere?: 'port' | 'address'): Promise<void>;
   /** Requests that wait for their answer. */
@@ -49,7 +51,6 @@ const IDLE_MS = 5_000;
 const GRACE_MS = 5_000;
 const LOOK_MS = 10;
 const BODY_MAX_BYTES = 1024 * 1024;
-const KEEP_ALIVE_COMMENT_MS = 15_000;
 /** For a browser that opens an answer as a page: it is data, and nothing in it may run. */
 const SECURITY_HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -67,11 +68,19 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   const open = new Set<Canceller>();
   let draining = false;
   let accepted = 0;
-  let connections = 0;
+  /** Each with the answers under way: a client may send several requests before the first is answered. */
+  const connections = new Map<Socket, Set<ServerResponse>>();
+  /** Connections whose last answer said that they end. */
+  const told = new WeakSet<Socket>();
+  const streams = new Set<EventStream>();
   /** From a request's head to its answer's last byte: its body may still be on the way. */
   let underWay = 0;
-  /** Connections with requests under way: a client may send several before the first is answered. */
-  const busy = new Map<Socket, number>();
+  /** What has begun to be answered as on a connection that stays leaves the client free to use it once more. */
+  const stays = ([socket, answers]: [Socket, Set<ServerResponse>]) =>
+    !told.has(socket) && ![...answers].some(({ headersSent }) => !headersSent);
+  const endStreams = () => {
+    for (const stream of streams) stream.end();
+  };
   const app = fastify({
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
@@ -97,22 +106,18 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   app.server.maxHeadersCount = 2_000;
   app.server.on('connection', (socket: Socket) => {
     accepted++;
-    connections++;
-    socket.once('close', () => {
-      connections--;
-    });
+    connections.set(socket, new Set());
+    socket.once('close', () => connections.delete(socket));
   });
   // What Node would answer by itself, without a word.
   app.server.on('connect', (_request, socket) => refuseOn(platform, socket));
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
   app.server.on('request', ({ socket }, response) => {
     underWay++;
-    busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    connections.get(socket)?.add(response);
     response.once('close', () => {
       underWay--;
-      const left = (busy.get(socket) ?? 1) - 1;
-      if (left === 0) busy.delete(socket);
-      else busy.set(socket, left);
+      connections.get(socket)?.delete(response);
     });
   });
   app.removeAllContentTypeParsers();
@@ -129,7 +134,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
             ? new RametError('MalformedRequest')
             : new RametError('Internal');
     void reply.header('connection', 'close');
-    return send(reply, refusal(known, newTrace(platform, {}), '(none)'), request);
+    return send(reply, refusal(known, newTrace(platform, {}), '(none)'), request, new Canceller());
   });
   app.all('/', (request, reply) => serve(request, reply));
   // Methods that Fastify has not heard of.
@@ -144,7 +149,6 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       open.delete(canceller);
       if (!reply.raw.writableFinished) canceller.cancel(new RametError('Cancelled'));
     });
-    if (draining) void reply.header('connection', 'close');
     const gated = gate(
       { method: raw.method ?? '', url: targets.get(raw) ?? '', httpVersion: raw.httpVersion, rawHeaders: raw.rawHeaders },
       definition.hosts ? { hosts: definition.hosts } : {},
@@ -162,7 +166,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       },
       'request',
     );
-    return send(reply, response, request);
+    return send(reply, response, request, canceller);
   }
 
   function refusedByGate(
@@ -198,7 +202,12 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     return { ...response, headers: { ...cors, ...response.headers, ...(vary === '' ? {} : { vary }) } };
   }
 
-  function send(reply: FastifyReply, response: GatewayResponse, request: FastifyRequest): FastifyReply {
+  function send(reply: FastifyReply, response: GatewayResponse, request: FastifyRequest, canceller: Canceller): FastifyReply {
+    // As late as can be: whoever is not told uses the connection again.
+    if (draining) {
+      told.add(request.raw.socket);
+      void reply.header('connection', 'close');
+    }
     void reply
       .code(response.status)
       .headers({ ...SECURITY_HEADERS, 'cache-control': 'no-store', ...response.headers, 'x-correlation-id': response.correlationId });
@@ -206,7 +215,11 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     if (response.status === 304) return reply.send();
     if ('body' in response) return reply.send(request.raw.method === 'HEAD' ? Buffer.from('') : bytesOf(response.body));
     void reply.headers({ 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' });
-    return reply.send(Readable.from(serverSentEvents(platform, response.events, log, response.correlationId), { objectMode: false }));
+    const stream = new EventStream(platform, response.events, canceller);
+    streams.add(stream);
+    reply.raw.once('close', () => streams.delete(stream));
+    const lines = stream.lines((error) => log.warn({ err: error, correlationId: response.correlationId }, 'a stream ended early'));
+    return reply.send(Readable.from(lines, { objectMode: false }));
   }
 
   return {
@@ -217,6 +230,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     },
     async drain(elsewhere) {
       draining = true;
+      endStreams();
       const { clock, timers } = platform;
       const giveUpMono = clock.monoNow() + (elsewhere === 'port' ? SHARED_ACCEPT_MS : ACCEPT_MS);
       for (let quiet = 0; quiet < QUIET_TURNS && clock.monoNow() < giveUpMono; ) {
@@ -227,8 +241,9 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
       // An HTTP server that closes takes its idle connections with it; a socket that listens does not.
       NetServer.prototype.close.call(app.server);
       const leftMono = clock.monoNow() + IDLE_MS + GRACE_MS;
-      while (elsewhere && connections > busy.size && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
+      while (elsewhere && [...connections].some(stays) && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
       app.server.closeIdleConnections();
+      endStreams();
     },
     get inFlight() {
       return underWay;
@@ -329,37 +344,4 @@ function corsPreflight(definition: GatewayDefinition, gated: GatedRequest): Gate
     correlationId: '',
     body: '',
   };
-}
-
-/** A stream as server-sent events, with a comment now and then so that proxies between do not take silence for the end. */
-async function* serverSentEvents(
-  platform: Platform,
-  events: AsyncIterable<unknown>,
-  log: Log,
-  correlationId: string,
-): AsyncGenerator<string> {
-  const iterator = events[Symbol.asyncIterator]();
-  try {
-    let next = iterator.next();
-    for (;;) {
-      let timer: { cancel(): void } | undefined;
-      const silence = new Promise<'silence'>((resolve) => {
-        timer = platform.timers.set(KEEP_ALIVE_COMMENT_MS, () => resolve('silence'));
-      });
-      const result = await Promise.race([next, silence]);
-      timer?.cancel();
-      if (result === 'silence') {
-        yield ': still here\n\n';
-        continue;
-      }
-      if (result.done) return;
-      yield `data: ${JSON.stringify(result.value)}\n\n`;
-      next = iterator.next();
-    }
-  } catch (error) {
-    // The status is long sent; the client sees the end without a settled state and asks again.
-    if (!(error instanceof RametError && error.code === 'Cancelled')) log.warn({ err: error, correlationId }, 'a stream ended early');
-  } finally {
-    await iterator.return?.();
-  }
 }

@@ -13,8 +13,25 @@ test('brokers that cannot be reached are Unavailable, however deep the client ha
   }
 });
 
+test('what brokers cannot do yet is Unavailable: leaders are elected, coordinators load, and sessions were forgotten', () => {
+  for (const id of ['LEADER_NOT_AVAILABLE', 'COORDINATOR_LOAD_IN_PROGRESS', 'FETCH_SESSION_ID_NOT_FOUND', 'REBALANCE_IN_PROGRESS']) {
+    const passing = new ProtocolError(id);
+    const told = asUnavailable(new MultipleErrors('Failed.', [new MultipleErrors('All failed.', [passing])])) as RametError;
+    expect(told).toMatchObject({ code: 'Unavailable', message: `Kafka is not ready: ${passing.message}` });
+    expect(told.cause).toBe(passing);
+  }
+});
+
 test('what is wrong otherwise stays what it is', () => {
   const refused = new ProtocolError('TOPIC_AUTHORIZATION_FAILED');
-  for (const error of [refused, new MultipleErrors('Failed.', [refused]), new TypeError('x'), undefined, new RametError('PositionGap')])
+  const broken = new ProtocolError('CORRUPT_MESSAGE');
+  for (const error of [
+    refused,
+    broken,
+    new MultipleErrors('Failed.', [refused]),
+    new TypeError('x'),
+    undefined,
+    new RametError('PositionGap'),
+  ])
     expect(asUnavailable(error)).toBe(error);
 });

@@ -12,6 +12,7 @@ const MAX_BYTES = 16 * 2 ** 20;
 const PARTITION_MAX_BYTES = 2 ** 20;
 /** The bit that says that a batch has no records of anybody (KIP-98). */
 const CONTROL = 0x20;
+const SESSION_LOST = ['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH'];
 
 type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 
@@ -42,6 +43,8 @@ export class Fetcher {
   /** What has come ahead. */
   readonly #ready = new Map<string, { readonly from: bigint; readonly records: Received[] }>();
   readonly #asking = new Set<number>();
+  /** Brokers that have forgotten what they had been told, and were asked anew. */
+  readonly #anew = new Set<number>();
   /** How many partitions have a reader: when all of them wait, a request may be held for longer. */
   readers = 0;
   #scheduled = false;
@@ -134,10 +137,13 @@ export class Fetcher {
       }));
       const maxWaitTime = everybodyWaits ? HOLD_MS.idle : this.#holdMs;
       const response = await this.#client.fetch({ node: leader, topics, maxWaitTime, minBytes: 1, maxBytes: MAX_BYTES });
+      this.#anew.delete(leader);
       const came = this.#hand(all, response, ids);
       this.#holdMs = came ? HOLD_MS.busy : Math.min(HOLD_MS.busyMax, this.#holdMs * 2);
     } catch (error) {
-      this.#fail(all, error);
+      // Brokers forget sessions when they restart, or have too many: the next request tells everything again (KIP-227).
+      if (SESSION_LOST.some((id) => isOf(error, id)) && !this.#anew.has(leader)) this.#anew.add(leader);
+      else this.#fail(all, error);
     } finally {
       this.#asking.delete(leader);
       if (this.#wanted.size > 0) this.#schedule();

@@ -5,6 +5,7 @@ import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
 import { type EventLog, PartitionReader } from '../reader.ts';
 import type { Cluster } from './cluster.ts';
+import { Ending } from './ending.ts';
 import { Fetcher } from './fetcher.ts';
 import { rowOf } from './message.ts';
 
@@ -12,8 +13,8 @@ const COMMIT_MS = 1 * SECOND;
 const BACKOFF = { baseMs: 250, capMs: 10_000 };
 /** How long joining may fail before anybody is told. */
 const QUIET_MS = 10 * SECOND;
-/** How long leaving a group may take when the brokers do not answer. */
-const LEAVE_MS = 3 * SECOND;
+/** How long each step of leaving a group may take when the brokers do not answer. */
+const LEAVE_MS = 2 * SECOND;
 
 interface Held {
   readonly topic: string;
@@ -40,6 +41,8 @@ export class KafkaGroup {
   readonly #held = new Map<string, Held>();
   readonly #loop: Periodic;
   #member: Consumer | undefined;
+  readonly #ending = new Ending();
+  #stopping = false;
   #stopped: Promise<void> | undefined;
   #broken = false;
   #failures = 0;
@@ -70,8 +73,8 @@ export class KafkaGroup {
     }
     this.#topics = topics;
     this.#edges = {
-      earliest: batched(environment.platform, () => cluster.offsets(this.topics, 'earliest')),
-      latest: batched(environment.platform, () => cluster.offsets(this.topics, 'latest')),
+      earliest: batched(environment.platform, () => this.#ending.of(cluster.offsets(this.topics, 'earliest'))),
+      latest: batched(environment.platform, () => this.#ending.of(cluster.offsets(this.topics, 'latest'))),
     };
     const client = cluster.consumer(subscription.group);
     client.topics.trackAll(...topics.keys());
@@ -91,10 +94,19 @@ export class KafkaGroup {
   }
 
   async #stop(): Promise<void> {
+    this.#stopping = true;
+    const revoked = this.#revoke();
+    // A broker that does not answer, or lets those wait who join, is not waited for.
+    this.#ending.end();
     await this.#loop.stop();
-    await this.#revoke();
+    await revoked;
     await this.#leave();
-    await this.#fetcher.close();
+    await this.#answered(this.#fetcher.close());
+  }
+
+  /** Waits for what is asked of brokers, but not for long. @returns whether it was answered */
+  #answered(asked: Promise<unknown>): Promise<boolean> {
+    return Promise.race([asked.then(() => true), this.#environment.platform.timers.sleep(LEAVE_MS).then(() => false)]);
   }
 
   async #round(): Promise<number> {
@@ -113,7 +125,7 @@ export class KafkaGroup {
       const { platform } = this.#environment;
       if (this.#failures++ === 0) this.#failingSinceMono = platform.clock.monoNow();
       // A cluster that has just started knows no coordinators yet.
-      if (platform.clock.monoNow() - this.#failingSinceMono > QUIET_MS) this.#tell(error, 'member of the group');
+      if (!this.#stopping && platform.clock.monoNow() - this.#failingSinceMono > QUIET_MS) this.#tell(error, 'member of the group');
       return steadyBackoffMs(platform, BACKOFF, this.#failures);
     }
   }
@@ -123,12 +135,12 @@ export class KafkaGroup {
     const { clock } = this.#environment.platform;
     if (clock.monoNow() < this.#lookAtMono) return false;
     this.#lookAtMono = clock.monoNow() + this.#sessionMs;
-    return (await this.#cluster.partitions(this.topics)) > this.#partitions;
+    return (await this.#ending.of(this.#cluster.partitions(this.topics))) > this.#partitions;
   }
 
   async #join(): Promise<void> {
-    await this.#cluster.ensure(this.topics);
-    this.#partitions = await this.#cluster.partitions(this.topics);
+    await this.#ending.of(this.#cluster.ensure(this.topics));
+    this.#partitions = await this.#ending.of(this.#cluster.partitions(this.topics));
     const member = this.#cluster.consumer(this.#subscription.group, {
       sessionTimeout: this.#sessionMs,
       rebalanceTimeout: this.#sessionMs * 3,
@@ -143,7 +155,7 @@ export class KafkaGroup {
     });
     member.topics.trackAll(...this.topics);
     member.on('consumer:group:join', ({ assignments }: { assignments?: GroupAssignment[] }) => {
-      if (this.#member === member) this.#assign(assignments ?? []);
+      if (this.#member === member && !this.#stopping) this.#assign(assignments ?? []);
     });
     const broken = (error: unknown) => {
       if (this.#member !== member) return;
@@ -157,7 +169,7 @@ export class KafkaGroup {
     );
     this.#member = member;
     try {
-      await member.joinGroup({});
+      await this.#ending.of(Promise.resolve(member.joinGroup({})));
     } catch (error) {
       await this.#revoke();
       await this.#leave();
@@ -212,7 +224,7 @@ export class KafkaGroup {
     const member = this.#member;
     this.#member = undefined;
     if (!member) return;
-    await Promise.race([Promise.resolve(member.close(true)).catch(() => {}), this.#environment.platform.timers.sleep(LEAVE_MS)]);
+    await this.#answered(Promise.resolve(member.close(true)).catch(() => {}));
   }
 
   /** The broker's offsets are for its tools: one that is not told is told with the next. */
@@ -221,7 +233,7 @@ export class KafkaGroup {
     if (offsets.length === 0 || !this.#member?.memberId) return;
     this.#offsets.clear();
     try {
-      await this.#member.commit({ offsets });
+      if (!(await this.#answered(Promise.resolve(this.#member.commit({ offsets }))))) return;
       for (const { topic, partition, offset } of offsets) this.#committed.set(idOf(topic, partition), Number(offset));
     } catch {
       // They stay behind by one look.

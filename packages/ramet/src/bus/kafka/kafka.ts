@@ -7,12 +7,16 @@ import { Pruner } from '../pruner.ts';
 import { Relay } from '../relay.ts';
 import { asUnavailable } from './away.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
+import { Ending } from './ending.ts';
 import { KafkaGroup } from './group.ts';
 import { kafkaTarget } from './target.ts';
 
 const KEEP_MS = 14 * DAY;
 const SESSION_MS = 15 * SECOND;
 const PARTITIONS = 6;
+/** How long events that are under way to brokers may take to arrive when the process ends. */
+const ARRIVE_MS = 5 * SECOND;
+const CLOSE_MS = 2 * SECOND;
 
 const capabilities: BusCapabilities = { name: 'kafka', order: 'topic-key', durable: true, remote: true, replay: true };
 
@@ -80,18 +84,22 @@ function createBus(
   const relays: { readonly relay: Relay; release(): Promise<void> }[] = [];
   const pruners: Pruner[] = [];
   const groups = new Set<KafkaGroup>();
+  const ending = new Ending();
+  const { timers } = environment.platform;
   let closed: Promise<void> | undefined;
   const close = async () => {
     await Promise.all([...groups].map((group) => group.stop()));
     groups.clear();
+    const patience = timers.set(ARRIVE_MS, () => ending.end());
     await Promise.all(
       relays.map(async ({ relay, release }) => {
         await relay.stop();
         await release().catch((error: unknown) => environment.onError(error, { doing: 'giving back a relay' }));
       }),
     );
+    patience.cancel();
     await Promise.all(pruners.map((pruner) => pruner.stop()));
-    await Promise.allSettled([producer.close(true), cluster.close()]);
+    await Promise.race([Promise.allSettled([producer.close(true), cluster.close()]), timers.sleep(CLOSE_MS)]);
   };
   return {
     capabilities,
@@ -99,7 +107,7 @@ function createBus(
       outboxes.set(outbox.service, outbox);
       const { progress } = outbox;
       if (!progress) return;
-      const target = kafkaTarget(environment, progress, cluster, producer);
+      const target = kafkaTarget(environment, progress, cluster, producer, ending);
       relays.push({ relay: new Relay(environment, outbox, target), release: () => target.release() });
       if (outbox.retention)
         pruners.push(

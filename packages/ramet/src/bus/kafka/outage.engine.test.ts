@@ -1,7 +1,12 @@
-import { afterAll, beforeAll, describe } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OwnEngine, ownEngine } from '../../platform/engine.fixture.ts';
 import { outageSuite } from '../conformance.ts';
+import { BusFixture } from '../fixture.conformance.ts';
 import { kafkaPlace } from './place.fixture.ts';
+
+/** Well below what orchestrators give a process that they have told to stop. */
+const ENDED_MS = 15_000;
 
 describe('kafka', () => {
   let engine: OwnEngine;
@@ -14,4 +19,29 @@ describe('kafka', () => {
     start: () => engine.start(),
     restart: () => engine.restart('immediate'),
   });
+
+  test('ends in time while the broker has stopped answering: what was on its way is sent again', async () => {
+    const bus = new BusFixture(await kafkaPlace(engine.url));
+    try {
+      const process = await bus.start('mail');
+      await bus.publish('orders', ['a', 'b']);
+      await bus.untilEffects('mail', 2);
+      await engine.pause();
+      try {
+        await bus.publish('orders', ['a', 'b']);
+        const joining = await bus.start('audit', { hosts: false });
+        await sleep(500);
+        const startedMono = performance.now();
+        await Promise.all([process.stop(), joining.stop()]);
+        expect(performance.now() - startedMono).toBeLessThan(ENDED_MS);
+      } finally {
+        await engine.resume();
+      }
+      await bus.start('mail');
+      await bus.untilEffects('mail', 4, 60_000);
+      await bus.expectOnceInOrder('mail', 4);
+    } finally {
+      await bus.dispose();
+    }
+  }, 180_000);
 });

@@ -5,6 +5,7 @@ import type { BusEnvironment } from '../factory.ts';
 import type { RelayClaim, RelayProgress } from '../progress.ts';
 import type { RelayTarget } from '../relay.ts';
 import type { Cluster } from './cluster.ts';
+import type { Ending } from './ending.ts';
 
 /** How long the partitions of an outbox stay with a relay that is not heard of. */
 const LEASE_MS = 15 * SECOND;
@@ -19,12 +20,14 @@ interface Held extends RelayClaim {
  * Where the relay of a source brings its events: the topics of a cluster. How far it has come stands in the store of the
  * source. One batch is under way at a time, with an idempotent producer, so that events of one key stay in order; one that
  * failed is sent again as a whole.
+ * @param ending lets go of what is under way: whether it has arrived is not known then, and it is sent again
  */
 export function kafkaTarget(
   environment: BusEnvironment,
   progress: RelayProgress,
   cluster: Cluster,
   producer: Producer,
+  ending: Ending,
 ): RelayTarget & { release(): Promise<void> } {
   const { platform, owner } = environment;
   const relay = cluster.groupOf('kafka');
@@ -70,10 +73,10 @@ export function kafkaTarget(
         value: Buffer.from(envelope),
       }));
       const topics = [...new Set(messages.map(({ topic }) => topic))];
-      await cluster.ensure(topics);
+      await ending.of(cluster.ensure(topics));
       try {
-        await known(producer, topics);
-        await producer.send({ messages, acks: -1 });
+        await ending.of(known(producer, topics));
+        await ending.of(producer.send({ messages, acks: -1 }));
       } catch (error) {
         // Somebody may have deleted one of them.
         cluster.forget(topics);
