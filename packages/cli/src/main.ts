@@ -4,16 +4,17 @@ import { type AdminOptions, ask, CliError } from './client.ts';
 import { addDeploy } from './deploy.ts';
 import { addMove } from './move.ts';
 import { addNew } from './new.ts';
-import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList } from './render.ts';
+import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList, unansweredLines } from './render.ts';
 
 const program = new Command('ramet')
-  .description('Watches and operates a running Ramet process over its admin interface')
+  .description('Watches and operates a running Ramet process, and those that it is connected with, over its admin interface')
   .option('--admin <url>', 'address of the admin interface', `http://127.0.0.1:${process.env['ADMIN_PORT'] || 3001}`)
   .option('--token-file <file>', 'file with its token', join(process.env['DATA_DIR'] || '.data', 'admin.token'))
   .option('--json', 'print what the process answered, as JSON');
 
 const options = () => program.opts<AdminOptions & { json?: boolean }>();
 const print = (answer: unknown, render: (answer: any) => string): void => {
+  for (const line of unansweredLines(answer)) process.stderr.write(`${line}\n`);
   process.stdout.write(`${options().json ? JSON.stringify(answer, null, 2) : render(answer)}\n`);
 };
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList, table } from './render.ts';
+import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList, table, unansweredLines } from './render.ts';
 
 const saga = {
   sagaId: 'saga_1',
@@ -105,4 +105,11 @@ test('a saga that goes on by itself asks nobody to decide', () => {
 test('a step that waits says until when', () => {
   const wait = { name: 'goods', kind: 'wait', state: 'WAITING', call: 'shipping.Delivered of ord_1', until: '2026-11-22T00:00:00.000Z' };
   expect(detail({ steps: [wait] })).toMatch(/goods +WAITING until 2026-11-22T00:00:00\.000Z +shipping\.Delivered of ord_1/);
+});
+
+test('a list says what it lacks, and nothing where it is whole', () => {
+  expect(unansweredLines({ items: [], unanswered: [{ service: 'orders', why: 'no instance is known' }] })).toEqual([
+    "'orders' did not answer, and nothing of it is in this list: no instance is known",
+  ]);
+  expect(unansweredLines({ items: [] })).toEqual([]);
 });

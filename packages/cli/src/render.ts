@@ -195,3 +195,9 @@ export function scheduleList(items: readonly Schedule[]): string {
   ]);
   return table([['SERVICE', 'SCHEDULE', 'WHEN', 'NEXT', 'LAST RUN', 'PROBLEM'], ...rows]);
 }
+
+/** Says of a list what it lacks: of each service that did not answer, why. */
+export function unansweredLines(answer: unknown): string[] {
+  const { unanswered = [] } = answer as { unanswered?: readonly { readonly service: string; readonly why: string }[] };
+  return unanswered.map(({ service, why }) => `'${service}' did not answer, and nothing of it is in this list: ${why}`);
+}

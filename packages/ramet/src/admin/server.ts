@@ -52,7 +52,12 @@ export async function startAdminServer({
     if (known === error && !(error instanceof RametError || error instanceof DeclaredError))
       log.error({ err: error }, 'the admin interface failed');
     const problem = problemOf(known);
-    return reply.code(problem.status).type('application/problem+json').send(problem);
+    // Operators may know what clients may not.
+    const inside = known instanceof RametError && !problem.detail?.startsWith(known.message);
+    return reply
+      .code(problem.status)
+      .type('application/problem+json')
+      .send(inside ? { ...problem, detail: `${known.message}. ${problem.detail ?? ''}` } : problem);
   });
   app.setNotFoundHandler(() => {
     throw new RametError('NotFound');

@@ -1,3 +1,4 @@
+import { hostOf, operatorsOf } from '../admin/index.ts';
 import type { Discovery, Registration } from '../discovery/index.ts';
 import { BootError, RametError } from '../errors/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
@@ -21,13 +22,15 @@ const REGISTER_AGAIN_MS = 500;
 export interface Links {
   /** The services of other processes that are called from here. */
   readonly others: readonly string[];
+  /** Whether operators ask this process about all of them. */
+  readonly operates: boolean;
   /** The transport as one service or gateway of this process uses it: what is hosted here is called here. */
   transport(from: string, local: Transport, hosted: ReadonlyMap<string, Dispatcher>): Transport;
   /** Whether somebody answers for a service now, as far as is known. @throws RametError Unavailable */
   check(service: string): void;
   /** Begins to look where the others are. */
   look(): Promise<void>;
-  /** Answers the calls of other processes. @returns the port */
+  /** Answers the calls of other processes, those of operators too. @returns the port */
   listen(dispatchers: ReadonlyMap<string, Dispatcher>, at: { readonly host: string; readonly port: number }): Promise<number>;
   /** Makes known that this process takes calls. @param probesPort where `/readyz` answers 200 while it is ready */
   register(probesPort: number): Promise<void>;
@@ -67,6 +70,7 @@ export function openLinks(of: ProcessOf): Links {
   return createLinks(profile as Required<Profile>, {
     platform,
     others: [...new Set(called)].filter((service) => !hosts?.has(service)).sort(),
+    operates: profile.admin === process,
     identities,
     process,
     advertise: options.advertise ?? {},
@@ -92,7 +96,7 @@ function identitiesOf({ topology, profile, process, options, platform, log }: Pr
     process,
     ...identity,
     hosts: processes,
-    graph: { ...graph, [ADMIN]: Object.keys(topology.services) },
+    graph: { ...graph, [ADMIN]: Object.keys(topology.services).flatMap((service) => [service, operatorsOf(service)]) },
     onRefused: (error, where) => log.warn({ err: error, ...where }, 'a call from another process was refused'),
     onError: (error, where) => log.error({ err: error, ...where }, 'a key that was replaced cannot be used; the old one goes on'),
   });
@@ -120,17 +124,18 @@ function createLinks(
   environment: {
     readonly platform: Platform;
     readonly others: readonly string[];
+    readonly operates: boolean;
     readonly identities: Identities;
     readonly process: string;
     readonly advertise: Advertised;
     readonly onError: (error: unknown, where: object) => void;
   },
 ): Links {
-  const { platform, onError, others, process, advertise } = environment;
+  const { platform, onError, others, operates, process, advertise } = environment;
   const discovery: Discovery = profile.discovery.create({ platform, onError });
   const remote: RemoteTransport = profile.transport.create({
     platform,
-    addresses: (service) => discovery.instances(service),
+    addresses: (service) => discovery.instances(hostOf(service)),
     identities: environment.identities,
     process,
     onError,
@@ -139,6 +144,7 @@ function createLinks(
   let served: { readonly host: string; readonly port: number; readonly services: readonly string[] } | undefined;
   return {
     others,
+    operates,
     transport: (from, local, hosted) => joined(local, hosted, remote.from(from)),
     check(service) {
       if (discovery.instances(service).length === 0) throw new RametError('Unavailable', `no instance of '${service}' is known`);
@@ -146,7 +152,7 @@ function createLinks(
     look: () => discovery.follow(others, FIRST_LOOK_MS),
     async listen(dispatchers, at) {
       server = await remote.listen(dispatchers, at);
-      served = { host: at.host, port: server.port, services: [...dispatchers.keys()] };
+      served = { host: at.host, port: server.port, services: [...new Set([...dispatchers.keys()].map(hostOf))] };
       return server.port;
     },
     async register(probesPort) {

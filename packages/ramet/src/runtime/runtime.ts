@@ -1,4 +1,4 @@
-import { createAdmin, startAdminServer, startProbeServer } from '../admin/index.ts';
+import { createAdmin, operatorsDispatcher, operatorsOf, serviceRoutes, startAdminServer, startProbeServer } from '../admin/index.ts';
 import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
 import { BootError, RametError } from '../errors/index.ts';
@@ -128,8 +128,12 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         log.error(missing, "open sagas began with a program that this deployment does not have; list it in 'previous'");
     }
     const host = options.host ?? '127.0.0.1';
+    const operators = parts.services.map((hosted): [string, Dispatcher] => [
+      operatorsOf(hosted.name),
+      operatorsDispatcher(serviceRoutes(platform, [hosted], transportOf), log),
+    ]);
     const rpcPort = await links
-      ?.listen(dispatchers, { host, port: options.rpcPort ?? 0 })
+      ?.listen(new Map([...dispatchers, ...operators]), { host, port: options.rpcPort ?? 0 })
       .catch((error: unknown) => portTaken('the transport between processes', options.rpcPort, error));
     await looked;
     for (const hosted of services.values()) hosted.start();
@@ -169,8 +173,9 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
           platform,
           services: [...services.values()],
           transport: transportOf(ADMIN),
+          transportOf,
           health,
-          elsewhere: links?.others ?? [],
+          elsewhere: links?.operates ? links.others : [],
         }),
         log,
         shared: options.sharePorts ?? false,

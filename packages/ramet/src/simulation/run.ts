@@ -213,12 +213,14 @@ async function asOperator(world: World, sim: Simulated, system: System): Promise
     );
     for (const { id } of waiting) {
       const at = world.placeOf(service).end();
-      if (!at?.runtime || !at.transport) continue;
+      const transport = at?.transport;
+      if (!at?.runtime || !transport) continue;
       sim.sometimes('an operator was needed');
       const admin = createAdmin({
         platform: at.platform,
         services: [...at.runtime.services.values()],
-        transport: at.transport,
+        transport,
+        transportOf: () => transport,
         health: at.runtime.health,
       });
       const act = admin.routes.find(({ method, path }) => method === 'POST' && path === '/sagas/:id/actions');

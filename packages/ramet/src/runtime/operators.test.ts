@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { operatorsOf } from '../admin/index.ts';
+import { compose, gateway } from '../gateway/index.ts';
+import { type Several, startSeveral } from './fixtures/several.fixture.ts';
+import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
+import { newWorld, Trips, travel } from './fixtures/travel.fixture.ts';
+
+/* What operators see and do from one process, where each service has a process of its own. */
+
+const folder = temporaryFolder();
+const tokenFile = join(folder.path, 'admin.token');
+const world = newWorld();
+let several: Several;
+
+beforeAll(async () => {
+  world.hook = (name, key) => {
+    if (name === 'hotels.cancel' && !key?.includes('lucky')) throw new Error('the hotel has burnt down');
+  };
+  const ping = compose('GET /ping', { access: 'public', run: () => ({}) });
+  several = await startSeveral(
+    folder.path,
+    { services: travel(world), gateways: { edge: gateway('edge', { routes: [ping] }) } },
+    (process) => (process === 'edge' ? { admin: { port: 0, tokenFile } } : {}),
+  );
+});
+afterAll(async () => {
+  await several?.[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+async function ask(path: string, body?: unknown): Promise<{ status: number; body: any }> {
+  const response = await fetch(`http://127.0.0.1:${several.runtimes.get('edge')?.adminPort}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+const plan = (tripId: string) => several.runtimes.get('trips')?.client(Trips).plan({ tripId });
+
+test('the services, sagas, subscriptions, schedules and dead letters of all processes are in one list each', async () => {
+  await plan('sunny');
+  const { items } = await eventually(
+    async () => (await ask('/sagas')).body,
+    ({ items: [saga] }) => saga?.state === 'COMPLETED',
+  );
+  expect(items).toMatchObject([{ saga: 'plan-trip', service: 'trips', key: 'sunny' }]);
+  expect((await ask('/services')).body.items.map(({ name }: { name: string }) => name).sort()).toEqual(['flights', 'hotels', 'trips']);
+  expect((await ask('/subscriptions')).body.items.length).toBeGreaterThan(0);
+  for (const path of ['/schedules', '/dead-letters']) expect((await ask(path)).body).toEqual({ items: [] });
+});
+
+test('a limit is that of the whole list', async () => {
+  await plan('second');
+  await eventually(
+    async () => (await ask('/sagas')).body.items.length,
+    (count) => count === 2,
+  );
+  expect((await ask('/sagas?limit=1')).body.items).toMatchObject([{ key: 'second' }]);
+  expect(await ask('/sagas?limit=0')).toMatchObject({ status: 400, body: { errors: [{ path: 'limit' }] } });
+});
+
+test('a saga is shown and acted upon wherever it is, and a mistake is answered as there', async () => {
+  await plan('grounded-h');
+  const stuck = await eventually(
+    async () => (await ask('/sagas?attention=true')).body.items[0],
+    (saga) => saga?.state === 'COMPENSATION_FAILED',
+    20_000,
+  );
+  expect((await ask(`/sagas/${stuck.sagaId}`)).body).toMatchObject({ sagaId: stuck.sagaId, key: 'grounded-h', steps: expect.any(Array) });
+  expect(await ask(`/sagas/${stuck.sagaId}/actions`, { kind: 'dance' })).toMatchObject({ status: 400, body: { code: 'BadRequest' } });
+  // The undo that is done by hand is asked of hotels, in the name of trips.
+  world.hook = () => {};
+  const resolved = await ask(`/sagas/${stuck.sagaId}/actions`, {
+    kind: 'resolve',
+    step: 'book hotel',
+    effect: 'applied',
+    reason: 'rebuilt',
+  });
+  expect(resolved).toMatchObject({ status: 200, body: { sagaId: stuck.sagaId } });
+  await eventually(
+    async () => (await ask(`/sagas/${stuck.sagaId}`)).body.state,
+    (state) => state === 'COMPENSATED',
+  );
+  expect(await ask(`/sagas/${stuck.sagaId}/actions`, { kind: 'retry' })).toMatchObject({ status: 409, body: { code: 'ActionRefused' } });
+});
+
+test('what nobody has is not found', async () => {
+  expect(await ask('/sagas/saga_none')).toMatchObject({ status: 404, body: { code: 'UnknownSaga' } });
+  expect(await ask('/dead-letters/none/replay', {})).toMatchObject({ status: 404, body: { code: 'NotFound' } });
+});
+
+test('no other process may ask, in whose name ever', async () => {
+  const target = { service: operatorsOf('hotels'), operation: 'GET /sagas' };
+  const request = { params: {}, query: {}, body: {} };
+  expect(await several.callAs('edge', 'admin', target, request)).toEqual({ ok: true, value: { items: [] } });
+  // `trips` may call `hotels`, and is known there.
+  expect(await several.callAs('trips', 'trips', target, request)).toMatchObject({ ok: false, code: 'Forbidden' });
+  expect(await several.callAs('trips', 'admin', target, request)).toMatchObject({ ok: false, code: 'Unauthenticated' });
+  expect(await several.callAs('edge', 'edge', target, request)).toMatchObject({ ok: false, code: 'Forbidden' });
+});
+
+test('a list says which services did not answer', async () => {
+  await several.runtimes.get('trips')?.stop();
+  const { status, body } = await ask('/sagas');
+  expect(status).toBe(200);
+  expect(body).toEqual({ items: [], unanswered: [{ service: 'trips', why: expect.any(String) }] });
+  expect(await ask('/sagas/saga_none')).toMatchObject({ status: 503, body: { detail: expect.stringContaining("no answer from 'trips'") } });
+  await several.start('trips');
+  await eventually(
+    async () => (await ask('/sagas')).body.items.length,
+    (count) => count === 3,
+    20_000,
+  );
+});
