@@ -49,6 +49,7 @@ export interface Sink {
    * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the
    * group's own store; only then may the adapter acknowledge. Rejects when the store is away, and with `SubscriptionHalted`
    * while the group stands at an event of this partition: deliver the same again later, after `retryAfterMs` where it says so.
+   * Rejects with `ShuttingDown` when the batch has ended: what is settled by then is written down, and the rest comes again.
    * Rejects with `ClaimLost` when another replica has begun with the partition: it is no matter of this process any more.
    * `through` is the last position read, which may lie behind the last event where topics of no interest were left out.
    */
@@ -68,6 +69,8 @@ export interface Batch {
   readonly p: number;
   readonly through: number;
   readonly deliveries: readonly Delivery[];
+  /** Whether nobody waits for the rest of it any more. */
+  readonly ended?: () => boolean;
 }
 
 export interface Delivery {

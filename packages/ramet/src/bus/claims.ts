@@ -227,4 +227,17 @@ export class Claims {
   }
 }
 
+/** Whether the event comes for the first time: it lies behind the claims of earlier processes. */
+export const isFirst = (claim: Claim, pos: number): boolean => pos > claim.suspectTo && pos > claim.before;
+
+/** Whether the event was under way when the process last ended, and has not been settled since. */
+export const isSuspect = (claim: Claim, pos: number): boolean => pos <= claim.suspectTo && pos > claim.clearedTo;
+
+/** It has been settled since. */
+export function clear(claim: Claim, pos: number): void {
+  if (!isSuspect(claim, pos)) return;
+  claim.clearedTo = pos;
+  claim.starts = 1;
+}
+
 const idOf = (source: string, p: number): string => `${source}/${p}`;

@@ -2,7 +2,7 @@ import { PermanentError, RametError } from '../errors/index.ts';
 import { steadyBackoffMs } from '../platform/index.ts';
 import { inboxLowWater, type Tx } from '../store/index.ts';
 import type { Batch, Delivery, Missed, Sink } from './bus.ts';
-import { type Claim, Claims } from './claims.ts';
+import { type Claim, Claims, clear, isFirst, isSuspect } from './claims.ts';
 import type { Envelope } from './envelope.ts';
 import { countAttempt, goOn, halted, haltOf, type Standstill, stand, standStill, standstills } from './halting.ts';
 import { KeyLanes } from './lanes.ts';
@@ -91,6 +91,15 @@ export class Consumer implements Sink {
     claim.dirty = true;
   }
 
+  /** Ends a batch before what is left of it, when some of it is `settled`: nothing of the rest was under way, and nobody need suspect it. */
+  async #end(claim: Claim, left: Delivery, settled: boolean): Promise<never> {
+    if (settled) {
+      claim.checkpoint = Math.max(claim.checkpoint, left.pos - 1);
+      await this.#claims.write(claim, claim.checkpoint, claim.checkpoint, 0);
+    }
+    throw new RametError('ShuttingDown');
+  }
+
   /** Writes down how far the group has come, so that a restart need not look at it again. */
   flush(): Promise<void> {
     return this.#claims.flush();
@@ -105,6 +114,7 @@ export class Consumer implements Sink {
     const { suspects = [], rest = [] } = Object.groupBy(known, ({ pos }) => (isSuspect(claim, pos) ? 'suspects' : 'rest'));
     // After a crash, what was under way then is taken one by one: the one that kills the process must not take others with it.
     for (const delivery of suspects) {
+      if (batch.ended?.()) await this.#end(claim, delivery, delivery !== suspects[0]);
       const attempts = await this.#claims.countSuspect(claim, delivery.pos);
       if (attempts > this.#retry.maxAttempts) await this.#buryUnrun(delivery.envelope, attempts);
       else await this.#handle(claim, delivery, attempts);
@@ -112,26 +122,34 @@ export class Consumer implements Sink {
     }
     const [first] = rest;
     if (!first) return;
+    if (batch.ended?.()) await this.#end(claim, first, suspects.length > 0);
     await this.#claims.write(claim, first.pos - 1, batch.through, 0);
     // Where transactions share commits they need not share anything else. What comes again may be beyond the horizon.
     const { sharedCommits } = this.#options.store.capabilities;
     const { again = [], fresh = [] } = Object.groupBy(rest, ({ pos }) => (sharedCommits === 1 && isFirst(claim, pos) ? 'fresh' : 'again'));
-    await this.#apart(claim, again);
+    const left = await this.#apart(claim, again, batch.ended);
+    if (left) await this.#end(claim, left, true);
     for (let i = 0; i < fresh.length; ) {
+      if (batch.ended?.()) await this.#end(claim, fresh[i] as Delivery, true);
       const some = fresh.slice(i, i + this.#together);
-      i += some.length > 1 ? await this.#inOne(claim, some) : await this.#apart(claim, some);
+      if (some.length === 1) await this.#apart(claim, some);
+      i += some.length > 1 ? await this.#inOne(claim, some) : 1;
     }
   }
 
-  /** Each in a transaction of its own, in order per key. */
-  async #apart(claim: Claim, deliveries: readonly Delivery[]): Promise<number> {
-    const lanes = new KeyLanes(LANES);
-    await lanes.run(
+  /** Each in a transaction of its own, in order per key. @returns the first one that is left, when they have `ended` before */
+  async #apart(claim: Claim, deliveries: readonly Delivery[], ended?: () => boolean): Promise<Delivery | undefined> {
+    const left = new Set(deliveries);
+    await new KeyLanes(LANES).run(
       deliveries,
       (delivery) => delivery.envelope.key,
-      (delivery) => this.#handle(claim, delivery, 1),
+      async (delivery) => {
+        if (ended?.()) return;
+        await this.#handle(claim, delivery, 1);
+        left.delete(delivery);
+      },
     );
-    return deliveries.length;
+    return left.values().next().value;
   }
 
   /**
@@ -181,10 +199,10 @@ export class Consumer implements Sink {
       if (isAway(error)) throw error;
       if (error instanceof Interleaved) return this.#inOne(claim, deliveries);
       this.#together = TOGETHER_MIN;
-      if (!failed) return this.#apart(claim, deliveries);
-      const before = await this.#apart(claim, deliveries.slice(0, deliveries.indexOf(failed)));
-      await this.#setAside(failed.envelope, 1, failureOf(error, platform));
-      return before + 1;
+      const before = failed ? deliveries.slice(0, deliveries.indexOf(failed)) : deliveries;
+      await this.#apart(claim, before);
+      if (failed) await this.#setAside(failed.envelope, 1, failureOf(error, platform));
+      return failed ? before.length + 1 : before.length;
     }
     const tookMs = platform.clock.monoNow() - startedMono;
     this.#together = Math.min(TOGETHER_MAX, Math.max(TOGETHER_MIN, tookMs < TOGETHER_MS ? this.#together * 2 : this.#together >> 1));
@@ -232,9 +250,11 @@ export class Consumer implements Sink {
     const halt = await haltOf(store.reader, subscriber, batch.source, batch.p);
     if (halt) standStill(subscriber, batch.source, halt);
     let claimed = false;
+    let settled = false;
     for (const delivery of known) {
       // What lies before the one it stands at has been settled.
       if (halt && delivery.pos < halt.pos) continue;
+      if (batch.ended?.()) await this.#end(claim, delivery, settled);
       let attempts = 1;
       if (halt?.pos === delivery.pos)
         attempts = claim.unspent === halt.pos ? halt.attempts : await countAttempt(store, subscriber, batch.source, batch.p, halt);
@@ -247,6 +267,7 @@ export class Consumer implements Sink {
         await this.#stand(claim, delivery, failureOf(endedTheProcess(attempts - 1), this.#options.platform), attempts - 1);
       else await this.#handle(claim, delivery, attempts);
       clear(claim, delivery.pos);
+      settled = true;
     }
   }
 
@@ -380,18 +401,6 @@ function waveOf(deliveries: readonly Delivery[], from: number, talkative: Readon
 
 /** Handlers that were run abreast have to be run one by one. */
 class Interleaved extends Error {}
-
-/** Whether the event comes for the first time: it lies behind the claims of earlier processes. */
-const isFirst = (claim: Claim, pos: number): boolean => pos > claim.suspectTo && pos > claim.before;
-
-/** Whether the event was under way when the process last ended, and has not been settled since. */
-const isSuspect = (claim: Claim, pos: number): boolean => pos <= claim.suspectTo && pos > claim.clearedTo;
-
-function clear(claim: Claim, pos: number): void {
-  if (!isSuspect(claim, pos)) return;
-  claim.clearedTo = pos;
-  claim.starts = 1;
-}
 
 const endedTheProcess = (times: number): PermanentError =>
   new PermanentError(`the process ended ${times} times while it handled this event`);

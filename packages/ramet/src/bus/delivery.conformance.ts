@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { RametError } from '../errors/index.ts';
 import type { Case } from '../platform/cases.conformance.ts';
-import { type BusFixture, flakyStore } from './fixture.conformance.ts';
+import { type BusFixture, FAST, flakyStore } from './fixture.conformance.ts';
 import { type BusCapabilities, topicOf } from './index.ts';
 
 export type OnBus = (run: (fixture: BusFixture) => Promise<void>) => () => Promise<void>;
@@ -50,6 +50,27 @@ export function deliveryCases(it: Case, onBus: OnBus, { replay }: BusCapabilitie
           ...more,
         },
       ]);
+    }),
+  );
+
+  it(
+    'ends between two events of a batch when it is told to: the rest comes to the next process, and no attempt counts',
+    onBus(async (bus) => {
+      await bus.publish('orders', keys(300, 2));
+      await Promise.all(
+        (['park-key', 'skip', 'halt'] as const).map(async (poison) => {
+          const retry = { ...FAST, maxAttempts: 1 };
+          const slow = await bus.start(poison, { retry, poison, handle: () => bus.platform.timers.sleep(20) });
+          await bus.untilEffects(poison, 5);
+          await slow.stop();
+          expect((await bus.effects(poison)).length).toBeLessThan(200);
+          expect(slow.errors).toEqual([]);
+          await bus.start(poison, { retry, poison });
+          await bus.untilEffects(poison, 300);
+          await bus.expectOnceInOrder(poison, 300);
+          expect(await bus.deadLetters(poison)).toEqual([]);
+        }),
+      );
     }),
   );
 

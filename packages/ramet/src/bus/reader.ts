@@ -169,7 +169,7 @@ export class PartitionReader {
       const parsed = typeof envelope === 'string' ? (JSON.parse(envelope) as Envelope) : envelope;
       deliveries.push(refused === undefined ? { pos, envelope: parsed } : { pos, envelope: parsed, refused });
     }
-    return { source: log.service, p, through: last.pos, deliveries };
+    return { source: log.service, p, through: last.pos, deliveries, ended: () => this.#stopping };
   }
 
   /** Waits whatever is published meanwhile. */
