@@ -5,6 +5,7 @@ import type { Batch, Delivery, Missed, Sink } from './bus.ts';
 import { type Claim, Claims, clear, isFirst, isSuspect } from './claims.ts';
 import type { Envelope } from './envelope.ts';
 import { countAttempt, goOn, halted, haltOf, type Standstill, stand, standStill, standstills } from './halting.ts';
+import { Handlers, Interleaved } from './handlers.ts';
 import { KeyLanes } from './lanes.ts';
 import {
   BEYOND_HORIZON,
@@ -21,7 +22,7 @@ import {
   takeOverAll,
 } from './parking.ts';
 import { RetryWorker } from './retry-worker.ts';
-import { type ConsumerOptions, DEFAULT_RETRY, type EventHandler, type EventOutcome, type RetryPolicy } from './subscriber.ts';
+import { type ConsumerOptions, DEFAULT_RETRY, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
 /** How many keys of one group are handled at once. */
 const LANES = 64;
@@ -45,8 +46,7 @@ export class Consumer implements Sink {
   readonly #claims: Claims;
   /** How many events share a transaction now: more while they are quick. */
   #together = TOGETHER_MIN;
-  /** Types of events whose handlers say more than one statement. */
-  readonly #talkative = new Set<string>();
+  readonly #handlers: Handlers;
   readonly retries: RetryWorker;
 
   constructor(options: ConsumerOptions) {
@@ -54,6 +54,7 @@ export class Consumer implements Sink {
     this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#policy = options.poison ?? 'park-key';
     this.#claims = new Claims(options);
+    this.#handlers = new Handlers(options.handlers);
     this.retries = new RetryWorker(options, this.#retry);
   }
 
@@ -187,7 +188,7 @@ export class Consumer implements Sink {
               done.push('handled');
             }
           }
-          await this.#runAll(tx, open, (delivery) => {
+          await this.#handlers.runAll(tx, open, (delivery) => {
             failed = delivery;
           });
           failed = undefined;
@@ -210,38 +211,6 @@ export class Consumer implements Sink {
     if (stop) await stop;
     for (const [i, { envelope }] of deliveries.entries()) onOutcome?.(outcomes[i] as EventOutcome, envelope);
     return deliveries.length;
-  }
-
-  /**
-   * Runs handlers in one transaction, in their order. Those of different keys that say one statement each say them together, where the
-   * store lets statements travel: one after another each would wait for its answer.
-   * @param doing told of the one that is being run, or has failed
-   * @throws Interleaved when one of them has more to say: from now on events of its type are run by themselves
-   */
-  async #runAll(tx: Tx, deliveries: readonly Delivery[], doing: (delivery: Delivery) => void): Promise<void> {
-    const { handlers } = this.#options;
-    for (let i = 0; i < deliveries.length; ) {
-      const wave = tx.abreast ? waveOf(deliveries, i, this.#talkative) : [];
-      if (tx.abreast && wave.length > 1) {
-        const outcome = await tx.abreast(wave.map((delivery) => (piece) => run(handlers, delivery, piece)));
-        if (outcome && 'interleaved' in outcome) {
-          this.#talkative.add((wave[outcome.interleaved] as Delivery).envelope.type);
-          throw new Interleaved();
-        }
-        if (outcome) {
-          doing(wave[outcome.failed] as Delivery);
-          throw outcome.error;
-        }
-        i += wave.length;
-      } else {
-        const delivery = deliveries[i++] as Delivery;
-        doing(delivery);
-        await run(handlers, delivery, tx);
-        // A handler that goes on after a statement failed: the next one would be told, and has done nothing wrong.
-        const failed = tx.failed();
-        if (failed) throw failed.error;
-      }
-    }
   }
 
   /** Under `halt`: in the order of the partition, and up to the first event that fails. */
@@ -272,7 +241,7 @@ export class Consumer implements Sink {
   }
 
   async #handle(claim: Claim, delivery: Delivery, attempts: number): Promise<void> {
-    const { store, subscriber, handlers, platform, onOutcome } = this.#options;
+    const { store, subscriber, platform, onOutcome } = this.#options;
     const { envelope } = delivery;
     let outcome: EventOutcome;
     try {
@@ -294,7 +263,7 @@ export class Consumer implements Sink {
             return 'parked';
           }
           if (this.#policy === 'halt') await goOn(tx, subscriber, envelope.id);
-          await run(handlers, delivery, tx);
+          await this.#handlers.run(delivery, tx);
           return 'handled';
         },
         { name: `${subscriber} on ${envelope.type}` },
@@ -380,27 +349,6 @@ export class Consumer implements Sink {
     onOutcome?.(outcome, envelope, outcome === 'dead' ? failure : undefined);
   }
 }
-
-/** Hands an event to its handler. @throws RametError UnknownEvent when the bus says that it cannot be one */
-async function run(handlers: ReadonlyMap<string, EventHandler>, { envelope, refused }: Delivery, tx: Tx): Promise<void> {
-  if (refused !== undefined) throw new RametError('UnknownEvent', refused);
-  await (handlers.get(envelope.type) as EventHandler)(envelope, tx);
-}
-
-/** The events from `from` on whose handlers may be run abreast: of different keys, and none of a type that has more to say. */
-function waveOf(deliveries: readonly Delivery[], from: number, talkative: ReadonlySet<string>): readonly Delivery[] {
-  const keys = new Set<string>();
-  let to = from;
-  for (; to < deliveries.length; to++) {
-    const { type, key } = (deliveries[to] as Delivery).envelope;
-    if (talkative.has(type) || keys.has(key)) break;
-    keys.add(key);
-  }
-  return deliveries.slice(from, to);
-}
-
-/** Handlers that were run abreast have to be run one by one. */
-class Interleaved extends Error {}
 
 const endedTheProcess = (times: number): PermanentError =>
   new PermanentError(`the process ended ${times} times while it handled this event`);
