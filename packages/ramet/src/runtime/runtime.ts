@@ -10,6 +10,7 @@ import { serviceCaller } from '../security/index.ts';
 import { checkStandstill, type HostedService, hostService, LoopLag, newOwner } from '../service/index.ts';
 import type { Store, StoreEnvironment } from '../store/index.ts';
 import { createHealth, createLog, createMetrics, isLogLevel, newTrace, type RootLog, standardMetrics } from '../telemetry/index.ts';
+import { busErrors } from './bus-errors.ts';
 import { callWatchOf } from './call-watch.ts';
 import { eventLag, standstills } from './gauges.ts';
 import { ADMIN, openLinks, transports } from './links.ts';
@@ -113,8 +114,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     const busEnvironment: BusEnvironment = {
       platform,
       owner,
-      // A store or broker that is away comes back, and health tells of it; everything else is somebody's mistake.
-      onError: (error, where) => log[isAway(error) ? 'warn' : 'error']({ err: error, ...where }, 'the bus failed and goes on'),
+      onError: busErrors(platform, log),
     };
     for (const weakness of await weaknesses(profile.bus, busEnvironment)) log.warn({ bus: profile.bus.capabilities.name }, weakness);
     const bus = profile.bus.create(busEnvironment);
@@ -228,9 +228,6 @@ async function weaknesses(bus: BusFactory, environment: BusEnvironment): Promise
     return [`it cannot be asked how durably it is set up (${(error as Error).message}); it is tried again for events`];
   }
 }
-
-const isAway = (error: unknown): boolean =>
-  error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'Unavailable');
 
 function connect(bus: Bus, parts: RunningParts): void {
   for (const hosted of parts.services) bus.attach(hosted.outbox);
