@@ -11,6 +11,8 @@ import type { Shop, StartOptions } from './suite.ts';
 
 const postgres = process.env.RAMET_TEST_POSTGRES ?? '';
 const services = Object.keys(topology.services);
+/** Why an order is cancelled whose steps had no time left. */
+const LATE = 'the order could not be completed in time';
 let first = true;
 
 /**
@@ -57,9 +59,11 @@ async function withAPast({ env = {} }: StartOptions): Promise<Shop> {
     await shop.restart({ ...env, PROFILE: 'postgres', ...corners[1].env });
 
     for (const orderId of [settled, ...open]) {
-      const { status } = await customer.settled(orderId);
-      expect(status).toBe('confirmed');
-      expect((await client.charges(orderId)).map((charge) => charge.status)).toEqual(['captured']);
+      const { status, reason } = await customer.settled(orderId);
+      const charges = (await client.charges(orderId)).map((charge) => charge.status);
+      // The time that a step may take goes on while its saga is moved, which takes long on a busy machine.
+      if (reason === LATE && orderId !== settled) expect(charges.filter((charge) => charge !== 'refunded')).toEqual([]);
+      else expect({ status, charges }).toEqual({ status: 'confirmed', charges: ['captured'] });
     }
     client.close();
     // The past is closed: neither of the stores that were left lets anybody start.
