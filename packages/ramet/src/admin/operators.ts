@@ -80,9 +80,8 @@ async function listed(route: ServiceRoute, others: Others, request: AdminRequest
     }),
   );
   items.sort(route.order as (a: unknown, b: unknown) => number);
-  const limit = request.query['limit'];
   return {
-    items: limit === undefined ? items : items.slice(0, Number(limit)),
+    items: items.slice(0, Number(request.query['limit'] ?? route.limit ?? items.length)),
     ...(unanswered.length === 0 ? {} : { unanswered: unanswered.sort((a, b) => (a.service < b.service ? -1 : 1)) }),
   };
 }

@@ -23,7 +23,11 @@ export interface AdminRoute {
 export interface ServiceRoute extends AdminRoute {
   /** The order of the items of a list; absent where the route is about one thing, which one service has. */
   readonly order?: (a: never, b: never) => number;
+  /** How many items a list has at most where nobody says so. */
+  readonly limit?: number;
 }
+
+const SAGAS = 50;
 
 const Action = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('retry') }),
@@ -67,8 +71,9 @@ export function serviceRoutes(
       method: 'GET',
       path: '/sagas',
       order: newestSaga,
+      limit: SAGAS,
       async run({ query }) {
-        const limit = query['limit'] === undefined ? 50 : Number(query['limit']);
+        const limit = Number(query['limit'] ?? SAGAS);
         if (!Number.isInteger(limit) || limit < 1)
           throw new RametError('BadRequest', 'limit is not a whole number from 1', {
             issues: [{ path: 'limit', message: 'expected a whole number from 1' }],
