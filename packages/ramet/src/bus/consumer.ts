@@ -133,8 +133,8 @@ export class Consumer implements Sink {
     for (let i = 0; i < fresh.length; ) {
       if (batch.ended?.()) await this.#end(claim, fresh[i] as Delivery, true);
       const some = fresh.slice(i, i + this.#together);
-      if (some.length === 1) await this.#apart(claim, some);
-      i += some.length > 1 ? await this.#inOne(claim, some) : 1;
+      if (some.length > 1) i += await this.#inOne(claim, some);
+      else await this.#handle(claim, fresh[i++] as Delivery, 1);
     }
   }
 

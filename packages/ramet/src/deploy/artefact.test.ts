@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { freePort } from '../platform/free-port.fixture.ts';
 import { realPlatform } from '../platform/index.ts';
 import { generateIdentityKey } from '../security/index.ts';
 import { linkPackages, writeArtefact } from './artefact.ts';
@@ -163,15 +163,5 @@ function begin(folder: string, variables: Record<string, string>): Promise<{ por
       resolve(message as { port: number; probesPort: number });
     });
     child.once('close', () => reject(new Error(printed)));
-  });
-}
-
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
   });
 }
