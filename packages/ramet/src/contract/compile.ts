@@ -1,4 +1,5 @@
 import type { AnyContract, EventRef, Operation } from './contract.ts';
+import { isSecretField, mask } from './mask.ts';
 import { type Codec, compileSchema, NOTHING } from './schema.ts';
 import { upcastProblems } from './upcast.ts';
 
@@ -30,6 +31,12 @@ export interface CompiledContract {
   readonly contract: AnyContract;
   readonly operations: ReadonlyMap<string, CompiledOperation>;
   readonly events: ReadonlyMap<string, CompiledEvent>;
+}
+
+/** What people may read of the data of a declared failure; undefined when the operation declares no such failure. */
+export function shownFailure(operation: CompiledOperation | undefined, error: string, data: unknown): unknown {
+  const declared = operation?.errors.get(error);
+  return declared && mask(data, declared.data.shapes);
 }
 
 const NAME = /^[a-z][a-zA-Z0-9]*$/;
@@ -64,6 +71,8 @@ function compile(contract: AnyContract): { compiled: CompiledContract; problems:
     wrong.forEach(report);
     const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
     if (wrong.length === 0 && properties && !(event.key in properties)) report(`its key '${event.key}' is not a field of its schema`);
+    else if (wrong.length === 0 && isSecretField(codec.shapes, event.key))
+      report(`its key '${event.key}' is marked as a secret, but keys are shown; choose another key`);
     upcastProblems(event).forEach(report);
     events.set(event.name, { event, codec });
   }

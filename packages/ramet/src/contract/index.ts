@@ -1,5 +1,12 @@
 export { breakingChanges, type ContractShape, shapeOf } from './compatible.ts';
-export { type CompiledContract, type CompiledEvent, type CompiledOperation, compileContract, type HttpBinding } from './compile.ts';
+export {
+  type CompiledContract,
+  type CompiledEvent,
+  type CompiledOperation,
+  compileContract,
+  type HttpBinding,
+  shownFailure,
+} from './compile.ts';
 export {
   type AnyContract,
   type Contract,
@@ -25,6 +32,7 @@ export {
   type Result,
   stream,
 } from './contract.ts';
+export { isSecretField, mask, withoutSecrets } from './mask.ts';
 export { saidOf } from './said.ts';
 export {
   type Codec,
@@ -32,7 +40,6 @@ export {
   type Decoded,
   type In,
   type JsonSchema,
-  mask,
   NOTHING,
   type Out,
   type Schema,

@@ -18,8 +18,8 @@ export interface Codec {
   /** Validates `value` and gives a copy that shares nothing with it, as if it had travelled as JSON. */
   decode(value: unknown): Decoded;
   readonly jsonSchema: JsonSchema;
-  /** Paths of the fields marked with {@link secret}, as `card.number`; `*` stands for every element of an array. */
-  readonly secrets: readonly string[];
+  /** The schema of what comes in and of what comes out, for {@link mask}: a secret may be marked in one of them only. */
+  readonly shapes: readonly JsonSchema[];
 }
 
 /**
@@ -31,7 +31,7 @@ export function secret<T extends z.ZodType>(schema: T): T {
 }
 
 /** The codec of an operation without input or output. */
-export const NOTHING: Codec = { decode: () => ({ ok: true, value: undefined }), jsonSchema: { type: 'null' }, secrets: [] };
+export const NOTHING: Codec = { decode: () => ({ ok: true, value: undefined }), jsonSchema: { type: 'null' }, shapes: [{ type: 'null' }] };
 
 /**
  * Compiles a boundary schema. It must be synchronous, JSON on both sides and idempotent, because a value crosses more than
@@ -49,7 +49,7 @@ const compiledSchemas = new WeakMap<Schema, { readonly codec: Codec; readonly pr
 
 function compiled(schema: Schema): { codec: Codec; problems: string[] } {
   const problems: string[] = [];
-  const jsonSchema = toJsonSchema(schema, problems);
+  const { input: jsonSchema, output } = toJsonSchema(schema, problems);
   const validate = schema['~standard'].validate;
   const opaque = schema['~standard'].vendor !== 'zod' || allowsAnything(jsonSchema);
   const decode = (value: unknown): Decoded => {
@@ -59,26 +59,26 @@ function compiled(schema: Schema): { codec: Codec; problems: string[] } {
     if (result.issues) return { ok: false, issues: result.issues.map(issueOf) };
     return { ok: true, value: result.value };
   };
-  return { codec: { decode, jsonSchema, secrets: secretPaths(jsonSchema) }, problems };
+  return { codec: { decode, jsonSchema, shapes: [jsonSchema, output] }, problems };
 }
 
-function toJsonSchema(schema: Schema, problems: string[]): JsonSchema {
+function toJsonSchema(schema: Schema, problems: string[]): { input: JsonSchema; output: JsonSchema } {
   const std = schema['~standard'] as { jsonSchema?: { input(o: object): JsonSchema; output(o: object): JsonSchema } };
   try {
     if (schema instanceof z.ZodType) {
-      z.toJSONSchema(schema, { io: 'output' });
-      return z.toJSONSchema(schema, { io: 'input' }) as JsonSchema;
+      const output = z.toJSONSchema(schema, { io: 'output' }) as JsonSchema;
+      return { input: z.toJSONSchema(schema, { io: 'input' }) as JsonSchema, output };
     }
     if (std.jsonSchema) {
-      std.jsonSchema.output({ target: 'draft-2020-12' });
-      return std.jsonSchema.input({ target: 'draft-2020-12' });
+      const output = std.jsonSchema.output({ target: 'draft-2020-12' });
+      return { input: std.jsonSchema.input({ target: 'draft-2020-12' }), output };
     }
-    return {};
+    return { input: {}, output: {} };
   } catch (error) {
     problems.push(
       `${(error as Error).message}; a boundary schema is JSON on both sides: use text, numbers, booleans, arrays and objects (a date is z.iso.datetime())`,
     );
-    return {};
+    return { input: {}, output: {} };
   }
 }
 
@@ -108,34 +108,4 @@ function viaJson(value: unknown): unknown {
 function issueOf(issue: StandardSchemaV1.Issue): Issue {
   const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
   return { path, message: issue.message };
-}
-
-function secretPaths(schema: unknown, at = ''): string[] {
-  if (typeof schema !== 'object' || schema === null) return [];
-  const node = schema as Record<string, unknown>;
-  if (node['secret'] === true) return [at];
-  const below = (child: unknown, name: string) => secretPaths(child, at === '' ? name : `${at}.${name}`);
-  const paths: string[] = [];
-  const properties = node['properties'];
-  if (typeof properties === 'object' && properties !== null)
-    for (const [name, child] of Object.entries(properties)) paths.push(...below(child, name));
-  if (node['items']) paths.push(...below(node['items'], '*'));
-  for (const key of ['anyOf', 'oneOf', 'allOf'])
-    if (Array.isArray(node[key])) for (const child of node[key]) paths.push(...secretPaths(child, at));
-  return paths;
-}
-
-/** A copy of `value` in which every secret reads `•••`. */
-export function mask(value: unknown, secrets: readonly string[]): unknown {
-  if (secrets.length === 0) return value;
-  return secrets.reduce((masked, path) => maskAt(masked, path === '' ? [] : path.split('.')), value);
-}
-
-function maskAt(value: unknown, path: readonly string[]): unknown {
-  const [head, ...rest] = path;
-  if (head === undefined) return value === undefined ? undefined : '•••';
-  if (typeof value !== 'object' || value === null) return value;
-  if (head === '*') return Array.isArray(value) ? value.map((element) => maskAt(element, rest)) : value;
-  if (!(head in value)) return value;
-  return { ...value, [head]: maskAt((value as Record<string, unknown>)[head], rest) };
 }

@@ -47,8 +47,9 @@ export class DeclaredError extends Error {
   readonly status: number;
   readonly data: unknown;
 
-  constructor(error: string, status: number, data: unknown) {
-    super(`${error} ${JSON.stringify(data)}`);
+  /** @param shown what people may read of the data: without its secrets. Left out, the message says nothing of the data. */
+  constructor(error: string, status: number, data: unknown, shown?: unknown) {
+    super(shown === undefined ? error : `${error} ${JSON.stringify(shown)}`);
     this.name = error;
     this.error = error;
     this.status = status;

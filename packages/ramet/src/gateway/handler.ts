@@ -1,3 +1,4 @@
+import { mask } from '../contract/index.ts';
 import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
 import { type CallOptions, type CallOrigin, type CallWatcher, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
@@ -272,7 +273,7 @@ async function composedAnswer(
     fail[name] = (data) => {
       const decoded = codec.decode(data);
       return decoded.ok
-        ? new DeclaredError(name, status, decoded.value)
+        ? new DeclaredError(name, status, decoded.value, mask(decoded.value, codec.shapes))
         : new RametError('InvalidOutput', `failure '${name}' does not fit`, { issues: decoded.issues });
     };
   }

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '../contract/index.ts';
+import { type JsonSchema, withoutSecrets } from '../contract/index.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import type { Route } from './routes.ts';
 
@@ -36,12 +36,13 @@ export function openApi(definition: GatewayDefinition, routes: readonly Route[])
   };
 }
 
-const plain = ({ $schema: _dialect, ...schema }: JsonSchema): object => schema;
+const plain = ({ $schema: _dialect, ...schema }: JsonSchema): object => withoutSecrets(schema);
 
 function operationOf(route: Route): object {
   const parameters = [...route.pattern.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
-  const properties = (route.input.jsonSchema['properties'] ?? {}) as Record<string, object>;
-  const required = (route.input.jsonSchema['required'] ?? []) as string[];
+  const input = withoutSecrets(route.input.jsonSchema);
+  const properties = (input['properties'] ?? {}) as Record<string, object>;
+  const required = (input['required'] ?? []) as string[];
   const others = Object.keys(properties).filter((name) => !parameters.includes(name));
   const withBody = route.method !== 'GET' && route.method !== 'DELETE';
   const publicly = 'access' in route.access && route.access.access === 'public';

@@ -52,7 +52,7 @@ export class Edge {
   /** The same for who wants the value: no further promise in between. @throws DeclaredError | RametError */
   value(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = NO_OPTIONS): Promise<unknown> {
     return new Promise((resolve, reject) =>
-      this.#begin(operation, input, origin, options, (reply) => (reply.ok ? resolve(reply.value) : reject(failureOf(reply)))),
+      this.#begin(operation, input, origin, options, (reply) => (reply.ok ? resolve(reply.value) : reject(failureOf(reply, operation)))),
     );
   }
 
@@ -109,7 +109,7 @@ export class Edge {
         timer.cancel();
         opening.answered(next.done ? undefined : next.value);
         if (next.done) return;
-        yield unwrap(next.value);
+        yield unwrap(next.value, operation);
       }
     } catch (error) {
       opening.ended(this.#known(error));
@@ -164,10 +164,12 @@ class Opening {
 }
 
 /** The value of a reply. @throws DeclaredError | RametError when it is none */
-export function unwrap(reply: Reply): unknown {
+export function unwrap(reply: Reply, called?: Called): unknown {
   if (reply.ok) return reply.value;
-  throw failureOf(reply);
+  throw failureOf(reply, called);
 }
 
-const failureOf = (reply: Declared | Fault): DeclaredError | RametError =>
-  reply.kind === 'declared' ? new DeclaredError(reply.error, reply.status, reply.data) : errorOf(reply);
+const failureOf = (reply: Declared | Fault, called?: Called): DeclaredError | RametError =>
+  reply.kind === 'declared'
+    ? new DeclaredError(reply.error, reply.status, reply.data, called?.shown?.(reply.error, reply.data))
+    : errorOf(reply);

@@ -1,10 +1,10 @@
-import { type CompiledContract, type CompiledOperation, compileContract } from '../contract/index.ts';
+import { type CompiledContract, type CompiledOperation, compileContract, shownFailure } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { errorOf, type Fault, type TransportRoutes } from './call.ts';
 import { Edge, unwrap } from './client.ts';
 import { connectedMaker } from './connected.ts';
 import { externalMaker } from './external.ts';
-import type { CallOptions, CallOrigin } from './origin.ts';
+import type { Called, CallOptions, CallOrigin } from './origin.ts';
 import { Outbound } from './outbound.ts';
 import { compilePolicy, DEFAULT_POLICY } from './policy.ts';
 import type { Dependency, Uses } from './use.ts';
@@ -74,20 +74,26 @@ function lazily(makers: readonly [string, (origin: CallOrigin) => unknown][], or
 }
 
 function clientMaker(compiled: CompiledContract, edge: Edge): (origin: CallOrigin) => unknown {
-  const operations = [...compiled.operations.values()];
-  return (origin) => Object.fromEntries(operations.map((operation) => [operation.operation.name, callable(edge, operation, origin)]));
+  const operations = [...compiled.operations.values()].map(calledOf);
+  return (origin) => Object.fromEntries(operations.map((operation) => [operation.name, callable(edge, operation, origin)]));
 }
 
-function callable(edge: Edge, operation: CompiledOperation, origin: CallOrigin): unknown {
-  if (operation.operation.kind === 'stream') return (input: unknown) => edge.stream(operation.operation, input, origin);
+/** An operation as it is called: its failures are shown without their secrets. */
+function calledOf(compiled: CompiledOperation): Called {
+  const { kind, service, name } = compiled.operation;
+  return { kind, service, name, shown: (error, data) => shownFailure(compiled, error, data) };
+}
+
+function callable(edge: Edge, operation: Called, origin: CallOrigin): unknown {
+  if (operation.kind === 'stream') return (input: unknown) => edge.stream(operation, input, origin);
   const withFallback = async (input: unknown, options: CallOptions) => {
-    const reply = await edge.call(operation.operation, input, origin, options);
-    return !reply.ok && reply.kind === 'fault' ? fallBack(edge, operation, reply, options) : unwrap(reply);
+    const reply = await edge.call(operation, input, origin, options);
+    return !reply.ok && reply.kind === 'fault' ? fallBack(edge, operation, reply, options) : unwrap(reply, operation);
   };
   const call = (input: unknown, options?: CallOptions) =>
-    options && 'fallback' in options ? withFallback(input, options) : edge.value(operation.operation, input, origin, options);
+    options && 'fallback' in options ? withFallback(input, options) : edge.value(operation, input, origin, options);
   call.try = async (input: unknown, options?: CallOptions) => {
-    const reply = await edge.call(operation.operation, input, origin, options);
+    const reply = await edge.call(operation, input, origin, options);
     if (reply.ok) return reply;
     if (reply.kind === 'declared') return { ok: false, error: reply.error, data: reply.data };
     if (options && 'fallback' in options) return { ok: true, value: await fallBack(edge, operation, reply, options) };
@@ -96,7 +102,7 @@ function callable(edge: Edge, operation: CompiledOperation, origin: CallOrigin):
   return call;
 }
 
-function fallBack(edge: Edge, { operation }: CompiledOperation, reply: Fault, { fallback }: CallOptions): unknown {
+function fallBack(edge: Edge, operation: Called, reply: Fault, { fallback }: CallOptions): unknown {
   edge.fellBack(operation, reply.code);
   return typeof fallback === 'function' ? fallback(errorOf(reply)) : fallback;
 }

@@ -19,7 +19,10 @@ export interface EdgeOptions extends CallOptions {
   readonly durable?: boolean;
 }
 
-export type Called = Pick<Operation, 'kind' | 'service' | 'name'>;
+export interface Called extends Pick<Operation, 'kind' | 'service' | 'name'> {
+  /** What people may read of the data of a declared failure; left out by callers that show none of it. */
+  readonly shown?: (error: string, data: unknown) => unknown;
+}
 
 /** Where a call comes from: what it inherits. */
 export interface CallOrigin {

@@ -1,7 +1,7 @@
-import { type CompiledContract, compileContract, type Operation } from '../contract/index.ts';
+import { type CompiledContract, compileContract, type Operation, shownFailure } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { compilePolicy, DEFAULT_POLICY, Edge, type Outbound, type Reply, type TransportRoutes } from '../rpc/index.ts';
+import { compilePolicy, DEFAULT_POLICY, type Dependency, Edge, type Outbound, type Reply, type TransportRoutes } from '../rpc/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import type { Caller } from './run.ts';
 import type { Invocation, Saga } from './saga.ts';
@@ -45,6 +45,12 @@ export class Calls {
     return this.#edge(invocation.service).call(operation, invocation.input, origin, options);
   }
 
+  /** What people may read of the data of a failure; undefined when no program declares the service any more. */
+  shown({ service, operation }: Invocation, error: string, data: unknown): unknown {
+    const declared = this.#declared(service);
+    return declared && shownFailure(compileContract(declared.contract).compiled.operations.get(operation), error, data);
+  }
+
   invocationsOf(saga: Saga): Invocations {
     let made = this.#invocations.get(saga);
     if (!made) {
@@ -58,18 +64,22 @@ export class Calls {
     return made;
   }
 
+  #declared(service: string): Dependency | undefined {
+    for (const saga of this.#options.programs.values())
+      for (const use of Object.values(saga.uses)) if ('contract' in use && use.contract.name === service) return use;
+    return undefined;
+  }
+
   /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
   #edge(service: string): Edge {
     let edge = this.#edges.get(service);
     if (!edge) {
-      const declared = [...this.#options.programs.values()]
-        .flatMap((saga) => Object.values(saga.uses))
-        .find((use) => 'contract' in use && use.contract.name === service);
+      const declared = this.#declared(service);
       edge = new Edge(
         this.#options.platform,
         this.#options.transport,
         service,
-        declared ? compilePolicy('contract' in declared ? declared.policy : {}).policy : DEFAULT_POLICY,
+        declared ? compilePolicy(declared.policy).policy : DEFAULT_POLICY,
         this.#options.outbound,
       );
       this.#edges.set(service, edge);

@@ -73,6 +73,7 @@ export class SagaEngine {
       alerts: options.alerts,
       log: options.log,
       call: (invocation, from, call) => this.#calls.call(invocation, from, call),
+      shown: (invocation, error, data) => this.#calls.shown(invocation, error, data),
       caughtUp: options.caughtUp,
       ...(options.onStep ? { onStep: options.onStep } : {}),
     };

@@ -97,7 +97,7 @@ export class ProgramSteps {
       if (this.over) return forever();
       if (isRest(step)) return step.state === 'OK' ? step.result : await this.#rests.until(step);
       if (step.state === 'OK') return step.result;
-      throw errorOf(step.error as StepError);
+      throw errorOf(step.error as StepError, (error, data) => run.environment.shown(step.invocation, error, data));
     } catch (error) {
       if (error instanceof DeclaredError || (error instanceof StepRejected && error.step)) throw error;
       return this.#never(this.#whyNot(error));
@@ -150,7 +150,7 @@ class StepRejected extends RametError {
   readonly step = true;
 }
 
-function errorOf(error: StepError): Error {
-  if (error.kind === 'declared') return new DeclaredError(error.error, error.status, error.data);
+function errorOf(error: StepError, shown: (error: string, data: unknown) => unknown): Error {
+  if (error.kind === 'declared') return new DeclaredError(error.error, error.status, error.data, shown(error.error, error.data));
   return new StepRejected('BadRequest', `${error.code}: ${error.detail}`);
 }

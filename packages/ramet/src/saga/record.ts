@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Store } from '../store/index.ts';
 import { isRest, loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
+import type { Invocation } from './saga.ts';
 
 /** A saga as people read it (the record of the guides, and the exact state beside it). */
 export interface SagaRecord {
@@ -55,8 +56,14 @@ export interface StepView {
   readonly compensation?: { readonly state: string; readonly attempts: number; readonly error?: string };
 }
 
-/** Hides what is secret in the input of an operation, or of a saga. */
-export type Masker = (what: { service: string; operation: string } | { saga: string }, value: unknown) => unknown;
+/** What a value is: the input of a saga, what a step was given or answered, or the data of a failure that it declares. */
+export type Masked =
+  | { readonly saga: string }
+  | { readonly invocation: Invocation; readonly part: 'input' | 'result' }
+  | { readonly invocation: Invocation; readonly failure: string };
+
+/** Hides what is secret in a value, and all of a value that it does not know. */
+export type Masker = (what: Masked, value: unknown) => unknown;
 
 const STATUS: Readonly<Record<SagaState, SagaRecord['status'] | undefined>> = {
   RUNNING: 'running',
@@ -134,7 +141,7 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
     compensatedSteps: own.filter((step) => step.compState === 'COMPENSATED').map((step) => step.name),
     context: {
       input: masker({ saga: saga.type }, saga.input),
-      results: Object.fromEntries(own.filter((step) => step.result !== undefined).map((step) => [step.name, step.result])),
+      results: Object.fromEntries(own.filter((step) => step.result !== undefined).map((step) => [step.name, resultOf(step, masker)])),
     },
     startedAt: iso(saga.createdAt),
     updatedAt: iso(saga.updatedAt),
@@ -148,6 +155,11 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
 const untilOf = (step: StepRow): string | undefined =>
   isRest(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? iso(step.intentAt + step.deadlineMs) : undefined;
 
+const resultOf = ({ invocation, result }: StepRow, masker: Masker): unknown => masker({ invocation, part: 'result' }, result);
+
+const errorOf = ({ invocation, error }: StepRow, masker: Masker): unknown =>
+  error?.kind === 'declared' ? { ...error, data: masker({ invocation, failure: error.error }, error.data) } : error;
+
 const callOf = ({ kind, invocation, awaits }: StepRow): string =>
   kind === 'sleep' ? 'sleep' : `${invocation.service}.${invocation.operation}${awaits ? ` of ${awaits.key}` : ''}`;
 
@@ -159,10 +171,10 @@ function viewOf(step: StepRow, masker: Masker): StepView {
     state: until === undefined ? step.state : 'WAITING',
     call: callOf(step),
     ...(until === undefined ? {} : { until }),
-    input: masker(step.invocation, step.invocation.input),
+    input: masker({ invocation: step.invocation, part: 'input' }, step.invocation.input),
     ...(step.undo ? { undo: `${step.undo.service}.${step.undo.operation}` } : {}),
-    ...(step.result === undefined ? {} : { result: step.result }),
-    ...(step.error === undefined ? {} : { error: step.error }),
+    ...(step.result === undefined ? {} : { result: resultOf(step, masker) }),
+    ...(step.error === undefined ? {} : { error: errorOf(step, masker) }),
     ...(step.compState === undefined
       ? {}
       : { compensation: { state: step.compState, attempts: step.compAttempt, ...(step.compError ? { error: step.compError } : {}) } }),

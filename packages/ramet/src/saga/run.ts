@@ -20,6 +20,8 @@ export interface RunEnvironment {
   readonly store: Store;
   readonly service: string;
   readonly call: Caller;
+  /** What people may read of the data of a failure that the operation of an invocation declares. */
+  readonly shown: (invocation: Invocation, error: string, data: unknown) => unknown;
   readonly alerts: AlertSink;
   readonly log: Log;
   /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */

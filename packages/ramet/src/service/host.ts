@@ -1,5 +1,5 @@
 import { createOutbox, type EventOutcome, type OutboxWriter } from '../bus/index.ts';
-import { type CompiledContract, type CompiledOperation, compileContract, mask } from '../contract/index.ts';
+import { type CompiledContract, type CompiledOperation, compileContract } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
 import {
@@ -21,6 +21,7 @@ import { compileEffects } from './compiled-effect.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { catchingUp, type HostLag, hostListener } from './listener.ts';
+import { maskerOf } from './masker.ts';
 import { SagaCodecs } from './saga-codecs.ts';
 import { hostSchedules, scheduleProblems } from './schedules.ts';
 import { LoopLag, type Priority } from './shedding.ts';
@@ -205,7 +206,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     consumers,
     engine,
     uses,
-    masker: maskerOf(sagaCodecs, definition),
+    masker: maskerOf(definition),
     start() {
       due.start();
       retention.start();
@@ -284,18 +285,6 @@ function dueWorker({ platform, store, transport, postAlert }: HostEnvironment, s
     handlers,
     onError: (error, work) => log.warn({ err: error, ...work }, 'due work failed; it is tried again'),
   });
-}
-
-function maskerOf(sagaCodecs: SagaCodecs, definition: ServiceDefinition): Masker {
-  const secrets = new Map<string, readonly string[]>();
-  const contracts = [
-    definition.contract,
-    ...definition.sagas.flatMap((saga) => Object.values(saga.uses)).flatMap((use) => ('contract' in use ? [use.contract] : [])),
-  ];
-  for (const contract of contracts)
-    for (const { fullName, input } of compileContract(contract).compiled.operations.values()) secrets.set(fullName, input.secrets);
-  return (what, value) =>
-    mask(value, 'saga' in what ? sagaCodecs.secretsOf(what.saga) : (secrets.get(`${what.service}.${what.operation}`) ?? []));
 }
 
 export const newOwner = (platform: Platform): string => newId(platform, 'own');

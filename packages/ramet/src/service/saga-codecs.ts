@@ -1,4 +1,4 @@
-import { type Codec, compileSchema } from '../contract/index.ts';
+import { type Codec, compileSchema, isSecretField } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import type { Saga } from '../saga/index.ts';
 
@@ -21,6 +21,8 @@ export class SagaCodecs {
       const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
       if (wrong.length === 0 && !(saga.key in (properties ?? {})))
         problems.push(`${where}: its key '${saga.key}' is not a field of its input`);
+      else if (wrong.length === 0 && isSecretField(codec.shapes, saga.key))
+        problems.push(`${where}: its key '${saga.key}' is marked as a secret, but keys are shown; choose another key`);
       for (const event of saga.waitsFor) {
         const of = `'${event.service}.${event.name}', which it waits for`;
         for (const problem of compileSchema(event.schema).problems) problems.push(`${where}, ${of}: ${problem}`);
@@ -36,9 +38,5 @@ export class SagaCodecs {
     if (!decoded) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);
     if (!decoded.ok) throw new RametError('InvalidOutput', `the input of saga '${saga.name}' does not fit`, { issues: decoded.issues });
     return decoded.value as Record<string, unknown>;
-  }
-
-  secretsOf(saga: string): readonly string[] {
-    return this.#codecs.get(saga)?.secrets ?? [];
   }
 }

@@ -1,5 +1,5 @@
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
-import type { CompiledContract, CompiledOperation, Operation } from '../contract/index.ts';
+import { type CompiledContract, type CompiledOperation, type Operation, shownFailure } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { type Duration, durationMs, newId, type Platform } from '../platform/index.ts';
 import type { Cancellation } from '../rpc/index.ts';
@@ -199,7 +199,7 @@ export function failures(operation: CompiledOperation | undefined): Record<strin
         return new RametError('InvalidOutput', `failure '${name}' of ${operation?.fullName} does not fit its contract`, {
           issues: decoded.issues,
         });
-      return new DeclaredError(name, status, decoded.value);
+      return new DeclaredError(name, status, decoded.value, shownFailure(operation, name, decoded.value));
     };
   }
   return made;
