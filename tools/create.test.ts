@@ -55,7 +55,20 @@ test('a booking that is refused gives back what it had, also when it is killed o
 
 test('the project has its own tests and types in order', { timeout: 2 * MINUTE }, async () => {
   await succeed('npm', ['run', 'types'], project);
-  expect(await succeed('npm', ['test'], project)).toContain('a booking survives kill -9 in the middle');
+  const tests = await succeed('npm', ['test'], project);
+  expect(tests).toContain('a booking survives kill -9 in the middle');
+  expect(tests).toContain('whatever fails, a booking has all its nights or none');
+});
+
+test('the project’s simulation finds a mistake and says how to run it again', { timeout: 2 * MINUTE }, async () => {
+  const file = 'test/simulation.test.ts';
+  const right = readFileSync(join(project, file), 'utf8');
+  write(file, right.replace('place(stay, { key: guest })', 'place(stay)'));
+  const { ok, output } = await run('npm', ['run', 'simulate'], { root, cwd: project });
+  write(file, right);
+  expect(ok, output).toBe(false);
+  expect(output).toMatch(/BROKEN a guest has one booking: \w+ has more than one booking/);
+  expect(output).toMatch(/replay: await replay\(topology, simulation, \{ seed: '\d+', deployment: '\w+', faults: \[/);
 });
 
 test('the changes of the page give a saga with one step more, with its undo and its test', { timeout: 2 * MINUTE }, async () => {

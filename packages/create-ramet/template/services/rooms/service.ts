@@ -16,7 +16,7 @@ export default service(Rooms, {
     // No handler asks whether it is called twice or too late: a step takes effect once, and not after it was undone.
     hold: prepared({
       // What waits, waits before the transaction.
-      prepare: () => sleep(THINKING_MS),
+      prepare: () => (THINKING_MS > 0 ? sleep(THINKING_MS) : undefined),
       async run({ bookingId, room, night }, { db, fail }) {
         const taken = await db
           .selectFrom('nights')
