@@ -9,6 +9,7 @@ export type {
   Files,
   HttpClient,
   HttpRequest,
+  OutgoingRequest,
   Platform,
   ProcessFigures,
   Random,

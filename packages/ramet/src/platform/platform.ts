@@ -99,9 +99,15 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A request, and which declared system it goes to. */
+export interface OutgoingRequest extends HttpRequest {
+  /** The system as `external(name, …)` declares it, and the path from its URL on: a simulator finds its double by them. */
+  readonly external?: { readonly name: string; readonly path: string };
+}
+
 export interface HttpClient {
   /** Sends one request over a pooled connection. Never follows a redirect and never repeats a request by itself. */
-  fetch(url: string, request?: HttpRequest): Promise<Response>;
+  fetch(url: string, request?: OutgoingRequest): Promise<Response>;
   close(): Promise<void>;
 }
 

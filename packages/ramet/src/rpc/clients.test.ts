@@ -269,3 +269,13 @@ describe('a client of a service', () => {
     await expect(client.left({})).rejects.toMatchObject({ code: 'NotFound' });
   });
 });
+
+test('a URL that no request can be sent to is a problem of its declaration', () => {
+  const problemsOf = (url: string) =>
+    compileUses(realPlatform(), {} as TransportRoutes, 'service x', { bank: external('bank', { url }) }).problems;
+  expect(problemsOf('https://bank.example/v1')).toEqual([]);
+  for (const url of ['', 'bank.example', 'ftp://bank.example', 'undefined/v1'])
+    expect(problemsOf(url)).toEqual([
+      expect.stringContaining(`service x, uses 'bank': '${url}' is not a URL of bank: give one as 'https://`),
+    ]);
+});

@@ -3,7 +3,7 @@ import type { Platform } from '../platform/index.ts';
 import { errorOf, type Fault, type TransportRoutes } from './call.ts';
 import { Edge, unwrap } from './client.ts';
 import { connectedMaker } from './connected.ts';
-import { externalMaker } from './external.ts';
+import { externalMaker, urlProblems } from './external.ts';
 import type { Called, CallOptions, CallOrigin } from './origin.ts';
 import { Outbound } from './outbound.ts';
 import { compilePolicy, DEFAULT_POLICY } from './policy.ts';
@@ -41,6 +41,7 @@ export function compileUses(
     if ('external' in declared) {
       edges.push({ name, target: declared.external, kind: 'external' });
       const { connect } = declared;
+      if (!connect) problems.push(...urlProblems(declared).map((problem) => `${owner}, uses '${name}': ${problem}`));
       if (connect) makers.push([name, connectedMaker(platform, declared, connect, policy, outbound)]);
       else makers.push([name, externalMaker(platform, declared, policy, outbound)]);
     } else {

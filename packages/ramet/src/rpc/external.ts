@@ -54,6 +54,14 @@ export function externalMaker(
   });
 }
 
+/** What is wrong with the URL of a system. */
+export function urlProblems({ external: name, url }: External): string[] {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return [];
+  return [
+    `'${url}' is not a URL of ${name}: give one as 'https://api.example.com/v1', or 'connect' for a system that is not reached over HTTP`,
+  ];
+}
+
 function keyOf({ headers = {} }: HttpRequest): string | undefined {
   return Object.entries(headers).find(([name]) => name.toLowerCase() === 'idempotency-key')?.[1];
 }
@@ -79,6 +87,7 @@ function overHttp(platform: Platform, { external: name, url }: External): Transp
       try {
         const answer = await platform.http.fetch(url + path, {
           ...request,
+          external: { name, path },
           headers: { traceparent: meta.trace.traceparent, ...request.headers },
           signal: cancellation.signal,
         });

@@ -21,6 +21,7 @@ function runs(needed: readonly string[], { broken = 'INV-X', otherwise = [] as s
         simulatedMs: 100,
         mode: 'safety' as const,
         points: [],
+        logged: [],
         trace: [`with ${happened.length}`],
       },
       violations: violated.map((id) => ({ id, detail: `${happened.length} faults` })),
@@ -37,7 +38,14 @@ test('the failure of a seed is told with the faults that it needs, and as it loo
   const { run } = runs(needed, { otherwise: ['INV-OTHER'] });
   const { failures } = await campaign(run, { seeds: 1, deployment: 'two' });
   expect(failures).toMatchObject([
-    { seed: '1', deployment: 'two', violations: [{ id: 'INV-X', detail: '2 faults' }], trace: ['with 2'], shrunkIn: expect.any(Number) },
+    {
+      seed: '1',
+      deployment: 'two',
+      violations: [{ id: 'INV-X', detail: '2 faults' }],
+      trace: ['with 2'],
+      logged: [],
+      shrunkIn: expect.any(Number),
+    },
   ]);
   expect([...(failures[0]?.faults ?? [])].sort()).toEqual([...needed].sort());
 });

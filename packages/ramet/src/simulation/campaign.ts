@@ -34,6 +34,8 @@ export interface Failure {
   readonly faults: readonly string[];
   readonly shrunkIn: number;
   readonly trace: readonly string[];
+  /** What processes logged as errors last. */
+  readonly logged: readonly string[];
 }
 
 export interface CampaignReport {
@@ -103,8 +105,10 @@ async function failureOf(run: RunOne, result: RunResult, keepFaults: boolean): P
     if (same) smallest = again;
     return same;
   };
-  if (keepFaults) return { seed, deployment, violations: result.violations, faults: all, shrunkIn: 0, trace: result.trace };
+  if (keepFaults)
+    return { seed, deployment, violations: result.violations, faults: all, shrunkIn: 0, trace: result.trace, logged: result.logged };
   const few = await shrink(all, fails, { groupOf: (id) => id.slice(0, id.indexOf('@')) });
   const fewer = await reanchor(few.left, fails);
-  return { seed, deployment, violations: smallest.violations, faults: fewer.left, shrunkIn: few.runs + fewer.runs, trace: smallest.trace };
+  const { violations, trace, logged } = smallest;
+  return { seed, deployment, violations, faults: fewer.left, shrunkIn: few.runs + fewer.runs, trace, logged };
 }

@@ -103,5 +103,5 @@ const died = ({ seed, options }: Ask, how: string): RunResult => ({
   seed,
   deployment: options.deployment,
   violations: [{ id: 'worker', detail: `the process that ran the seed ended by ${how}` }],
-  ...{ fired: [], traceHash: '', events: 0, simulatedMs: 0, sometimes: [], mode: 'safety', points: [], trace: [] },
+  ...{ fired: [], traceHash: '', events: 0, simulatedMs: 0, sometimes: [], mode: 'safety', points: [], trace: [], logged: [] },
 });

@@ -48,9 +48,12 @@ export interface Invariant {
   readonly id: string;
   /** `always`: looked at once a second of simulated time, and in the end; `end`: when all trouble is over and nothing moves. */
   readonly when: 'always' | 'end';
-  /** Answers what is wrong, in words; nothing when all is well. */
-  readonly check: (sim: Simulated) => Promise<readonly string[]> | readonly string[];
+  /** Answers what is wrong, in words: one text, or several; nothing (or an empty list) when all is well. */
+  readonly check: (sim: Simulated) => Promise<Wrong> | Wrong;
 }
+
+/** What a check has found. */
+type Wrong = readonly string[] | string | undefined | void;
 
 /** States an invariant. */
 export const invariant = (id: string, when: Invariant['when'], check: Invariant['check']): Invariant => ({ id, when, check });
@@ -105,4 +108,6 @@ export interface RunResult {
   readonly points: readonly string[];
   /** What happened last, oldest first; only of a run with violations. */
   readonly trace: readonly string[];
+  /** The last lines that processes logged as errors, with their stacks; only of a run with violations. */
+  readonly logged: readonly string[];
 }

@@ -13,4 +13,5 @@ export {
 } from './face.ts';
 export { FAULT_KINDS, FAULTS, type FaultKind, type Fired, type Intensities } from './faults.ts';
 export type { Double, OutsideAnswer, OutsideRequest } from './outside.ts';
+export { assertKept, formatFailure } from './report.ts';
 export { replay, simulate } from './simulate.ts';

@@ -1,4 +1,5 @@
 import type { GatewayDefinition } from '../gateway/index.ts';
+import type { OutgoingRequest } from '../platform/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { FaultPlan } from './faults.ts';
 import type { Delivered, End, Network } from './network.ts';
@@ -25,12 +26,6 @@ export interface OutsideAnswer {
  */
 export type Double = ((request: OutsideRequest, world: { readonly nowMs: number }) => OutsideAnswer | Promise<OutsideAnswer>) | object;
 
-export interface ExternalRequest {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
 /** What is read of an answer, without the streams of a real one: those need turns of the event loop that no seed decides. */
 const externalResponse = ({ status, body = '', headers = {} }: OutsideAnswer): Response =>
   ({
@@ -49,7 +44,6 @@ const LATE_MAX_MS = 4_000;
 
 interface KnownDouble {
   readonly end: End;
-  readonly url: string;
   readonly double: Double;
 }
 
@@ -59,26 +53,44 @@ export class Outside {
   readonly #faults: FaultPlan;
   readonly #scheduler: Scheduler;
   readonly #doubles: ReadonlyMap<string, KnownDouble>;
+  readonly #missing: (detail: string) => void;
 
-  constructor(network: Network, faults: FaultPlan, scheduler: Scheduler, doubles: ReadonlyMap<string, KnownDouble>) {
+  /** @param missing gets what a process asked for that has no double */
+  constructor(
+    network: Network,
+    faults: FaultPlan,
+    scheduler: Scheduler,
+    doubles: ReadonlyMap<string, KnownDouble>,
+    missing: (detail: string) => void,
+  ) {
     this.#network = network;
     this.#faults = faults;
     this.#scheduler = scheduler;
     this.#doubles = doubles;
+    this.#missing = missing;
   }
 
-  /** Answers a request by the double whose URL it begins with. */
-  fetch(from: End, url: string, request: ExternalRequest = {}): Promise<Response> {
-    const found = [...this.#doubles].find(([, { url: base }]) => base !== '' && url.startsWith(base));
-    if (!found) return Promise.reject(new Error(`'${url}' is no external system of this simulation; give a double of it in 'externals'`));
-    const [name, { end, url: base, double }] = found;
-    if (typeof double !== 'function') return Promise.reject(new Error(`the double of '${name}' answers no HTTP: make it a function`));
-    const path = url.slice(base.length);
+  /** Answers a request by the double of the system that it names. */
+  fetch(from: End, url: string, request: OutgoingRequest = {}): Promise<Response> {
+    const { name, path } = request.external ?? { name: '', path: '' };
+    const known = this.#doubles.get(name);
+    if (!known) {
+      const double = name === '' ? "declare the system with external() in 'uses'" : `give a double of '${name}' in 'externals'`;
+      return this.#refuse(`${from.name} sent a request to '${url}', which no double answers: ${double}`);
+    }
+    const { end, double } = known;
+    if (typeof double !== 'function')
+      return this.#refuse(`the double of '${name}' is an object, and '${name}' is reached over HTTP: make it a function`);
     const method = request.method ?? 'GET';
     return this.#call(from, end, `${method} ${path.split(/[/?]/)[1] ?? ''}`, async () => {
       if (this.#faults.at('external-error', name)) return { status: 503, body: '{"error":"simulated"}' };
       return double({ method, path, headers: request.headers ?? {}, body: request.body ?? '' }, { nowMs: this.#scheduler.now });
     }).then(externalResponse);
+  }
+
+  #refuse(detail: string): Promise<never> {
+    this.#missing(detail);
+    return Promise.reject(new Error(detail));
   }
 
   /** Stands for the client of a system that is reached by a library: each of its methods goes over the network. */
@@ -122,30 +134,41 @@ export class Outside {
   }
 }
 
-/** The doubles with the URLs that their systems are declared with. */
+/**
+ * The doubles by the names of the systems that they stand for.
+ * @throws RangeError for a double of a system that nothing of the simulation uses
+ */
 export function doublesOf({
   externals,
   system,
 }: {
   readonly externals: Readonly<Record<string, Double>>;
-  readonly system: {
-    readonly services: ReadonlyMap<string, ServiceDefinition>;
-    readonly gateways: ReadonlyMap<string, GatewayDefinition>;
-  };
+  readonly system: Definitions;
 }): Map<string, KnownDouble> {
-  const urls = new Map<string, string>();
-  const routes = [...system.gateways.values()].flatMap((gateway) => gateway.routes);
+  const declared = externalsOf(system);
+  const unknown = Object.keys(externals).filter((name) => !declared.has(name));
+  if (unknown.length > 0) {
+    const known = declared.size > 0 ? `there are ${[...declared].join(', ')}` : 'there are none';
+    throw new RangeError(`'externals' has doubles of ${unknown.join(', ')}, which no external() in 'uses' declares; ${known}`);
+  }
+  return new Map(
+    Object.entries(externals).map(([name, double]) => [name, { end: { name, host: name, alive: true, pausedUntil: 0 }, double }]),
+  );
+}
+
+interface Definitions {
+  readonly services: ReadonlyMap<string, ServiceDefinition>;
+  readonly gateways: ReadonlyMap<string, GatewayDefinition>;
+}
+
+function externalsOf({ services, gateways }: Definitions): Set<string> {
+  const routes = [...gateways.values()].flatMap((gateway) => gateway.routes);
   const uses = [
-    ...[...system.services.values()].map((service) => service.uses),
+    ...[...services.values()].flatMap(({ uses, sagas }) => [uses, ...(sagas ?? []).map((saga) => saga.uses)]),
     ...routes.map((route) => ('uses' in route ? route.uses : {})),
   ];
-  for (const use of uses.flatMap((each) => Object.values(each ?? {})))
-    if (typeof use === 'object' && use !== null && 'external' in use)
-      urls.set(use.external as string, 'url' in use ? (use.url as string) : '');
-  return new Map(
-    Object.entries(externals).map(([name, double]) => [
-      name,
-      { end: { name, host: name, alive: true, pausedUntil: 0 }, url: urls.get(name) ?? '', double },
-    ]),
-  );
+  const names = uses
+    .flatMap((each) => Object.values(each ?? {}))
+    .flatMap((use) => (typeof use === 'object' && use !== null && 'external' in use ? [use.external as string] : []));
+  return new Set(names);
 }

@@ -3,6 +3,8 @@ import type { Exploration } from './explore.ts';
 
 const HOUR_MS = 3_600_000;
 const TRACE_SHOWN = 60;
+const VIOLATIONS_SHOWN = 10;
+const FAULTS_SHOWN = 20;
 /** What happens all the time and tells nothing. */
 const IDLE = / (?:timer|turn|tick|time passes|(?:arrives|received|answer) \S+ (?:outbox|head))$/;
 
@@ -31,23 +33,79 @@ export function renderReport(name: string, report: CampaignReport, seconds: numb
 }
 
 /** A failing run: what broke, with which faults, how it came to it, and how to run it again. */
-export function renderFailure(name: string, failure: Omit<Failure, 'shrunkIn'> & { readonly shrunkIn: number }): string {
-  const { seed, deployment, faults, violations } = failure;
+export function renderFailure(name: string, failure: Reported): string {
+  const { seed, deployment, faults } = failure;
+  const replay = `npm run simulate -- --scenario ${name} --deployment ${deployment} --seed ${seed} --faults '${faults.join(',')}'`;
+  return rendered(`seed ${seed} of ${name}, as ${deployment}`, failure, replay);
+}
+
+/**
+ * A failure of `simulate` as text for people: what broke, with which faults, what was logged as an error and what happened last,
+ * and the call that runs it again.
+ * @example
+ * for (const failure of report.failures) console.error(formatFailure(failure));
+ */
+export function formatFailure(failure: Failure): string {
+  const { seed, deployment, faults } = failure;
+  const again = [`seed: ${quoted(seed)}`, `deployment: ${quoted(deployment)}`, `faults: [${faults.map(quoted).join(', ')}]`];
+  return rendered(`seed ${seed}, as ${deployment}`, failure, `await replay(topology, simulation, { ${again.join(', ')} })`);
+}
+
+/**
+ * Fails a test when a campaign has found anything, with a text that says what.
+ * @param report what `simulate` has answered
+ * @throws Error with every failure, as `formatFailure` writes it, and the seeds whose second run took another way
+ * @example
+ * assertKept(await simulate(topology, { scenario, invariants }));
+ */
+export function assertKept({ failures, nondeterministic, seeds }: CampaignReport): void {
+  const found = failures.map(formatFailure);
+  if (nondeterministic.length > 0)
+    found.push(
+      `\nthe second run of seed ${nondeterministic.join(', ')} took another way: the code asks for time, chance or I/O beside 'ctx'\n`,
+    );
+  if (found.length === 0) return;
+  const error = new Error(
+    `the simulation found ${failures.length === 0 ? 'chance that no seed decides' : `${failures.length} of ${seeds} seeds that break a promise`}\n${found.join('')}`,
+  );
+  // The stack of the test says nothing of what went wrong in the run.
+  Error.captureStackTrace(error, assertKept);
+  throw error;
+}
+
+type Reported = Omit<Failure, 'shrunkIn'> & { readonly shrunkIn: number };
+
+function rendered(title: string, { violations, faults, shrunkIn, trace, logged }: Reported, replay: string): string {
+  const shrunk = shrunkIn > 0 ? `, after ${shrunkIn} runs to make them few` : '';
   const lines = [
-    `\nseed ${seed} of ${name}, as ${deployment}${violations.length === 0 ? ': every promise was kept' : ''}`,
-    ...violations.slice(0, 10).map(({ id, detail }) => `  BROKEN ${id}: ${detail}`),
-    faults.length === 0
-      ? '  no faults'
-      : `  faults (${faults.length}${failure.shrunkIn > 0 ? `, after ${failure.shrunkIn} runs to make them few` : ''}): ${faults.slice(0, 20).join(', ')}`,
+    `\n${title}${violations.length === 0 ? ': every promise was kept' : ''}`,
+    ...violations.slice(0, VIOLATIONS_SHOWN).map(({ id, detail }) => `  BROKEN ${id}: ${indented(detail, 4)}`),
+    faults.length === 0 ? '  no faults' : `  faults (${faults.length}${shrunk}): ${faults.slice(0, FAULTS_SHOWN).join(', ')}`,
+    ...(violations.length > 0 ? logged.map((line) => `  ! ${indented(loggedLine(line), 4)}`) : []),
     ...(violations.length > 0
-      ? failure.trace
+      ? trace
           .filter((line) => !IDLE.test(line))
           .slice(-TRACE_SHOWN)
           .map((line) => `  | ${line}`)
       : []),
-    `  replay: npm run simulate -- --scenario ${name} --deployment ${deployment} --seed ${seed} --faults '${faults.join(',')}'`,
+    `  replay: ${replay}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+
+const indented = (text: string, by: number): string => text.replaceAll('\n', `\n${' '.repeat(by)}`);
+
+/** A line of a process's log: when, which process, what it says, and the stack of the error. */
+function loggedLine(line: string): string {
+  const [, head = '', json = ''] = /^(\S+ \S+) (\{.*\})$/s.exec(line) ?? [];
+  try {
+    const { msg, err } = JSON.parse(json) as { msg?: string; err?: { stack?: string; message?: string } };
+    return [`${head} ${msg}`, err?.stack ?? err?.message].filter((part) => part !== undefined).join('\n');
+  } catch {
+    return line;
+  }
 }
 
 export function renderExploration(name: string, { deployment, points, failures }: Exploration): string {

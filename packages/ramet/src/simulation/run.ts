@@ -5,11 +5,13 @@ import { durationMs } from '../platform/index.ts';
 import type { ClientOf } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
 import { CallChecks } from './calls.ts';
+import { checked } from './checked.ts';
 import { escapes } from './escape.ts';
 import type { RunResult, Simulated, Simulation, Violation } from './face.ts';
 import { type Asked, frameworkInvariants, type Handled } from './invariants.ts';
 import { Keyed } from './keyed.ts';
 import type { Double } from './outside.ts';
+import { ownRejections } from './rejections.ts';
 import { stirring } from './rest.ts';
 import type { Disk, Shelf } from './storage.ts';
 import { realTurn, type System, World } from './world.ts';
@@ -80,6 +82,7 @@ export async function runSeed(
     ...(options.log ? { log: options.log } : {}),
     onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && handled.push({ subscriber, eventId })),
     watch: (caller) => calls.watch(caller),
+    onMissing: (detail) => violations.push({ id: 'escape', detail }),
     onPoint(of, at, site) {
       // Clients have no place that they could be killed out of, and those who were replaced have lost theirs.
       if (!of.faults.active || at.process.current !== at) return;
@@ -90,20 +93,15 @@ export async function runSeed(
   });
   const sim = simulatedOf(world, { deployment, doubles, violations, sometimes, asked });
   const guard = escapes.enter((detail) => violations.push({ id: 'escape', detail }));
-  const uncaught = (error: unknown) => {
-    // A process that was killed leaves promises behind whose databases are gone.
-    if (!/database is not open|shutting down|ShuttingDown/i.test(`${String(error)} ${String((error as Error)?.cause)}`))
-      violations.push({ id: 'uncaught', detail: (error as Error)?.stack ?? String(error) });
-  };
-  process.on('unhandledRejection', uncaught);
-  try {
+  const uncaught = (error: unknown) => void violations.push({ id: 'uncaught', detail: (error as Error)?.stack ?? String(error) });
+  const run = async () => {
     await world.until(world.boot());
     let done = false;
     const always = (simulation.invariants ?? []).filter(({ when }) => when === 'always');
     const watch = async () => {
       while (!done) {
         await world.sleep(1_000);
-        for (const { id, check } of always) for (const detail of await check(sim)) violations.push({ id, detail });
+        for (const invariant of always) violations.push(...(await checked(invariant, sim)));
       }
     };
     world.trouble();
@@ -119,15 +117,21 @@ export async function runSeed(
       const twice = new Set(world.faults.fired.flatMap(({ id }) => /^duplicate@client>[^.]*\.(.*)#\d+$/.exec(id)?.[1] ?? []));
       const deadLetters = simulation.deadLetters === 'expected';
       violations.push(...(await frameworkInvariants(sim, system, { asked, handled, deadLetters, twice })));
-      for (const { id, check } of simulation.invariants ?? []) for (const detail of await check(sim)) violations.push({ id, detail });
+      for (const invariant of simulation.invariants ?? []) violations.push(...(await checked(invariant, sim)));
     })();
     await world.until(ended);
-  } catch (error) {
-    violations.push({ id: (error as Error).name === 'Livelock' ? 'livelock' : 'run', detail: (error as Error).stack ?? String(error) });
+  };
+  try {
+    await ownRejections(uncaught, async () => {
+      try {
+        await run();
+      } catch (error) {
+        violations.push({ id: (error as Error).name === 'Livelock' ? 'livelock' : 'run', detail: (error as Error).stack ?? String(error) });
+      }
+      await world.close().catch(uncaught);
+      await realTurn();
+    });
   } finally {
-    await world.close().catch(uncaught);
-    await realTurn();
-    process.off('unhandledRejection', uncaught);
     guard.leave();
     disk.remove();
   }
@@ -143,6 +147,7 @@ export async function runSeed(
     sometimes: [...sometimes],
     points,
     trace: violations.length > 0 ? world.scheduler.trace : [],
+    logged: violations.length > 0 ? world.errors : [],
   };
 }
 
@@ -152,18 +157,29 @@ const NOTHING = {};
 export async function runSetup(simulation: Simulation, definitions: Prepared['definitions'], disk: Disk): Promise<void> {
   const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
   const processes = { setup: [...definitions.services.keys()] };
-  const world = new World({ seed: 'setup', system: { ...definitions, processes }, disk, intensities: {}, externals: doubles });
+  const unhandled: unknown[] = [];
+  const world = new World({
+    ...{ seed: 'setup', system: { ...definitions, processes }, disk, intensities: {}, externals: doubles },
+    onMissing: (detail) => unhandled.push(new Error(detail)),
+  });
   const run = { deployment: 'setup', doubles, violations: [] as Violation[], sometimes: new Set<string>(), asked: [] };
   const sim = simulatedOf(world, run);
-  try {
-    await world.until(world.boot());
-    await world.until(simulation.setup?.(sim) ?? Promise.resolve());
-    await settle(world, sim, { ...definitions, processes }, SCENARIO_LIMIT_MS, run.violations);
-    if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
-    await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
-  } finally {
-    await world.close();
-  }
+  await ownRejections(
+    (reason) => void unhandled.push(reason),
+    async () => {
+      try {
+        await world.until(world.boot());
+        await world.until(simulation.setup?.(sim) ?? Promise.resolve());
+        await settle(world, sim, { ...definitions, processes }, SCENARIO_LIMIT_MS, run.violations);
+        if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
+        await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
+      } finally {
+        await world.close();
+        await realTurn();
+      }
+    },
+  );
+  if (unhandled.length > 0) throw unhandled[0];
 }
 
 /** The deployments of a simulation: its own, or one process, and one for each service. */

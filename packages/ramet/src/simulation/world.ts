@@ -1,7 +1,7 @@
 import type { EventOutcome } from '../bus/index.ts';
 import type { AnyContract } from '../contract/index.ts';
 import type { GatewayDefinition } from '../gateway/index.ts';
-import { type Platform, realPlatform } from '../platform/index.ts';
+import { type OutgoingRequest, type Platform, realPlatform } from '../platform/index.ts';
 import { type CallWatcher, type ClientOf, compileUses, Outbound, type Policy, use } from '../rpc/index.ts';
 import { type Runtime, start, type Topology } from '../runtime/index.ts';
 import type { Caller } from '../security/index.ts';
@@ -13,7 +13,7 @@ import { type OutboxPlace, simulatedBus } from './events.ts';
 import { type Fault, FaultPlan, type Intensities } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
 import { type End, Network, networkTransport } from './network.ts';
-import { type Double, doublesOf, type ExternalRequest, Outside } from './outside.ts';
+import { type Double, doublesOf, Outside } from './outside.ts';
 import { Incarnation, SimProcess, type Surroundings } from './process.ts';
 import { type Owner, Scheduler } from './scheduler.ts';
 import { type Disk, fill, makeRoom } from './storage.ts';
@@ -39,10 +39,15 @@ export interface WorldOptions {
   readonly onEvent?: (subscriber: string, type: string, outcome: EventOutcome, eventId: string) => void;
   /** Called at every named point of a process, with what it passed before. */
   readonly onPoint?: (world: World, at: Incarnation, site: string) => void;
+  /** Gets what a process asked an external system for that has no double. */
+  readonly onMissing?: (detail: string) => void;
   /** Shown how a process calls others. */
   readonly watch?: (caller: string) => CallWatcher;
 }
 
+/** A line of a log that says that something failed. */
+const ERROR_LINE = /"level":"?(?:error|fatal|[56]0)\b/;
+const ERRORS_KEPT = 10;
 const TICK_MS = 1_000;
 const RESTART_MIN_MS = 50;
 const RESTART_MAX_MS = 10_000;
@@ -68,6 +73,8 @@ export class World implements Surroundings {
   readonly #topology: Topology;
   /** Paused processes that were replaced and may wake up. */
   readonly #zombies = new Set<Incarnation>();
+  readonly #errors: string[] = [];
+  #troubled = false;
 
   constructor(options: WorldOptions) {
     const real = realPlatform();
@@ -87,19 +94,23 @@ export class World implements Surroundings {
     const client = new Incarnation(new SimProcess('client', []), this);
     this.client = client;
     this.#clients = new Outbound(client.platform, 'client', options.watch?.('client'));
-    this.#beyond = new Outside(this.network, this.faults, this.scheduler, doublesOf(options));
+    this.#beyond = new Outside(this.network, this.faults, this.scheduler, doublesOf(options), (detail) => options.onMissing?.(detail));
     const now = <T>(definitions: ReadonlyMap<string, T>) =>
       Object.fromEntries([...definitions].map(([name, definition]) => [name, async () => ({ default: definition })]));
     this.#topology = { services: now(options.system.services), gateways: now(options.system.gateways), profiles: {} };
   }
 
-  /** Starts every process and resolves when all of them are ready. */
+  /**
+   * Starts every process and resolves when all of them are ready.
+   * @throws what a process cannot start for
+   */
   async boot(): Promise<void> {
     await Promise.all(this.processes.map((process) => this.#start(process)));
   }
 
   /** Lets faults happen from now on. */
   trouble(): void {
+    this.#troubled = true;
     this.faults.active = true;
     for (const process of this.processes) {
       const skew = this.faults.at('skew', process.name);
@@ -148,6 +159,11 @@ export class World implements Surroundings {
     }
     if ('error' in settled) throw settled.error;
     return settled.value;
+  }
+
+  /** What processes logged as errors last, oldest first. */
+  get errors(): readonly string[] {
+    return this.#errors;
   }
 
   /** Lets time pass for the world, whoever is alive. */
@@ -221,7 +237,7 @@ export class World implements Surroundings {
     for (const store of this.#stores.values()) await (await store).close();
   }
 
-  fetch(from: Incarnation, url: string, request?: ExternalRequest): Promise<Response> {
+  fetch(from: Incarnation, url: string, request?: OutgoingRequest): Promise<Response> {
     return this.#beyond.fetch(from, url, request);
   }
 
@@ -250,7 +266,7 @@ export class World implements Surroundings {
             name: process.name,
             ...(process.hosts === undefined ? {} : { hosts: process.hosts }),
             logLevel: this.#options.log ? 'info' : 'error',
-            logTo: (chunk) => self.alive && this.#options.log?.(`${this.scheduler.now.toFixed(3)} ${self.name} ${chunk}`),
+            logTo: (chunk) => self.alive && this.#logged(`${this.scheduler.now.toFixed(3)} ${self.name} ${chunk}`),
             // A zombie that ends leaves its successor alone.
             onFatal: () => (process.current === self ? this.kill(process, 'fatal') : this.#end(self, 'fatal')),
             transport(local) {
@@ -277,9 +293,18 @@ export class World implements Surroundings {
       });
     } catch (error) {
       if (!self.alive) return;
+      // Before any trouble there is one reason for it only: the definitions are wrong.
+      if (!this.#troubled) throw error;
       this.scheduler.note(`${self.name} cannot start: ${(error as Error).message}`);
       this.kill(process, 'could not start', 500);
     }
+  }
+
+  #logged(line: string): void {
+    this.#options.log?.(line);
+    if (!ERROR_LINE.test(line)) return;
+    this.#errors.push(line.trimEnd());
+    if (this.#errors.length > ERRORS_KEPT) this.#errors.shift();
   }
 
   /** Runs the beginning of a process as an event of that process. */
