@@ -1,4 +1,4 @@
-import { answer, compose, expose, external, failure, gateway, site, use } from 'ramet';
+import { answer, compose, expose, external, failure, gateway, principalOf, site, use } from 'ramet';
 import { z } from 'zod';
 import { Catalog } from '../services/catalog/contract.ts';
 import { Orders } from '../services/orders/contract.ts';
@@ -81,7 +81,7 @@ export default gateway('web', {
       output: Orders.commands.place.output,
       errors: cardErrors,
       async run({ lines, card, shipTo }, { use, caller, key, crypto, fail }) {
-        const token = await tokenise(use.provider, card.number, crypto.sha256(`${caller.subject}/${key}`), fail);
+        const token = await tokenise(use.provider, card.number, crypto.sha256(`${principalOf(caller)}/${key}`), fail);
         return use.orders.place({ lines, cardToken: token, ...(shipTo ? { shipTo } : {}) }, key === undefined ? {} : { key });
       },
     }),
@@ -96,7 +96,7 @@ export default gateway('web', {
       output: Preorders.commands.place.output,
       errors: cardErrors,
       async run({ sku, quantity, card }, { use, caller, key, crypto, fail }) {
-        const cardToken = await tokenise(use.provider, card.number, crypto.sha256(`preorder/${caller.subject}/${key}`), fail);
+        const cardToken = await tokenise(use.provider, card.number, crypto.sha256(`preorder/${principalOf(caller)}/${key}`), fail);
         return use.preorders.place({ sku, quantity, cardToken }, key === undefined ? {} : { key });
       },
     }),

@@ -41,6 +41,7 @@ export {
   firstOf,
   generateIdentityKey,
   type IdentityKeyPair,
+  principalOf,
   Secret,
   type SecretSource,
   type Secrets,

@@ -1,7 +1,7 @@
 import { mask } from '../contract/index.ts';
 import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
 import { type CallOptions, type CallOrigin, type CallWatcher, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
-import { ANONYMOUS, type Caller } from '../security/index.ts';
+import { ANONYMOUS, type Caller, principalOf } from '../security/index.ts';
 import { newTrace, type Trace } from '../telemetry/index.ts';
 import { Answer } from './answer.ts';
 import { clientAddressReader, limitKey } from './client-address.ts';
@@ -9,6 +9,7 @@ import type { GatewayDefinition, Limit } from './gateway.ts';
 import { bearerToken, idempotencyKey, preferredWaitMs, problemHeaders } from './headers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { type Authenticator, createAuthenticator } from './jwt.ts';
+import { keySource } from './key-source.ts';
 import { createLimits, type LimitsEnvironment } from './limits.ts';
 import { parseQuery } from './query-string.ts';
 import { type ComposedRoute, compileRoutes, type OperationRoute, type Route } from './routes.ts';
@@ -63,8 +64,12 @@ export function createGateway(
   const addressOf = clientAddressReader(definition.trustedProxies);
   const limits = createLimits(environment, definition.name);
 
+  /** The answer under an idempotency key goes to the client that had it, and to no other one. */
+  const anonymous = (request: CanonicalRequest, client: string): Caller =>
+    request.headers.has('idempotency-key') ? { ...ANONYMOUS, client: platform.crypto.sha256(`anonymous client ${client}`) } : ANONYMOUS;
+
   const authenticate = async (route: Route, request: CanonicalRequest, client: string): Promise<Caller> => {
-    if ('access' in route.access && route.access.access === 'public') return ANONYMOUS;
+    if ('access' in route.access && route.access.access === 'public') return anonymous(request, client);
     try {
       const token = bearerToken(request.headers.get('authorization'));
       if (token.kind === 'missing') throw new RametError('MissingToken');
@@ -107,7 +112,7 @@ export function createGateway(
           if ('scope' in route.access) scope = route.access.scope;
           if ('scope' in route.access && !caller.scopes.includes(route.access.scope))
             throw new RametError('Forbidden', `The token lacks the scope '${route.access.scope}'`);
-          const principal = caller.kind === 'user' ? `user ${caller.subject}` : client;
+          const principal = caller.kind === 'user' ? principalOf(caller) : client;
           const declared = limitsOf(definition, route);
           for (const one of declared.filter((each) => !isByField(each))) {
             const own = one === route.limit;
@@ -132,27 +137,11 @@ export function createGateway(
 }
 
 function authenticatorOf(
-  { platform, transport }: GatewayEnvironment,
+  { platform, transport, log }: GatewayEnvironment,
   { authenticate, name }: GatewayDefinition,
 ): Authenticator | undefined {
   if (!authenticate) return undefined;
-  const { keys } = authenticate;
-  const meta = () => ({
-    caller: { kind: 'service' as const, subject: name, scopes: [] },
-    trace: newTrace(platform, {}),
-    depth: 0,
-    timeoutMs: 3_000,
-  });
-  return createAuthenticator(platform, authenticate, async () => {
-    if (typeof keys === 'string') {
-      const response = await platform.http.fetch(keys);
-      if (response.status !== 200) throw new RametError('Unavailable');
-      return response.json();
-    }
-    return unwrap(
-      await transport.call({ service: keys.service, operation: keys.name }, {}, meta(), { signal: new AbortController().signal }),
-    );
-  });
+  return createAuthenticator(platform, log, authenticate, keySource(platform, transport, name, authenticate.keys));
 }
 
 const forwarded = (request: CanonicalRequest): string[] => {

@@ -1,17 +1,25 @@
-import { type CryptoKey, importJWK, type JWK, jwtVerify } from 'jose';
+import { jwtVerify } from 'jose';
 import { RametError } from '../errors/index.ts';
-import { type Duration, durationMs, MINUTE, type Platform, SECOND } from '../platform/index.ts';
+import { type Duration, durationMs, type Platform, SECOND } from '../platform/index.ts';
 import type { Caller } from '../security/index.ts';
+import type { Log } from '../telemetry/index.ts';
 import { parseJsonBody } from './json-body.ts';
+import { KeySet, type KeySource } from './key-set.ts';
+import { type KeyPlace, keyPlaceProblem } from './key-source.ts';
+import { ALGORITHMS, type Algorithm, KID, type SigningKey } from './signing-keys.ts';
 
 /** Where access tokens come from, and what they must say. */
 export interface JwtOptions {
   readonly issuer: string;
   readonly audience: string;
   /** The query that answers the key set, as `Users.queries.jwks`, or its HTTPS address. */
-  readonly keys: { readonly kind: string; readonly service: string; readonly name: string } | string;
+  readonly keys: KeyPlace;
   /** The one algorithm that counts: never the token's own word (RFC 8725). Default EdDSA. */
-  readonly algorithm?: 'EdDSA' | 'ES256' | 'PS256' | 'RS256';
+  readonly algorithm?: Algorithm;
+  /**
+   * The type that tokens must name in their header `typ`, with or without `application/` before it and in any case (default
+   * `at+jwt`, RFC 9068). `JWT` stands for tokens without a type of their own: it is met by `JWT` and by no `typ` at all.
+   */
   readonly type?: string;
   /** How far clocks may differ (default 60s). */
   readonly leeway?: Duration;
@@ -24,57 +32,96 @@ export interface Authenticator {
 
 const TOKEN_MAX = 8_192;
 const CACHE_MAX = 10_000;
-const FRESH_MS = 10 * MINUTE;
-const STALE_MS = 24 * 60 * MINUTE;
-const UNKNOWN_KEY_COOLDOWN_MS = 30 * SECOND;
-const FAILURE_BACKOFF_MS = [5, 15, 45, 135, 300].map((seconds) => seconds * SECOND);
-const KID = /^[A-Za-z0-9._-]{1,128}$/;
 const PART = /^[A-Za-z0-9_-]+$/;
+/** A media type without parameters. */
+const TYPE = /^(?:application\/)?[A-Za-z0-9!#$&^_.+-]{1,127}$/i;
+
+/** What is wrong with the options, each in a sentence. */
+export function jwtProblems({ issuer, audience, keys, algorithm = 'EdDSA', type = 'at+jwt', leeway = '60s' }: JwtOptions): string[] {
+  const keyProblem = keyPlaceProblem(keys);
+  const problems: string[] = keyProblem === undefined ? [] : [keyProblem];
+  if (!issuer) problems.push("'issuer' is empty; name the issuer of the tokens as their claim 'iss' does");
+  if (!audience) problems.push("'audience' is empty; name what the tokens are for as their claim 'aud' does");
+  if (!ALGORITHMS.includes(algorithm)) problems.push(`the algorithm '${algorithm}' is not accepted; it is one of ${ALGORITHMS.join(', ')}`);
+  if (!TYPE.test(type)) problems.push(`the type '${type}' is not a media type; write it as 'at+jwt' or 'JWT'`);
+  try {
+    durationMs(leeway);
+  } catch (error) {
+    problems.push((error as Error).message);
+  }
+  return problems.map((problem) => `authenticate: ${problem}`);
+}
 
 /** Verifies tokens by the profile of RFC 8725: one issuer, one algorithm, keys by id, and every claim that counts required. */
-export function createAuthenticator(platform: Platform, options: JwtOptions, fetchKeys: () => Promise<unknown>): Authenticator {
+export function createAuthenticator(platform: Platform, log: Log, options: JwtOptions, source: KeySource): Authenticator {
+  const { clock, crypto } = platform;
   const algorithm = options.algorithm ?? 'EdDSA';
+  const type = mediaType(options.type ?? 'at+jwt');
   const leewayMs = durationMs(options.leeway ?? '60s');
-  const keys = new KeySet(platform, algorithm, fetchKeys);
-  const verified = new Map<string, { caller: Caller; expMs: number }>();
+  const keys = new KeySet(platform, log, algorithm, source);
+  /** By the digest of the token. An entry is worth something for as long as its issuer has the key that verified it. */
+  const verified = new Map<string, Verified>();
 
-  const remember = (digest: string, caller: Caller, expMs: number) => {
+  const remember = (digest: string, entry: Verified) => {
     if (verified.size >= CACHE_MAX) verified.delete(verified.keys().next().value as string);
-    verified.set(digest, { caller, expMs });
+    verified.set(digest, entry);
   };
   return {
     async verify(token) {
-      const digest = platform.crypto.sha256(token);
-      const known = verified.get(digest);
-      if (known) {
-        if (known.expMs > platform.clock.wallNow()) return known.caller;
-        verified.delete(digest);
-      }
-      const { kid } = headerOf(token, algorithm, options.type ?? 'at+jwt');
-      const key = await keys.get(kid);
+      const digest = crypto.sha256(token);
+      const entry = verified.get(digest);
+      const kid = entry?.key.kid ?? kidOf(token, algorithm, type);
+      const found = keys.get(kid);
+      const key = found instanceof Promise ? await found : found;
+      if (entry && entry.key === key && entry.expMs > clock.wallNow()) return entry.caller;
+      verified.delete(digest);
       if (!key) throw invalid('it is signed with a key that its issuer does not have');
-      let payload: Record<string, unknown>;
-      try {
-        const result = await jwtVerify(token, key, {
-          algorithms: [algorithm],
-          issuer: options.issuer,
-          audience: options.audience,
-          clockTolerance: leewayMs / SECOND,
-          currentDate: new Date(platform.clock.wallNow()),
-          requiredClaims: ['exp', 'sub', 'iss', 'aud'],
-        });
-        payload = result.payload;
-      } catch (error) {
-        throw invalid(reasonOf(error));
-      }
-      const { sub, exp, scope } = payload;
-      if (typeof sub !== 'string' || sub === '' || typeof exp !== 'number' || !Number.isFinite(exp))
-        throw invalid('it lacks a subject or an expiry');
-      const caller: Caller = { kind: 'user', subject: sub, scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [] };
-      remember(digest, caller, exp * SECOND + leewayMs);
+      const { sub, exp, scope } = await claimsOf(token, key, { ...options, algorithm, leewayMs, nowMs: clock.wallNow() });
+      // One object serves many requests: what one handler changed would be true for the others.
+      const caller: Caller = Object.freeze({
+        kind: 'user',
+        subject: sub,
+        issuer: options.issuer,
+        scopes: Object.freeze(typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []),
+      });
+      remember(digest, { caller, key, expMs: exp * SECOND + leewayMs });
       return caller;
     },
   };
+}
+
+interface Verified {
+  readonly caller: Caller;
+  readonly key: SigningKey;
+  readonly expMs: number;
+}
+
+interface Expected {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithm: Algorithm;
+  readonly leewayMs: number;
+  readonly nowMs: number;
+}
+
+async function claimsOf(token: string, { key }: SigningKey, expected: Expected): Promise<{ sub: string; exp: number; scope: unknown }> {
+  const { issuer, audience, algorithm, leewayMs, nowMs } = expected;
+  const { payload } = await jwtVerify(token, key, {
+    algorithms: [algorithm],
+    issuer,
+    audience,
+    clockTolerance: leewayMs / SECOND,
+    currentDate: new Date(nowMs),
+    requiredClaims: ['exp', 'sub', 'iss', 'aud'],
+  }).catch((error: unknown) => {
+    throw invalid(reasonOf(error));
+  });
+  const { sub, exp, iat, scope } = payload;
+  if (typeof sub !== 'string' || sub === '' || typeof exp !== 'number' || !Number.isFinite(exp))
+    throw invalid('it lacks a subject or an expiry');
+  if (iat !== undefined && !(typeof iat === 'number' && iat * SECOND <= nowMs + leewayMs))
+    throw invalid("its claim 'iat' is not a moment of the past");
+  return { sub, exp, scope };
 }
 
 const invalid = (why: string): RametError => new RametError('InvalidToken', `The access token is not valid: ${why}`);
@@ -87,8 +134,14 @@ function reasonOf(error: unknown): string {
   return 'it is malformed';
 }
 
-/** Reads a token's header strictly: three canonical parts, plain JSON objects, nothing in it that would tell us how to verify. */
-function headerOf(token: string, algorithm: string, type: string): { kid: string } {
+/** RFC 7515, 4.1.9: `application/` may be left out, and media types have no case. */
+const mediaType = (text: string): string => text.toLowerCase().replace(/^application\//, '');
+
+/**
+ * Reads a token's header strictly: three canonical parts, plain JSON objects, nothing in it that would tell us how to verify.
+ * @returns the id of its key
+ */
+function kidOf(token: string, algorithm: string, type: string): string {
   const parts = token.length <= TOKEN_MAX ? token.split('.') : [];
   if (parts.length !== 3) throw invalid('it is malformed');
   const [header] = parts.map((part, i) => {
@@ -102,77 +155,10 @@ function headerOf(token: string, algorithm: string, type: string): { kid: string
       throw invalid('it is malformed');
     return parsed.value as Record<string, unknown>;
   }) as [Record<string, unknown>];
-  if (header['alg'] !== algorithm) throw invalid('its algorithm is not the one agreed on');
+  const { alg, typ = type === 'jwt' ? 'JWT' : undefined, kid } = header;
+  if (alg !== algorithm) throw invalid('its algorithm is not the one agreed on');
   if (header['crit'] !== undefined || header['b64'] !== undefined) throw invalid('it asks for extensions that are not supported');
-  if (typeof header['typ'] !== 'string' || header['typ'].toLowerCase() !== type) throw invalid(`it is no '${type}'`);
-  const kid = header['kid'];
+  if (typeof typ !== 'string' || mediaType(typ) !== type) throw invalid(`its type is not '${type}'`);
   if (typeof kid !== 'string' || !KID.test(kid)) throw invalid('it does not name its key');
-  return { kid };
-}
-
-/**
- * The issuer's keys: fetched once for all who wait, kept while the issuer is away, and asked for again because of an unknown
- * key at most every 30 seconds, successful or not: a flood of bad tokens must not become a flood of fetches.
- */
-class KeySet {
-  readonly #platform: Platform;
-  readonly #algorithm: string;
-  readonly #request: () => Promise<unknown>;
-  #keys = new Map<string, CryptoKey | Uint8Array>();
-  #fetchedMono = Number.NEGATIVE_INFINITY;
-  #nextMono = Number.NEGATIVE_INFINITY;
-  #failures = 0;
-  #fetching: Promise<void> | undefined;
-
-  constructor(platform: Platform, algorithm: string, request: () => Promise<unknown>) {
-    this.#platform = platform;
-    this.#algorithm = algorithm;
-    this.#request = request;
-  }
-
-  async get(kid: string): Promise<CryptoKey | Uint8Array | undefined> {
-    const now = this.#platform.clock.monoNow();
-    const age = now - this.#fetchedMono;
-    if (age > FRESH_MS || !this.#keys.has(kid)) {
-      if (now >= this.#nextMono) await this.#refresh();
-      else if (this.#fetching) await this.#fetching;
-    }
-    if (this.#keys.size === 0 || this.#platform.clock.monoNow() - this.#fetchedMono > STALE_MS) {
-      throw new RametError('Unavailable', 'the keys of the token issuer cannot be had');
-    }
-    return this.#keys.get(kid);
-  }
-
-  #refresh(): Promise<void> {
-    this.#fetching ??= this.#load().finally(() => {
-      this.#fetching = undefined;
-    });
-    return this.#fetching;
-  }
-
-  async #load(): Promise<void> {
-    const { clock } = this.#platform;
-    try {
-      const set = (await this.#request()) as { keys?: readonly JWK[] };
-      const keys = new Map<string, CryptoKey | Uint8Array>();
-      for (const jwk of (set.keys ?? []).slice(0, 100)) {
-        if (
-          !jwk.kid ||
-          !KID.test(jwk.kid) ||
-          (jwk.use !== undefined && jwk.use !== 'sig') ||
-          (jwk.alg !== undefined && jwk.alg !== this.#algorithm)
-        )
-          continue;
-        keys.set(jwk.kid, await importJWK(jwk, this.#algorithm));
-      }
-      this.#keys = keys;
-      this.#fetchedMono = clock.monoNow();
-      this.#failures = 0;
-      this.#nextMono = clock.monoNow() + UNKNOWN_KEY_COOLDOWN_MS;
-    } catch {
-      const waitMs = FAILURE_BACKOFF_MS[Math.min(this.#failures, FAILURE_BACKOFF_MS.length - 1)] as number;
-      this.#failures++;
-      this.#nextMono = clock.monoNow() + waitMs;
-    }
-  }
+  return kid;
 }

@@ -2,6 +2,7 @@ import { type Codec, type CompiledOperation, compileContract, compileSchema, NOT
 import type { Platform } from '../platform/index.ts';
 import { type CallWatcher, type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
+import { jwtProblems } from './jwt.ts';
 import { compileQuery, type QueryCoercer } from './query-string.ts';
 import { parseRate } from './rate-limit.ts';
 import { createRouter, type Router } from './router.ts';
@@ -70,12 +71,7 @@ export function compileRoutes(
   const limits = [definition.limit, ...routes.map((route) => route.limit)];
   for (const limit of limits) if (limit) problems.push(...limitProblems(limit).map((problem) => `${where}: ${problem}`));
   const needsToken = routes.filter((route) => !('access' in route.access && route.access.access === 'public'));
-  const keys = definition.authenticate?.keys;
-  if (typeof keys === 'string' && !/^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/])/.test(keys)) {
-    problems.push(
-      `${where}: the key set at '${keys}' would be fetched in the clear, and whoever changes it on the way signs tokens; use https`,
-    );
-  }
+  if (definition.authenticate) problems.push(...jwtProblems(definition.authenticate).map((problem) => `${where}: ${problem}`));
   if (needsToken.length > 0 && !definition.authenticate) {
     problems.push(`${where}: ${needsToken.length} routes need a token, but 'authenticate' is not set; add authenticate: jwt options`);
   }

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { weaknessOfEd25519 } from './ed25519-point.ts';
 import type { Signatures } from './platform.ts';
 
 /**
@@ -32,7 +33,10 @@ function publicKeyOf(text: string): KeyObject {
   const jwk = jwkIn(text);
   // Node would make the public half of it, and nobody would notice that the private one lies about.
   if (jwk?.['d'] !== undefined || text.includes('PRIVATE KEY')) throw new RangeError('it is a private key: give its public half only');
-  return readable('public', () => createPublicKey(jwk ? { key: jwk, format: 'jwk' } : text));
+  const key = readable('public', () => createPublicKey(jwk ? { key: jwk, format: 'jwk' } : text));
+  const weakness = weaknessOfEd25519(Buffer.from(coordinateOf(key), 'base64url'));
+  if (weakness !== undefined) throw new RangeError(`it is not a public key that can be trusted: ${weakness}`);
+  return key;
 }
 
 /** What Node says of a key that it cannot read may hold a part of it, so it is left out. */

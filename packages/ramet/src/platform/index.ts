@@ -1,6 +1,7 @@
 export { type Backoff, backoffMs, steadyBackoffMs } from './backoff.ts';
 export { DAY, type Duration, durationMs, HOUR, MINUTE, SECOND } from './duration.ts';
 export { ed25519 } from './ed25519.ts';
+export { weaknessOfEd25519 } from './ed25519-point.ts';
 export { hash32, newId, uuidv7 } from './ids.ts';
 export { Periodic } from './periodic.ts';
 export type {

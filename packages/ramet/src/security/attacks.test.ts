@@ -180,6 +180,8 @@ describe('is refused', () => {
       { ...ANNA, scopes: [7] },
       { ...ANNA, scopes: undefined },
       { ...ANNA, initiator: {} },
+      { ...ANNA, issuer: 7 },
+      { ...ANNA, client: null },
     ];
     for (const caller of callers) expect(says(resigned({ caller }))).toEqual(because('it lacks a claim'));
     for (const claims of [{ sub: ['orders'] }, { sub: undefined }, { iss: ['shop'] }, { iss: undefined }, { aud: undefined }])

@@ -32,17 +32,21 @@ export function readClaims(payload: string): Claims | undefined {
 
 function readCaller(value: unknown): Caller | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, subject, scopes, initiator } = value;
+  const { kind, subject, scopes, issuer, client, initiator } = value;
   if (!KINDS.has(kind) || !isText(subject) || !Array.isArray(scopes) || !scopes.every(isText)) return undefined;
-  if (initiator !== undefined && !isText(initiator)) return undefined;
+  for (const optional of [issuer, client, initiator]) if (optional !== undefined && !isText(optional)) return undefined;
   // One object serves many calls: who changed it would change who the others come from.
   return Object.freeze({
     kind: kind as Caller['kind'],
     subject,
     scopes: Object.freeze(scopes),
-    ...(initiator === undefined ? {} : { initiator }),
+    ...optionalTexts({ issuer, client, initiator }),
   });
 }
+
+/** Those that are there. */
+const optionalTexts = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';

@@ -27,14 +27,18 @@ test('any caller arrives as it was, and no other one with it', () => {
       kind: fc.constantFrom('user', 'service', 'anonymous'),
       subject: text,
       scopes: fc.array(text, { maxLength: 4 }),
+      issuer: fc.option(text, { nil: undefined }),
+      client: fc.option(text, { nil: undefined }),
       initiator: fc.option(text, { nil: undefined }),
     })
-    .map(({ initiator, ...caller }) => ({ ...caller, ...(initiator === undefined ? {} : { initiator }) }) as Caller)
+    .map((caller) => Object.fromEntries(Object.entries(caller).filter(([, value]) => value !== undefined)) as unknown as Caller)
     // Half of a surrogate pair is no text that JSON can carry: it arrives as U+FFFD everywhere in the framework.
     .filter(
       (caller) =>
         JSON.stringify(caller).isWellFormed() &&
-        [caller.subject, caller.initiator ?? '', ...caller.scopes].every((each) => each.isWellFormed()),
+        [caller.subject, caller.issuer ?? '', caller.client ?? '', caller.initiator ?? '', ...caller.scopes].every((each) =>
+          each.isWellFormed(),
+        ),
     );
   fc.assert(
     fc.property(callers, (caller) => {
@@ -70,6 +74,8 @@ test('another caller, another caller of the same name, another service and anoth
     shop.sign({ ...ANNA, kind: 'service' }, 'orders', 'payments'),
     shop.sign({ ...ANNA, scopes: ['orders:read'] }, 'orders', 'payments'),
     shop.sign({ ...ANNA, scopes: ['orders:read orders:write'] }, 'orders', 'payments'),
+    shop.sign({ ...ANNA, issuer: 'bert' }, 'orders', 'payments'),
+    shop.sign({ ...ANNA, client: 'bert' }, 'orders', 'payments'),
     shop.sign({ ...ANNA, initiator: 'bert' }, 'orders', 'payments'),
     shop.sign({ ...ANNA, subject: 'anna@4:bert' }, 'orders', 'payments'),
     shop.sign(ANNA, 'orders', 'catalog'),

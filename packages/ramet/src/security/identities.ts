@@ -111,14 +111,13 @@ export function createIdentities(platform: Platform, options: IdentityOptions): 
     const nowMs = clock.wallNow();
     const nowMono = clock.monoNow();
     const iat = Math.floor(nowMs / SECOND);
-    const { kind, subject, scopes, initiator } = caller;
     const claims: Claims = {
       iss: options.process,
       sub: from,
       aud: to,
       iat,
       exp: iat + lifetimeMs / SECOND,
-      caller: { kind, subject, scopes, ...(initiator === undefined ? {} : { initiator }) },
+      caller: saidOf(caller),
     };
     const token = own?.sign(JSON.stringify(claims)) as string;
     if (token.length > TOKEN_MAX)
@@ -247,9 +246,20 @@ function keyIdIn(header: string): string {
   return id === undefined ? '' : ` (key ${id})`;
 }
 
+/** The caller without anything else that stands on the object. */
+const saidOf = ({ kind, subject, scopes, issuer, client, initiator }: Caller): Caller => ({
+  ...{ kind, subject, scopes },
+  ...(issuer === undefined ? {} : { issuer }),
+  ...(client === undefined ? {} : { client }),
+  ...(initiator === undefined ? {} : { initiator }),
+});
+
 /** Each text with its length before it, so that no two callers share a key whatever stands in their names. */
-function cacheKey({ kind, subject, scopes, initiator }: Caller, from: string, to: string): string {
-  let key = `${from}>${to} ${kind} ${subject.length}:${subject}${initiator === undefined ? '' : `@${initiator.length}:${initiator}`}`;
+function cacheKey({ kind, subject, scopes, issuer, client, initiator }: Caller, from: string, to: string): string {
+  let key = `${from}>${to} ${kind} ${subject.length}:${subject}`;
+  if (issuer !== undefined) key += `/${issuer.length}:${issuer}`;
+  if (client !== undefined) key += `#${client.length}:${client}`;
+  if (initiator !== undefined) key += `@${initiator.length}:${initiator}`;
   for (const scope of scopes) key += ` ${scope.length}:${scope}`;
   return key;
 }

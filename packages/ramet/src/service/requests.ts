@@ -2,24 +2,35 @@ import { type CompiledOperation, saidOf } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { declared, type Reply } from '../rpc/index.ts';
-import type { Caller } from '../security/index.ts';
+import { type Caller, principalOf } from '../security/index.ts';
 import { NoRowChanged, type Reader, type Store, type Tx } from '../store/index.ts';
 
 /** A client's request: what it asks for, who asks, and the key under which it may be repeated. */
 export interface RequestId {
   readonly operation: string;
   readonly principal: string;
+  /** The principal of the same request before callers had an issuer, whose rows may be there for another day. */
+  readonly formerPrincipal?: string;
   readonly key: string;
   readonly bodyHash: string;
+  readonly isAnonymous: boolean;
 }
 
+/**
+ * Anonymous clients share one principal, and a key of theirs belongs to the client that used it first: the client is a part of what
+ * was said, so that the same key from another one is refused as a key of another request. To run it again could be a second effect
+ * of a client whose address changed, and to answer it would give one client's answer to another.
+ */
 export function requestId(platform: Platform, compiled: CompiledOperation, caller: Caller, key: string, input: unknown): RequestId {
+  // What was said, not what the contract of today makes of it: a deployment between a request and its repetition may add to that.
+  const said = saidOf(compiled.input.jsonSchema, input);
   return {
     operation: compiled.fullName,
-    principal: `${caller.kind}:${caller.subject}`,
+    principal: principalOf(caller),
+    ...(caller.issuer === undefined ? {} : { formerPrincipal: `${caller.kind}:${caller.subject}` }),
     key,
-    // What was said, not what the contract of today makes of it: a deployment between a request and its repetition may add to that.
-    bodyHash: platform.crypto.sha256(saidOf(compiled.input.jsonSchema, input)),
+    isAnonymous: caller.kind === 'anonymous',
+    bodyHash: platform.crypto.sha256(caller.client === undefined ? said : `${caller.client}\n${said}`),
   };
 }
 
@@ -29,23 +40,38 @@ export function requestId(platform: Platform, compiled: CompiledOperation, calle
  * @throws RametError IdempotencyKeyReused when the key came with another body
  */
 export async function earlierAnswer(reader: Reader | Tx, id: RequestId): Promise<{ answer: Reply | undefined } | undefined> {
-  const row = await reader.get<{ body_hash: string; answer: string | null }>(
-    'select body_hash, answer from ramet_requests where operation = ? and principal = ? and key = ?',
+  const rows = await reader.all<{ principal: string; body_hash: string; answer: string | null }>(
+    'select principal, body_hash, answer from ramet_requests where operation = ? and principal in (?, ?) and key = ?',
     id.operation,
     id.principal,
+    id.formerPrincipal ?? id.principal,
     id.key,
   );
+  const row = rows.find(({ principal }) => principal === id.principal);
+  if (!row && rows.length > 0)
+    throw new RametError(
+      'IdempotencyKeyReused',
+      'the key was used before the issuer of its user was kept, so that its answer may be that of another user',
+    );
   if (!row) return undefined;
-  if (row.body_hash !== id.bodyHash) throw new RametError('IdempotencyKeyReused');
+  if (row.body_hash !== id.bodyHash)
+    throw new RametError('IdempotencyKeyReused', id.isAnonymous ? 'the key came with another body, or from another client' : undefined);
   return { answer: row.answer === null ? undefined : (JSON.parse(row.answer) as Reply) };
 }
 
 const CLAIM =
   'insert into ramet_requests (operation, principal, key, body_hash, at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing';
+const CLAIM_UNLESS_FORMER = `insert into ramet_requests (operation, principal, key, body_hash, at) select ?, ?, ?, ?, ramet_now()
+  where not exists (select 1 from ramet_requests where operation = ? and principal = ? and key = ?) on conflict do nothing`;
+
+const claim = ({ operation, principal, formerPrincipal, key, bodyHash }: RequestId): [sql: string, ...params: string[]] =>
+  formerPrincipal === undefined
+    ? [CLAIM, operation, principal, key, bodyHash]
+    : [CLAIM_UNLESS_FORMER, operation, principal, key, bodyHash, operation, formerPrincipal, key];
 
 /** Notes the key of a request that goes on by itself. @returns false when it was known */
 export async function noteRequest(tx: Tx, id: RequestId): Promise<boolean> {
-  return (await tx.run(CLAIM, id.operation, id.principal, id.key, id.bodyHash)) > 0;
+  return (await tx.run(...claim(id))) > 0;
 }
 
 /**
@@ -57,7 +83,7 @@ export async function answeredOnce(store: Store, id: RequestId, name: string, wo
   try {
     return await store.write(
       async (tx) => {
-        tx.must(CLAIM, id.operation, id.principal, id.key, id.bodyHash);
+        tx.must(...claim(id));
         const answer = await work(tx);
         storeAnswer(tx, id, answer);
         return answer;
