@@ -25,7 +25,7 @@ export interface DeadLetter {
 export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLetter[]> {
   const rows = await store.reader.all<Record<string, string | number>>(
     `select d.*, (select count(*) from ramet_parked p where p.subscriber = d.subscriber and p.key = d.key) as parked
-     from ramet_dead_letters d order by last_failed_at desc limit ?`,
+     from ramet_dead_letters d order by last_failed_at desc, id desc limit ?`,
     limit,
   );
   return rows.map((row) => ({

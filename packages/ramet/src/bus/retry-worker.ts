@@ -14,6 +14,7 @@ interface RetryRow {
   readonly envelope: string;
 }
 
+const COLUMNS = 'key, event_id, state, attempts, due_at, envelope';
 /** How long at most until a due retry is seen that nobody told of. */
 const POLL_MS = 5_000;
 const KEYS_AT_ONCE = 16;
@@ -52,18 +53,32 @@ export class RetryWorker {
     const { store, subscriber } = this.#options;
     // A single process takes up at once what its predecessor left; where stores are shared, a lease says who is at it.
     const free = store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
-    const due = await store.reader.all<RetryRow>(
-      `select key, event_id, state, attempts, due_at, envelope from ramet_retries
-       where subscriber = ? and state in ('RETRYING', 'DRAINING') and due_at <= ramet_now() ${free} order by due_at, key limit ?`,
+    // One look-up for each state: what waits for its time, or for a person, is not read.
+    const first = (columns: string, isDue = '') =>
+      ['DRAINING', 'RETRYING']
+        .map(
+          (state) =>
+            `select * from (select ${columns} from ramet_retries where subscriber = ? and state = '${state}' ${isDue} ${free}
+             order by due_at, key limit ?) as ${state}`,
+        )
+        .join(' union all ');
+    const ready = await store.reader.all<RetryRow>(
+      first(COLUMNS, 'and due_at <= ramet_now()'),
+      subscriber,
+      KEYS_AT_ONCE,
       subscriber,
       KEYS_AT_ONCE,
     );
+    const due = ready.sort((a, b) => Number(a.due_at) - Number(b.due_at)).slice(0, KEYS_AT_ONCE);
     const failed = (await Promise.allSettled(due.map((row) => this.#advance(row)))).find((result) => result.status === 'rejected');
     if (failed) throw failed.reason;
     if (due.length > 0) return 0;
     const next = await store.reader.get<{ wait: number | null }>(
-      `select min(due_at) - ramet_now() as wait from ramet_retries where subscriber = ? and state in ('RETRYING', 'DRAINING') ${free}`,
+      `select min(due_at) - ramet_now() as wait from (${first('due_at')}) as next`,
       subscriber,
+      1,
+      subscriber,
+      1,
     );
     return next?.wait == null ? POLL_MS : Math.max(1, Math.min(POLL_MS, Number(next.wait)));
   }

@@ -101,7 +101,8 @@ export class SagaEngine {
   /** Programs that open sagas began with and that this deployment does not have: they will wait for an operator. */
   async missingPrograms(): Promise<{ saga: string; version: number; open: number }[]> {
     const rows = await this.#options.store.reader.all<{ type: string; program_version: number; open: number }>(
-      "select type, program_version, count(*) as open from ramet_sagas where state = 'RUNNING' group by type, program_version",
+      `select type, program_version, count(*) as open from ramet_sagas
+       where state in ('RUNNING', 'COMPENSATING') and state = 'RUNNING' group by type, program_version`,
     );
     return rows
       .filter((row) => !this.#programs.has(programId(row.type, Number(row.program_version))))

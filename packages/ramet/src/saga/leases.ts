@@ -12,18 +12,22 @@ const RENEW_AT_ONCE = 200;
 const RENEW_PLACES = Array(RENEW_AT_ONCE).fill('?').join(', ');
 
 /**
- * Open sagas that may be taken, or are the owner's own.
+ * Open sagas that may be taken, or are the owner's own: two look-ups, so that the sagas that sleep cost nothing.
  * @param adoptAll those of other owners too: there are no others any more
+ * @param limit how many at most of either kind
  */
 export async function claimable(store: Store, owner: string, adoptAll: boolean, limit: number): Promise<string[]> {
   const rows = await store.reader.all<{ id: string }>(
-    `select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING')
-       and (lease_until <= ramet_now() or ${adoptAll ? 'owner is not null' : 'owner = ?'})
-     order by lease_until limit ?`,
+    `select id from (select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') and lease_until <= ramet_now()
+       order by lease_until limit ?) as due
+     union all
+     select id from (select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING')
+       and ${adoptAll ? 'owner is not null' : 'owner = ?'} limit ?) as own`,
+    limit,
     ...(adoptAll ? [] : [owner]),
     limit,
   );
-  return rows.map(({ id }) => id);
+  return [...new Set(rows.map(({ id }) => id))];
 }
 
 /** Takes a saga, under a new epoch. @returns undefined when somebody else has it, or nobody may have it now */

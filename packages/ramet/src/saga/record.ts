@@ -83,7 +83,9 @@ export async function listSagas(
   masker: Masker,
   filter: { state?: SagaState; attention?: boolean; limit?: number },
 ): Promise<SagaRecord[]> {
-  const where = [filter.state ? 'state = ?' : '1 = 1', filter.attention ? 'attention is not null' : '1 = 1'].join(' and ');
+  // Those that need a person are few, in whatever state: they are looked up by that, and an index on the state would read the others too.
+  const inState = filter.attention ? "state || '' = ?" : 'state = ? and created_at > 0';
+  const where = [...(filter.state ? [inState] : []), ...(filter.attention ? ['attention is not null'] : [])].join(' and ') || '1 = 1';
   const rows = await store.reader.all<Record<string, string | number | null>>(
     `select * from ramet_sagas where ${where} order by created_at desc, id desc limit ?`,
     ...(filter.state ? [filter.state] : []),

@@ -151,4 +151,28 @@ drop index ramet_saga_steps_awaiting;
 create index ramet_saga_steps_awaiting on ramet_saga_steps (event, event_key) where event is not null
 `,
   },
+  {
+    name: 'ramet_0006',
+    sql: `
+-- bus: what is looked up for each blocked key and each letter, and the order in which operators read letters
+create index ramet_dead_letters_key on ramet_dead_letters (subscriber, key, first_failed_at, event_id);
+create index ramet_dead_letters_newest on ramet_dead_letters (last_failed_at, id);
+create index ramet_retries_event on ramet_retries (subscriber, event_id);
+drop index ramet_retries_due;
+create index ramet_retries_due on ramet_retries (subscriber, state, due_at, key);
+
+-- sagas: those of one owner, those that sleep, and the orders in which operators read them
+create index ramet_sagas_owned on ramet_sagas (owner) where state in ('RUNNING', 'COMPENSATING') and owner is not null;
+create index ramet_sagas_asleep on ramet_sagas (lease_until) where state in ('RUNNING', 'COMPENSATING') and owner is null;
+drop index ramet_sagas_created;
+create index ramet_sagas_created on ramet_sagas (created_at, id);
+create index ramet_sagas_attention on ramet_sagas (created_at, id) where attention is not null;
+-- only lists say that created_at is above 0: whoever looks for open sagas must not take this one
+create index ramet_sagas_listed on ramet_sagas (state, created_at, id) where created_at > 0;
+
+-- due work: that of one kind, in its order
+drop index ramet_timers_due;
+create index ramet_timers_due on ramet_timers (kind, due_at, id)
+`,
+  },
 ];

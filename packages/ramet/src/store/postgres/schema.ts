@@ -8,12 +8,18 @@ const plain = (text: string, ...values: string[]): Statement => ({ text, name: u
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
+ * The time of the database. It is that of the statement: the server then compares it with an index, and does not ask the
+ * clock again for each row of a table. The clock itself (`clock_timestamp()`) would make it one value for each row.
+ */
+const NOW = `create or replace function ramet_now() returns bigint language sql stable parallel safe
+    as $$ select (date_part('epoch', statement_timestamp()) * 1000)::bigint $$`;
+
+/**
  * What the adapter itself needs in the schema of a store: the time of the database, how many partitions its outbox was made
  * with (another number would give keys other partitions, and lose their order), and the marks of commits.
  */
 const OURS = [
-  `create or replace function ramet_now() returns bigint language sql volatile parallel safe
-    as $$ select (date_part('epoch', clock_timestamp()) * 1000)::bigint $$`,
+  NOW,
   'create table if not exists ramet_store (id integer primary key check (id = 1), partitions integer not null check (partitions between 1 and 256))',
   // Rows that are changed in place, each with room of its own: an index entry for each commit would be too much.
   `create table if not exists ramet_commits (id text primary key, seq bigint not null, open integer not null, at bigint not null) with (fillfactor = 20)`,
@@ -21,7 +27,8 @@ const OURS = [
 
 const LOCK = `select set_config('statement_timeout', '60s', true), set_config('lock_timeout', '60s', true),
   pg_advisory_xact_lock(1918987621, hashtext($1))`;
-const FOUND = `select to_regclass(quote_ident($1) || '.ramet_commits') is not null as ready, to_regnamespace(quote_ident($1)) is not null as there`;
+const FOUND = `select to_regclass(quote_ident($1) || '.ramet_commits') is not null as ready, to_regnamespace(quote_ident($1)) is not null as there,
+  exists (select 1 from pg_proc where proname = 'ramet_now' and pronamespace = to_regnamespace(quote_ident($1)) and provolatile = 'v') as outdated`;
 /** Marks of connections that were not ended politely. No connection lives that long. */
 const FORGET = 'delete from ramet_commits where at < ramet_now() - 86400000';
 
@@ -32,8 +39,9 @@ const FORGET = 'delete from ramet_commits where at < ramet_now() - 86400000';
  */
 export async function prepareSchema(connection: Connection, schema: string, partitions: number): Promise<number> {
   const [found] = await said(connection, [plain(FOUND, schema)]);
-  const { ready, there } = found as { ready: number; there: number };
-  if (!ready) {
+  const { ready, there, outdated } = found as { ready: number; there: number; outdated: number };
+  // An earlier version defined ramet_now() as volatile.
+  if (!ready || outdated) {
     try {
       await said(connection, [
         control('begin'),
