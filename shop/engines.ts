@@ -16,8 +16,7 @@ function address(name: string, engine: string): string {
 const secrets = firstOf(files(process.env.SECRETS_DIR || 'secrets'), environment());
 
 /** Each service has a role of its own, which the server refuses what belongs to another one; its address has the password. A dozen services share the connections of one server. */
-const store = () =>
-  postgres((service) => secrets.get(`${service}-database`).reveal(), { schema: `${prefix}{service}`, connections: 6, readers: 3 });
+const store = () => postgres((service) => secrets.get(`${service}-database`), { schema: `${prefix}{service}`, connections: 6, readers: 3 });
 
 /** The modular monolith on a PostgreSQL. */
 export const onPostgres = (): Profile => ({ store: store(), bus: embedded() });
@@ -54,6 +53,6 @@ export async function asServices(): Promise<Profile> {
 }
 
 async function bus(): Promise<Profile['bus']> {
-  if (process.env.BUS === 'postgres') return (await import('ramet/postgres-bus')).postgresBus(secrets.get('bus-database').reveal());
+  if (process.env.BUS === 'postgres') return (await import('ramet/postgres-bus')).postgresBus(secrets.get('bus-database'));
   return (await import('ramet/kafka')).kafka({ brokers: address('KAFKA_BROKERS', 'kafka').split(','), prefix });
 }

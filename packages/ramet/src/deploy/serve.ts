@@ -72,6 +72,7 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
     if (own !== undefined) ports[gateway] = own;
   }
   const drainDelayMs = whole('DRAIN_DELAY_MS', 20_000);
+  const bootWaitMs = whole('BOOT_WAIT_MS', 3_600_000);
   const rpcPort = port('RPC_PORT');
   const probesPort = port('PROBES_PORT');
   const adminPort = port('ADMIN_PORT');
@@ -93,6 +94,7 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
     ...(HOST ? { host: HOST } : {}),
     ...(ALERT_WEBHOOK ? { alertWebhook: ALERT_WEBHOOK } : {}),
     ...(drainDelayMs === undefined ? {} : { drainDelayMs }),
+    ...(bootWaitMs === undefined ? {} : { bootWait: `${bootWaitMs}ms` }),
     ...(probesPort === undefined ? {} : { probesPort }),
     ...(adminPort === undefined ? {} : { admin: { port: adminPort, tokenFile: ADMIN_TOKEN_FILE || join(tmpdir(), 'ramet-admin.token') } }),
   };

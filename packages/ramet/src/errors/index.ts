@@ -1,3 +1,5 @@
+export { isOutage, unreachable } from './outage.ts';
 export { type Problem, problemOf } from './problem.ts';
 export { BootError, DeclaredError, type Issue, PermanentError, RametError, type RametErrorOptions } from './ramet-error.ts';
+export { postgresPasses, postgresRemedy, reasonOf, sqlState } from './sql-state.ts';
 export { ERRORS, type ErrorCode, type ErrorEntry } from './table.ts';

@@ -174,6 +174,12 @@ export const ERRORS = {
   ActionRefused: entry(409, 'The saga is not in a state for this action', 'Look at it with `ramet saga show`.', no),
   // Boot
   SecretMissing: entry(500, 'A secret is missing', 'Put it where it is looked for; the log names it and the places.', no),
+  Misconfigured: entry(
+    500,
+    'A server that this process needs refuses it',
+    'Correct what the detail names: the URL, the credentials, or the rights.',
+    no,
+  ),
   BootFailed: entry(500, 'The process cannot start', 'Correct every problem in the list.', no),
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -3,6 +3,7 @@ export { DAY, type Duration, durationMs, HOUR, MINUTE, SECOND } from './duration
 export { ed25519 } from './ed25519.ts';
 export { weaknessOfEd25519 } from './ed25519-point.ts';
 export { hash32, newId, uuidv7 } from './ids.ts';
+export { Patience, type PatienceOptions, type Wait } from './patience.ts';
 export { Periodic } from './periodic.ts';
 export type {
   Clock,
@@ -21,3 +22,4 @@ export type {
   Verifier,
 } from './platform.ts';
 export { type RealPlatformOptions, realPlatform, systemFiles } from './real.ts';
+export { type Revealed, type Source, sourced } from './source.ts';

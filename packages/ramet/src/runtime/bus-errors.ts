@@ -1,5 +1,5 @@
 import type { BusEnvironment } from '../bus/index.ts';
-import { RametError } from '../errors/index.ts';
+import { isOutage } from '../errors/index.ts';
 import { type Platform, SECOND } from '../platform/index.ts';
 import type { Log } from '../telemetry/index.ts';
 
@@ -13,7 +13,7 @@ const QUIET_MS = 10 * SECOND;
 export function busErrors({ clock }: Platform, log: Log): BusEnvironment['onError'] {
   const toldMono = new Map<string, number>();
   return (error, where) => {
-    if (!isAway(error)) return log.error({ err: error, ...where }, 'the bus failed and goes on');
+    if (!isOutage(error)) return log.error({ err: error, ...where }, 'the bus failed and goes on');
     const { group, source } = where as { group?: string; source?: string };
     const whose = group ?? `relay of ${source ?? 'all'}`;
     const nowMono = clock.monoNow();
@@ -22,6 +22,3 @@ export function busErrors({ clock }: Platform, log: Log): BusEnvironment['onErro
     log.warn({ err: error, ...where }, 'the bus failed and goes on');
   };
 }
-
-const isAway = (error: unknown): boolean =>
-  error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'Unavailable');

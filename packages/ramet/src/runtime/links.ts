@@ -14,10 +14,6 @@ export const ADMIN = 'admin';
 /** How long a start waits for the registry to say who is there; whoever is missing then is found later. */
 const FIRST_LOOK_MS = 2_000;
 
-/** How long a start waits for a registry that starts as well, or cannot be reached for a moment. */
-const REGISTRY_MS = 20_000;
-const REGISTER_AGAIN_MS = 500;
-
 /** What connects this process with the others of its profile. */
 export interface Links {
   /** The services of other processes that are called from here. */
@@ -32,7 +28,7 @@ export interface Links {
   look(): Promise<void>;
   /** Answers the calls of other processes, those of operators too. @returns the port */
   listen(dispatchers: ReadonlyMap<string, Dispatcher>, at: { readonly host: string; readonly port: number }): Promise<number>;
-  /** Makes known that this process takes calls. @param probesPort where `/readyz` answers 200 while it is ready */
+  /** Makes known that this process takes calls; may be repeated when it failed. @param probesPort where `/readyz` answers 200 while it is ready */
   register(probesPort: number): Promise<void>;
   /** From now on nobody new is sent here. */
   withdraw(): Promise<void>;
@@ -161,21 +157,11 @@ function createLinks(
       const host = advertise.host ?? served.host;
       const port = advertise.rpcPort ?? served.port;
       const healthUrl = `http://${host.includes(':') ? `[${host}]` : host}:${advertise.probesPort ?? probesPort}/readyz`;
-      const giveUpMono = platform.clock.monoNow() + REGISTRY_MS;
-      for (;;) {
-        // What was not taken may be taken back later: each attempt has ids of its own.
-        const registrations = services.map(
-          (service): Registration => ({ id: newId(platform, service), service, host, port, tags: [process], healthUrl }),
-        );
-        try {
-          return await discovery.register(registrations);
-        } catch (error) {
-          const away = error instanceof RametError && error.code === 'Unavailable';
-          if (!away || platform.clock.monoNow() + REGISTER_AGAIN_MS > giveUpMono) throw error;
-          onError(error, { doing: 'register' });
-        }
-        await platform.timers.sleep(REGISTER_AGAIN_MS);
-      }
+      // What was not taken may be taken back later: each attempt has ids of its own.
+      const registrations = services.map(
+        (service): Registration => ({ id: newId(platform, service), service, host, port, tags: [process], healthUrl }),
+      );
+      await discovery.register(registrations);
     },
     withdraw: () => discovery.withdraw(),
     drain: async () => server?.drain(),

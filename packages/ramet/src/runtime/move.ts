@@ -9,6 +9,7 @@ import {
   type StoreEnvironment,
   type StoreFactory,
 } from '../store/index.ts';
+import { BootWait } from './boot-wait.ts';
 import { loadAll } from './load.ts';
 import { planOf } from './plan.ts';
 import type { Topology } from './topology.ts';
@@ -45,14 +46,15 @@ export async function moveService(topology: Topology, options: MoveServiceOption
       throw error;
     },
   };
+  const wait = new BootWait(platform, warn);
   const opened: Store[] = [];
   const factories: StoreFactory[] = [];
   const open = async (factory: StoreFactory) => {
     await factory.prepare(environment);
     factories.push(factory);
-    const store = await factory.open(service, environment);
+    const store = await wait.until(`the store of '${service}'`, () => factory.open(service, environment));
     opened.push(store);
-    await migrate(store, platform, migrations);
+    await wait.until(`the migrations of '${service}'`, () => migrate(store, platform, migrations));
     return store;
   };
   try {

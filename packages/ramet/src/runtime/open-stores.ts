@@ -2,13 +2,16 @@ import { BootError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import { migrate, readMigrations, refuseMoved, type Store, type StoreEnvironment, type StoreFactory } from '../store/index.ts';
+import type { BootWait } from './boot-wait.ts';
 
 /**
- * Opens and migrates the stores of the hosted services, side by side.
+ * Opens and migrates the stores of the hosted services, side by side. Each step is idempotent, so it is repeated while the store is
+ * unavailable: a migration whose COMMIT was cut is looked up before it is run again.
  * @throws BootError with what went wrong with each
  */
 export async function openStores(
   platform: Platform,
+  wait: BootWait,
   factory: StoreFactory,
   environment: StoreEnvironment,
   definitions: Map<string, ServiceDefinition>,
@@ -17,11 +20,13 @@ export async function openStores(
   const problems: string[] = [];
   await Promise.all(
     [...definitions].map(async ([name, definition]) => {
+      const what = `the store of '${name}'`;
+      const { migrations } = readMigrations(platform, definition.store?.migrations);
       try {
-        const store = await factory.open(name, environment);
+        const store = await wait.until(what, () => factory.open(name, environment));
         stores.set(name, store);
-        await migrate(store, platform, readMigrations(platform, definition.store?.migrations).migrations);
-        await refuseMoved(store);
+        await wait.until(`the migrations of '${name}'`, () => migrate(store, platform, migrations));
+        await wait.until(what, () => refuseMoved(store));
       } catch (error) {
         problems.push((error as Error).message);
       }

@@ -1,5 +1,5 @@
 import type { AnyContract } from '../contract/index.ts';
-import type { Platform } from '../platform/index.ts';
+import type { Duration, Platform } from '../platform/index.ts';
 import type { CallWatcher, ClientOf, Transport } from '../rpc/index.ts';
 import type { Secret } from '../security/index.ts';
 import type { HostedService, HostObserver } from '../service/index.ts';
@@ -59,6 +59,11 @@ export interface StartOptions {
   readonly admin?: { readonly port: number; readonly tokenFile: string };
   /** Where alerts are posted. */
   readonly alertWebhook?: string;
+  /**
+   * How long a start waits for a store, a broker or a registry that is unavailable, over all its steps together (default `60s`). A mistake,
+   * such as a wrong password, ends it at once.
+   */
+  readonly bootWait?: Duration;
   /** How long requests are still accepted after readiness went down, so that load balancers notice (default 0; 5 s on Kubernetes). */
   readonly drainDelayMs?: number;
   /** Told of calls, events and sagas as they end. */

@@ -1,7 +1,7 @@
 import { createAdmin, operatorsDispatcher, operatorsOf, serviceRoutes, startAdminServer, startProbeServer } from '../admin/index.ts';
 import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
-import { BootError, RametError } from '../errors/index.ts';
+import { BootError, RametError, reasonOf } from '../errors/index.ts';
 import { createGateway, createGatewayServer } from '../gateway/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
 import { type ClientOf, clientFor, type Dispatcher, watchAll } from '../rpc/index.ts';
@@ -10,6 +10,7 @@ import { serviceCaller } from '../security/index.ts';
 import { checkStandstill, type HostedService, hostService, LoopLag, newOwner } from '../service/index.ts';
 import type { Store, StoreEnvironment } from '../store/index.ts';
 import { createHealth, createLog, createMetrics, isLogLevel, newTrace, type RootLog, standardMetrics } from '../telemetry/index.ts';
+import { BootWait, failBoot } from './boot-wait.ts';
 import { busErrors } from './bus-errors.ts';
 import { callWatchOf } from './call-watch.ts';
 import { eventLag, standstills } from './gauges.ts';
@@ -39,6 +40,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const standard = standardMetrics(metrics);
   const health = createHealth(platform, { startedAtMono, log });
 
+  const wait = bootWaitOf(platform, log, options, problems);
+
   const { profile, hosts, process } = await planOf(topology, options);
   const definitions = await loadAll('service', topology.services, hosts, problems);
   const gateways = await loadAll('gateway', topology.gateways, hosts, problems);
@@ -55,7 +58,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       standard.storeBatchSize.record(transactions, { service: store });
     },
   };
-  await profile.store.prepare(environment).catch((error: unknown) => fail(error));
+  await profile.store.prepare(environment).catch(failBoot);
   const stores = new Map<string, Store>();
   const parts: RunningParts = {
     platform,
@@ -77,11 +80,13 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     // What it lacks to speak with the others is told before any store is opened or migrated.
     const links = process === undefined ? undefined : openLinks({ topology, profile, process, hosts, options, platform, log });
     parts.links = links;
-    await openStores(platform, profile.store, environment, definitions, stores);
+    await openStores(platform, wait, profile.store, environment, definitions, stores);
     const dispatchers = new Map<string, Dispatcher>();
     const local = localTransport(dispatchers);
     const owner = newOwner(platform);
     const looked = links?.look();
+    // It is awaited later, and a failure until then must not end the process.
+    looked?.catch(() => {});
     for (const other of links?.others ?? []) health.add(`service:${other}`, () => links?.check(other), { kind: 'degrading' });
     const transportOf = transports(local, dispatchers, links, options.transport);
     const observe = observerOf(standard, options.observe);
@@ -116,15 +121,15 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       owner,
       onError: busErrors(platform, log),
     };
-    for (const weakness of await weaknesses(profile.bus, busEnvironment)) log.warn({ bus: profile.bus.capabilities.name }, weakness);
+    for (const weakness of await weaknesses(wait, profile.bus, busEnvironment)) log.warn({ bus: profile.bus.capabilities.name }, weakness);
     const bus = profile.bus.create(busEnvironment);
     parts.bus = bus;
     connect(bus, parts);
     standard.eventLag(() => eventLag(bus, parts.services));
     standard.subscriptionsHalted(() => standstills(parts.services));
     standard.observeProcess({ ...platform.process, eventLoopLagSeconds: () => loopLag.worstSeconds() });
-    for (const { engine } of services.values()) {
-      for (const missing of (await engine?.missingPrograms()) ?? [])
+    for (const { engine, name } of services.values()) {
+      for (const missing of (await wait.until(`the store of '${name}'`, async () => engine?.missingPrograms()).catch(failBoot)) ?? [])
         log.error(missing, "open sagas began with a program that this deployment does not have; list it in 'previous'");
     }
     const host = options.host ?? '127.0.0.1';
@@ -188,7 +193,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         portTaken('the health probes', probesPort, error),
       );
     health.setReady(true);
-    await links?.register(parts.probes?.port as number).catch((error: unknown) => fail(error));
+    await wait.until('the registry', async () => links?.register(parts.probes?.port as number)).catch(failBoot);
 
     let stopping: Promise<void> | undefined;
     return {
@@ -220,12 +225,24 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   }
 }
 
-/** A server that is away keeps nobody from starting: what is committed meanwhile is published when it comes back. */
-async function weaknesses(bus: BusFactory, environment: BusEnvironment): Promise<readonly string[]> {
+/** @returns the wait of this start; one of the default length, and a problem, where the option is not a duration */
+function bootWaitOf(platform: Platform, log: RootLog, { bootWait }: StartOptions, problems: string[]): BootWait {
+  const warn = (fields: object, message: string) => log.warn(fields, message);
   try {
-    return (await bus.check?.(environment)) ?? [];
+    return new BootWait(platform, warn, bootWait);
   } catch (error) {
-    return [`it cannot be asked how durably it is set up (${(error as Error).message}); it is tried again for events`];
+    problems.push(`bootWait: ${(error as Error).message}`);
+    return new BootWait(platform, warn);
+  }
+}
+
+/** A broker that is unavailable keeps no process from starting: what is committed meanwhile is published when it comes back. */
+async function weaknesses(wait: BootWait, bus: BusFactory, environment: BusEnvironment): Promise<readonly string[]> {
+  try {
+    return await wait.once('the bus', async () => (await bus.check?.(environment)) ?? []);
+  } catch (error) {
+    if (error instanceof RametError && error.code === 'Misconfigured') return failBoot(error);
+    return [`the bus is unavailable, and the start goes on without it: events wait in the outbox until it answers (${reasonOf(error)})`];
   }
 }
 
@@ -241,10 +258,6 @@ function portTaken(what: string, port: number | undefined, error: unknown): neve
   throw new BootError([
     `${what} cannot listen on port ${port} (${taken ? 'it is in use' : (error as Error).message}); stop who uses it, or choose another port`,
   ]);
-}
-
-function fail(error: unknown): never {
-  throw error instanceof RametError ? new BootError([error.message]) : error;
 }
 
 async function postAlert(platform: Platform, webhook: string, alert: unknown, id: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { RametError } from '../errors/index.ts';
+import { isOutage, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { FRAMEWORK_MIGRATIONS, type Migration } from './schema.ts';
 import type { Store, Tx } from './store.ts';
@@ -81,6 +81,8 @@ async function apply(tx: Tx, platform: Platform, service: string, applied: Map<s
     for (const statement of statementsOf(sql)) await tx.run(statement);
     await tx.run('insert into ramet_migrations (name, hash, applied_at) values (?, ?, ramet_now())', name, hash);
   } catch (error) {
+    // A store that went away meanwhile says nothing about the migration.
+    if (isOutage(error)) throw error;
     throw new RametError('MigrationFailed', `service '${service}', migration '${name}': ${(error as Error).message}`, { cause: error });
   }
 }

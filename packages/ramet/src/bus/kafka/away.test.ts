@@ -1,7 +1,7 @@
-import { MultipleErrors, NetworkError, ProtocolError } from '@platformatic/kafka';
+import { AuthenticationError, MultipleErrors, NetworkError, ProtocolError } from '@platformatic/kafka';
 import { expect, test } from 'vitest';
 import { RametError } from '../../errors/index.ts';
-import { asUnavailable } from './away.ts';
+import { asBootError, asUnavailable } from './away.ts';
 
 test('brokers that cannot be reached are Unavailable, however deep the client has put it', () => {
   const refused = new NetworkError('Connection to localhost:1 failed.');
@@ -34,4 +34,13 @@ test('what is wrong otherwise stays what it is', () => {
     new RametError('PositionGap'),
   ])
     expect(asUnavailable(error)).toBe(error);
+});
+
+test('credentials that brokers refuse are a mistake, also where the client says that it reached no broker', () => {
+  for (const refused of [new AuthenticationError('SASL authentication failed.', {}), new ProtocolError('SASL_AUTHENTICATION_FAILED')])
+    expect(asBootError(new MultipleErrors('x', [new NetworkError('Cannot connect to any broker.', { cause: refused })]))).toMatchObject({
+      code: 'Misconfigured',
+      message: expect.stringContaining("correct 'sasl' of the bus"),
+    });
+  expect(asBootError(new NetworkError('Connection to localhost:1 failed.'))).toMatchObject({ code: 'Unavailable' });
 });

@@ -4,6 +4,8 @@ import { RametError } from '../../errors/index.ts';
 const AWAY = new Set(['PLT_KFK_NETWORK', 'PLT_KFK_TIMEOUT']);
 /** What Kafka calls worth another try although a person has to look. */
 const LASTING = new Set(['CORRUPT_MESSAGE']);
+/** Brokers refuse the credentials: no later try is taken. */
+const REFUSED_IDS = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE']);
 /** An error of the client stands in one for all brokers, which stands in one for all tries. */
 const DEPTH_MAX = 6;
 
@@ -21,19 +23,30 @@ interface Told extends Error {
  *   `Unavailable`, which comes back by itself; any other error as it is
  */
 export function asUnavailable(error: unknown): unknown {
-  const passing = passingIn(error, DEPTH_MAX);
+  const passing = within(error, passes);
   if (!passing) return error;
   const what = AWAY.has(passing.code ?? '') ? 'cannot be reached' : 'is not ready';
   return new RametError('Unavailable', `Kafka ${what}: ${passing.message}`, { cause: passing });
 }
 
-function passingIn(error: unknown, depth: number): Told | undefined {
+/** @returns what brokers refuse for good as `Misconfigured`, which a person has to correct; else as {@link asUnavailable} */
+export function asBootError(error: unknown): unknown {
+  const refused = within(error, ({ code, apiId = '' }) => code === 'PLT_KFK_AUTHENTICATION' || REFUSED_IDS.has(apiId));
+  if (!refused) return asUnavailable(error);
+  return new RametError('Misconfigured', `Kafka refuses the credentials (${refused.message}): correct 'sasl' of the bus`, {
+    cause: refused,
+  });
+}
+
+const passes = ({ code, apiId, canRetry, needsRejoin }: Told): boolean =>
+  AWAY.has(code ?? '') || (apiId !== undefined && (canRetry || needsRejoin) === true && !LASTING.has(apiId));
+
+function within(error: unknown, is: (told: Told) => boolean, depth = DEPTH_MAX): Told | undefined {
   if (!(error instanceof Error) || depth === 0) return undefined;
   const told: Told = error;
-  if (AWAY.has(told.code ?? '')) return told;
-  if (told.apiId !== undefined && (told.canRetry || told.needsRejoin) && !LASTING.has(told.apiId)) return told;
-  for (const within of [...(told.errors ?? []), told.cause]) {
-    const found = passingIn(within, depth - 1);
+  if (is(told)) return told;
+  for (const inner of [...(told.errors ?? []), told.cause]) {
+    const found = within(inner, is, depth - 1);
     if (found) return found;
   }
   return undefined;

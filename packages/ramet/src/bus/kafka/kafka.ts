@@ -5,7 +5,7 @@ import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
 import { Pruner } from '../pruner.ts';
 import { Relay } from '../relay.ts';
-import { asUnavailable } from './away.ts';
+import { asBootError, asUnavailable } from './away.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { Ending } from './ending.ts';
 import { KafkaGroup } from './group.ts';
@@ -65,6 +65,8 @@ export function kafka(options: KafkaOptions): BusFactory {
       const cluster = new Cluster(platform, settings);
       try {
         return await cluster.weaknesses([]);
+      } catch (error) {
+        throw asBootError(error);
       } finally {
         await cluster.close();
       }

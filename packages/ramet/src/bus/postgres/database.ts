@@ -1,10 +1,13 @@
 import pg from 'pg';
-import { Periodic, type Platform } from '../../platform/index.ts';
+import { Periodic, type Platform, type Source, sourced } from '../../platform/index.ts';
+import { asBusError } from './away.ts';
 import { MIGRATIONS, type Names } from './schema.ts';
 
 const CONNECTIONS = 8;
 const CONNECT_MS = 5_000;
 const STATEMENT_MS = 30_000;
+/** A server that does not answer for so long does not enforce its own limit either. */
+const SILENCE_MS = STATEMENT_MS + 5_000;
 const RECONNECT_MS = 1_000;
 /** How often a connection that only listens is asked whether it is still there. */
 const LISTEN_CHECK_MS = 10_000;
@@ -14,50 +17,47 @@ type Value = string | number | readonly string[];
 /** The database of the bus: a bounded pool, and one connection that listens. Nothing connects before the first query. */
 export class BusDatabase {
   readonly names: Names;
-  readonly #pool: pg.Pool;
-  readonly #url: string;
+  readonly #source: Source;
   readonly #platform: Platform;
+  #pool: Promise<pg.Pool> | undefined;
   #ready: Promise<void> | undefined;
   #listener: Listener | undefined;
 
-  constructor(platform: Platform, url: string, names: Names) {
+  /** @param source the URL; asked for again after a connection was refused */
+  constructor(platform: Platform, source: Source, names: Names) {
     this.#platform = platform;
-    this.#url = url;
+    this.#source = source;
     this.names = names;
-    this.#pool = new pg.Pool({
-      connectionString: url,
-      max: CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_MS,
-      statement_timeout: STATEMENT_MS,
-      idle_in_transaction_session_timeout: STATEMENT_MS,
-      keepAlive: true,
-      application_name: 'ramet bus',
+  }
+
+  /** Runs one statement, prepared under `name`. @throws RametError Unavailable in an outage, Misconfigured when the server refuses for good */
+  query<R>(name: string, text: string, ...values: Value[]): Promise<R[]> {
+    return this.#told(async () => {
+      await this.#migrated();
+      return (await (await this.#pooled()).query({ name, text, values: values as unknown[] })).rows;
     });
-    // A connection that breaks while nobody uses it: the pool makes another one.
-    this.#pool.on('error', () => {});
   }
 
-  /** Runs one statement, prepared under `name`. */
-  async query<R>(name: string, text: string, ...values: Value[]): Promise<R[]> {
-    await this.#migrated();
-    return (await this.#pool.query({ name, text, values: values as unknown[] })).rows;
+  /** Runs `work` in one transaction. @throws as {@link query}, and what `work` throws */
+  transaction<T>(work: (query: <R>(text: string, ...values: Value[]) => Promise<R[]>) => Promise<T>): Promise<T> {
+    return this.#told(async () => {
+      await this.#migrated();
+      return this.#inTransaction(work);
+    });
   }
 
-  /** Runs `work` in one transaction. */
-  async transaction<T>(work: (query: <R>(text: string, ...values: Value[]) => Promise<R[]>) => Promise<T>): Promise<T> {
-    await this.#migrated();
-    return this.#inTransaction(work);
-  }
-
-  /** A setting of the server, as `show` says it. */
-  async setting(name: string): Promise<string> {
-    const { rows } = await this.#pool.query('select current_setting($1) as value', [name]);
-    return rows[0].value;
+  /** A setting of the server, as `show` says it. @throws as {@link query} */
+  setting(name: string): Promise<string> {
+    return this.#told(async () => {
+      await this.#migrated();
+      const { rows } = await (await this.#pooled()).query('select current_setting($1) as value', [name]);
+      return rows[0].value;
+    });
   }
 
   /** Calls `hear` with every message on the channel, and with undefined when some may have been missed. */
   listen(hear: (message: string | undefined) => void): void {
-    this.#listener = new Listener(this.#platform, this.#url, this.names.channel, hear);
+    this.#listener = new Listener(this.#platform, this.#source, this.names.channel, hear);
   }
 
   /** Whether messages come at present. */
@@ -67,7 +67,43 @@ export class BusDatabase {
 
   async close(): Promise<void> {
     await this.#listener?.stop();
-    await this.#pool.end();
+    await (await this.#pool?.catch(() => undefined))?.end();
+  }
+
+  #pooled(): Promise<pg.Pool> {
+    this.#pool ??= sourced(this.#source).then((connectionString) => {
+      const pool = new pg.Pool({
+        connectionString,
+        max: CONNECTIONS,
+        connectionTimeoutMillis: CONNECT_MS,
+        statement_timeout: STATEMENT_MS,
+        query_timeout: SILENCE_MS,
+        idle_in_transaction_session_timeout: STATEMENT_MS,
+        keepAlive: true,
+        application_name: 'ramet bus',
+      });
+      // A connection that breaks while it is idle: the pool makes another one.
+      pool.on('error', () => {});
+      return pool;
+    });
+    return this.#pool;
+  }
+
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      const told = asBusError(error);
+      // The next connection asks for the URL again: its password may have been replaced.
+      if (told !== error && typeof this.#source !== 'string') this.#renew();
+      throw told;
+    }
+  }
+
+  #renew(): void {
+    const old = this.#pool;
+    this.#pool = undefined;
+    void old?.then((pool) => pool.end()).catch(() => {});
   }
 
   /** Brings the schema up to date, once; whoever starts at the same time waits. */
@@ -93,7 +129,7 @@ export class BusDatabase {
   }
 
   async #inTransaction<T>(work: (query: <R>(text: string, ...values: Value[]) => Promise<R[]>) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await (await this.#pooled()).connect();
     let broken: Error | undefined;
     const onError = (error: Error) => {
       broken = error;
@@ -124,14 +160,14 @@ class Listener {
   readonly #loop: Periodic;
   #client: pg.Client | undefined;
 
-  constructor(platform: Platform, url: string, channel: string, hear: (message: string | undefined) => void) {
+  constructor(platform: Platform, source: Source, channel: string, hear: (message: string | undefined) => void) {
     this.#loop = new Periodic(platform, async () => {
       try {
         if (this.#client) {
           await this.#client.query('select 1');
           return LISTEN_CHECK_MS;
         }
-        await this.#connect(url, channel, hear);
+        await this.#connect(await sourced(source), channel, hear);
         hear(undefined);
         return LISTEN_CHECK_MS;
       } catch {

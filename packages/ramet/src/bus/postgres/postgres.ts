@@ -1,4 +1,4 @@
-import { DAY, type Duration, durationMs, type Periodic, SECOND } from '../../platform/index.ts';
+import { DAY, type Duration, durationMs, type Periodic, SECOND, type Source } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
@@ -26,10 +26,10 @@ export interface PostgresBusOptions {
 /**
  * A bus over a PostgreSQL: the processes that host services copy their outboxes into a log in a schema of its own, and
  * groups in any process read it there. It may be another database than those of the services, and these may be of any kind.
- * @param url of a session, not of a pooler that shares connections between transactions: it listens
+ * @param url of a session, not of a pooler that shares connections between transactions: it listens. A text, a secret, or a function
  * @throws RangeError when `keep` or `lease` is no duration
  */
-export function postgresBus(url: string, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
+export function postgresBus(url: Source, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
   const keepMs = keep === undefined ? KEEP_MS : durationMs(keep);
   const leaseMs = lease === undefined ? LEASE_MS : durationMs(lease);
   const names = namesOf(schema);
@@ -40,7 +40,7 @@ export function postgresBus(url: string, { keep, lease, schema = 'ramet_bus' }: 
   };
 }
 
-function createBus(environment: BusEnvironment, url: string, names: Names, { keepMs, leaseMs }: { keepMs: number; leaseMs: number }): Bus {
+function createBus(environment: BusEnvironment, url: Source, names: Names, { keepMs, leaseMs }: { keepMs: number; leaseMs: number }): Bus {
   const db = new BusDatabase(environment.platform, url, names);
   const log = new BusLog(db, environment);
   const outboxes = new Map<string, Outbox>();
@@ -107,7 +107,7 @@ const DURABLE: Readonly<Record<string, readonly string[]>> = {
   synchronous_commit: ['on', 'remote_apply', 'remote_write'],
 };
 
-async function checkServer({ platform }: BusEnvironment, url: string, names: Names): Promise<string[]> {
+async function checkServer({ platform }: BusEnvironment, url: Source, names: Names): Promise<string[]> {
   const db = new BusDatabase(platform, url, names);
   try {
     const weaker: string[] = [];

@@ -90,7 +90,7 @@ export class Agent {
       });
       const text = await limited(answer);
       if (answer.status === 404 && missing) return undefined;
-      if (answer.status !== 200) throw this.#unavailable(path, `answered ${answer.status}: ${text.trim().slice(0, 200)}`);
+      if (answer.status !== 200) throw this.#refused(path, answer.status, text.trim().slice(0, 200));
       return { text, index: answer.headers.get('x-consul-index') ?? '' };
     } catch (error) {
       if (error instanceof RametError) throw error;
@@ -110,11 +110,20 @@ export class Agent {
     };
   }
 
+  /** A request that is refused is a mistake; a server that fails, has too much to do, or is not the agent at all may be replaced. */
+  #refused(path: string, status: number, text: string): RametError {
+    const what = `answered ${status}: ${text}`;
+    if (status < 400 || status >= 500 || status === 429 || status === 408) return this.#unavailable(path, what);
+    const remedy = status === 401 || status === 403 ? 'give it a token whose policies allow this' : 'correct the URL of the agent';
+    return new RametError('Misconfigured', `${this.name} ${what} [${withoutQuery(path)}]: ${remedy}`);
+  }
+
   #unavailable(path: string, what: string, cause?: unknown): RametError {
-    const hint = / 403:/.test(what) ? ' (look at the token and its policies)' : '';
-    return new RametError('Unavailable', `${this.name} ${what}${hint} [${path.replace(/\?.*/, '')}]`, { cause });
+    return new RametError('Unavailable', `${this.name} ${what} [${withoutQuery(path)}]`, { cause });
   }
 }
+
+const withoutQuery = (path: string): string => path.replace(/\?.*/, '');
 
 interface Asking {
   readonly body?: string;

@@ -113,7 +113,7 @@ describe('registering with Consul', () => {
     expect(registry.asked[0]?.headers).toMatchObject({ 'x-consul-token': 'tok-secret' });
     registry.intercept = () => new Response('Permission denied: token lacks service:write', { status: 403 });
     const error = await discovery.register([REGISTRATION]).catch((reason: Error) => reason);
-    expect(error).toMatchObject({ code: 'Unavailable', message: expect.stringContaining('(look at the token and its policies)') });
+    expect(error).toMatchObject({ code: 'Misconfigured', message: expect.stringContaining('give it a token whose policies allow this') });
     expect(JSON.stringify([error, String(error)])).not.toContain('tok-secret');
   });
 });

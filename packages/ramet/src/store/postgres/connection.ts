@@ -28,6 +28,9 @@ export interface ConnectOptions {
   readonly connectTimeoutMs: number;
 }
 
+/** How long the server may take to end a session. */
+const FAREWELL_MS = 2_000;
+
 interface Column {
   readonly name: string;
   readonly read: (text: string) => unknown;
@@ -112,9 +115,12 @@ export class Connection {
     });
   }
 
-  /** Ends the session politely. */
+  /** Ends the session politely; a server that does not take leave of it is not waited for. */
   async end(): Promise<void> {
-    if (this.#lost === undefined) await this.#client.end().catch(() => {});
+    if (this.#lost !== undefined) return;
+    const patience = this.#platform.timers.set(FAREWELL_MS, () => this.destroy());
+    await this.#client.end().catch(() => {});
+    patience.cancel();
   }
 
   /** Cuts the session off; what it waits for fails. */

@@ -24,10 +24,16 @@ const SWEEP_MS = 1_000;
 /** So many may wait for a connection; more would only wait to be refused. */
 const WAITING_MAX = 2_000;
 
+const ALIVE = "select 1 from pg_stat_activity where pid = cast($1 as integer) and state <> 'idle'";
+
 interface Held {
   readonly connection: Connection;
   readonly sinceMono: number;
   usedMono: number;
+  /** Whether one statement may take as long as it takes; then another session is asked whether the server still works on it. */
+  long?: boolean;
+  /** When that was asked last. */
+  askedMono?: number;
 }
 
 interface Waiter {
@@ -76,12 +82,19 @@ export class Pool {
     });
   }
 
+  /** A statement of this connection may take longer than silence is allowed to last, until the connection is given back. */
+  allowLong(connection: Connection): void {
+    const held = this.#all.get(connection);
+    if (held) held.long = true;
+  }
+
   /** Takes a connection back, or drops it when it is broken or `spoilt`. */
   give(connection: Connection, spoilt = false): void {
     const held = this.#all.get(connection);
     if (!held) return;
     const { clock } = this.#options.platform;
     held.usedMono = clock.monoNow();
+    held.long = false;
     if (spoilt) connection.destroy();
     if (connection.lost !== undefined) this.#drop(connection);
     else if (clock.monoNow() - held.sinceMono > AGE_MS) this.#retire(connection);
@@ -176,8 +189,14 @@ export class Pool {
     this.#sweep = platform.timers.set(SWEEP_MS, () => {
       this.#sweep = undefined;
       const now = platform.clock.monoNow();
-      for (const { connection } of this.#all.values())
-        if (connection.waitingMs > silenceMs) connection.destroy(new Error(`the server has not answered for ${silenceMs} ms`));
+      for (const held of this.#all.values()) {
+        if (held.connection.waitingMs <= silenceMs) continue;
+        if (!held.long) held.connection.destroy(silent(silenceMs));
+        else if (now - (held.askedMono ?? Number.NEGATIVE_INFINITY) > silenceMs) {
+          held.askedMono = now;
+          void this.#askOf(held);
+        }
+      }
       for (let i = this.#idle.length - 1; i >= 0; i--) {
         const { connection, usedMono, sinceMono } = this.#idle[i] as Held;
         const old = now - usedMono > IDLE_MS || now - sinceMono > AGE_MS;
@@ -189,4 +208,23 @@ export class Pool {
       if (this.#all.size > 0) this.#watch();
     });
   }
+
+  /** Cuts a connection off whose statement takes long when the server has forgotten it, or does not answer others either. */
+  async #askOf({ connection }: Held): Promise<void> {
+    const { connect, platform, silenceMs } = this.#options;
+    let asking: Connection | undefined;
+    try {
+      asking = await connect();
+      const patience = platform.timers.set(silenceMs, () => asking?.destroy(silent(silenceMs)));
+      const { answers, error } = await asking.send([{ text: ALIVE, name: undefined, values: [String(connection.processId)] }]);
+      patience.cancel();
+      if (error !== undefined || answers[0]?.rows.length === 0) connection.destroy(silent(silenceMs));
+    } catch (error) {
+      connection.destroy(error);
+    } finally {
+      await asking?.end();
+    }
+  }
 }
+
+const silent = (forMs: number): Error => new Error(`the server has not answered for ${forMs} ms`);

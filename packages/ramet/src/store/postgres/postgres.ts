@@ -1,8 +1,9 @@
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { RametError } from '../../errors/index.ts';
+import { type Source, sourced } from '../../platform/index.ts';
 import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { type Answer, Connection } from './connection.ts';
-import { comingUp, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
+import { cannotOpen, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
 import { Notifications } from './hints.ts';
 import { Pool } from './pool.ts';
 import { checkServer, prepareSchema, quoted } from './schema.ts';
@@ -33,9 +34,9 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** How long to wait at the start for a server that starts as well, or cannot be reached for a moment. */
-const COMING_UP_MS = 20_000;
 const CONNECT_MS = 5_000;
+/** So much longer than its own limit for a statement a server may take before its silence counts as an outage. */
+const SILENCE_MS = 5_000;
 const CONNECTIONS = 10;
 const LISTENS =
   'select pid from pg_stat_activity where datname = current_database() and usename = current_user and application_name = ? limit 1';
@@ -45,10 +46,10 @@ const PARTITIONS_MAX = 256;
 /**
  * Stores on PostgreSQL 13 or newer, a schema per service. Each transaction has a connection of its own and is isolated as READ
  * COMMITTED; a commit whose answer was lost is looked up, never guessed; deadlocks are run again.
- * @param url where the server is, as `postgres://{service}:password@host/database`, or what gives a service's own URL; it is asked for each connection
+ * @param url where the server is, as `postgres://{service}:password@host/database`: a text, a secret, or a function that gives a service's own URL; it is asked for each connection
  * @throws RangeError when an option is out of its range
  */
-export function postgres(url: string | ((service: string) => string | Promise<string>), options: PostgresOptions = {}): StoreFactory {
+export function postgres(url: Source<[service: string]>, options: PostgresOptions = {}): StoreFactory {
   const { partitions = 16 } = options;
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > PARTITIONS_MAX)
     throw new RangeError(`partitions: a whole number from 1 to ${PARTITIONS_MAX}, not ${partitions}`);
@@ -61,13 +62,20 @@ export function postgres(url: string | ((service: string) => string | Promise<st
     partitions,
   };
   const urlOf = async (service: string) =>
-    typeof url === 'function' ? url(service) : url.replaceAll('{service}', encodeURIComponent(service));
+    typeof url === 'function' ? sourced(url, service) : (await sourced(url)).replaceAll('{service}', encodeURIComponent(service));
   return {
     capabilities,
     async prepare() {},
     open: async (service, environment) => {
-      const schema = options.schema?.replaceAll('{service}', service) ?? schemaIn(await urlOf(service)) ?? service;
-      return openStore({ service, schema, url: () => urlOf(service), capabilities, options, environment });
+      let where = 'its URL';
+      try {
+        const url = await urlOf(service);
+        where = hostOf(url);
+        const schema = options.schema?.replaceAll('{service}', service) ?? schemaIn(url) ?? service;
+        return await openStore({ service, schema, url: () => urlOf(service), where, capabilities, options, environment });
+      } catch (error) {
+        throw cannotOpen(error, service, where);
+      }
     },
     async release() {},
   };
@@ -77,6 +85,8 @@ interface Opening {
   readonly service: string;
   readonly schema: string;
   readonly url: () => Promise<string>;
+  /** Where the server is, without what is secret about the way there. */
+  readonly where: string;
   readonly capabilities: StoreCapabilities;
   readonly options: PostgresOptions;
   readonly environment: StoreEnvironment;
@@ -87,21 +97,14 @@ async function openStore(opening: Opening): Promise<Store> {
   const { platform, warn } = environment;
   const { connections = CONNECTIONS, readers = 5, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
   const connect = connector(opening);
-  const first = await firstConnection(opening, () => connect('writes'));
-  let partitions: number;
-  try {
-    await checkServer(first, service, hostOf(await opening.url()), environment);
-    partitions = await prepareSchema(first, schema, capabilities.partitions);
-  } finally {
-    await first.end();
-  }
+  const partitions = await prepared(opening, connect);
   if (partitions !== capabilities.partitions)
     warn(
       { service, partitions, asked: capabilities.partitions },
       'the outbox of this store was made with another number of partitions and keeps it',
     );
   const statements = new Statements();
-  const common = { platform, service, waitMs, silenceMs: statementTimeoutMs + 5_000 };
+  const common = { platform, service, waitMs, silenceMs: statementTimeoutMs + SILENCE_MS };
   const writing = new Pool({
     ...common,
     max: connections,
@@ -140,8 +143,10 @@ async function openStore(opening: Opening): Promise<Store> {
   };
 }
 
+type Connect = (use: 'writes' | 'reads' | 'hints') => Promise<Connection>;
+
 /** Opens sessions with what correctness asks of them, whatever the server's defaults are. */
-function connector({ service, schema, url, options, environment }: Opening): (use: 'writes' | 'reads' | 'hints') => Promise<Connection> {
+function connector({ service, schema, url, options, environment }: Opening): Connect {
   const { statementTimeoutMs = 10_000, lockTimeoutMs = 2_000 } = options;
   return async (use) =>
     Connection.open({
@@ -163,24 +168,20 @@ function connector({ service, schema, url, options, environment }: Opening): (us
     });
 }
 
-async function firstConnection({ service, url, environment }: Opening, connect: () => Promise<Connection>): Promise<Connection> {
-  const { clock, timers } = environment.platform;
-  const untilMono = clock.monoNow() + COMING_UP_MS;
-  for (;;) {
-    try {
-      return await connect();
-    } catch (error) {
-      if (comingUp(error) && clock.monoNow() < untilMono) {
-        await timers.sleep(200);
-        continue;
-      }
-      const { message, code } = error as { message: string; code?: string };
-      throw new RametError(
-        'StoreUnusable',
-        `the store of '${service}' at ${hostOf(await url())} cannot be opened (${message || code}): start the server, or correct the URL`,
-        { cause: error },
-      );
-    }
+/** Makes the schema ready and looks at the server, on a connection that is used for nothing else. @returns how many partitions the outbox has */
+async function prepared({ service, schema, where, capabilities, options, environment }: Opening, connect: Connect): Promise<number> {
+  const first = await connect('writes');
+  const openingMs = 2 * ((options.statementTimeoutMs ?? 10_000) + SILENCE_MS);
+  const silent = environment.platform.timers.set(openingMs, () =>
+    first.destroy(new Error(`the server has not answered for ${openingMs} ms`)),
+  );
+  try {
+    const partitions = await prepareSchema(first, schema, capabilities.partitions);
+    await checkServer(first, service, where, environment);
+    return partitions;
+  } finally {
+    silent.cancel();
+    await first.end();
   }
 }
 

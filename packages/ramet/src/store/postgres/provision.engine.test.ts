@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { postgres, provision } from './index.ts';
+import { unreliableWay } from './outage.fixture.ts';
 import { newPlace } from './place.fixture.ts';
 
 const SERVICES = ['things', 'payments'];
@@ -60,9 +62,12 @@ test('a store that cannot be opened says where it is and what to do, and not the
   await using place = await newPlace();
   const wrong = new URL(place.urls['things'] as string);
   wrong.port = '1';
-  const open = (url: string) => postgres(url).open('things', { ...place.environment, platform: impatient(place.environment.platform) });
+  const open = (url: string) => postgres(url).open('things', place.environment);
   const error = await open(wrong.href).catch((thrown: Error) => thrown);
-  expect(error).toMatchObject({ code: 'StoreUnusable', message: expect.stringMatching(/'things' at 127\.0\.0\.1:1\/.*start the server/) });
+  expect(error).toMatchObject({
+    code: 'StoreUnavailable',
+    message: expect.stringMatching(/'things' at 127\.0\.0\.1:1\/.*start the server/),
+  });
   expect(JSON.stringify(error) + String(error)).not.toContain(wrong.password);
   const elsewhere = new URL(place.urls['things'] as string);
   elsewhere.searchParams.set('schema', 'somebody_elses');
@@ -84,8 +89,43 @@ test('a store keeps the partitions that it was made with', async () => {
   expect(() => postgres('', { partitions: 0 })).toThrow(RangeError);
 });
 
-/** Everything as it was, but it does not wait for a server that may come up. */
-function impatient(platform: Awaited<ReturnType<typeof newPlace>>['environment']['platform']): typeof platform {
-  let mono = 0;
-  return { ...platform, clock: { ...platform.clock, monoNow: () => (mono += 60_000) } };
-}
+test('who provisions waits for a server that fails at any of the statements, and the passwords are right in the end', async () => {
+  const way = await unreliableWay(sharedEngine('postgres'));
+  const prefix = `w${randomBytes(4).toString('hex')}_`;
+  try {
+    const began = way.packets;
+    await provision(way.url, { services: ['things'], prefix });
+    const packets = way.packets - began;
+    for (let at = 0; at < packets; at++) {
+      way.fail((['closed', '57P01', 'refused'] as const)[at % 3] ?? 'reset', at, 100);
+      const { urls } = await provision(way.url, { services: ['things'], prefix });
+      expect(way.failed).toBe(true);
+      const client = new pg.Client({
+        connectionString: urls['things']?.replace(new URL(way.url).host, new URL(sharedEngine('postgres')).host),
+      });
+      await client.connect();
+      await client.end();
+    }
+  } finally {
+    await way.close();
+    const client = new pg.Client(sharedEngine('postgres'));
+    await client.connect();
+    for (const name of ['things', 'bus']) await client.query(`drop owned by ${prefix}${name} cascade; drop role ${prefix}${name}`);
+    await client.end();
+  }
+});
+
+test('who provisions waits no longer than was said, and says what is waited for', async () => {
+  const told: string[] = [];
+  const beganMono = performance.now();
+  const unreachable = provision('postgres://x@127.0.0.1:1/x', {
+    services: ['things'],
+    wait: '2500ms',
+    onWait: (message) => told.push(message),
+  });
+  await expect(unreachable).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  expect(performance.now() - beganMono).toBeLessThan(6_000);
+  expect(told).toEqual([
+    expect.stringMatching(/^provision\(\) waits for PostgreSQL, for 2500ms at most: .*ECONNREFUSED.*: start the server/),
+  ]);
+});

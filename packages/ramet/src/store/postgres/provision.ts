@@ -1,6 +1,7 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import pg from 'pg';
-import { type Platform, realPlatform } from '../../platform/index.ts';
+import { postgresPasses, postgresRemedy, reasonOf } from '../../errors/index.ts';
+import { type Duration, durationMs, Patience, type Platform, realPlatform } from '../../platform/index.ts';
 import { quoted } from './schema.ts';
 
 export interface ProvisionOptions {
@@ -14,6 +15,10 @@ export interface ProvisionOptions {
    */
   readonly password?: (name: string) => string;
   readonly platform?: Platform;
+  /** How long to wait for a server that is unavailable (default `60s`). A mistake is thrown at once. */
+  readonly wait?: Duration;
+  /** Called with a sentence while the server is waited for (default: a warning of the process). */
+  readonly onWait?: (message: string) => void;
 }
 
 export interface Provisioned {
@@ -25,6 +30,9 @@ export interface Provisioned {
 const LOCK = 'select pg_advisory_xact_lock(1918987621, 0)';
 const NAME = /^[a-z][a-z0-9_-]{0,40}$/;
 const ITERATIONS = 4_096;
+const CONNECT_MS = 5_000;
+/** How long one statement may take, the wait for others who provision included. */
+const SILENCE_MS = 30_000;
 
 /**
  * Gives each service a role with a password of its own, and a schema that belongs to it: the server itself refuses it the
@@ -33,28 +41,54 @@ const ITERATIONS = 4_096;
  * @param adminUrl the database, as a role that may create roles and schemas there
  * @throws RangeError for names that are none, and what the server says
  */
-export async function provision(
-  adminUrl: string,
-  { services, prefix = '', password, platform = realPlatform() }: ProvisionOptions,
-): Promise<Provisioned> {
+export async function provision(adminUrl: string, options: ProvisionOptions): Promise<Provisioned> {
+  const { services, prefix = '', password, platform = realPlatform(), wait = '60s' } = options;
+  const { onWait = (message: string) => process.emitWarning(message) } = options;
   const wrong = [...services.map((service) => `${prefix}${service}`)].filter((name) => !NAME.test(name));
   if (wrong.length > 0)
     throw new RangeError(`roles are named by lower-case letters, digits, - and _: not ${wrong.map((name) => `'${name}'`).join(', ')}`);
+  // The same at each attempt: one whose COMMIT was cut may have taken place.
+  const secrets = new Map(
+    [...services, 'bus'].map((name) => [name, password?.(name) ?? Buffer.from(platform.random.bytes(24)).toString('base64url')]),
+  );
+  const patience = new Patience(platform, {
+    forMs: durationMs(wait),
+    passes: postgresPasses,
+    onWait([one]) {
+      const why = one?.error === undefined ? 'it has not answered yet' : `${reasonOf(one.error)}: ${postgresRemedy(one.error)}`;
+      onWait(`provision() waits for PostgreSQL, for ${wait} at most: ${why}`);
+    },
+    onOver: () => {},
+  });
+  return patience.until('PostgreSQL', () => provisionOnce(adminUrl, secrets, prefix, platform));
+}
+
+/** All of it in one transaction. */
+async function provisionOnce(
+  adminUrl: string,
+  secrets: ReadonlyMap<string, string>,
+  prefix: string,
+  platform: Platform,
+): Promise<Provisioned> {
   const urls: Record<string, string> = {};
-  const client = new pg.Client({ connectionString: adminUrl, application_name: 'ramet provision' });
+  const client = new pg.Client({
+    connectionString: adminUrl,
+    application_name: 'ramet provision',
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: SILENCE_MS,
+  });
   // An error of an idle connection would end the process; the next statement tells it as well.
   client.on('error', () => {});
-  await client.connect();
   try {
+    await client.connect();
     await client.query('begin');
     await client.query(LOCK);
     const { rows } = await client.query<{ name: string }>('select current_database() as name');
     const database = quoted(rows[0]?.name ?? '');
     await client.query(`revoke all on database ${database} from public`);
     await client.query('revoke all on schema public from public');
-    for (const name of [...services, 'bus']) {
+    for (const [name, secret] of secrets) {
       const role = `${prefix}${name}`;
-      const secret = password?.(name) ?? Buffer.from(platform.random.bytes(24)).toString('base64url');
       await giveRole(client, role, secret, platform);
       await client.query(`grant connect on database ${database} to ${quoted(role)}`);
       if (name === 'bus') await client.query(`grant create on database ${database} to ${quoted(role)}`);
@@ -64,7 +98,7 @@ export async function provision(
     await client.query('commit');
     return { urls };
   } finally {
-    await client.end();
+    await client.end().catch(() => {});
   }
 }
 

@@ -1,7 +1,6 @@
-import { RametError } from '../../errors/index.ts';
+import { RametError, sqlState } from '../../errors/index.ts';
 import type { StoreEnvironment } from '../store.ts';
 import type { Connection } from './connection.ts';
-import { sqlState } from './errors.ts';
 import { control, type Statement } from './statements.ts';
 
 const plain = (text: string, ...values: string[]): Statement => ({ text, name: undefined, values });
@@ -25,7 +24,8 @@ const OURS = [
   `create table if not exists ramet_commits (id text primary key, seq bigint not null, open integer not null, at bigint not null) with (fillfactor = 20)`,
 ];
 
-const LOCK = `select set_config('statement_timeout', '60s', true), set_config('lock_timeout', '60s', true),
+/** Another process that starts holds it for a moment; while one migrates, which takes longer, opening fails and is repeated. */
+const LOCK = `select set_config('lock_timeout', '8s', true),
   pg_advisory_xact_lock(1918987621, hashtext($1))`;
 const FOUND = `select to_regclass(quote_ident($1) || '.ramet_commits') is not null as ready, to_regnamespace(quote_ident($1)) is not null as there,
   exists (select 1 from pg_proc where proname = 'ramet_now' and pronamespace = to_regnamespace(quote_ident($1)) and provolatile = 'v') as outdated`;

@@ -93,6 +93,7 @@ export class Writer {
       let value: R | undefined;
       const tx = handlerTx(connection, this.#statements, this.#service, () => platform.timers.yield());
       try {
+        if (options.exclusive) this.#pool.allowLong(connection);
         if (options.exclusive) for (const sql of [EXCLUSIVE, THEN_PATIENT]) await tx.all(sql);
         const ended = workOf(tx, work);
         value = await (options.exclusive ? ended : this.#idleWatch.during(ended, options.name ?? this.#service, tx.activity));

@@ -1,0 +1,62 @@
+import { BootError, isOutage, RametError, reasonOf } from '../errors/index.ts';
+import { type Duration, durationMs, Patience, type Platform, SECOND, type Wait } from '../platform/index.ts';
+
+/** How long a start waits for servers that are unavailable. */
+export const BOOT_WAIT: Duration = '60s';
+
+/**
+ * The one wait of a start: for stores, brokers and registries, at every statement, within one bound for everything together.
+ * An outage is waited for and reported after 2 s, then every 10 s; any other failure ends the start at once.
+ */
+export class BootWait {
+  readonly #patience: Patience;
+  readonly #forMs: number;
+
+  /** @throws RangeError when `bootWait` is not a duration */
+  constructor(platform: Platform, warn: (fields: object, message: string) => void, bootWait: Duration = BOOT_WAIT) {
+    this.#forMs = durationMs(bootWait);
+    const startedMono = platform.clock.monoNow();
+    this.#patience = new Patience(platform, {
+      forMs: this.#forMs,
+      passes: isOutage,
+      onWait: (waits) => {
+        const waitedMs = Math.round(platform.clock.monoNow() - startedMono);
+        warn({ waitingFor: waits.map(({ what }) => what), waitedMs, bootWaitMs: this.#forMs }, this.#said(waits));
+      },
+      onOver: () =>
+        warn({ waitedMs: Math.round(platform.clock.monoNow() - startedMono) }, 'the start continues: what it waited for answers'),
+    });
+  }
+
+  /**
+   * Repeats `work`, which must be idempotent, while a server is unavailable.
+   * @throws RametError when the time is over, and what `work` threw when it was no outage
+   */
+  async until<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#patience.until(what, work);
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      throw new RametError((error as RametError).code, `${(error as Error).message}; the start waited for ${this.#forMs / SECOND} s`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Runs `work` one time, and reports when it takes long. @throws what `work` threw */
+  once<T>(what: string, work: () => Promise<T>): Promise<T> {
+    return this.#patience.once(what, work);
+  }
+
+  #said(waits: readonly Wait[]): string {
+    const failed = waits.find(({ error }) => error !== undefined);
+    const others = waits.length > 1 ? ` (and for ${waits.length - 1} more)` : '';
+    if (!failed) return `the start waits for ${waits[0]?.what}${others}: it has not answered yet`;
+    return `the start waits for ${failed.what}${others}, for ${this.#forMs / SECOND} s at most: ${reasonOf(failed.error)}`;
+  }
+}
+
+/** @throws BootError in place of a fault of ours, so that it is said as one sentence */
+export function failBoot(error: unknown): never {
+  throw error instanceof RametError && !(error instanceof BootError) ? new BootError([error.message]) : error;
+}
