@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { freePort } from '../platform/free-port.fixture.ts';
 import { realPlatform } from '../platform/index.ts';
@@ -137,6 +137,58 @@ test('three artefacts make a running shop: each is started by its own command, i
   expect([answer.status, await answer.json()]).toEqual([200, { due: 550, words: 'to be paid' }]);
   expect((await fetch(`http://127.0.0.1:${started.get('orders')?.probesPort}/readyz`)).status).toBe(200);
 });
+
+const ENGINES = {
+  'engines.ts': `
+import { embedded } from 'ramet/embedded';
+import { kafka } from 'ramet/kafka';
+import { postgres } from 'ramet/postgres';
+import { postgresBus } from 'ramet/postgres-bus';
+import { redis } from 'ramet/redis';
+import { sqlite } from 'ramet/sqlite';
+/** All adapters are loaded, and this process needs no engine to start. */
+export const adapters = [kafka, postgres, postgresBus, redis];
+export const engines = () => ({ store: sqlite(process.env.DATA_DIR || '.data'), bus: embedded() });
+`,
+  'topology.ts': `
+import { topology } from 'ramet/runtime';
+import { engines } from './engines.ts';
+export default topology({
+  services: {
+    orders: () => import('./services/orders/service.ts'),
+    payments: () => import('./services/payments/service.ts'),
+  },
+  profiles: { services: engines },
+});
+`,
+};
+
+test('an artefact needs the optional peers that its adapters import, and starts with what its package.json installs', async () => {
+  const root = project(ENGINES);
+  const trace = await traceProcess({ topologyFile: join(root, 'topology.ts'), profile: 'services', env, conditions });
+  const out = join(scratch(), 'all');
+  writeArtefact({ trace, profile: 'services', graph: GRAPH, contracts: {}, version: '7', out });
+  const { dependencies } = JSON.parse(readFileSync(join(out, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  expect(Object.keys(dependencies)).toEqual(['@platformatic/kafka', 'pg', 'ramet', 'redis', 'zod']);
+  install(out);
+  await begin(out, { DATA_DIR: scratch(), PORT: '0', LOG_LEVEL: 'warn', DRAIN_DELAY_MS: '0' });
+});
+
+/** Does what an installation does: the folder has the packages of its package.json, what these bring, and no others. */
+function install(out: string): void {
+  const repository = join(import.meta.dirname, '../../../..');
+  const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies?: object };
+  // Copied, so that what it imports is looked for here.
+  cpSync(join(repository, 'packages/ramet/package.json'), join(out, 'framework/package.json'), { recursive: true });
+  cpSync(join(repository, 'packages/ramet/src'), join(out, 'framework/src'), { recursive: true });
+  const waiting = Object.keys(manifestOf(out).dependencies ?? {});
+  for (const name of waiting) {
+    const from = name === 'ramet' ? join(out, 'framework') : join(repository, 'node_modules', name);
+    for (const more of Object.keys(manifestOf(from).dependencies ?? {})) if (!waiting.includes(more)) waiting.push(more);
+    mkdirSync(dirname(join(out, 'node_modules', name)), { recursive: true });
+    if (existsSync(from)) symlinkSync(from, join(out, 'node_modules', name), 'dir');
+  }
+}
 
 test('a process says all that its environment lacks, and ends', async () => {
   const { out, trace } = await build(project(), 'orders');

@@ -131,8 +131,8 @@ function needsOf(root: string, modules: readonly Module[], topology: string) {
     needs.set(scope, known.set(target.name, target.version));
     packages.set(target.folder, target);
   };
-  const others = modules.filter(({ path }) => !inProject(root, path)).flatMap(({ path }) => packageAround(path) ?? []);
-  const brought = new Set(others.flatMap(({ brings }) => [...brings]));
+  /** What packages import that is not among their dependencies: optional peers, mostly. */
+  const beside: Package[] = [];
   for (const { path, parents } of modules) {
     const target = inProject(root, path) ? packageOf(manifestAround(path)) : packageAround(path);
     if (!target) continue;
@@ -144,9 +144,29 @@ function needsOf(root: string, modules: readonly Module[], topology: string) {
         if (scope !== target.folder) need(scope, target);
         continue;
       }
-      // An optional peer that is there: whoever installs the importer does not get it with it.
-      if (!brought.has(target.name) && packageAround(parent)?.name !== target.name) need(home, target);
+      const importer = packageAround(parent);
+      if (importer && importer.name !== target.name && !importer.brings.has(target.name)) beside.push(target);
     }
+  }
+  const brings = new Map<string, ReadonlySet<string>>();
+  for (const { path } of modules) {
+    const loaded = inProject(root, path) ? undefined : packageAround(path);
+    if (loaded) brings.set(loaded.name, loaded.brings);
+  }
+  const installed = new Set<string>();
+  const install = (names: Iterable<string>): void => {
+    for (const name of names) {
+      if (installed.has(name)) continue;
+      installed.add(name);
+      install(brings.get(name) ?? []);
+    }
+  };
+  for (const known of needs.values()) install(known.keys());
+  // An installation has what another package brings, if that one is not itself there only because of this one (pg-pool has pg as its peer).
+  for (const target of beside) {
+    if (installed.has(target.name)) continue;
+    need(home, target);
+    install([target.name]);
   }
   return { needs, packages };
 }
