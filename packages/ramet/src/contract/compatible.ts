@@ -62,9 +62,10 @@ export function shapeOf(contract: AnyContract): ContractShape {
 }
 
 /**
- * What in `next` breaks those who were built with `deployed`: callers, which send what the old contract asks for and read what
- * it promises, and consumers of events. Empty when every change only adds. A new version of an event is told too: it is
- * right when every consumer is deployed with it first.
+ * What in `next` breaks what was built with `deployed`: callers, which send what the old contract asks for and read what
+ * it promises; consumers of events, which read what the next version publishes; and the next version's own consumers, which read the
+ * events that were published before. Empty when every change only adds. A new version of an event is in it too: it is
+ * right when every consumer is deployed with it first. docs/deploying.md has the table.
  * @returns sentences, each with where and what
  */
 export function breakingChanges(deployed: ContractShape, next: ContractShape): string[] {
@@ -92,9 +93,10 @@ function operationChanges(at: string, old: OperationShape, fresh: OperationShape
       `${at} answered at '${old.http}'${fresh.http === undefined ? ', and not over HTTP any more' : ` and does at '${fresh.http}'`}`,
     );
   if (fresh.key === 'required' && old.key !== 'required') found.push(`${at} wants an idempotency key now`);
-  const input = fitProblems(old.input, fresh.input, { filled: false, strict: true });
+  const input = fitProblems(old.input, fresh.input, { filled: false, strict: true, newer: 'to' });
   found.push(...input.map((problem) => `${at}, input${problem}: callers are refused`));
-  const output = fitProblems(fresh.output, old.output, { filled: true, strict: false });
+  // Callers of an operation that answered nothing pass over an answer.
+  const output = isNothing(old.output) ? [] : fitProblems(fresh.output, old.output, { filled: true, strict: false });
   found.push(...output.map((problem) => `${at}, output${problem}: callers get what they do not expect`));
   for (const [name, { status, data }] of Object.entries(fresh.errors)) {
     const known = old.errors[name];
@@ -112,10 +114,36 @@ function eventChanges(at: string, old: EventShape, fresh: EventShape): string[] 
   if (fresh.key !== old.key) found.push(`${at} was kept in order by '${old.key}' and is by '${fresh.key}'`);
   if (fresh.version > old.version) {
     found.push(`${at} goes from version ${old.version} to ${fresh.version}: deploy every consumer before the service that publishes it`);
-    for (let from = old.version; from < fresh.version; from++)
-      if (fresh.upcast.length > 0 && !fresh.upcast.includes(from)) found.push(`${at} has no 'upcast' from version ${from}`);
-    return found;
+    return [...found, ...olderVersions(at, old, fresh)];
   }
-  const problems = fitProblems(fresh.data, old.data, { filled: true, strict: true });
-  return [...found, ...problems.map((problem) => `${at}${problem}: consumers refuse it; give it a new version`)];
+  const news = fitProblems(fresh.data, old.data, { filled: true, strict: true, newer: 'from' });
+  found.push(...news.map((problem) => `${at}${problem}: consumers refuse it; give it a new version`));
+  // Events are kept and come again: what was published before the deployment is read after it.
+  const told = new Set(news.map(fieldOf));
+  for (const problem of fitProblems(old.data, fresh.data, { filled: true, strict: true, newer: 'to' }))
+    if (!told.has(fieldOf(problem)))
+      found.push(`${at}${problem}: what was published before is refused; give it a new version with 'upcast'`);
+  return [...found, ...olderVersions(at, old, fresh)];
 }
+
+/** Whether what was published in versions before can still be read. */
+function olderVersions(at: string, old: EventShape, fresh: EventShape): string[] {
+  if (fresh.upcast.length > 0) {
+    const missing = Array.from({ length: fresh.version - old.version }, (_, n) => old.version + n).filter(
+      (from) => !fresh.upcast.includes(from),
+    );
+    return missing.map((from) => `${at} has no 'upcast' from version ${from}`);
+  }
+  if (old.upcast.length > 0)
+    return [`${at} has no 'upcast' any more: what was published in version ${old.upcast.join(', ')} is not brought up to date`];
+  if (fresh.version === old.version) return [];
+  return fitProblems(old.data, fresh.data, { filled: true, strict: true, newer: 'to' }).map(
+    (problem) => `${at}${problem}: what was published in version ${old.version} is refused; give 'upcast' a step from it`,
+  );
+}
+
+/** The field that a problem is about. */
+const fieldOf = (problem: string): string => /^, field '[^']*'/.exec(problem)?.[0] ?? '';
+
+/** The schema of an operation that declares no output. */
+const isNothing = (schema: JsonSchema): boolean => schema['type'] === 'null' && Object.keys(schema).length === 1;

@@ -31,6 +31,42 @@ const { kind } = fc.letrec<{ kind: Kind }>((tie) => ({
       schema: z.array(schema),
       values: fc.array(values, { maxLength: 3 }),
     })),
+    fc.tuple(tie('kind') as fc.Arbitrary<Kind>, tie('kind') as fc.Arbitrary<Kind>, fc.boolean()).map(([a, b, rest]): Kind => {
+      const tuple = z.tuple([a.schema]);
+      return {
+        schema: rest ? tuple.rest(b.schema) : z.tuple([a.schema, b.schema]),
+        values: rest
+          ? fc.tuple(a.values, fc.array(b.values, { maxLength: 2 })).map(([first, others]) => [first, ...others])
+          : fc.tuple(a.values, b.values),
+      };
+    }),
+    fc.tuple(tie('kind') as fc.Arbitrary<Kind>, fc.constantFrom('any', 'enum', 'some')).map(([{ schema, values }, keys]): Kind => {
+      const names = z.enum(['a', 'b']);
+      if (keys === 'any') return { schema: z.record(z.string(), schema), values: fc.dictionary(fc.constantFrom('a', 'b', 'x'), values) };
+      if (keys === 'some') return { schema: z.partialRecord(names, schema), values: fc.dictionary(fc.constantFrom('a', 'b'), values) };
+      return { schema: z.record(names, schema), values: fc.record({ a: values, b: values }) };
+    }),
+    fc.tuple(tie('kind') as fc.Arbitrary<Kind>, leaf).map(
+      ([{ schema, values }, further]): Kind => ({
+        schema: z.object({ a: schema }).catchall(further.schema),
+        values: fc.record({ a: values, c: further.values }, { requiredKeys: ['a'] }),
+      }),
+    ),
+    fc.constantFrom('a', 'b', 'c').map(
+      (last): Kind => ({
+        schema: z.discriminatedUnion('a', [
+          z.object({ a: z.literal('open') }),
+          z.object({ a: z.literal('paid'), [last]: z.literal('paid') }),
+        ]),
+        values: fc.constantFrom({ a: 'open' }, { a: 'paid', [last]: 'paid' }),
+      }),
+    ),
+    fc.constantFrom([/o/], [/o/, /p/], [/p/]).map(
+      (patterns): Kind => ({
+        schema: patterns.reduce((schema, pattern) => schema.regex(pattern), z.string()),
+        values: fc.constantFrom('op', 'po'),
+      }),
+    ),
     fc
       .tuple(
         fc.boolean(),
@@ -72,10 +108,10 @@ test('where nothing is told, what fits the old schema fits the new one', () => {
         expect(fresh.schema.safeParse(value).success, JSON.stringify([json(old.schema), json(fresh.schema), value])).toBe(true);
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: 3_000 },
   );
-  // Most pairs say something: these are the ones that are left, 40 to 70 of a thousand.
-  expect(compared).toBeGreaterThan(15);
+  // Most pairs say something: these are the ones that are left.
+  expect(compared).toBeGreaterThan(30);
 });
 
 test('a schema fits itself', () => {

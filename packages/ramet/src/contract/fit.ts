@@ -5,6 +5,8 @@ interface FitOptions {
   readonly filled: boolean;
   /** Whoever takes the values validates them: limits count, and an object without room for further fields refuses them. */
   readonly strict: boolean;
+  /** Which of the two schemas is the newer one: it says whether a field that is missing is new or gone (default `from`). */
+  readonly newer?: 'from' | 'to';
 }
 
 type Node = JsonSchema;
@@ -28,19 +30,44 @@ export function fitProblems(from: JsonSchema, to: JsonSchema, options: FitOption
   return [...new Set(problems)];
 }
 
+/** What a schema says about a value without limiting it. */
+const ABOUT = new Set([
+  '$schema',
+  '$defs',
+  '$comment',
+  'id',
+  'title',
+  'description',
+  'secret',
+  'default',
+  'examples',
+  'readOnly',
+  'deprecated',
+]);
+/** What is compared here; of everything else only the same text fits. */
+const COMPARED = new Set([
+  ...ABOUT,
+  ...LEAST,
+  ...MOST,
+  ...SAME,
+  ...['$ref', 'type', 'const', 'enum', 'anyOf', 'oneOf', 'allOf', 'items', 'prefixItems'],
+  ...['properties', 'required', 'additionalProperties', 'propertyNames'],
+]);
+
 interface Place {
   readonly node: Node;
   /** Where its references lead from. */
   readonly root: Node;
 }
 type Report = (path: readonly string[], problem: string) => void;
+const STRING: Place = { node: { type: 'string' }, root: {} };
 
 function compare(given: Place, wanted: Place, path: readonly string[], options: FitOptions, report: Report): void {
   // A schema that contains itself repeats from here on.
   if (path.length > DEPTH_MAX) return;
   const from = followed(given);
   const to = followed(wanted);
-  if (saysNothing(to.node) || JSON.stringify(from) === JSON.stringify(to)) return;
+  if (saysNothing(to.node) || neverIs(from.node) || JSON.stringify(from) === JSON.stringify(to)) return;
   const alternatives = choices(from.node);
   if (alternatives) {
     for (const node of alternatives) compare({ node, root: from.root }, to, path, options, report);
@@ -56,6 +83,10 @@ function compare(given: Place, wanted: Place, path: readonly string[], options: 
     if (!accepted.some(fits)) report(path, `may be ${named(from.node)}, which was not so before`);
     return;
   }
+  for (const node of partsOf(to.node)) compare(from, { node, root: to.root }, path, options, report);
+  for (const keyword of Object.keys(to.node))
+    if (!COMPARED.has(keyword) && JSON.stringify(from.node[keyword]) !== JSON.stringify(to.node[keyword]))
+      report(path, `has '${keyword}', which cannot be compared`);
   const values = valuesOf(to.node);
   if (values) {
     const news = valuesOf(from.node)?.filter((value) => !values.some((known) => JSON.stringify(known) === JSON.stringify(value)));
@@ -70,7 +101,27 @@ function compare(given: Place, wanted: Place, path: readonly string[], options: 
   }
   if (options.strict) limits(from.node, to.node, path, report);
   if (type === 'object') objects(from, to, path, options, report);
-  if (type === 'array') compare(below(from, 'items'), below(to, 'items'), [...path, '*'], options, report);
+  if (type === 'array') arrays(from, to, path, options, report);
+}
+
+function arrays(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
+  const wants = elementsOf(to.node);
+  const has = elementsOf(from.node);
+  if (wants.length > has.length && Number(from.node['minItems'] ?? 0) < wants.length) {
+    report(path, `is a tuple of ${wants.length} on one side only`);
+    return;
+  }
+  for (let at = 0; at < Math.max(has.length, wants.length); at++) {
+    const node = has[at];
+    const given = node ? { node, root: from.root } : below(from, 'items');
+    const wanted = wants[at];
+    if (wanted) compare(given, { node: wanted, root: to.root }, [...path, `${at}`], options, report);
+    else if (to.node['items'] !== false) compare(given, below(to, 'items'), [...path, `${at}`], options, report);
+    else report([...path, `${at}`], 'is not there any more');
+  }
+  if (from.node['items'] === false || Number(from.node['maxItems'] ?? Number.POSITIVE_INFINITY) <= has.length) return;
+  if (to.node['items'] === false) report(path, 'may have further elements');
+  else compare(below(from, 'items'), below(to, 'items'), [...path, '*'], options, report);
 }
 
 function objects(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
@@ -86,15 +137,40 @@ function objects(from: Place, to: Place, path: readonly string[], options: FitOp
     ...(options.filled && !options.strict ? Object.entries(wants).flatMap(([name, field]) => ('default' in field ? [name] : [])) : []),
   ];
   for (const name of new Set(needed))
-    if (!sure.has(name)) report([...path, name], name in has ? 'may be missing' : options.filled ? 'is not there any more' : 'is required');
+    if (!sure.has(name))
+      report([...path, name], name in has ? 'may be missing' : options.newer === 'to' ? 'is required' : 'is not there any more');
   for (const [name, node] of Object.entries(has)) {
     const known = wants[name];
     if (known) compare({ node, root: from.root }, { node: known, root: to.root }, [...path, name], options, report);
     else if (options.strict && to.node['additionalProperties'] === false) report([...path, name], 'is refused by a strict object');
   }
-  const further = to.node['additionalProperties'];
-  if (typeof further === 'object' && further !== null)
-    compare(below(from, 'additionalProperties'), { node: further as Node, root: to.root }, [...path, '*'], options, report);
+  furtherFields(from, to, path, options, report);
+}
+
+/** Fields that an object may have without naming them: those of records, and of objects that let others pass. */
+function furtherFields(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
+  const [has, wants] = [fieldsOf(from.node), fieldsOf(to.node)];
+  const { additionalProperties: given, propertyNames } = from.node;
+  const { additionalProperties: wanted } = to.node;
+  // A codec removes what its object does not name; who sends without one may send anything.
+  const isOpen = given !== false && (given !== undefined || (!options.filled && propertyNames === undefined));
+  const named = given !== undefined && given !== false;
+  if (named) {
+    for (const [name, node] of Object.entries(wants))
+      if (!(name in has)) compare(below(from, 'additionalProperties'), { node, root: to.root }, [...path, name], options, report);
+    if (options.strict && wanted === false) report(path, 'may have further fields, which a strict object refuses');
+  }
+  if (to.node['propertyNames'] !== undefined) {
+    const names = below(to, 'propertyNames');
+    for (const name of Object.keys(has))
+      compare({ node: { type: 'string', const: name }, root: from.root }, names, [...path, name], options, report);
+    if (isOpen) compare(propertyNames === undefined ? STRING : below(from, 'propertyNames'), names, [...path, '*'], options, report);
+  }
+  if (typeof wanted !== 'object' || wanted === null) return;
+  const rest = { node: wanted as Node, root: to.root };
+  for (const [name, node] of Object.entries(has))
+    if (!(name in wants)) compare({ node, root: from.root }, rest, [...path, name], options, report);
+  if (isOpen) compare(below(from, 'additionalProperties'), rest, [...path, '*'], options, report);
 }
 
 function limits(from: Node, to: Node, path: readonly string[], report: Report): void {
@@ -106,7 +182,8 @@ function limits(from: Node, to: Node, path: readonly string[], report: Report): 
   for (const keyword of LEAST) tighter(keyword, Number.NEGATIVE_INFINITY, (a, b) => a > b);
   for (const keyword of MOST) tighter(keyword, Number.POSITIVE_INFINITY, (a, b) => a < b);
   for (const keyword of SAME)
-    if (to[keyword] !== undefined && to[keyword] !== from[keyword]) report(path, `has ${keyword} ${String(to[keyword])}`);
+    if (to[keyword] !== undefined && ![from, ...partsOf(from)].some((part) => part[keyword] === to[keyword]))
+      report(path, `has ${keyword} ${String(to[keyword])}`);
 }
 
 function followed({ node, root }: Place): Place {
@@ -146,10 +223,13 @@ function hasType(node: Node, type: unknown): boolean {
   return node['type'] === type || (node['type'] === 'integer' && type === 'number');
 }
 
-const saysNothing = (node: Node): boolean =>
-  Object.keys(node).every((keyword) =>
-    ['$schema', 'description', 'title', 'secret', 'default', 'examples', '$defs', 'id'].includes(keyword),
-  );
+const saysNothing = (node: Node): boolean => Object.keys(node).every((keyword) => ABOUT.has(keyword));
+
+/** A schema that no value fits. */
+const neverIs = ({ not }: Node): boolean => typeof not === 'object' && not !== null && Object.keys(not).length === 0;
+
+const partsOf = (node: Node): readonly Node[] => (Array.isArray(node['allOf']) ? (node['allOf'] as Node[]) : []);
+const elementsOf = (node: Node): readonly Node[] => (Array.isArray(node['prefixItems']) ? (node['prefixItems'] as Node[]) : []);
 
 const fieldsOf = (node: Node): Record<string, Node> => (node['properties'] ?? {}) as Record<string, Node>;
 const requiredOf = (node: Node): readonly string[] => (node['required'] ?? []) as readonly string[];

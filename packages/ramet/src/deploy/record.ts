@@ -10,7 +10,6 @@ import type { Recorded, RecordRequest } from './recorder.ts';
  * It imports nothing of the framework itself, because what was loaded before the recording began would not be seen.
  */
 const FROM = 'ramet-from:';
-const SERVE = 'ramet/serve';
 /** Resolves a specifier as the module at `parent` would. */
 const from = (parent: string, specifier: string): string => `${FROM}${parent}|${specifier}`;
 
@@ -19,8 +18,6 @@ enableCompileCache();
 
 const request = JSON.parse(process.argv[2] ?? '') as RecordRequest;
 const imports = new Map<string, Set<string>>();
-/** Where the project's framework lies: an adapter may import its client library when it is first used. */
-let framework = '';
 
 registerHooks({
   resolve(specifier, context, next) {
@@ -28,7 +25,6 @@ registerHooks({
     let parent = context.parentURL ?? '';
     if (specifier.startsWith(FROM)) [parent = '', name = ''] = specifier.slice(FROM.length).split('|');
     const resolved = next(name, { ...context, parentURL: parent });
-    if (name === SERVE) framework = new URL('../', resolved.url).href;
     const known = imports.get(resolved.url) ?? new Set();
     imports.set(resolved.url, known.add(parent));
     return resolved;
@@ -38,7 +34,7 @@ registerHooks({
 async function record(): Promise<Recorded> {
   const topology = ((await import(request.topology)) as { default: Topology }).default;
   if (request.overview) return overviewOf(topology);
-  await import(from(request.topology, SERVE));
+  await import(from(request.topology, 'ramet/serve'));
   const named = topology.profiles[request.profile ?? ''];
   const profile = (typeof named === 'function' ? await named() : named) as Profile;
   const lazyOnPurpose = new Set([...imports.keys()].filter((url) => ownedByTopology(url)));
@@ -94,6 +90,9 @@ const ownedByTopology = (url: string): boolean => url.startsWith(request.scope) 
 /** An import that is called, not one that names a type. */
 const LAZY = /(?<=\b(?:await|return)\s+|=>?\s*|[([,]\s*)import\(\s*(['"])([^'"\n]+)\1\s*\)/g;
 
+/** The framework as a project installs it: an adapter may import its client library when it is first used. */
+const framework = /\/node_modules\/ramet\/(?!.*\/node_modules\/)/;
+
 /** What handlers import when they first need it is not loaded now, and wanted all the same. @returns what cannot be loaded */
 async function followLazyImports(lazyOnPurpose: ReadonlySet<string>): Promise<string[]> {
   const missing: string[] = [];
@@ -101,7 +100,7 @@ async function followLazyImports(lazyOnPurpose: ReadonlySet<string>): Promise<st
   for (let before = -1; before !== read.size; ) {
     before = read.size;
     for (const url of [...imports.keys()]) {
-      if (read.has(url) || !url.startsWith('file:') || (url.includes('/node_modules/') && !url.startsWith(framework))) continue;
+      if (read.has(url) || !url.startsWith('file:') || (url.includes('/node_modules/') && !framework.test(url))) continue;
       read.add(url);
       for (const [, , specifier = ''] of readFileSync(fileURLToPath(url), 'utf8').matchAll(LAZY)) {
         await import(from(url, specifier)).catch((error: Error) =>
