@@ -80,7 +80,7 @@ interface Letter {
 const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'replay' | 'discard') => Promise<void>>> = {
   async 'park-key'(tx, { subscriber, key, event_id, envelope }, how) {
     const head = await tx.run(
-      `update ramet_retries set state = ?, attempts = 0, due_at = 0, error = null
+      `update ramet_retries set state = ?, attempts = 0, due_at = ramet_now(), error = null
        where subscriber = ? and key = ? and event_id = ? and state = 'QUARANTINED'`,
       how === 'replay' ? 'RETRYING' : 'DRAINING',
       subscriber,
@@ -97,7 +97,7 @@ const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'repla
     if (how === 'discard') return;
     await tx.run(
       `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
-       values (?, ?, ?, 'RETRYING', 0, 0, ramet_now(), ?) on conflict do nothing`,
+       values (?, ?, ?, 'RETRYING', 0, ramet_now(), ramet_now(), ?) on conflict do nothing`,
       subscriber,
       event_id,
       event_id,
@@ -115,7 +115,7 @@ const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'repla
 async function openNext(tx: Tx, subscriber: string, key: string): Promise<void> {
   await tx.run(
     `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
-     values (?, ?, '', 'DRAINING', 0, 0, ramet_now(), '')
+     values (?, ?, '', 'DRAINING', 0, ramet_now(), ramet_now(), '')
      on conflict (subscriber, key) do update set due_at = ramet_retries.due_at`,
     subscriber,
     key,

@@ -10,14 +10,21 @@ interface RetryRow {
   readonly event_id: string;
   readonly state: 'RETRYING' | 'DRAINING' | 'QUARANTINED';
   readonly attempts: number;
-  readonly due_at: number;
   readonly envelope: string;
 }
 
-const COLUMNS = 'key, event_id, state, attempts, due_at, envelope';
+/** A row as a round finds it. */
+interface FoundRow extends RetryRow {
+  /** Milliseconds until it is due. */
+  readonly wait: number;
+}
+
+const COLUMNS = 'key, event_id, state, attempts, envelope';
 /** How long at most until a due retry is seen that nobody told of. */
 const POLL_MS = 5_000;
 const KEYS_AT_ONCE = 16;
+/** How long a key with a backlog is worked on until the other keys that are due have their turn. */
+const TURN_MS = 100;
 /** How long an attempt is left to the replica that makes it; no transaction is open for so long. */
 const LEASE_MS = 60_000;
 
@@ -28,6 +35,9 @@ export class RetryWorker {
   readonly #loop: Periodic;
   /** Attempts that were counted and then not made, because the store was away: by event, the count. */
   readonly #unspent = new Map<string, number>();
+  readonly #busy = new Map<string, Promise<void>>();
+  /** Why a turn broke off: the next round reports it, and pauses. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: ConsumerOptions, policy: RetryPolicy) {
     this.#options = options;
@@ -39,8 +49,10 @@ export class RetryWorker {
     this.#loop.start();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  /** Begins no further turn, and resolves when those under way have ended. */
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+    await Promise.all(this.#busy.values());
   }
 
   /** Look again now: something became due. */
@@ -48,62 +60,79 @@ export class RetryWorker {
     this.#loop.wake();
   }
 
-  /** Works on what is due. @returns in how many milliseconds to look again */
+  /** Begins on every key that is due and has a place. @returns in how many milliseconds to look again */
   async #round(): Promise<number> {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure.error;
     const { store, subscriber } = this.#options;
     // A single process takes up at once what its predecessor left; where stores are shared, a lease says who is at it.
     const free = store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
-    // One look-up for each state: what waits for its time, or for a person, is not read.
-    const first = (columns: string, isDue = '') =>
+    // One look-up for each state, of the earliest only. Those that have a turn are among them.
+    const limit = KEYS_AT_ONCE + this.#busy.size + 1;
+    const rows = await store.reader.all<FoundRow>(
       ['DRAINING', 'RETRYING']
         .map(
           (state) =>
-            `select * from (select ${columns} from ramet_retries where subscriber = ? and state = '${state}' ${isDue} ${free}
-             order by due_at, key limit ?) as ${state}`,
+            `select * from (select ${COLUMNS}, due_at - ramet_now() as wait from ramet_retries
+             where subscriber = ? and state = '${state}' ${free} order by due_at, key limit ?) as ${state}`,
         )
-        .join(' union all ');
-    const ready = await store.reader.all<RetryRow>(
-      first(COLUMNS, 'and due_at <= ramet_now()'),
+        .join(' union all '),
       subscriber,
-      KEYS_AT_ONCE,
+      limit,
       subscriber,
-      KEYS_AT_ONCE,
+      limit,
     );
-    const due = ready.sort((a, b) => Number(a.due_at) - Number(b.due_at)).slice(0, KEYS_AT_ONCE);
-    const failed = (await Promise.allSettled(due.map((row) => this.#advance(row)))).find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-    if (due.length > 0) return 0;
-    const next = await store.reader.get<{ wait: number | null }>(
-      `select min(due_at) - ramet_now() as wait from (${first('due_at')}) as next`,
-      subscriber,
-      1,
-      subscriber,
-      1,
-    );
-    return next?.wait == null ? POLL_MS : Math.max(1, Math.min(POLL_MS, Number(next.wait)));
+    for (const row of rows.sort((a, b) => Number(a.wait) - Number(b.wait))) {
+      if (this.#busy.has(row.key)) continue;
+      if (Number(row.wait) > 0) return Math.max(1, Math.min(POLL_MS, Number(row.wait)));
+      if (this.#busy.size >= KEYS_AT_ONCE) return POLL_MS;
+      this.#busy.set(row.key, this.#turn(row));
+    }
+    return POLL_MS;
   }
 
-  async #advance(row: RetryRow): Promise<void> {
+  /**
+   * One key's turn: its event that is due, and those behind it until the turn is over. Then the key waits behind all others that are
+   * due, so that the backlog of one cannot keep another one's retry from its time.
+   */
+  async #turn(first: RetryRow): Promise<void> {
+    try {
+      const { clock } = this.#options.platform;
+      const untilMono = clock.monoNow() + TURN_MS;
+      for (let row = await this.#advance(first); row && clock.monoNow() < untilMono; ) row = await this.#advance(row);
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      this.#busy.delete(first.key);
+      this.#loop.wake();
+    }
+  }
+
+  /** @returns the row of the key's next event, when that one is due now */
+  async #advance(row: RetryRow): Promise<RetryRow | undefined> {
     if (row.state === 'DRAINING') return this.#promote(row.key);
     const { subscriber, handlers, platform } = this.#options;
     const envelope = JSON.parse(row.envelope) as Envelope;
     const attempts = await this.#count(row);
-    if (attempts === undefined) return;
-    if (attempts > this.#policy.maxAttempts)
-      return this.#fail(
-        row,
-        envelope,
-        attempts - 1,
-        failureOf(new RametError('PermanentFailure', 'the process ended during the last attempt'), platform),
-      );
+    if (attempts === undefined) return undefined;
+    if (attempts > this.#policy.maxAttempts) {
+      const ended = new RametError('PermanentFailure', 'the process ended during the last attempt');
+      await this.#fail(row, envelope, attempts - 1, failureOf(ended, platform));
+      return undefined;
+    }
     const handler = handlers.get(envelope.type);
     try {
       if (!handler) throw new RametError('UnknownEvent', `'${subscriber}' has no handler for '${envelope.type}' any more`);
       if (await this.#run(handler, envelope, row)) this.#tell('handled', envelope);
+      return isUnordered(row) ? undefined : await this.#promote(row.key);
     } catch (error) {
-      if (!isAway(error)) return this.#fail(row, envelope, attempts, failureOf(error, platform));
-      this.#unspent.set(row.event_id, attempts);
-      throw error;
+      if (isAway(error)) {
+        this.#unspent.set(row.event_id, attempts);
+        throw error;
+      }
+      await this.#fail(row, envelope, attempts, failureOf(error, platform));
+      return undefined;
     }
   }
 
@@ -142,7 +171,7 @@ export class RetryWorker {
         const mine = await tx.run(
           isUnordered(row)
             ? "delete from ramet_retries where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'"
-            : `update ramet_retries set state = 'DRAINING', due_at = 0, lease_until = 0
+            : `update ramet_retries set state = 'DRAINING', due_at = ramet_now(), lease_until = 0
                where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'`,
           subscriber,
           row.key,
@@ -181,23 +210,27 @@ export class RetryWorker {
   /**
    * Makes what comes next the head of its key (another dead letter of it, else the first parked event), or opens the key when
    * nothing is left; all in the transaction that looks.
+   * @returns the head, when it is to be handled
    */
-  async #promote(key: string): Promise<void> {
+  async #promote(key: string): Promise<RetryRow | undefined> {
     const { store, subscriber } = this.#options;
-    await store.write(
+    return store.write(
       async (tx) => {
         const draining = await tx.run(
-          "update ramet_retries set due_at = 0 where subscriber = ? and key = ? and state = 'DRAINING'",
+          "update ramet_retries set due_at = due_at where subscriber = ? and key = ? and state = 'DRAINING'",
           subscriber,
           key,
         );
-        if (draining === 0) return;
+        if (draining === 0) return undefined;
         const letter = await tx.get<{ event_id: string; envelope: string }>(
           "select event_id, envelope from ramet_dead_letters where subscriber = ? and key = ? and policy = 'park-key' order by first_failed_at, event_id limit 1",
           subscriber,
           key,
         );
-        if (letter) return makeHead(tx, subscriber, key, 'QUARANTINED', letter);
+        if (letter) {
+          await makeHead(tx, subscriber, key, 'QUARANTINED', letter);
+          return undefined;
+        }
         const next = await tx.get<{ seq: number; event_id: string; envelope: string }>(
           'select seq, event_id, envelope from ramet_parked where subscriber = ? and key = ? order by seq limit 1',
           subscriber,
@@ -205,10 +238,11 @@ export class RetryWorker {
         );
         if (!next) {
           await tx.run('delete from ramet_retries where subscriber = ? and key = ?', subscriber, key);
-          return;
+          return undefined;
         }
         await tx.run('delete from ramet_parked where subscriber = ? and key = ? and seq = ?', subscriber, key, Number(next.seq));
         await makeHead(tx, subscriber, key, 'RETRYING', next);
+        return { key, event_id: next.event_id, state: 'RETRYING', attempts: 0, envelope: next.envelope } as const;
       },
       { name: `${subscriber} drains a key` },
     );
@@ -219,7 +253,7 @@ export class RetryWorker {
   }
 }
 
-/** From now on the row of the key is this event's. */
+/** From now on the row of the key is this event's, and waits behind all that are due already. */
 async function makeHead(
   tx: Tx,
   subscriber: string,
@@ -228,7 +262,7 @@ async function makeHead(
   event: { readonly event_id: string; readonly envelope: string },
 ): Promise<void> {
   await tx.run(
-    `update ramet_retries set state = ?, event_id = ?, envelope = ?, attempts = 0, due_at = 0, lease_until = 0, first_failed_at = ramet_now(), error = null
+    `update ramet_retries set state = ?, event_id = ?, envelope = ?, attempts = 0, due_at = ramet_now(), lease_until = 0, first_failed_at = ramet_now(), error = null
      where subscriber = ? and key = ?`,
     state,
     event.event_id,
