@@ -4,7 +4,7 @@ import { type AdminOptions, ask, CliError } from './client.ts';
 import { addDeploy } from './deploy.ts';
 import { addMove } from './move.ts';
 import { addNew } from './new.ts';
-import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList, unansweredLines } from './render.ts';
+import { deadLetterList, givenUpList, sagaDetail, sagaList, scheduleList, subscriptionList, unansweredLines } from './render.ts';
 
 const program = new Command('ramet')
   .description('Watches and operates a running Ramet process, and those that it is connected with, over its admin interface')
@@ -93,6 +93,18 @@ for (const how of ['replay', 'discard'] as const) {
       print(await ask(options(), `/dead-letters/${encodeURIComponent(id)}/${how}`, {}), (answer) => `${how}ed for ${answer.subscriber}`),
     );
 }
+
+const givenUp = program.command('given-up').description('sent commands and schedules that ended the process at each of their starts');
+givenUp.command('list').action(async () => print(await ask(options(), '/given-up'), (answer) => givenUpList(answer.items)));
+givenUp
+  .command('retry <id>')
+  .description('start it again, eight times at most')
+  .action(async (id: string) =>
+    print(
+      await ask(options(), `/given-up/${encodeURIComponent(id)}/retry`, {}),
+      (answer) => `${answer.id} of ${answer.service} is due again`,
+    ),
+  );
 
 addDeploy(program);
 addMove(program);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deadLetterList, sagaDetail, sagaList, scheduleList, subscriptionList, table, unansweredLines } from './render.ts';
+import { deadLetterList, givenUpList, sagaDetail, sagaList, scheduleList, subscriptionList, table, unansweredLines } from './render.ts';
 
 const saga = {
   sagaId: 'saga_1',
@@ -58,6 +58,12 @@ test('dead letters say how many events wait behind them', () => {
   ).toMatch(/dl_1 +audit +orders\.OrderPlaced +ord_1 +skip +8 +2 +boom/);
 });
 
+test('what was given up says what it is, and why', () => {
+  const item = { id: 'snd_1', service: 'orders', kind: 'send', what: 'mail.remind', givenUpAt: '2026-11-21T03:00:00.000Z', error: 'ended' };
+  expect(givenUpList([item])).toMatch(/snd_1 +orders +send +mail\.remind +2026-11-21T03:00:00\.000Z +ended/);
+  expect(givenUpList([])).toBe('Nothing was given up.');
+});
+
 test('subscriptions say what they stand at, and schedules when they run and what went wrong', () => {
   const standsAt = [{ source: 'payments', eventId: 'evt_1', error: 'boom' }];
   const list = subscriptionList([
@@ -69,6 +75,8 @@ test('subscriptions say what they stand at, and schedules when they run and what
   const due = { service: 'analytics', name: 'close days', timing: 'every 1m', dueAt: '2026-11-21T03:00:00.000Z' };
   expect(scheduleList([{ ...due, attempts: 0 }])).toMatch(/analytics +close days +every 1m +2026-11-21T03:00:00\.000Z +never$/m);
   expect(scheduleList([{ ...due, attempts: 2, lastError: 'boom' }])).toContain('attempt 2 failed: boom');
+  const givenUp = { ...due, attempts: 8, lastError: 'boom', givenUpAt: '2026-11-21T03:00:00.000Z' };
+  expect(scheduleList([givenUp])).toContain('GIVEN UP: boom');
 });
 
 const detail = (more: Partial<Parameters<typeof sagaDetail>[0]>) =>

@@ -181,19 +181,39 @@ export interface Schedule {
   readonly lastRunAt?: string;
   readonly attempts: number;
   readonly lastError?: string;
+  readonly givenUpAt?: string;
 }
 
 export function scheduleList(items: readonly Schedule[]): string {
   if (items.length === 0) return 'No schedules.';
-  const rows = items.map(({ service, name, timing, dueAt, lastRunAt, attempts, lastError }) => [
+  const rows = items.map(({ service, name, timing, dueAt, lastRunAt, attempts, lastError, givenUpAt }) => [
     service,
     name,
     timing,
     dueAt,
     lastRunAt ?? 'never',
-    lastError === undefined ? '' : `attempt ${attempts} failed: ${lastError}`,
+    givenUpAt !== undefined
+      ? `GIVEN UP: ${lastError}; see 'ramet given-up list'`
+      : lastError === undefined
+        ? ''
+        : `attempt ${attempts} failed: ${lastError}`,
   ]);
   return table([['SERVICE', 'SCHEDULE', 'WHEN', 'NEXT', 'LAST RUN', 'PROBLEM'], ...rows]);
+}
+
+export interface GivenUp {
+  readonly id: string;
+  readonly service: string;
+  readonly kind: string;
+  readonly what: string;
+  readonly givenUpAt: string;
+  readonly error: string;
+}
+
+export function givenUpList(items: readonly GivenUp[]): string {
+  if (items.length === 0) return 'Nothing was given up.';
+  const rows = items.map(({ id, service, kind, what, givenUpAt, error }) => [id, service, kind, what, givenUpAt, error]);
+  return table([['ID', 'SERVICE', 'KIND', 'WHAT', 'GIVEN UP', 'WHY'], ...rows]);
 }
 
 /** Says of a list what it lacks: of each service that did not answer, why. */

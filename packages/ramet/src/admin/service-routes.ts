@@ -4,7 +4,8 @@ import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { DEFAULT_POLICY, Edge, type TransportRoutes } from '../rpc/index.ts';
 import { listSagas, type OperatorAction, operate, type SagaRecord, showSaga } from '../saga/index.ts';
-import { type HostedService, listSchedules } from '../service/index.ts';
+import { type HostedService, listSchedules, retrySchedule } from '../service/index.ts';
+import { listGivenUp, retryGivenUp } from '../store/index.ts';
 import { OPERATOR, originOf, parserOf } from './request.ts';
 
 export interface AdminRequest {
@@ -40,6 +41,33 @@ const Action = z.discriminatedUnion('kind', [
 const asTheyStand = () => 0;
 const newestSaga = (a: SagaRecord, b: SagaRecord) => (a.startedAt < b.startedAt ? 1 : -1);
 const newestLetter = (a: DeadLetter, b: DeadLetter) => (a.lastFailedAt < b.lastFailedAt ? 1 : -1);
+
+const newestGivenUp = (a: GivenUp, b: GivenUp) => (a.givenUpAt < b.givenUpAt ? 1 : -1);
+
+/** Work that ended the process at each of its starts, and waits for an operator. */
+interface GivenUp {
+  readonly service: string;
+  readonly id: string;
+  readonly kind: string;
+  readonly what: string;
+  readonly error: string;
+  readonly givenUpAt: string;
+}
+
+const scheduleId = (service: string, name: string): string => `schedule:${service}:${name}`;
+
+async function givenUpOf({ name: service, store }: HostedService): Promise<GivenUp[]> {
+  const work = (await listGivenUp(store)).map(({ lane, attempts: _, ...item }) => ({ ...item, what: lane }));
+  const schedules = (await listSchedules(store)).flatMap(({ name, lastError: error = '', givenUpAt }) =>
+    givenUpAt === undefined ? [] : [{ service, id: scheduleId(service, name), kind: 'schedule', what: name, error, givenUpAt }],
+  );
+  return [...work, ...schedules];
+}
+
+function retry({ name: service, store }: HostedService, id: string): Promise<boolean> {
+  const prefix = scheduleId(service, '');
+  return id.startsWith(prefix) ? retrySchedule(store, id.slice(prefix.length)) : retryGivenUp(store, id);
+}
 
 /** What can be asked of services, and done to them. @param transportOf how a service calls others */
 export function serviceRoutes(
@@ -144,6 +172,25 @@ export function serviceRoutes(
       async run() {
         const lists = await Promise.all(services.map((service) => listDeadLetters(service.store)));
         return { items: lists.flat().sort(newestLetter) };
+      },
+    },
+    {
+      method: 'GET',
+      path: '/given-up',
+      order: newestGivenUp,
+      run: async () => ({ items: (await Promise.all(services.map(givenUpOf))).flat().sort(newestGivenUp) }),
+    },
+    {
+      method: 'POST',
+      path: '/given-up/:id/retry',
+      async run({ params }) {
+        const id = params['id'] as string;
+        for (const service of services) {
+          if (!(await retry(service, id))) continue;
+          service.wake();
+          return { service: service.name, id };
+        }
+        throw new RametError('NotFound', `There is nothing with the id '${id}' in this process that was given up`);
       },
     },
     ...(['replay', 'discard'] as const).map(

@@ -9,6 +9,7 @@ import {
   Canceller,
   clientFor,
   compileUses,
+  Edges,
   type ExternalClient,
   external,
   fault,
@@ -265,7 +266,9 @@ describe('a client of a service', () => {
   });
 
   test('is made for contracts outside any graph too', async () => {
-    const client = clientFor(realPlatform(), failing, compileContract(stock).compiled)(origin()) as { left: any };
+    const client = clientFor(new Edges(failing, new Outbound(realPlatform(), 'test')), compileContract(stock).compiled)(origin()) as {
+      left: any;
+    };
     await expect(client.left({})).rejects.toMatchObject({ code: 'NotFound' });
   });
 });

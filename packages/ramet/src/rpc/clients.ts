@@ -3,10 +3,11 @@ import type { Platform } from '../platform/index.ts';
 import { errorOf, type Fault, type TransportRoutes } from './call.ts';
 import { Edge, unwrap } from './client.ts';
 import { connectedMaker } from './connected.ts';
+import type { Edges } from './edges.ts';
 import { externalMaker, urlProblems } from './external.ts';
 import type { Called, CallOptions, CallOrigin } from './origin.ts';
 import { Outbound } from './outbound.ts';
-import { compilePolicy, DEFAULT_POLICY } from './policy.ts';
+import { compilePolicy } from './policy.ts';
 import type { Dependency, Uses } from './use.ts';
 
 /** Makes the clients of one caller for one call: `clients(origin)` is what handlers get as `use`. */
@@ -54,8 +55,8 @@ export function compileUses(
 }
 
 /** A client of one contract outside any declared graph: for the runtime and its tools. */
-export function clientFor(platform: Platform, transport: TransportRoutes, contract: CompiledContract): (origin: CallOrigin) => unknown {
-  return clientMaker(contract, new Edge(platform, transport, contract.contract.name, DEFAULT_POLICY));
+export function clientFor(edges: Edges, contract: CompiledContract): (origin: CallOrigin) => unknown {
+  return clientMaker(contract, edges.to(contract.contract.name));
 }
 
 /** Clients are made when they are first asked for: most handlers use none. */

@@ -50,7 +50,7 @@ test('the services, sagas, subscriptions, schedules and dead letters of all proc
   expect(items).toMatchObject([{ saga: 'plan-trip', service: 'trips', key: 'sunny' }]);
   expect((await ask('/services')).body.items.map(({ name }: { name: string }) => name).sort()).toEqual(['flights', 'hotels', 'trips']);
   expect((await ask('/subscriptions')).body.items.length).toBeGreaterThan(0);
-  for (const path of ['/schedules', '/dead-letters']) expect((await ask(path)).body).toEqual({ items: [] });
+  for (const path of ['/schedules', '/dead-letters', '/given-up']) expect((await ask(path)).body).toEqual({ items: [] });
 });
 
 test('a limit is that of the whole list', async () => {
@@ -90,6 +90,7 @@ test('a saga is shown and acted upon wherever it is, and a mistake is answered a
 
 test('what nobody has is not found', async () => {
   expect(await ask('/sagas/saga_none')).toMatchObject({ status: 404, body: { code: 'UnknownSaga' } });
+  expect(await ask('/given-up/none/retry', {})).toMatchObject({ status: 404, body: { code: 'NotFound' } });
   expect(await ask('/dead-letters/none/replay', {})).toMatchObject({ status: 404, body: { code: 'NotFound' } });
 });
 

@@ -4,12 +4,13 @@ import { type AnyContract, compileContract } from '../contract/index.ts';
 import { BootError, RametError, reasonOf } from '../errors/index.ts';
 import { createGateway, createGatewayServer } from '../gateway/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
-import { type ClientOf, clientFor, type Dispatcher, watchAll } from '../rpc/index.ts';
+import { type ClientOf, clientFor, type Dispatcher, Edges, Outbound, watchAll } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { checkStandstill, type HostedService, hostService, LoopLag, newOwner } from '../service/index.ts';
 import type { Store, StoreEnvironment } from '../store/index.ts';
 import { createHealth, createLog, createMetrics, isLogLevel, newTrace, type RootLog, standardMetrics } from '../telemetry/index.ts';
+import { alertPoster, webhookProblems } from './alert-webhook.ts';
 import { BootWait, failBoot } from './boot-wait.ts';
 import { busErrors } from './bus-errors.ts';
 import { callWatchOf } from './call-watch.ts';
@@ -33,7 +34,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const platform = options.platform ?? realPlatform();
   const startedAtMono = platform.clock.monoNow();
   const { name: service = 'ramet', version = '0', env = 'development', logLevel = 'info' } = options;
-  const problems: string[] = [];
+  const problems = webhookProblems(options.alertWebhook);
   if (!isLogLevel(logLevel)) problems.push(`LOG_LEVEL '${logLevel}' is none of trace, debug, info, warn, error, silent`);
   const log = createLog({ platform, service, version, env, level: isLogLevel(logLevel) ? logLevel : 'info', destination: options.logTo });
   const metrics = createMetrics({ service, version, env, onError: (error) => log.warn({ err: error }, 'a gauge could not be read') });
@@ -91,6 +92,9 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     const transportOf = transports(local, dispatchers, links, options.transport);
     const observe = observerOf(standard, options.observe);
     const watch = watchAll(callWatchOf(standard, log), options.watch ?? {});
+    const outbound = new Outbound(platform, 'runtime', watch);
+    const edges = new Edges(transportOf(ADMIN), outbound);
+    const postAlert = options.alertWebhook === undefined ? undefined : alertPoster(options.alertWebhook, local, outbound);
     const loopLag = new LoopLag(platform);
     const services = new Map<string, HostedService>();
     for (const [name, definition] of definitions) {
@@ -105,9 +109,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         watch,
         loopLag,
         lag: async (subscription) => (parts.bus ? parts.bus.lag(subscription) : 0),
-        ...(options.alertWebhook === undefined
-          ? {}
-          : { postAlert: (alert, id) => postAlert(platform, options.alertWebhook as string, alert, id) }),
+        ...(postAlert ? { postAlert } : {}),
       });
       services.set(name, hosted);
       dispatchers.set(name, hosted.dispatcher);
@@ -206,8 +208,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       services,
       client: <C extends AnyContract>(contract: C) =>
         clientFor(
-          platform,
-          transportOf(ADMIN),
+          edges,
           compileContract(contract).compiled,
         )({
           meta: { caller: serviceCaller('runtime'), trace: newTrace(platform, {}), depth: 0 },
@@ -258,15 +259,6 @@ function portTaken(what: string, port: number | undefined, error: unknown): neve
   throw new BootError([
     `${what} cannot listen on port ${port} (${taken ? 'it is in use' : (error as Error).message}); stop who uses it, or choose another port`,
   ]);
-}
-
-async function postAlert(platform: Platform, webhook: string, alert: unknown, id: string): Promise<void> {
-  const response = await platform.http.fetch(webhook, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': id },
-    body: JSON.stringify(alert),
-  });
-  if (response.status >= 300) throw new RametError('Unavailable', `the alert webhook answered ${response.status}`);
 }
 
 function exitNow(log: RootLog, error: unknown): void {

@@ -1,7 +1,15 @@
 import { type CompiledContract, compileContract, type Operation, shownFailure } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
-import { compilePolicy, DEFAULT_POLICY, type Dependency, Edge, type Outbound, type Reply, type TransportRoutes } from '../rpc/index.ts';
+import {
+  type CompiledPolicy,
+  compilePolicy,
+  DEFAULT_POLICY,
+  type Dependency,
+  Edges,
+  type Outbound,
+  type Reply,
+  type TransportRoutes,
+} from '../rpc/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import type { Caller } from './run.ts';
 import type { Invocation, Saga } from './saga.ts';
@@ -12,23 +20,22 @@ export type Invocations = Record<string, Record<string, (input: unknown) => Invo
 /** The calls that sagas of one service make, and the functions that their programs make them with. */
 export class Calls {
   readonly #options: {
-    readonly platform: Platform;
     readonly transport: TransportRoutes;
     readonly outbound: Outbound;
     readonly service: string;
     readonly programs: ReadonlyMap<string, Saga>;
   };
-  readonly #edges = new Map<string, Edge>();
+  readonly #edges: Edges;
   readonly #invocations = new Map<Saga, Invocations>();
 
   constructor(options: {
-    platform: Platform;
     transport: TransportRoutes;
     outbound: Outbound;
     service: string;
     programs: ReadonlyMap<string, Saga>;
   }) {
     this.#options = options;
+    this.#edges = new Edges(options.transport, options.outbound, (service) => this.#policyOf(service));
   }
 
   call(invocation: Invocation, from: Parameters<Caller>[1], options: Parameters<Caller>[2]): Promise<Reply> {
@@ -42,7 +49,7 @@ export class Calls {
       signal: undefined,
     };
     const operation = { kind: invocation.kind as Operation['kind'], service: invocation.service, name: invocation.operation };
-    return this.#edge(invocation.service).call(operation, invocation.input, origin, options);
+    return this.#edges.to(invocation.service).call(operation, invocation.input, origin, options);
   }
 
   /** What people may read of the data of a failure; undefined when no program declares the service any more. */
@@ -71,20 +78,9 @@ export class Calls {
   }
 
   /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
-  #edge(service: string): Edge {
-    let edge = this.#edges.get(service);
-    if (!edge) {
-      const declared = this.#declared(service);
-      edge = new Edge(
-        this.#options.platform,
-        this.#options.transport,
-        service,
-        declared ? compilePolicy(declared.policy).policy : DEFAULT_POLICY,
-        this.#options.outbound,
-      );
-      this.#edges.set(service, edge);
-    }
-    return edge;
+  #policyOf(service: string): CompiledPolicy {
+    const declared = this.#declared(service);
+    return declared ? compilePolicy(declared.policy).policy : DEFAULT_POLICY;
   }
 }
 

@@ -64,8 +64,8 @@ export class SagaEngine {
     for (const current of options.sagas)
       for (const saga of [current, ...current.previous]) this.#programs.set(programId(saga.name, saga.version), saga);
     this.#adoptAll = !options.store.capabilities.shared;
-    const { platform, transport, outbound, service } = options;
-    this.#calls = new Calls({ platform, transport, outbound, service, programs: this.#programs });
+    const { transport, outbound, service } = options;
+    this.#calls = new Calls({ transport, outbound, service, programs: this.#programs });
     this.#environment = {
       platform: options.platform,
       store: options.store,

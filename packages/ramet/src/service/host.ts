@@ -1,23 +1,13 @@
 import { createOutbox, type EventOutcome, type OutboxWriter } from '../bus/index.ts';
 import { type CompiledContract, type CompiledOperation, compileContract } from '../contract/index.ts';
-import { RametError } from '../errors/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
-import {
-  type CallWatcher,
-  type CompiledUses,
-  compileUses,
-  DEFAULT_POLICY,
-  type Dispatcher,
-  Edge,
-  Outbound,
-  type TransportRoutes,
-} from '../rpc/index.ts';
-import { ALERT_WORK, type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
-import { serviceCaller } from '../security/index.ts';
-import { createRetention, DueWorker, inTurns, type Store, type Tx } from '../store/index.ts';
+import { type CallWatcher, type CompiledUses, compileUses, type Dispatcher, Outbound, type TransportRoutes } from '../rpc/index.ts';
+import { type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
+import { createRetention, inTurns, type Store, type Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
 import { compileEffects } from './compiled-effect.ts';
+import { deliveries } from './deliveries.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { catchingUp, type HostLag, hostListener } from './listener.ts';
@@ -27,7 +17,7 @@ import { hostSchedules, scheduleProblems } from './schedules.ts';
 import { LoopLag, type Priority } from './shedding.ts';
 import { groupReactions, type HostedSubscription, hostSubscriptions } from './subscriptions.ts';
 import type { ServiceDefinition } from './types.ts';
-import { SEND_WORK, type SentCommand, UnitOfWork, type WorkEnvironment, type WorkOrigin } from './unit-of-work.ts';
+import { UnitOfWork, type WorkEnvironment, type WorkOrigin } from './unit-of-work.ts';
 
 export interface HostEnvironment {
   readonly platform: Platform;
@@ -74,6 +64,8 @@ export interface HostedService {
   readonly engine: SagaEngine | undefined;
   readonly uses: CompiledUses;
   readonly masker: Masker;
+  /** Looks for due work and schedules now: an operator has made some due. */
+  wake(): void;
   start(): void;
   /** Ends the waits of queries and streams, so that they answer with what there is. */
   endWaits(): void;
@@ -112,7 +104,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   const outbox = createOutbox(store);
   const changes = new ChangeHub(platform);
   let engine: SagaEngine | undefined;
-  const due = dueWorker(environment, name, outbound, log);
+  const due = deliveries({ platform, store, transport, outbound, service: name, log, postAlert: environment.postAlert });
   const work: WorkEnvironment = {
     platform,
     contract,
@@ -194,6 +186,11 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     owner,
     unitOfWork,
     onError: (error, run) => log[run ? 'error' : 'warn']({ err: error, ...run }, 'a schedule could not run; it is tried again'),
+    onGivenUp: (schedule, starts) =>
+      log.error(
+        { schedule, starts },
+        'a schedule was given up: the process ended during each start; it waits until an operator retries it',
+      ),
     ...(observe ? { onRun: (schedule, outcome) => observe.scheduleRun(name, schedule, outcome) } : {}),
   });
   return {
@@ -207,6 +204,10 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     engine,
     uses,
     masker: maskerOf(definition),
+    wake() {
+      due.wake();
+      schedules.wake();
+    },
     start() {
       due.start();
       retention.start();
@@ -240,51 +241,6 @@ function targetsOf(definition: ServiceDefinition): ReadonlyMap<string, CompiledO
       .filter(({ operation }) => operation.kind === 'command')
       .map((operation) => [operation.fullName, operation]),
   );
-}
-
-/** Delivers what was sent and what is to be told, until it is done. */
-function dueWorker({ platform, store, transport, postAlert }: HostEnvironment, service: string, outbound: Outbound, log: Log): DueWorker {
-  const edges = new Map<string, Edge>();
-  const edgeTo = (target: string): Edge => {
-    const edge = edges.get(target) ?? new Edge(platform, transport, target, DEFAULT_POLICY, outbound);
-    edges.set(target, edge);
-    return edge;
-  };
-  const handlers = new Map<string, (payload: unknown, work: { id: string }) => Promise<void>>([
-    [
-      SEND_WORK,
-      async (payload, { id }) => {
-        const sent = payload as SentCommand;
-        const origin = {
-          meta: { caller: serviceCaller(service, sent.initiator), trace: { ...sent.trace, causationId: id }, depth: 0 },
-          remainingMs: () => Number.POSITIVE_INFINITY,
-          signal: undefined,
-        };
-        const reply = await edgeTo(sent.service).call(
-          { kind: 'command', service: sent.service, name: sent.operation },
-          sent.input,
-          origin,
-          { key: id, durable: true },
-        );
-        if (reply.ok) return;
-        if (reply.kind === 'declared' || reply.code === 'BadRequest') {
-          log.warn(
-            { sent: `${sent.service}.${sent.operation}`, id, refusal: reply.kind === 'declared' ? reply.error : reply.detail },
-            'a sent command was refused for good',
-          );
-          return;
-        }
-        throw new RametError(reply.code, reply.detail);
-      },
-    ],
-  ]);
-  if (postAlert) handlers.set(ALERT_WORK, (payload, { id }) => postAlert(payload, id));
-  return new DueWorker({
-    store,
-    platform,
-    handlers,
-    onError: (error, work) => log.warn({ err: error, ...work }, 'due work failed; it is tried again'),
-  });
 }
 
 export const newOwner = (platform: Platform): string => newId(platform, 'own');

@@ -1,5 +1,5 @@
 export { checkService, type HostEnvironment, type HostedService, type HostObserver, hostService, newOwner } from './host.ts';
-export { listSchedules, type ScheduleState } from './schedule-worker.ts';
+export { listSchedules, retrySchedule, type ScheduleState } from './schedule-worker.ts';
 export { service, sql } from './service.ts';
 export { LoopLag } from './shedding.ts';
 export { checkStandstill, type HostedSubscription } from './subscriptions.ts';

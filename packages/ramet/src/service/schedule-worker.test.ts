@@ -6,7 +6,7 @@ import { type Platform, realPlatform } from '../platform/index.ts';
 import { eventually } from '../runtime/fixtures/start.fixture.ts';
 import { migrate, type Store, type Tx } from '../store/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
-import { listSchedules, type Scheduled, ScheduleWorker } from './schedule-worker.ts';
+import { listSchedules, retrySchedule, type Scheduled, ScheduleWorker } from './schedule-worker.ts';
 import { compileTiming } from './timing.ts';
 
 const HOUR_MS = 3_600_000;
@@ -179,6 +179,53 @@ test('a process that ends in a run has had no effect; the next one runs it, and 
   worker([hourly(note('next'))]);
   await eventually(async () => (await runs()).length === 1);
   expect((await runs()).map(({ who }) => who)).toEqual(['next']);
+});
+
+test('a schedule during whose runs the process ends each time is given up after eight starts, and runs again when an operator says so', async () => {
+  let dead = false;
+  const dies = { ...hourly(), name: 'poison' };
+  const dying = (): Store => {
+    let alive = true;
+    return {
+      ...store,
+      write: (work, options) => {
+        if (options?.name?.includes('schedule poison')) {
+          alive = false;
+          dead = true;
+        }
+        return alive ? store.write(work, options) : new Promise(() => {});
+      },
+    };
+  };
+  let starts = 0;
+  const poison = async () => (await listSchedules(store)).find(({ name }) => name === 'poison');
+  await worker([dies, hourly()]).made.stop().then(known);
+  aheadMs = HOUR_MS + 1_000;
+  while ((await poison())?.givenUpAt === undefined) {
+    dead = false;
+    const { made } = worker([dies, hourly()], dying());
+    await eventually(async () => {
+      // The pauses after a crash grow: time passes.
+      aheadMs += 1_000;
+      made.wake();
+      return dead || (await poison())?.givenUpAt !== undefined;
+    });
+    if (dead) starts++;
+    workers.length = 0;
+  }
+  expect(starts).toBe(8);
+  expect(await poison()).toMatchObject({ lastError: 'the process ended during this run' });
+  // Another schedule is not held up by it.
+  expect(await runs()).toHaveLength(1);
+  const { made } = worker([{ ...dies, run: note('poison') }, hourly()]);
+  aheadMs += 3 * HOUR_MS;
+  made.wake();
+  await eventually(async () => (await runs()).length === 2);
+  expect(await retrySchedule(store, 'poison')).toBe(true);
+  made.wake();
+  await eventually(async () => (await runs()).some(({ who }) => who === 'poison'));
+  expect((await poison())?.givenUpAt).toBeUndefined();
+  expect(await retrySchedule(store, 'poison')).toBe(false);
 });
 
 test('a schedule whose timing has changed begins anew, and one of another version is left alone', async () => {

@@ -1,5 +1,5 @@
 import { type Backoff, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
-import type { Store, Tx } from '../store/index.ts';
+import { CRASH_BACKOFF, STARTS_MAX, type Store, type Tx } from '../store/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
 /** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
@@ -21,6 +21,8 @@ export interface ScheduleState {
   /** How often the run that is due has been begun, and what came of it last. */
   readonly attempts: number;
   readonly lastError?: string;
+  /** Since when it does not run any more, because the process ended each time: it waits for an operator. */
+  readonly givenUpAt?: string;
 }
 
 interface Row {
@@ -29,6 +31,10 @@ interface Row {
   readonly due_at: number;
   readonly attempts: number;
   readonly epoch: number;
+  /** How often in a row the process ended during a run. */
+  readonly crashes: number;
+  /** Set from the begin of a run to its end: of a run that never ended it stays. */
+  readonly lease_until: number;
   readonly wait: number;
 }
 
@@ -46,17 +52,26 @@ interface Options {
   readonly schedules: readonly Scheduled[];
   readonly onError: (error: unknown, run?: { readonly schedule: string; readonly attempt: number }) => void;
   readonly onRun?: (schedule: string, outcome: 'done' | 'failed') => void;
+  /** A schedule was given up after so many starts. */
+  readonly onGivenUp?: (schedule: string, starts: number) => void;
 }
+
+/** The moment of a run that does not take place by itself: behind every moment that a date can name. */
+const NOT_DUE = 8_640_000_000_000_001;
+const CRASHED = 'the process ended during this run';
 
 /**
  * Runs what is due by the time of the database. The row of a schedule names the occurrence that comes next; a run moves it on
  * in its own transaction, so that each occurrence takes effect once, however often it was begun and by whom. What was due
- * while no process ran is made up for by one run. A run that fails is tried again with growing pauses until it succeeds.
+ * while no process ran is made up for by one run. A run that fails is tried again with growing pauses until it succeeds. One
+ * during which the process ends is too, {@link STARTS_MAX} times; then the schedule waits for an operator, or for a new timing.
  */
 export class ScheduleWorker {
   readonly #options: Options;
   readonly #byName: ReadonlyMap<string, Scheduled>;
   readonly #loop: Periodic;
+  /** Runs that ended in this process when the store could not be written: they are no crash. By schedule, the epoch. */
+  readonly #ended = new Map<string, number>();
   #known = false;
 
   constructor(options: Options) {
@@ -82,9 +97,10 @@ export class ScheduleWorker {
     if (!this.#known) await this.#introduce();
     this.#known = true;
     // A single process takes up what its predecessor left at once; where stores are shared, a lease says who is at it.
-    const free = this.#options.store.capabilities.shared ? 'where lease_until <= ramet_now()' : '';
+    const free = this.#options.store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
     const rows = await this.#options.store.reader.all<Row>(
-      `select name, spec, due_at, attempts, epoch, next_at - ramet_now() as wait from ramet_schedules ${free} order by next_at, name`,
+      `select name, spec, due_at, attempts, epoch, crashes, lease_until, next_at - ramet_now() as wait from ramet_schedules
+       where given_up_at is null ${free} order by next_at, name`,
     );
     let waitMs = POLL_MS;
     for (const row of rows) {
@@ -93,7 +109,7 @@ export class ScheduleWorker {
       if (!schedule || schedule.timing.spec !== row.spec) continue;
       if (Number(row.wait) > 0) waitMs = Math.min(waitMs, Number(row.wait));
       else {
-        await this.#run(schedule, row);
+        await (this.#isUnended(row) ? this.#crashed(row) : this.#run(schedule, row));
         waitMs = 0;
       }
     }
@@ -110,7 +126,8 @@ export class ScheduleWorker {
           const dueMs = timing.next(nowMs, nowMs);
           await tx.run(
             `insert into ramet_schedules (name, spec, due_at, next_at) values (?, ?, ?, ?)
-             on conflict (name) do update set spec = excluded.spec, due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, last_error = null
+             on conflict (name) do update set spec = excluded.spec, due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, last_error = null,
+               crashes = 0, given_up_at = null
              where ramet_schedules.spec <> excluded.spec`,
             name,
             timing.spec,
@@ -133,6 +150,7 @@ export class ScheduleWorker {
       const done = await store.write(async (tx) => this.#occur(tx, schedule, row), { name: `${store.service} schedule ${row.name}` });
       if (done) onRun?.(row.name, 'done');
     } catch (error) {
+      this.#ended.set(row.name, Number(row.epoch) + 1);
       onRun?.(row.name, 'failed');
       onError(error, { schedule: row.name, attempt });
       await this.#postpone(row, attempt, error);
@@ -161,7 +179,7 @@ export class ScheduleWorker {
     const nextMs = timing.next(dueMs, nowMs);
     const mine = await tx.run(
       `update ramet_schedules set due_at = ?, next_at = ?, last_due_at = due_at, last_run_at = ramet_now(), attempts = 0, last_error = null,
-         lease_until = 0 where name = ? and due_at = ? and epoch = ?`,
+         crashes = 0, lease_until = 0 where name = ? and due_at = ? and epoch = ?`,
       nextMs,
       nextMs,
       row.name,
@@ -172,11 +190,37 @@ export class ScheduleWorker {
     return mine > 0;
   }
 
+  /** Whether a run was begun and never ended: its process ended first. */
+  #isUnended({ name, epoch, lease_until }: Row): boolean {
+    return Number(lease_until) > 0 && this.#ended.get(name) !== Number(epoch);
+  }
+
+  async #crashed(row: Row): Promise<void> {
+    const { store, platform, onGivenUp } = this.#options;
+    const crashes = Number(row.crashes) + 1;
+    const giveUp = crashes >= STARTS_MAX;
+    // After a first crash there is no reason yet to believe that this run was the cause.
+    const waitMs = crashes === 1 ? 0 : steadyBackoffMs(platform, CRASH_BACKOFF, crashes - 1);
+    const mine = await store.write((tx) =>
+      tx.run(
+        `update ramet_schedules set crashes = ?, lease_until = 0, last_error = ?, next_at = ${giveUp ? '?' : 'ramet_now() + ?'},
+           given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where name = ? and epoch = ? and lease_until = ?`,
+        crashes,
+        CRASHED,
+        giveUp ? NOT_DUE : Math.round(waitMs),
+        row.name,
+        Number(row.epoch),
+        Number(row.lease_until),
+      ),
+    );
+    if (mine > 0 && giveUp) onGivenUp?.(row.name, crashes);
+  }
+
   async #postpone(row: Row, attempt: number, error: unknown): Promise<void> {
     const { store, platform } = this.#options;
     await store.write((tx) =>
       tx.run(
-        'update ramet_schedules set next_at = ramet_now() + ?, lease_until = 0, last_error = ? where name = ? and epoch = ?',
+        'update ramet_schedules set next_at = ramet_now() + ?, crashes = 0, lease_until = 0, last_error = ? where name = ? and epoch = ?',
         Math.round(steadyBackoffMs(platform, BACKOFF, attempt)),
         String(error).slice(0, 500),
         row.name,
@@ -198,7 +242,19 @@ export async function listSchedules(store: Store): Promise<ScheduleState[]> {
     ...(row['last_due_at'] === null ? {} : { lastDueAt: moment(row['last_due_at']), lastRunAt: moment(row['last_run_at']) }),
     attempts: Number(row['attempts']),
     ...(row['last_error'] === null ? {} : { lastError: String(row['last_error']) }),
+    ...(row['given_up_at'] === null ? {} : { givenUpAt: moment(row['given_up_at']) }),
   }));
+}
+
+/** Makes a schedule that was given up due again, with all of its starts. @returns whether there was one */
+export async function retrySchedule(store: Store, name: string): Promise<boolean> {
+  const found = await store.write((tx) =>
+    tx.run(
+      'update ramet_schedules set given_up_at = null, crashes = 0, lease_until = 0, next_at = ramet_now() where name = ? and given_up_at is not null',
+      name,
+    ),
+  );
+  return found > 0;
 }
 
 const databaseNowMs = async (tx: Tx): Promise<number> => Number((await tx.get<{ now: number }>('select ramet_now() as now'))?.now);

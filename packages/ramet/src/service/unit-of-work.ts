@@ -108,7 +108,8 @@ export class UnitOfWork {
         if (inserted.row) running.started(inserted.row);
       });
     }
-    for (const { id, afterMs, command } of this.#sends) schedule(this.#tx, { id, kind: SEND_WORK, afterMs, payload: command });
+    for (const { id, afterMs, command } of this.#sends)
+      schedule(this.#tx, { id, kind: SEND_WORK, lane: `${command.service}.${command.operation}`, afterMs, payload: command });
     if (this.#sends.length > 0) this.#tx.afterCommit(wakeDue);
     if (this.#events.length === 0) return;
     await outbox.append(this.#tx, this.#events);

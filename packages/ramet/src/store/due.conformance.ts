@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { RametError } from '../errors/index.ts';
 import type { Case } from '../platform/cases.conformance.ts';
 import type { OnStore, StoreFixture } from './fixture.conformance.ts';
-import { type DueHandler, DueWorker, type Store, schedule, type Tx } from './index.ts';
+import { type DueHandler, DueWorker, listGivenUp, retryGivenUp, STARTS_MAX, type Store, schedule, type Tx } from './index.ts';
 
 interface Failed {
   readonly error: unknown;
@@ -22,6 +22,69 @@ function worker({ platform, defer }: StoreFixture, store: Store, handler: DueHan
 }
 
 const later = (tx: Tx, id: string, afterMs = 0, payload?: unknown) => schedule(tx, { id, kind: 'note', afterMs, payload });
+const inLane = (tx: Tx, lane: string, id: string) => schedule(tx, { id, kind: 'note', lane, afterMs: 0, payload: null });
+const forEver = () => new Promise<void>(() => {});
+
+/**
+ * A process that ends at each start of some work, and is started again until it stays alive.
+ * @param kills whether this work ends the process
+ * @returns how often the process ended
+ */
+async function crashLoop(
+  fixture: StoreFixture,
+  kills: (id: string) => boolean,
+  done: string[],
+  givenUp: string[],
+  over: () => Promise<boolean>,
+): Promise<number> {
+  const { store, platform } = fixture;
+  for (let ended = 0; ; ended++) {
+    let alive = true;
+    let died = () => {};
+    const death = new Promise<'dead'>((resolve) => {
+      died = () => {
+        alive = false;
+        resolve('dead');
+      };
+    });
+    // What a process that has ended had under way writes nothing any more.
+    const own: Store = { ...store, write: (work, options) => (alive ? store.write(work, options) : forEver()) } as Store;
+    const due = new DueWorker({
+      store: own,
+      platform: { ...platform, timers: { ...platform.timers, set: (ms, fire) => platform.timers.set(ms / 20, () => alive && fire()) } },
+      handlers: new Map([
+        [
+          'note',
+          async (_, { id }) => {
+            if (kills(id)) died();
+            await platform.timers.sleep(2);
+            if (!alive) await forEver();
+            done.push(id);
+          },
+        ],
+      ]),
+      onError: () => {},
+      onGivenUp: ({ id }) => givenUp.push(id),
+    });
+    due.start();
+    const look = async (): Promise<'over'> => {
+      while (alive && !(await over())) {
+        // The clock of a database cannot be moved: what waits is made due.
+        await store.write((tx) => tx.run('update ramet_timers set due_at = ramet_now() where given_up_at is null and lease_until = 0'));
+        due.wake();
+        await platform.timers.sleep(5);
+      }
+      return 'over';
+    };
+    if ((await Promise.race([death, look()])) === 'over' && alive) {
+      await due.stop();
+      return ended;
+    }
+    alive = false;
+    // Where stores are shared the lease of a process that ended runs out.
+    await store.write((tx) => tx.run('update ramet_timers set lease_until = 1 where lease_until > 0'));
+  }
+}
 
 async function until({ platform }: StoreFixture, condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadlineMono = platform.clock.monoNow() + 10_000;
@@ -155,6 +218,90 @@ export function dueCases(it: Case, onStore: OnStore): void {
       release?.(undefined);
       await stopping;
       expect(done).toEqual(['quick', 'slow', 'stopped']);
+    }),
+  );
+
+  it(
+    'takes no place from work of another lane, however much of one never ends',
+    onStore(async (fixture) => {
+      const { store } = fixture;
+      const done: string[] = [];
+      let stuck = 0;
+      const { due } = worker({ ...fixture, defer: () => {} }, store, async (_, { id }) => {
+        if (id.startsWith('stuck')) {
+          stuck++;
+          await forEver();
+        }
+        done.push(id);
+      });
+      await store.write(async (tx) => {
+        for (let i = 0; i < 200; i++) await inLane(tx, 'stuck', `stuck${i}`);
+      });
+      due.start();
+      await until(fixture, () => stuck === 32);
+      await store.write(async (tx) => {
+        for (const lane of ['another', 'third']) await inLane(tx, lane, lane);
+      });
+      due.wake();
+      await until(fixture, () => done.length === 2);
+      expect(done.toSorted()).toEqual(['another', 'third']);
+      expect(stuck).toBe(32);
+      void due.stop();
+    }),
+  );
+
+  it(
+    'gives up what ends the process at each start, does what was under way beside it, and tries again when an operator says so',
+    onStore(async (fixture) => {
+      const { store } = fixture;
+      const done: string[] = [];
+      const givenUp: string[] = [];
+      await store.write(async (tx) => {
+        for (const id of ['a', 'b', 'poison', 'c', 'd']) await later(tx, id);
+      });
+      let poisonous = true;
+      const kills = (id: string) => poisonous && id === 'poison';
+      const only = async (count: number) => (await left(store)) === count && (count === 0 || (await listGivenUp(store)).length === 1);
+      expect(await crashLoop(fixture, kills, done, givenUp, () => only(1))).toBe(STARTS_MAX);
+      expect(givenUp).toEqual(['poison']);
+      expect(new Set(done)).toEqual(new Set(['a', 'b', 'c', 'd']));
+      expect(await listGivenUp(store)).toMatchObject([{ id: 'poison', lane: 'note', attempts: STARTS_MAX }]);
+      poisonous = false;
+      expect(await retryGivenUp(store, 'poison')).toBe(true);
+      expect(await retryGivenUp(store, 'poison')).toBe(false);
+      await crashLoop(fixture, kills, done, givenUp, () => only(0));
+      expect(done.filter((id) => id === 'poison')).toHaveLength(1);
+    }),
+  );
+
+  it(
+    'takes a failure that could not be written down for no end of the process',
+    onStore(async (fixture) => {
+      const { store, platform } = fixture;
+      let away = false;
+      const flaky: Store = {
+        ...store,
+        write: (work, options) => (away ? Promise.reject(new RametError('StoreUnavailable')) : store.write(work, options)),
+      };
+      let starts = 0;
+      const { due } = worker(fixture, flaky, async () => {
+        starts++;
+        away = starts < 3;
+        if (away) throw new Error('no');
+      });
+      await store.write((tx) => later(tx, 'a'));
+      due.start();
+      for (let i = 1; i < 3; i++) {
+        await until(fixture, () => starts === i);
+        const row = await store.reader.get<{ crashes: number }>('select crashes from ramet_timers');
+        expect(Number(row?.crashes)).toBe(0);
+        await platform.timers.sleep(20);
+        away = false;
+        await store.write((tx) => tx.run('update ramet_timers set lease_until = 1, due_at = ramet_now() where lease_until > 0'));
+        due.wake();
+      }
+      await until(fixture, async () => (await left(store)) === 0);
+      expect(starts).toBe(3);
     }),
   );
 

@@ -1,66 +1,63 @@
 import { Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
-import type { Store, Tx } from './store.ts';
+import { beginDue, type DueRow, dueLanes, dueRows, type Lane, noteCrash, postponeDue } from './due-rows.ts';
+import type { Store } from './store.ts';
+import { CRASH_BACKOFF, STARTS_MAX } from './suspects.ts';
 
-/** Work that must happen at or after a moment, however often the process restarts: timers are rows. */
-export interface DueWork {
-  /** Scheduling the same id again has no effect. */
-  readonly id: string;
-  readonly kind: string;
-  readonly afterMs: number;
-  readonly payload: unknown;
-}
-
-export function schedule(tx: Tx, work: DueWork): void {
-  tx.last(
-    'insert into ramet_timers (id, kind, due_at, payload) values (?, ?, ramet_now() + ?, ?) on conflict do nothing',
-    work.id,
-    work.kind,
-    Math.round(work.afterMs),
-    JSON.stringify(work.payload ?? null),
-  );
-}
-
-/** Does one piece of due work. Resolving means done; what it throws is told, and the work comes again with backoff. */
-export type DueHandler = (payload: unknown, work: { readonly id: string; readonly attempt: number }) => Promise<void>;
+/** Does one piece of due work. Resolving means done; what it throws is reported, and the work comes again with backoff. */
+export type DueHandler = (
+  payload: unknown,
+  work: { readonly id: string; readonly attempt: number; readonly suspect: boolean },
+) => Promise<void>;
 
 const POLL_MS = 5_000;
-const AT_ONCE = 32;
+/** Places of one lane. A lane's backlog and a target that never answers take no other places than these. */
+const LANE_PLACES = 32;
 const LEASE_MS = 60_000;
 const BACKOFF = { baseMs: 200, capMs: 30_000 };
+const CRASHED = 'the process ended during this attempt';
 
-interface Row {
+/** Which work something is said of. */
+export interface WorkInfo {
   readonly id: string;
   readonly kind: string;
-  readonly payload: string;
-  readonly attempts: number;
-  readonly wait: number;
+  readonly attempt: number;
 }
 
-/** Told of every failure; without `work` when nothing could be looked up at all. */
-type OnError = (error: unknown, work?: { readonly id: string; readonly kind: string; readonly attempt: number }) => void;
+/** Called at every failure; without `work` when nothing could be looked up at all. */
+type OnError = (error: unknown, work?: WorkInfo) => void;
 
 /**
- * Does what is due, at least once, until its handler succeeds; each attempt is counted before it begins. Work is begun in
- * the order in which it is due, and a bounded number is under way at once.
+ * Does what is due, at least once, until its handler succeeds; each attempt is counted before it begins. Work of a lane is
+ * begun in the order in which it is due, and each lane has places of its own.
+ *
+ * An attempt that never ended makes its work a suspect: suspects are started one at a time and later and later, so that the
+ * one that ends the process is found among those that were under way beside it. After {@link STARTS_MAX} such starts it is
+ * given up, and waits for an operator.
  */
 export class DueWorker {
   readonly #store: Store;
   readonly #platform: Platform;
   readonly #handlers: ReadonlyMap<string, DueHandler>;
   readonly #onError: OnError;
+  readonly #onGivenUp: (work: WorkInfo & { readonly lane: string }) => void;
   readonly #loop: Periodic;
-  readonly #busy = new Map<string, Promise<void>>();
+  readonly #busy = new Map<string, Lane & { readonly done: Promise<void> }>();
+  /** Attempts that ended in this process when the store could not be written: they are no crash. */
+  readonly #ended = new Map<string, number>();
+  #suspect: string | undefined;
 
   constructor(options: {
     store: Store;
     platform: Platform;
     handlers: ReadonlyMap<string, DueHandler>;
     onError: OnError;
+    onGivenUp?: (work: WorkInfo & { readonly lane: string }) => void;
   }) {
     this.#store = options.store;
     this.#platform = options.platform;
     this.#handlers = options.handlers;
     this.#onError = options.onError;
+    this.#onGivenUp = options.onGivenUp ?? (() => {});
     this.#loop = new Periodic(
       options.platform,
       () => this.#round(),
@@ -79,80 +76,97 @@ export class DueWorker {
   /** Begins nothing more, and resolves when what is under way has ended. */
   async stop(): Promise<void> {
     await this.#loop.stop();
-    await Promise.all(this.#busy.values());
+    await Promise.all([...this.#busy.values()].map(({ done }) => done));
   }
 
   async #round(): Promise<number> {
-    const kinds = [...this.#handlers.keys()];
-    if (kinds.length === 0) return POLL_MS;
-    // A single process takes what its predecessor left at once; where stores are shared, a lease says who works on it.
-    const free = this.#store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
-    // One look-up for each kind: what nobody does here any more is not read.
-    const limit = AT_ONCE + this.#busy.size;
-    const found = await this.#store.reader.all<Row>(
-      kinds
-        .map(
-          (_, i) => `select * from (select id, kind, payload, attempts, due_at - ramet_now() as wait from ramet_timers
-             where kind = ? ${free} order by due_at, id limit ?) as kind_${i}`,
-        )
-        .join(' union all '),
-      ...kinds.flatMap((kind) => [kind, limit]),
-    );
-    const rows = found.sort((a, b) => Number(a.wait) - Number(b.wait));
+    const waits = await Promise.all([...this.#handlers.keys()].map((kind) => this.#ofKind(kind)));
+    return Math.min(POLL_MS, ...waits);
+  }
+
+  /** One look for each kind: what this process has no handler for is not read. */
+  async #ofKind(kind: string): Promise<number> {
+    const { reader, capabilities } = this.#store;
+    const limit = LANE_PLACES + this.#busy.size;
+    const rows = await dueRows(reader, kind, capabilities.shared, limit);
+    const crowded = rows.length === limit && Number(rows.at(-1)?.wait) <= 0;
+    if (!crowded) return this.#take(rows);
+    // The earliest are perhaps all of one lane: each is asked by itself.
+    let waitMs = POLL_MS;
+    for (const lane of await dueLanes(reader, kind)) {
+      if (this.#busyIn({ kind, lane }) >= LANE_PLACES) continue;
+      waitMs = Math.min(waitMs, this.#take(await dueRows(reader, kind, capabilities.shared, 2 * LANE_PLACES, lane)));
+    }
+    return waitMs;
+  }
+
+  /** Begins what is due and has a place. @returns when to look again */
+  #take(rows: readonly DueRow[]): number {
     for (const row of rows) {
-      if (this.#busy.has(row.id)) continue;
-      if (this.#busy.size >= AT_ONCE) break;
+      if (this.#busy.has(row.id) || this.#busyIn(row) >= LANE_PLACES) continue;
       if (Number(row.wait) > 0) return Math.max(1, Math.min(POLL_MS, Number(row.wait)));
-      this.#busy.set(row.id, this.#do(row));
+      if (Number(row.crashes) > 1 && !this.#isUnended(row)) {
+        if (this.#suspect !== undefined) continue;
+        this.#suspect = row.id;
+      }
+      this.#busy.set(row.id, { kind: row.kind, lane: row.lane, done: this.#do(row) });
     }
     return POLL_MS;
   }
 
-  async #do(row: Row): Promise<void> {
+  #busyIn({ kind, lane }: Lane): number {
+    let count = 0;
+    for (const busy of this.#busy.values()) if (busy.lane === lane && busy.kind === kind) count++;
+    return count;
+  }
+
+  /** Whether an attempt was begun and never ended: its process ended first. */
+  #isUnended({ id, attempts, lease_until }: DueRow): boolean {
+    return Number(lease_until) > 0 && this.#ended.get(id) !== Number(attempts);
+  }
+
+  async #do(row: DueRow): Promise<void> {
     const attempt = Number(row.attempts) + 1;
     const work = { id: row.id, kind: row.kind, attempt };
     try {
-      if (!(await this.#begin(row, attempt))) return;
-      try {
-        await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), work);
-        await this.#store.write((tx) => tx.last('delete from ramet_timers where id = ?', row.id));
-      } catch (error) {
-        this.#onError(error, work);
-        await this.#postpone(row.id, attempt, error);
-      }
+      if (this.#isUnended(row)) await this.#crashed(row);
+      else await this.#attempt(row, work);
       this.#loop.wake();
     } catch (error) {
-      // The store is away: it is asked again at the next round that comes by itself.
+      // The store is unavailable: it is asked again at the next round that comes by itself.
       this.#onError(error, work);
     } finally {
       this.#busy.delete(row.id);
+      if (this.#suspect === row.id) this.#suspect = undefined;
     }
   }
 
-  /** Counts the attempt. @returns whether it is ours to make */
-  async #begin(row: Row, attempt: number): Promise<boolean> {
-    const mine = await this.#store.write((tx) =>
-      tx.run(
-        'update ramet_timers set attempts = ?, lease_until = ramet_now() + ? where id = ? and attempts = ?',
-        attempt,
-        LEASE_MS,
-        row.id,
-        Number(row.attempts),
-      ),
-    );
-    return mine > 0;
+  async #attempt(row: DueRow, work: WorkInfo): Promise<void> {
+    const { id, attempt } = work;
+    const mine = await beginDue(this.#store, row, LEASE_MS);
+    this.#ended.delete(id);
+    if (!mine) return;
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), { id, attempt, suspect: Number(row.crashes) > 0 });
+    } catch (error) {
+      failure = { error };
+      this.#onError(error, work);
+    }
+    this.#ended.set(id, attempt);
+    if (failure) {
+      const error = String(failure.error).slice(0, 500);
+      await postponeDue(this.#store, id, attempt, steadyBackoffMs(this.#platform, BACKOFF, attempt), error);
+    } else await this.#store.write((tx) => tx.last('delete from ramet_timers where id = ?', id));
+    this.#ended.delete(id);
   }
 
-  #postpone(id: string, attempt: number, error: unknown): Promise<number> {
-    return this.#store.write((tx) =>
-      tx.run(
-        // Whoever has begun it since has taken it over, and decides.
-        'update ramet_timers set due_at = ramet_now() + ?, lease_until = 0, last_error = ? where id = ? and attempts = ?',
-        Math.round(steadyBackoffMs(this.#platform, BACKOFF, attempt)),
-        String(error).slice(0, 500),
-        id,
-        attempt,
-      ),
-    );
+  async #crashed(row: DueRow): Promise<void> {
+    const crashes = Number(row.crashes) + 1;
+    const giveUp = crashes >= STARTS_MAX;
+    // After a first crash there is no reason yet to believe that this work was the cause.
+    const waitMs = crashes === 1 ? 0 : steadyBackoffMs(this.#platform, CRASH_BACKOFF, crashes - 1);
+    const noted = await noteCrash(this.#store, row, waitMs, giveUp, CRASHED);
+    if (noted > 0 && giveUp) this.#onGivenUp({ id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) });
   }
 }

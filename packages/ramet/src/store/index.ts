@@ -1,4 +1,5 @@
-export { type DueHandler, DueWorker, schedule } from './due.ts';
+export { type DueHandler, DueWorker } from './due.ts';
+export { type GivenUpWork, listGivenUp, retryGivenUp, schedule } from './due-rows.ts';
 export { type Migrations, migrate, readMigrations } from './migrate.ts';
 export { type MovedTable, type MoveOptions, moveStore, refuseMoved } from './move.ts';
 export { createRetention, inboxLowWater } from './retention.ts';
@@ -17,4 +18,5 @@ export type {
   WriteOptions,
 } from './store.ts';
 export { NoRowChanged } from './store.ts';
+export { CRASH_BACKOFF, STARTS_MAX } from './suspects.ts';
 export { inTurns } from './turns.ts';

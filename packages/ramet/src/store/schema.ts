@@ -175,4 +175,17 @@ drop index ramet_timers_due;
 create index ramet_timers_due on ramet_timers (kind, due_at, id)
 `,
   },
+  {
+    name: 'ramet_0007',
+    sql: `
+-- due work in lanes, so that one target takes no places from another; and how often in a row the process ended under some work
+alter table ramet_timers add column lane text not null default '';
+alter table ramet_timers add column crashes integer not null default 0;
+alter table ramet_timers add column given_up_at bigint;
+create index ramet_timers_lanes on ramet_timers (kind, lane, due_at, id);
+create index ramet_timers_given_up on ramet_timers (given_up_at) where given_up_at is not null;
+alter table ramet_schedules add column crashes integer not null default 0;
+alter table ramet_schedules add column given_up_at bigint
+`,
+  },
 ];

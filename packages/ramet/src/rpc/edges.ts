@@ -1,0 +1,31 @@
+import type { TransportRoutes } from './call.ts';
+import { Edge } from './client.ts';
+import type { Outbound } from './outbound.ts';
+import { type CompiledPolicy, DEFAULT_POLICY } from './policy.ts';
+
+/**
+ * One edge per target for a caller whose targets no graph declares. Bulkhead, breaker and retry budget hold only across
+ * calls that share an edge.
+ */
+export class Edges {
+  readonly #transport: TransportRoutes;
+  readonly #outbound: Outbound;
+  readonly #policyOf: (target: string) => CompiledPolicy;
+  readonly #edges = new Map<string, Edge>();
+
+  /** @param outbound what the caller's edges have in common */
+  constructor(transport: TransportRoutes, outbound: Outbound, policyOf: (target: string) => CompiledPolicy = () => DEFAULT_POLICY) {
+    this.#transport = transport;
+    this.#outbound = outbound;
+    this.#policyOf = policyOf;
+  }
+
+  to(target: string): Edge {
+    let edge = this.#edges.get(target);
+    if (!edge) {
+      edge = new Edge(this.#outbound.platform, this.#transport, target, this.#policyOf(target), this.#outbound);
+      this.#edges.set(target, edge);
+    }
+    return edge;
+  }
+}

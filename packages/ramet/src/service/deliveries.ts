@@ -1,0 +1,56 @@
+import { RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { Edges, type Outbound, type TransportRoutes } from '../rpc/index.ts';
+import { ALERT_WORK } from '../saga/index.ts';
+import { serviceCaller } from '../security/index.ts';
+import { type DueHandler, DueWorker, type Store } from '../store/index.ts';
+import type { Log } from '../telemetry/index.ts';
+import { SEND_WORK, type SentCommand } from './unit-of-work.ts';
+
+export interface DeliveryEnvironment {
+  readonly platform: Platform;
+  readonly store: Store;
+  readonly transport: TransportRoutes;
+  readonly outbound: Outbound;
+  readonly service: string;
+  readonly log: Log;
+  /** Posts an alert; undefined where no webhook is configured. */
+  readonly postAlert?: ((alert: unknown, id: string) => Promise<void>) | undefined;
+}
+
+/** Delivers sent commands and alerts until they have arrived. */
+export function deliveries({ platform, store, transport, outbound, service, log, postAlert }: DeliveryEnvironment): DueWorker {
+  const edges = new Edges(transport, outbound);
+  const send: DueHandler = async (payload, { id }) => {
+    const sent = payload as SentCommand;
+    const origin = {
+      meta: { caller: serviceCaller(service, sent.initiator), trace: { ...sent.trace, causationId: id }, depth: 0 },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+      signal: undefined,
+    };
+    const operation = { kind: 'command', service: sent.service, name: sent.operation } as const;
+    const reply = await edges.to(sent.service).call(operation, sent.input, origin, { key: id, durable: true });
+    if (reply.ok) return;
+    if (reply.kind === 'declared' || reply.code === 'BadRequest') {
+      log.warn(
+        { sent: `${sent.service}.${sent.operation}`, id, refusal: reply.kind === 'declared' ? reply.error : reply.detail },
+        'a sent command was refused for good',
+      );
+      return;
+    }
+    throw new RametError(reply.code, reply.detail);
+  };
+  const handlers = new Map([[SEND_WORK, send]]);
+  if (postAlert) handlers.set(ALERT_WORK, (payload, { id }) => postAlert(payload, id));
+  return new DueWorker({
+    store,
+    platform,
+    handlers,
+    onError: (error, work) => log.warn({ err: error, ...work }, 'due work failed; it is tried again'),
+    onGivenUp: ({ id, kind, lane, attempt }) =>
+      log.error(
+        { id, kind, lane, attempt },
+        `'${lane}' was given up: the process ended each time it was started; it waits until an operator retries it`,
+      ),
+  });
+}

@@ -1,0 +1,158 @@
+import type { Reader, Store, Tx } from './store.ts';
+
+/** Work that must happen at or after a moment, however often the process restarts: timers are rows. */
+export interface DueWork {
+  /** Scheduling the same id again has no effect. */
+  readonly id: string;
+  readonly kind: string;
+  /** Work of one lane takes no places from work of another one: one lane for each target (default: the kind). */
+  readonly lane?: string;
+  readonly afterMs: number;
+  readonly payload: unknown;
+}
+
+export function schedule(tx: Tx, work: DueWork): void {
+  tx.last(
+    'insert into ramet_timers (id, kind, lane, due_at, payload) values (?, ?, ?, ramet_now() + ?, ?) on conflict do nothing',
+    work.id,
+    work.kind,
+    work.lane ?? work.kind,
+    Math.round(work.afterMs),
+    JSON.stringify(work.payload ?? null),
+  );
+}
+
+/** Due work as its worker reads it. */
+export interface DueRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly lane: string;
+  readonly payload: string;
+  readonly attempts: number;
+  /** How often in a row the process ended while this was under way. */
+  readonly crashes: number;
+  /** Set from the begin of an attempt to its end: of an attempt that never ended it stays. */
+  readonly lease_until: number;
+  /** Milliseconds until it is due. */
+  readonly wait: number;
+}
+
+/** Due work that was given up: it waits for an operator. */
+export interface GivenUpWork {
+  readonly service: string;
+  readonly id: string;
+  readonly kind: string;
+  /** What it is for: the operation of a sent command. */
+  readonly lane: string;
+  readonly attempts: number;
+  readonly error: string;
+  readonly givenUpAt: string;
+}
+
+/** The moment of work that is not due any more: behind every moment that a date can name. */
+const NEVER = 8_640_000_000_000_001;
+
+const COLUMNS = 'id, kind, lane, payload, attempts, crashes, lease_until, due_at - ramet_now() as wait';
+
+/** The work that is done in the same places: of one kind, for one target. */
+export type Lane = Pick<DueRow, 'kind' | 'lane'>;
+
+/**
+ * What is due next of one kind, the earliest first.
+ * @param shared whether replicas share the store: then a lease says which process works on a row
+ * @param lane of this lane only
+ */
+export function dueRows(reader: Reader, kind: string, shared: boolean, limit: number, lane?: string): Promise<DueRow[]> {
+  return reader.all<DueRow>(
+    `select ${COLUMNS} from ramet_timers where kind = ? ${lane === undefined ? '' : 'and lane = ?'} ${shared ? 'and lease_until <= ramet_now()' : ''}
+     order by due_at, id limit ?`,
+    kind,
+    ...(lane === undefined ? [] : [lane]),
+    limit,
+  );
+}
+
+/** Every lane of a kind that has work, found by one look at the index for each. */
+export async function dueLanes(reader: Reader, kind: string): Promise<string[]> {
+  const rows = await reader.all<{ lane: string }>(
+    `with recursive lanes (lane) as (
+       select min(lane) from ramet_timers where kind = ?
+       union all
+       select (select min(t.lane) from ramet_timers t where t.kind = ? and t.lane > lanes.lane) from lanes where lanes.lane is not null
+     ) select lane from lanes where lane is not null`,
+    kind,
+    kind,
+  );
+  return rows.map(({ lane }) => lane);
+}
+
+/** Counts an attempt before it is made. @returns whether it is this process's to make */
+export async function beginDue(store: Store, { id, attempts }: DueRow, leaseMs: number): Promise<boolean> {
+  const mine = await store.write((tx) =>
+    tx.run(
+      'update ramet_timers set attempts = ?, lease_until = ramet_now() + ? where id = ? and attempts = ?',
+      Number(attempts) + 1,
+      leaseMs,
+      id,
+      Number(attempts),
+    ),
+  );
+  return mine > 0;
+}
+
+/** Notes that an attempt has failed. A process that has begun the work since has taken it over, and decides. */
+export function postponeDue(store: Store, id: string, attempt: number, inMs: number, error: string): Promise<number> {
+  return store.write((tx) =>
+    tx.run(
+      'update ramet_timers set due_at = ramet_now() + ?, lease_until = 0, crashes = 0, last_error = ? where id = ? and attempts = ?',
+      Math.round(inMs),
+      error,
+      id,
+      attempt,
+    ),
+  );
+}
+
+/** Notes that the process ended during the last attempt. @param giveUp no further attempt is made by itself */
+export function noteCrash(store: Store, row: DueRow, inMs: number, giveUp: boolean, error: string): Promise<number> {
+  return store.write((tx) =>
+    tx.run(
+      `update ramet_timers set crashes = ?, lease_until = 0, last_error = ?, due_at = ${giveUp ? '?' : 'ramet_now() + ?'},
+         given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where id = ? and attempts = ? and lease_until = ?`,
+      Number(row.crashes) + 1,
+      error,
+      giveUp ? NEVER : Math.round(inMs),
+      row.id,
+      Number(row.attempts),
+      Number(row.lease_until),
+    ),
+  );
+}
+
+/** The work of a store that was given up, newest first. */
+export async function listGivenUp(store: Store, limit = 100): Promise<GivenUpWork[]> {
+  const rows = await store.reader.all<Record<string, string | number>>(
+    `select id, kind, lane, attempts, last_error, given_up_at from ramet_timers where given_up_at is not null order by given_up_at desc limit ?`,
+    limit,
+  );
+  return rows.map((row) => ({
+    service: store.service,
+    id: String(row['id']),
+    kind: String(row['kind']),
+    lane: String(row['lane']),
+    attempts: Number(row['attempts']),
+    error: String(row['last_error']),
+    givenUpAt: new Date(Number(row['given_up_at'])).toISOString(),
+  }));
+}
+
+/** Makes work that was given up due again, with all of its starts. @returns whether there was such work */
+export async function retryGivenUp(store: Store, id: string): Promise<boolean> {
+  const found = await store.write((tx) =>
+    tx.run(
+      'update ramet_timers set given_up_at = null, crashes = 0, lease_until = 0, due_at = ramet_now() where id = ? and given_up_at is not null',
+      id,
+    ),
+  );
+  return found > 0;
+}
