@@ -17,6 +17,7 @@ export const FOLDERS = [
   'projection',
   'saga',
   'service',
+  'http',
   'gateway',
   'admin',
   'runtime',

@@ -8,7 +8,7 @@ test('finds nothing in code that goes through the platform, whatever comments, s
 
 test('names what goes past the platform and what to use instead', () => {
   expect(found(oneDoor, 'one-door', 'wrong')).toEqual([
-    'packages/ramet/src/gateway/routes.ts:1  one-door  http goes past the platform (use platform.http.fetch(), or serve in gateway/server*.ts or admin/server*.ts)',
+    'packages/ramet/src/gateway/routes.ts:1  one-door  http goes past the platform (use platform.http.fetch(), or serve with http/)',
     'packages/ramet/src/gateway/routes.ts:2  one-door  node:net goes past the platform (do it in an adapter (store/*, bus/*, discovery/*, rpc/*) behind its port)',
     'packages/ramet/src/saga/index.ts:9  one-door  Date.now goes past the platform (use platform.clock.wallNow(), or platform.clock.monoNow() for durations)',
     'packages/ramet/src/saga/index.ts:10  one-door  new Date() goes past the platform (use new Date(platform.clock.wallNow()))',

@@ -61,7 +61,7 @@ function reaches(file: SourceFile, adapters: readonly string[]): Finding[] {
   const { code } = layers(file);
   const mayDoIo =
     adapterAround(file.path, adapters) !== undefined ||
-    /^(gateway\/(fastify|server)|admin\/server|simulation\/(command-line|storage)|deploy\/)[^/]*\.ts$/.test(rest);
+    /^(http\/|admin\/server|simulation\/(command-line|storage)|deploy\/)[^/]*\.ts$/.test(rest);
   const found: Finding[] = [];
   for (const { pattern, what, instead } of mayDoIo ? TIME_AND_CHANCE : [...TIME_AND_CHANCE, ...NETWORK]) {
     for (const match of code.matchAll(pattern)) {
@@ -81,7 +81,7 @@ function reaches(file: SourceFile, adapters: readonly string[]): Finding[] {
 function insteadOf(specifier: string, mayDoIo: boolean): string | undefined {
   if (TIMER_MODULES.test(specifier)) return 'use platform.timers';
   if (mayDoIo) return undefined;
-  if (HTTP_MODULES.test(specifier)) return 'use platform.http.fetch(), or serve in gateway/server*.ts or admin/server*.ts';
+  if (HTTP_MODULES.test(specifier)) return 'use platform.http.fetch(), or serve with http/';
   if (FILE_MODULES.test(specifier)) return 'use platform.files';
   return OTHER_IO_MODULES.test(specifier) ? 'do it in an adapter (store/*, bus/*, discovery/*, rpc/*) behind its port' : undefined;
 }

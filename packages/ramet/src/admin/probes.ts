@@ -1,7 +1,11 @@
-import fastify from 'fastify';
-import type { Health, Metrics } from '../telemetry/index.ts';
+import { RametError } from '../errors/index.ts';
+import { createHttpServer, problemAnswer } from '../http/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { type Health, type Log, type Metrics, newTrace } from '../telemetry/index.ts';
 
 export interface ProbeServerOptions {
+  readonly platform: Platform;
+  readonly log: Log;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly host: string;
@@ -9,28 +13,40 @@ export interface ProbeServerOptions {
   readonly port: number;
 }
 
+const CONNECTIONS = 256;
+
 /**
  * What orchestrators, registries and monitors ask a process that has no gateway: `/livez`, `/readyz`, `/health`, `/metrics`.
  * Tells nothing but figures, takes nothing but GET.
  */
 export async function startProbeServer({
+  platform,
+  log,
   health,
   metrics,
   host,
   port,
 }: ProbeServerOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const app = fastify({ logger: false, bodyLimit: 1, forceCloseConnections: true, requestTimeout: 10_000 });
-  app.get('/livez', (_request, reply) => reply.code(health.live().status).send(health.live().body));
-  app.get('/readyz', async (_request, reply) => {
-    const { status, body } = await health.ready();
-    return reply.code(status).send(body);
+  const probes: Readonly<Record<string, () => Promise<{ status: number; body: unknown }>>> = {
+    '/livez': async () => health.live(),
+    '/readyz': () => health.ready(),
+    '/health': () => health.health(),
+  };
+  const http = createHttpServer({
+    platform,
+    log,
+    connections: CONNECTIONS,
+    async answer({ gated: { method, path } }) {
+      if (method !== 'GET' && method !== 'HEAD') return problemAnswer(new RametError('MethodNotAllowed'), newTrace(platform, {}), READ);
+      if (path === '/metrics')
+        return { status: 200, headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: await metrics.render() };
+      const probe = await probes[path]?.();
+      if (!probe) return problemAnswer(new RametError('NotFound'), newTrace(platform, {}));
+      return { status: probe.status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(probe.body) };
+    },
+    onRefused: (refused) => log.info(refused, 'the probes refused what they were sent'),
   });
-  app.get('/health', async (_request, reply) => {
-    const { status, body } = await health.health();
-    return reply.code(status).send(body);
-  });
-  app.get('/metrics', async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics.render()));
-  await app.listen({ port, host, exclusive: port === 0 });
-  const address = app.server.address();
-  return { port: typeof address === 'object' && address ? address.port : port, close: () => app.close() };
+  return { port: await http.listen(port, host), close: () => http.close() };
 }
+
+const READ = { allowed: ['GET', 'HEAD'] };

@@ -1,10 +1,12 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import fastify from 'fastify';
-import { DeclaredError, problemOf, RametError } from '../errors/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import { createRouter, isJson, parseJsonBytes, parseQuery } from '../gateway/index.ts';
+import { createHttpServer, type GatedRequest, problemAnswer, type WholeAnswer } from '../http/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
 import type { Admin } from './admin.ts';
+import type { AdminRoute } from './service-routes.ts';
 
 export interface AdminServerOptions {
   readonly platform: Platform;
@@ -17,6 +19,8 @@ export interface AdminServerOptions {
   readonly shared?: boolean;
 }
 
+/** Operators are few; who holds so many connections is none. */
+const CONNECTIONS = 256;
 const LOCAL = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
 
 /**
@@ -34,49 +38,62 @@ export async function startAdminServer({
   const given = shared ? tokenOf(tokenFile) : undefined;
   const token = given ?? Buffer.from(platform.random.bytes(32)).toString('base64url');
   if (given === undefined) writeToken(tokenFile, token);
-  const app = fastify({ logger: false, bodyLimit: 1024 * 1024, forceCloseConnections: true });
-  app.addHook('onRequest', async (request) => {
-    if (!LOCAL.test(request.headers.host ?? '')) throw new RametError('Forbidden', 'The admin interface is asked for by a local name only');
-    const shown = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
+  const router = createRouter<AdminRoute>();
+  for (const route of admin.routes) router.add(route.method, route.path.replaceAll(/:(\w+)/g, '{$1}'), route);
+  /** What the head says decides whether the body is read. */
+  const admitted = ({ headers, method, segments }: GatedRequest) => {
+    if (!LOCAL.test(headers.get('host') ?? '')) throw new RametError('Forbidden', 'The admin interface is asked for by a local name only');
+    const shown = /^Bearer (\S+)$/.exec(headers.get('authorization') ?? '')?.[1];
     if (shown === undefined) throw new RametError('MissingToken', `The admin interface wants the token of ${tokenFile}`);
     if (!platform.crypto.equal(shown, token))
       throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it may be new since the last start`);
+    const matched = router.match(method, segments);
+    if (!matched) throw new RametError('NotFound');
+    if ('allowed' in matched) throw new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`);
+    return matched;
+  };
+  const http = createHttpServer({
+    platform,
+    log,
+    connections: CONNECTIONS,
+    async answer(exchange) {
+      const trace = newTrace(platform, {});
+      try {
+        const { route, params } = admitted(exchange.gated);
+        const query = queryOf(exchange.gated.rawQuery);
+        const value = await route.run({ params, query, body: bodyOf(exchange.gated, await exchange.body()) });
+        const headers = { 'content-type': 'application/json; charset=utf-8', 'x-correlation-id': trace.correlationId };
+        return { status: 200, headers, body: JSON.stringify(value) ?? '' };
+      } catch (error) {
+        if (!(error instanceof RametError || error instanceof DeclaredError)) log.error({ err: error }, 'the admin interface failed');
+        return told(error, trace);
+      }
+    },
+    onRefused: (refused) => log.warn(refused, 'the admin interface refused what it was sent'),
   });
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const known =
-      error instanceof RametError || error instanceof DeclaredError
-        ? error
-        : error.statusCode !== undefined && error.statusCode < 500
-          ? new RametError('MalformedBody', error.message)
-          : error;
-    if (known === error && !(error instanceof RametError || error instanceof DeclaredError))
-      log.error({ err: error }, 'the admin interface failed');
-    const problem = problemOf(known);
-    // Operators may know what clients may not.
-    const inside = known instanceof RametError && !problem.detail?.startsWith(known.message);
-    return reply
-      .code(problem.status)
-      .type('application/problem+json')
-      .send(inside ? { ...problem, detail: `${known.message}. ${problem.detail ?? ''}` } : problem);
-  });
-  app.setNotFoundHandler(() => {
-    throw new RametError('NotFound');
-  });
-  for (const { method, path, run } of admin.routes) {
-    app.route({
-      method,
-      url: path,
-      handler: async (request) =>
-        run({
-          params: request.params as Record<string, string>,
-          query: request.query as Record<string, string | undefined>,
-          body: request.body ?? {},
-        }),
-    });
-  }
-  await app.listen({ port, host: '127.0.0.1', exclusive: port === 0 });
-  const address = app.server.address();
-  return { port: typeof address === 'object' && address ? address.port : port, close: () => app.close() };
+  return { port: await http.listen(port, '127.0.0.1'), close: () => http.close() };
+}
+
+/** Operators may know what clients may not. */
+function told(error: unknown, trace: Trace): WholeAnswer {
+  const answer = problemAnswer(error, trace);
+  const problem = JSON.parse(String(answer.body)) as { detail?: string };
+  if (!(error instanceof RametError) || problem.detail?.startsWith(error.message)) return answer;
+  return { ...answer, body: JSON.stringify({ ...problem, detail: `${error.message}. ${problem.detail ?? ''}` }) };
+}
+
+function queryOf(rawQuery: string): Record<string, string> {
+  const query = parseQuery(rawQuery);
+  if (!query.ok) throw new RametError('MalformedRequest', query.detail);
+  return Object.fromEntries(query.pairs);
+}
+
+function bodyOf({ headers }: GatedRequest, bytes: Uint8Array | undefined): unknown {
+  if (!bytes || bytes.length === 0) return {};
+  if (!isJson(headers.get('content-type'))) throw new RametError('UnsupportedMediaType');
+  const parsed = parseJsonBytes(bytes);
+  if (!parsed.ok) throw new RametError('MalformedBody', parsed.detail, { issues: parsed.issues });
+  return parsed.value;
 }
 
 /** A file that others can read holds no secret, and one that somebody else has put there is his. */

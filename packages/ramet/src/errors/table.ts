@@ -28,6 +28,16 @@ export const ERRORS = {
   BadRequest: entry(400, 'The request does not fit the contract', 'Correct the fields named in `errors` and send it again.', no),
   MalformedBody: entry(400, 'The body is not acceptable JSON', 'Send one JSON value, without duplicate or reserved keys.', no),
   MalformedRequest: entry(400, 'The request is not well-formed HTTP', 'Use a client library; send one Host header and a plain path.', no),
+  RequestTimeout: entry(408, 'The request came too slowly', 'Send it again, at once and whole.', notNow),
+  ExpectationFailed: entry(417, 'The expectation cannot be met', 'Send no `Expect`, or `Expect: 100-continue`.', no),
+  MisdirectedRequest: entry(
+    421,
+    'This host is not served here',
+    'Correct the host; the gateway lists those that it serves in `hosts`.',
+    no,
+  ),
+  HeadTooLarge: entry(431, 'The head of the request is too large', 'Send at most 100 headers, and 16 kB with the target.', no),
+  HttpVersionNotSupported: entry(505, 'This version of HTTP is not spoken here', 'Use HTTP/1.1.', no),
   MissingIdempotencyKey: entry(
     400,
     'This operation needs an Idempotency-Key',

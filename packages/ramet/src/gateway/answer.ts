@@ -13,3 +13,21 @@ export class Answer {
 
 /** Answers `body` with a content type of its own, as `answer(svg, { 'content-type': 'image/svg+xml' })`. */
 export const answer = (body: string, headers: Readonly<Record<string, string>>, status = 200): Answer => new Answer(status, headers, body);
+
+const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Where an answer ends, and what becomes of its connection, the server says. */
+const SERVERS_OWN = new Set(['connection', 'content-length', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+
+/** What keeps an answer from being sent: a header with a line end in it would be two, and what follows them another answer. */
+export function answerProblem({ status, headers, body }: Answer): string | undefined {
+  if (!Number.isInteger(status) || status < 200 || status > 599) return `${status} is not a status between 200 and 599`;
+  if (typeof body !== 'string') return 'its body is not text';
+  for (const [name, value] of Object.entries(headers)) {
+    if (!NAME.test(name)) return `${JSON.stringify(name)} is not the name of a header`;
+    if (SERVERS_OWN.has(name.toLowerCase())) return `the header ${name} is set by the server`;
+    if (typeof value !== 'string' || !VALUE.test(value))
+      return `the header ${name} holds characters that no header may have; encode its value`;
+  }
+  return undefined;
+}

@@ -54,6 +54,20 @@ export function limitKey(address: string): string {
   return `${format({ family: 6, groups: [...parsed.groups.slice(0, 4), 0, 0, 0, 0] })}/64`;
 }
 
+/**
+ * Makes what says which connections count together: those of one customer, as {@link limitKey} has it. Those of trusted proxies are not
+ * counted, because all clients behind a proxy come from its address, nor is a connection whose address nobody knows.
+ * @param trusted as for {@link clientAddressReader}
+ */
+export function connectionKeyReader(trusted: readonly string[]): (socketAddress: string) => string | undefined {
+  const networks = trusted.map(parseNetwork);
+  return (socketAddress) => {
+    const address = parseAddress(socketAddress.replace(/%.*$/, ''));
+    if (address === undefined || networks.some((network) => contains(network, address))) return undefined;
+    return limitKey(format(address));
+  };
+}
+
 interface Address {
   readonly family: 4 | 6;
   /** Of 16 bits each: two for IPv4, eight for IPv6. Never an IPv4 address mapped into IPv6. */

@@ -120,6 +120,21 @@ export const compose = <const U extends Uses = {}, I extends Schema | undefined 
   run: d.run as Composed['run'],
 });
 
+/** How much of what a process has one client, or all, may hold at once. In each process: replicas do not count together. */
+export interface Caps {
+  /** Connections in all (default 10 000). */
+  readonly connections: number;
+  /**
+   * Connections from one address, or from one /64 of IPv6 (default 100). Those from `trustedProxies` are not counted: all clients
+   * behind a proxy come from its address.
+   */
+  readonly connectionsPerAddress: number;
+  /** Open streams of one client: of the subject of its token, or of its address where there is none (default 50). */
+  readonly streamsPerClient: number;
+}
+
+const CAPS: Caps = { connections: 10_000, connectionsPerAddress: 100, streamsPerClient: 50 };
+
 export interface GatewayDefinition {
   readonly name: string;
   readonly authenticate: JwtOptions | undefined;
@@ -131,6 +146,7 @@ export interface GatewayDefinition {
   readonly trustedProxies: readonly string[];
   /** Web pages of these origins may call, with their users' tokens. */
   readonly origins: readonly string[];
+  readonly caps: Caps;
   readonly info: { readonly title: string; readonly version: string };
 }
 
@@ -144,6 +160,7 @@ export const gateway = (
     hosts?: readonly string[];
     trustedProxies?: readonly string[];
     origins?: readonly string[];
+    caps?: Partial<Caps>;
     info?: { title: string; version: string };
   },
 ): GatewayDefinition => ({
@@ -154,5 +171,6 @@ export const gateway = (
   hosts: d.hosts,
   trustedProxies: d.trustedProxies ?? [],
   origins: d.origins ?? [],
+  caps: { ...CAPS, ...d.caps },
   info: d.info ?? { title: name, version: '1' },
 });

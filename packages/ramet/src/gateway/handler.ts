@@ -1,68 +1,41 @@
-import { mask } from '../contract/index.ts';
-import { DeclaredError, type Issue, problemOf, RametError } from '../errors/index.ts';
-import { type CallOptions, type CallOrigin, type CallWatcher, type Cancellation, type TransportRoutes, unwrap } from '../rpc/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import { problemAnswer } from '../http/index.ts';
 import { ANONYMOUS, type Caller, principalOf } from '../security/index.ts';
 import { newTrace, type Trace } from '../telemetry/index.ts';
-import { Answer } from './answer.ts';
 import { clientAddressReader, limitKey } from './client-address.ts';
 import type { GatewayDefinition, Limit } from './gateway.ts';
-import { bearerToken, idempotencyKey, preferredWaitMs, problemHeaders } from './headers.ts';
-import { parseJsonBody } from './json-body.ts';
+import { bearerToken } from './headers.ts';
+import { inputOf, keyOf } from './input.ts';
 import { type Authenticator, createAuthenticator } from './jwt.ts';
 import { keySource } from './key-source.ts';
-import { createLimits, type LimitsEnvironment } from './limits.ts';
-import { parseQuery } from './query-string.ts';
-import { type ComposedRoute, compileRoutes, type OperationRoute, type Route } from './routes.ts';
+import { createLimits, type LimitKind } from './limits.ts';
+import { OpenStreams } from './open-streams.ts';
+import { type Admitted, outcomeOf } from './outcome.ts';
+import type { CanonicalRequest, GatewayEnvironment, GatewayHandler, GatewayResponse } from './request.ts';
+import { compileRoutes, type Route } from './routes.ts';
 import { SITE_PATTERN } from './site.ts';
-
-/** A request that has passed the gate: what everything behind it sees, and nothing else of what was sent. */
-export interface CanonicalRequest {
-  readonly method: string;
-  readonly segments: readonly string[];
-  readonly rawQuery: string;
-  readonly headers: ReadonlyMap<string, string>;
-  readonly socketAddress: string;
-  readonly body: Uint8Array | undefined;
-  readonly cancellation: Cancellation;
-}
-
-export type GatewayResponse = {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** The pattern of the route, for metrics; `(site)` for a file, `(none)` where there was none. */
-  readonly route: string;
-  readonly correlationId: string;
-} & ({ readonly body: string | Uint8Array } | { readonly events: AsyncIterable<unknown> });
-
-export interface GatewayHandler {
-  handle(request: CanonicalRequest): Promise<GatewayResponse>;
-  readonly routes: readonly Route[];
-}
-
-export interface GatewayEnvironment extends LimitsEnvironment {
-  readonly transport: TransportRoutes;
-  /** Checks tokens in place of the one that the definition says. For simulators. */
-  readonly authenticator?: Authenticator;
-  /** Sees what the policies of the gateway's calls do. */
-  readonly watch?: CallWatcher;
-}
 
 /** No request without a token may fail authentication more often than this, per client. */
 const AUTH_FAILURES: Limit = { rate: '300/15m' };
-const JSON_TYPE = /^application\/(?:[a-z0-9.+-]+\+)?json\s*(?:;|$)/i;
-const REQUEST_TIMEOUT_MS = 35_000;
+/** What a client may ask for that is not there, where the gateway has no limit: nobody needs more, and looking for holes does. */
+const UNKNOWN_ROUTES: Limit = { rate: '1000/15m' };
 
-/** Compiles a gateway into one function from request to response: the pipeline route, authentication, authorisation, limits, call. */
+/**
+ * Compiles a gateway into one function from request to response. What the head says decides first: route, authentication, authorisation,
+ * limits, idempotency key. Then the request is admitted, and only then its body is awaited and the route is run.
+ */
 export function createGateway(
   environment: GatewayEnvironment,
   definition: GatewayDefinition,
 ): { handler: GatewayHandler; problems: string[] } {
   const { platform, transport, log } = environment;
   const { router, routes, site, problems } = compileRoutes(platform, transport, definition, environment.watch);
-  if (problems.length > 0) return { handler: { handle: () => Promise.reject(new RametError('BootFailed')), routes }, problems };
+  const prepare = async () => site?.prepare();
+  if (problems.length > 0) return { handler: { handle: () => Promise.reject(new RametError('BootFailed')), prepare, routes }, problems };
   const authenticator = environment.authenticator ?? authenticatorOf(environment, definition);
   const addressOf = clientAddressReader(definition.trustedProxies);
   const limits = createLimits(environment, definition.name);
+  const streams = new OpenStreams(definition.caps.streamsPerClient);
 
   /** The answer under an idempotency key goes to the client that had it, and to no other one. */
   const anonymous = (request: CanonicalRequest, client: string): Caller =>
@@ -81,10 +54,29 @@ export function createGateway(
     }
   };
 
+  /** Counts a request against limits, those of the first words of the input after its body has been read. */
+  const count = async (limit: Limit, kind: LimitKind, key: string, headers: Record<string, string>): Promise<void> => {
+    const counted = limits.take(limit, kind, key, headers);
+    if (counted) await counted;
+  };
+
+  /** What there is for a request: a route, or an answer that needs none. */
+  const find = async (request: CanonicalRequest, client: string, trace: Trace, headers: Record<string, string>) => {
+    const matched = router.match(request.method, request.segments) ?? site?.match(request);
+    if (matched && 'body' in matched) return { ...matched, route: SITE_PATTERN, correlationId: trace.correlationId };
+    if (matched && 'route' in matched) return matched;
+    const general = definition.limit && !isByField(definition.limit) ? definition.limit : undefined;
+    await count(general ?? UNKNOWN_ROUTES, general ? 'client' : 'unknown', client, headers);
+    if (!matched) throw new RametError('NotFound');
+    const { allowed } = matched;
+    return refusal(new RametError('MethodNotAllowed', `The methods here are ${allowed.join(', ')}`), trace, '(none)', headers, { allowed });
+  };
+
   return {
     problems,
     handler: {
       routes,
+      prepare,
       async handle(request) {
         const trace = newTrace(platform, {
           correlationId: request.headers.get('x-correlation-id'),
@@ -94,20 +86,11 @@ export function createGateway(
         let scope: string | undefined;
         const rateHeaders: Record<string, string> = {};
         try {
-          const matched = router.match(request.method, request.segments) ?? site?.match(request);
-          if (!matched) throw new RametError('NotFound');
-          if ('body' in matched) return { ...matched, route: SITE_PATTERN, correlationId: trace.correlationId };
-          if ('allowed' in matched)
-            return refusal(
-              new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`),
-              trace,
-              pattern,
-              {},
-              { allowed: matched.allowed },
-            );
-          const { route, params } = matched;
-          pattern = route.pattern;
           const client = limitKey(addressOf({ socketAddress: request.socketAddress, forwardedFor: forwarded(request) }));
+          const found = await find(request, client, trace, rateHeaders);
+          if ('status' in found) return found;
+          const { route, params } = found;
+          pattern = route.pattern;
           const caller = await authenticate(route, request, client);
           if ('scope' in route.access) scope = route.access.scope;
           if ('scope' in route.access && !caller.scopes.includes(route.access.scope))
@@ -116,18 +99,17 @@ export function createGateway(
           const declared = limitsOf(definition, route);
           for (const one of declared.filter((each) => !isByField(each))) {
             const own = one === route.limit;
-            const counted = limits.take(one, own ? 'route' : 'client', own ? `${principal} ${pattern}` : principal, rateHeaders);
-            if (counted) await counted;
+            await count(one, own ? 'route' : 'client', own ? `${principal} ${pattern}` : principal, rateHeaders);
           }
           const key = keyOf(route, request);
-          const input = inputOf(route, request, params);
-          for (const one of declared.filter(isByField)) {
-            const counted = limits.take(one, 'field', `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
-            if (counted) await counted;
-          }
-          return await answerTo(environment, route, request, caller, trace, key, input, rateHeaders);
+          // All that the head decides has been decided: here a request is admitted, of whatever kind its route is. Behind it, it costs.
+          const input = inputOf(route, request, params, await request.body());
+          for (const one of declared.filter(isByField))
+            await count(one, 'field', `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
+          const admitted: Admitted = { route, request, caller, principal, trace, key, input, headers: rateHeaders };
+          return await outcomeOf(environment, streams, admitted);
         } catch (error) {
-          if (!(error instanceof RametError) && !(error instanceof DeclaredError))
+          if (!(error instanceof DeclaredError) && !(error instanceof RametError && error.code !== 'InvalidOutput'))
             log.error({ err: error, route: pattern, correlationId: trace.correlationId }, 'a route failed');
           return refusal(error, trace, pattern, rateHeaders, scope === undefined ? {} : { scope });
         }
@@ -163,138 +145,6 @@ function fieldOf(input: unknown, by: string): string {
   return typeof value === 'string' ? value.trim().toLowerCase() : String(value);
 }
 
-function keyOf(route: Route, request: CanonicalRequest): string | undefined {
-  const header = request.headers.get('idempotency-key');
-  if (header === undefined) {
-    if (route.keyRequired) throw new RametError('MissingIdempotencyKey');
-    return undefined;
-  }
-  const key = idempotencyKey(header);
-  if (key === undefined)
-    throw new RametError('BadRequest', 'The header Idempotency-Key is not acceptable', {
-      issues: [{ path: 'idempotency-key', message: '1 to 255 visible ASCII characters' }],
-    });
-  return key;
-}
-
-/** The input of a route: what the path, the query and the body say together; the path has the last word. */
-function inputOf(route: Route, request: CanonicalRequest, params: Readonly<Record<string, string>>): unknown {
-  const query = parseQuery(request.rawQuery);
-  if (!query.ok) throw new RametError('MalformedRequest', query.detail);
-  const coerced = route.coerce([...query.pairs, ...Object.entries(params)]);
-  const issues: Issue[] = [...coerced.issues];
-  let merged: unknown = coerced.value;
-  if (request.body && request.body.length > 0) {
-    const body = bodyOf(request);
-    if (typeof body !== 'object' || body === null || Array.isArray(body))
-      throw new RametError('BadRequest', 'The body must be a JSON object', { issues: [{ path: '', message: 'expected an object' }] });
-    merged = { ...coerced.value, ...body, ...route.coerce(Object.entries(params)).value };
-  } else merged = { ...coerced.value };
-  const decoded = route.input.decode(merged);
-  if (!decoded.ok) throw new RametError('BadRequest', 'The request does not fit the contract', { issues: [...issues, ...decoded.issues] });
-  if (issues.length > 0) throw new RametError('BadRequest', 'The request does not fit the contract', { issues });
-  return decoded.value;
-}
-
-function bodyOf(request: CanonicalRequest): unknown {
-  const type = request.headers.get('content-type');
-  if (type === undefined || !JSON_TYPE.test(type)) throw new RametError('UnsupportedMediaType');
-  if (request.headers.has('content-encoding')) throw new RametError('UnsupportedMediaType', 'The body must not be encoded');
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(request.body);
-  } catch {
-    throw new RametError('MalformedBody', 'The body is not UTF-8');
-  }
-  const parsed = parseJsonBody(text);
-  if (!parsed.ok) throw new RametError('MalformedBody', parsed.detail, { issues: parsed.issues });
-  return parsed.value;
-}
-
-async function answerTo(
-  environment: GatewayEnvironment,
-  route: Route,
-  request: CanonicalRequest,
-  caller: Caller,
-  trace: Trace,
-  key: string | undefined,
-  input: unknown,
-  headers: Record<string, string>,
-): Promise<GatewayResponse> {
-  const { platform } = environment;
-  const startedMono = platform.clock.monoNow();
-  const origin: CallOrigin = {
-    meta: { caller, trace, depth: 0 },
-    remainingMs: () => REQUEST_TIMEOUT_MS - (platform.clock.monoNow() - startedMono),
-    get signal() {
-      return request.cancellation.signal;
-    },
-    cancellation: request.cancellation,
-  };
-  const base = { headers: { ...headers }, route: route.pattern, correlationId: trace.correlationId };
-  if (route.kind !== 'compose') {
-    if (route.kind === 'stream') return { ...base, status: 200, events: await opened(route, input, origin) };
-    const value = unwrap(await route.edge.call(route.compiled.operation, input, origin, callOptions(key)));
-    return json(base, route.status, value);
-  }
-  const value = await composedAnswer(environment, route, request, origin, key, input);
-  if (value instanceof Answer) return { ...base, status: value.status, headers: { ...base.headers, ...value.headers }, body: value.body };
-  return json(base, route.status, value);
-}
-
-const callOptions = (key: string | undefined): CallOptions => (key === undefined ? {} : { key });
-
-function json(base: Omit<GatewayResponse, 'status' | 'body' | 'events'>, status: number, value: unknown): GatewayResponse {
-  if (value === undefined || status === 204) return { ...base, status: status === 200 ? 204 : status, body: '' };
-  return { ...base, status, headers: { ...base.headers, 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(value) };
-}
-
-async function composedAnswer(
-  environment: GatewayEnvironment,
-  route: ComposedRoute,
-  request: CanonicalRequest,
-  origin: CallOrigin,
-  key: string | undefined,
-  input: unknown,
-): Promise<unknown> {
-  const fail: Record<string, (data: unknown) => Error> = {};
-  for (const [name, { status, data: codec }] of route.errors) {
-    fail[name] = (data) => {
-      const decoded = codec.decode(data);
-      return decoded.ok
-        ? new DeclaredError(name, status, decoded.value, mask(decoded.value, codec.shapes))
-        : new RametError('InvalidOutput', `failure '${name}' does not fit`, { issues: decoded.issues });
-    };
-  }
-  const value = await route.composed.run(input, {
-    caller: origin.meta.caller,
-    use: route.clients(origin) as never,
-    log: environment.log.child({ correlationId: origin.meta.trace.correlationId, route: route.pattern }),
-    get signal() {
-      return request.cancellation.signal;
-    },
-    crypto: environment.platform.crypto,
-    key,
-    waitMs: preferredWaitMs(request.headers.get('prefer')),
-    fail,
-  });
-  if (value instanceof Answer || !route.output) return value;
-  const decoded = route.output.decode(value);
-  if (!decoded.ok) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' does not fit`, { issues: decoded.issues });
-  return decoded.value;
-}
-
-/** Opens a stream and waits for its first word: a stream that fails at once is a problem, not an empty success. */
-async function opened(route: OperationRoute, input: unknown, origin: CallOrigin): Promise<AsyncIterable<unknown>> {
-  const stream = route.edge.stream(route.compiled.operation, input, origin);
-  const first = await stream.next();
-  return (async function* () {
-    if (first.done) return;
-    yield first.value;
-    yield* stream;
-  })();
-}
-
 /** A refusal as problem+json. */
 export function refusal(
   error: unknown,
@@ -303,14 +153,6 @@ export function refusal(
   headers: Readonly<Record<string, string>> = {},
   details: { allowed?: readonly string[]; scope?: string } = {},
 ): GatewayResponse {
-  const problem = problemOf(error, trace.correlationId);
-  const retryAfterMs = error instanceof RametError ? error.retryAfterMs : undefined;
-  return {
-    // 499 is what we call it when the client has gone; whoever is still there is told to come back.
-    status: problem.status === 499 ? 503 : problem.status,
-    headers: { ...headers, ...problemHeaders(problem, { retryAfterMs, ...details }) },
-    route,
-    correlationId: trace.correlationId,
-    body: JSON.stringify(problem),
-  };
+  const { status, headers: own, body } = problemAnswer(error, trace, details);
+  return { status, headers: { ...headers, ...own }, route, correlationId: trace.correlationId, body };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bearerToken, idempotencyKey, preferredWaitMs, problemHeaders, rateLimitHeaders } from './headers.ts';
+import { bearerToken, idempotencyKey, preferredWaitMs, rateLimitHeaders } from './headers.ts';
 
 describe('idempotencyKey', () => {
   it('keeps 1 to 255 visible characters', () => {
@@ -73,30 +73,6 @@ describe('bearerToken', () => {
   it('refuses a token of more than 8 kB', () => {
     expect(bearerToken(`Bearer ${'x'.repeat(8192)}`).kind).toBe('token');
     expect(bearerToken(`Bearer ${'x'.repeat(8193)}`).kind).toBe('malformed');
-  });
-});
-
-describe('problemHeaders', () => {
-  it('says what it is and that nobody may keep it', () => {
-    expect(problemHeaders({ status: 404, code: 'NotFound' })).toEqual({
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    });
-  });
-
-  it('asks for a token, or another one, or one with more scope', () => {
-    expect(problemHeaders({ status: 401, code: 'MissingToken' })['www-authenticate']).toBe('Bearer');
-    expect(problemHeaders({ status: 401, code: 'InvalidToken' })['www-authenticate']).toBe('Bearer error="invalid_token"');
-    expect(problemHeaders({ status: 403, code: 'Forbidden' }, { scope: 'orders:write' })['www-authenticate']).toBe(
-      'Bearer error="insufficient_scope", scope="orders:write"',
-    );
-  });
-
-  it('names the methods of a 405 and the whole seconds to wait, never none', () => {
-    expect(problemHeaders({ status: 405, code: 'MethodNotAllowed' }, { allowed: ['GET', 'HEAD'] }).allow).toBe('GET, HEAD');
-    expect(problemHeaders({ status: 429, code: 'TooManyRequests' }, { retryAfterMs: 8_001 })['retry-after']).toBe('9');
-    expect(problemHeaders({ status: 503, code: 'Unavailable' }, { retryAfterMs: 0 })['retry-after']).toBe('1');
   });
 });
 

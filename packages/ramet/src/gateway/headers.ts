@@ -43,34 +43,6 @@ export function bearerToken(authorization: string | undefined): BearerToken {
   return token === undefined ? { kind: 'malformed' } : { kind: 'token', token };
 }
 
-export interface ProblemDetails {
-  /** When it makes sense to try again, in milliseconds from now. */
-  readonly retryAfterMs?: number | undefined;
-  /** The methods that a 405 names. */
-  readonly allowed?: readonly string[] | undefined;
-  /** The scope that a 403 misses. */
-  readonly scope?: string | undefined;
-}
-
-/**
- * The headers of an error answer: its type, that nobody may keep it, and what the status asks for (`allow`,
- * `retry-after` in whole seconds, `www-authenticate` as RFC 6750 has it).
- */
-export function problemHeaders({ status, code }: { status: number; code: string }, details: ProblemDetails = {}): Record<string, string> {
-  const headers: Record<string, string> = {
-    'content-type': 'application/problem+json',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  };
-  if (status === 401) headers['www-authenticate'] = code === 'MissingToken' ? 'Bearer' : 'Bearer error="invalid_token"';
-  if (status === 403 && details.scope !== undefined) {
-    headers['www-authenticate'] = `Bearer error="insufficient_scope", scope="${details.scope}"`;
-  }
-  if (status === 405) headers.allow = (details.allowed ?? []).join(', ');
-  if (details.retryAfterMs !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(details.retryAfterMs / SECOND)));
-  return headers;
-}
-
 /** The limit, what remains of it and the seconds until it is whole, under the names that clients know from most APIs. */
 export function rateLimitHeaders({ limit, remaining, resetMs }: RateDecision): Record<string, string> {
   return {

@@ -1,9 +1,13 @@
 export { answer } from './answer.ts';
-export { canonicalPath } from './canonical-path.ts';
-export { type Access, type ComposeContext, compose, expose, type GatewayDefinition, gateway, type Limit } from './gateway.ts';
-export { createGateway, type GatewayHandler } from './handler.ts';
+export { isJson } from './content-type.ts';
+export { type Access, type Caps, type ComposeContext, compose, expose, type GatewayDefinition, gateway, type Limit } from './gateway.ts';
+export { createGateway } from './handler.ts';
+export { parseJsonBytes } from './json-body.ts';
 export type { Authenticator, JwtOptions } from './jwt.ts';
 export type { StoreFailure } from './limit-guard.ts';
 export type { LimitCounter, LimitStore, LimitStoreCapabilities, LimitStoreEnvironment, LimitStoreFactory } from './limit-store.ts';
+export { parseQuery } from './query-string.ts';
+export type { GatewayHandler } from './request.ts';
+export { createRouter } from './router.ts';
 export { createGatewayServer, type GatewayServer } from './server.ts';
 export { type Site, site } from './site.ts';

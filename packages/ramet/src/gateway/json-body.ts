@@ -32,6 +32,17 @@ export function parseJsonBody(text: string, limits: Partial<JsonLimits> = {}): J
   return { ok: false, detail: `${place(text, at)}: ${message}`, issues: path === undefined ? [] : [{ path, message }] };
 }
 
+/** {@link parseJsonBody} for bytes, which must be UTF-8 throughout. */
+export function parseJsonBytes(bytes: Uint8Array): JsonBody {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return { ok: false, detail: 'The body is not UTF-8', issues: [] };
+  }
+  return parseJsonBody(text);
+}
+
 /**
  * Whether a name reaches into the prototype of the object that it is put on. `constructor` alone does not: it takes
  * `prototype` below it.

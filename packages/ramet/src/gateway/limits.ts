@@ -7,8 +7,8 @@ import { LimitGuard, type StoreFailure } from './limit-guard.ts';
 import { type LimitCounter, type LimitStore, memoryStore } from './limit-store.ts';
 import { parseRate, type RateDecision } from './rate-limit.ts';
 
-/** What a limit counts: the requests of a client, its failed authentications, those at one route, or with one value of a field. */
-export type LimitKind = 'client' | 'failures' | 'route' | 'field';
+/** What a limit counts: the requests of a client, its failed authentications, those for what is not there, those at one route, or with one value of a field. */
+export type LimitKind = 'client' | 'failures' | 'unknown' | 'route' | 'field';
 
 /** The limits of one gateway. */
 export interface Limits {
@@ -37,6 +37,7 @@ export function createLimits({ platform, log, limits: store, onLimitFailure }: L
   const counters: Record<LimitKind, Map<Limit, LimitCounter>> = {
     client: new Map(),
     failures: new Map(),
+    unknown: new Map(),
     route: new Map(),
     field: new Map(),
   };

@@ -70,6 +70,8 @@ export function compileRoutes(
   }
   const limits = [definition.limit, ...routes.map((route) => route.limit)];
   for (const limit of limits) if (limit) problems.push(...limitProblems(limit).map((problem) => `${where}: ${problem}`));
+  for (const [name, cap] of Object.entries(definition.caps))
+    if (!Number.isInteger(cap) || cap < 1) problems.push(`${where}: caps.${name} is ${cap}; write a whole number from 1`);
   const needsToken = routes.filter((route) => !('access' in route.access && route.access.access === 'public'));
   if (definition.authenticate) problems.push(...jwtProblems(definition.authenticate).map((problem) => `${where}: ${problem}`));
   if (needsToken.length > 0 && !definition.authenticate) {

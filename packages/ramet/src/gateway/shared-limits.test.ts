@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { realPlatform } from '../platform/index.ts';
+import { Canceller } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { silentLog } from '../telemetry/index.ts';
 import { compose, gateway } from './gateway.ts';
@@ -34,8 +35,8 @@ function replicas(store: LimitStore) {
       rawQuery: '',
       headers: new Map(Object.entries(headers)),
       socketAddress: '192.0.2.7',
-      body: undefined,
-      cancellation: { signal: new AbortController().signal },
+      body: async () => undefined,
+      cancellation: new Canceller(),
     });
     return { status: response.status, headers: response.headers };
   };

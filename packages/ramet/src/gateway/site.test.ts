@@ -5,15 +5,15 @@ import { pathToFileURL } from 'node:url';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { canonicalPath } from '../http/index.ts';
 import { realPlatform } from '../platform/index.ts';
-import { canonicalPath } from './canonical-path.ts';
 import { type CompiledSite, compileSite, type SiteAnswer, site } from './site.ts';
 
 const SCRIPT = `export const words = ${JSON.stringify('a calm shop '.repeat(400))};\n`;
 let folder: string;
 let built: CompiledSite;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ramet-site-'));
   const dist = join(folder, 'dist');
   mkdirSync(join(dist, 'assets'), { recursive: true });
@@ -29,6 +29,7 @@ beforeAll(() => {
   writeFileSync(join(dist, '.git/config'), 'hidden');
   symlinkSync(join(folder, 'secret.txt'), join(dist, 'link.txt'));
   built = compiled(pathToFileURL(dist)); // without the slash at its end
+  await built.prepare();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

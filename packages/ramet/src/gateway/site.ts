@@ -1,4 +1,5 @@
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Platform } from '../platform/index.ts';
 import type { WrongMethod } from './router.ts';
 
@@ -49,6 +50,8 @@ export interface SiteRequest {
 export interface CompiledSite {
   /** @returns undefined when the site has nothing there */
   match(request: SiteRequest): SiteAnswer | WrongMethod | undefined;
+  /** Makes the small forms of its files, beside the event loop. Until it resolves, files are answered as they are. */
+  prepare(): Promise<void>;
 }
 
 /** The label of a site's answers in metrics: the names of files are too many. */
@@ -115,7 +118,10 @@ export function compileSite(
     const problem = `${where}: the site at '${declared.folder.pathname}' has no index.html; build it, or name the folder that the build writes`;
     return { site: undefined, problems: [problem] };
   }
-  return { site: { match: (request) => answerOf(files, declared.policy, request) }, problems: [] };
+  return {
+    site: { match: (request) => answerOf(files, declared.policy, request), prepare: () => compressAll([...files.values()]) },
+    problems: [],
+  };
 }
 
 function fileOf({ crypto }: Platform, path: string, bytes: Uint8Array): SiteFile {
@@ -166,23 +172,47 @@ function accepts(list: string, what: string): boolean {
   return false;
 }
 
-/** The smallest form of a file that a client can read. Each is made once, when it is first asked for. */
+/** The smallest form of a file that a client can read. */
 function encoded(file: SiteFile, acceptEncoding: string): { encoding: Encoding; body: Uint8Array } {
-  const plain = file.bodies.get('identity') as Uint8Array;
-  if (plain.byteLength < SMALLEST_TO_COMPRESS || !COMPRESSIBLE.test(file.type)) return { encoding: 'identity', body: plain };
-  for (const encoding of ['br', 'gzip'] as const) {
-    if (!accepts(acceptEncoding, encoding)) continue;
-    const body = file.bodies.get(encoding) ?? compress(encoding, plain);
-    file.bodies.set(encoding, body);
-    return body.byteLength < plain.byteLength ? { encoding, body } : { encoding: 'identity', body: plain };
+  for (const encoding of ENCODINGS) {
+    const body = file.bodies.get(encoding);
+    if (body && accepts(acceptEncoding, encoding)) return { encoding, body };
   }
-  return { encoding: 'identity', body: plain };
+  return { encoding: 'identity', body: file.bodies.get('identity') as Uint8Array };
 }
 
-const compress = (encoding: 'br' | 'gzip', bytes: Uint8Array): Uint8Array =>
-  encoding === 'gzip'
-    ? gzipSync(bytes, { level: 9 })
-    : brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.byteLength } });
+/** The better one first. */
+const ENCODINGS = ['br', 'gzip'] as const;
+const LARGE_BYTES = 1024 * 1024;
+/** How many files are compressed at once: each takes a thread that others wait for too. */
+const LANES = 2;
+const brotli = promisify(brotliCompress);
+const zip = promisify(gzip);
+
+async function compressAll(files: readonly SiteFile[]): Promise<void> {
+  const waiting = files.filter(({ type, bodies }) => COMPRESSIBLE.test(type) && plainOf(bodies).byteLength >= SMALLEST_TO_COMPRESS);
+  const lane = async () => {
+    for (let file = waiting.pop(); file; file = waiting.pop()) {
+      const plain = plainOf(file.bodies);
+      for (const encoding of ENCODINGS) {
+        const body = await compress(encoding, plain);
+        if (body.byteLength < plain.byteLength) file.bodies.set(encoding, body);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+const plainOf = (bodies: SiteFile['bodies']): Uint8Array => bodies.get('identity') as Uint8Array;
+
+/** Large files are compressed less: a process must not take minutes to start. */
+function compress(encoding: 'br' | 'gzip', bytes: Uint8Array): Promise<Uint8Array> {
+  const large = bytes.byteLength > LARGE_BYTES;
+  if (encoding === 'gzip') return zip(bytes, { level: large ? 6 : 9 });
+  return brotli(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: large ? 5 : 9, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.byteLength },
+  });
+}
 
 /** RFC 9110, 13.1.2: a list of tags, compared without their weakness, or `*`. */
 function isKnown(etag: string, ifNoneMatch: string | undefined): boolean {

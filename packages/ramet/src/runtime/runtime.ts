@@ -191,7 +191,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     }
     const probesPort = options.probesPort ?? (links ? 0 : undefined);
     if (probesPort !== undefined)
-      parts.probes = await startProbeServer({ health, metrics, host, port: probesPort }).catch((error: unknown) =>
+      parts.probes = await startProbeServer({ platform, log, health, metrics, host, port: probesPort }).catch((error: unknown) =>
         portTaken('the health probes', probesPort, error),
       );
     health.setReady(true);

@@ -1,5 +1,6 @@
 import { RametError } from '../errors/index.ts';
-import { type Authenticator, canonicalPath, createGateway, type GatewayDefinition, type GatewayHandler } from '../gateway/index.ts';
+import { type Authenticator, createGateway, type GatewayDefinition, type GatewayHandler } from '../gateway/index.ts';
+import { canonicalPath } from '../http/index.ts';
 import { Canceller } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Log } from '../telemetry/index.ts';
@@ -78,7 +79,8 @@ export function ask(
         const handler = (end as ReturnType<typeof to.end>)?.gateway(gateway);
         if (!handler) throw new RametError('Unavailable');
         const response = await handler.handle({
-          ...{ method, segments: canonical.segments, rawQuery, headers: sent, body: bytes },
+          ...{ method, segments: canonical.segments, rawQuery, headers: sent },
+          body: async () => bytes,
           socketAddress: '192.0.2.1',
           cancellation: new Canceller(),
         });

@@ -21,6 +21,9 @@ export function standardMetrics(metrics: Metrics) {
       description: 'Time from the request to the end of the answer; the route is the pattern, not the address',
       buckets: DURATION_BUCKETS,
     }),
+    httpRefused: metrics.counter<'gateway' | 'reason'>('ramet_http_refused_total', {
+      description: 'Requests and connections that were refused before anything behind the gate saw them',
+    }),
     callDuration: metrics.histogram<'service' | 'operation' | 'outcome'>('ramet_call_duration_seconds', {
       description: 'Time of an operation, from its call to its answer, at the service that has it',
       buckets: FAST_BUCKETS,

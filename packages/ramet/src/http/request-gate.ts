@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors/index.ts';
+import { ERRORS, type ErrorCode } from '../errors/index.ts';
 import { canonicalPath } from './canonical-path.ts';
 
 /** A request as Node's parser gives it, before anything merged its headers. */
@@ -75,19 +75,23 @@ const SINGLETONS: ReadonlySet<string> = new Set([
  * proxies and PortSwigger's desync research.
  */
 export function gate(raw: RawRequest, { hosts }: GateOptions = {}): GatedRequest | Refusal {
-  if (raw.httpVersion !== '1.1' && raw.httpVersion !== '1.0') return refused(`HTTP/${raw.httpVersion} is not spoken here`, 505);
+  if (raw.httpVersion !== '1.1' && raw.httpVersion !== '1.0')
+    return refused(`HTTP/${raw.httpVersion} is not spoken here`, { code: 'HttpVersionNotSupported' });
   if (!/^[A-Z]+(?:-[A-Z]+)*$/.test(raw.method) || raw.method === 'CONNECT') return refused('This method is not accepted');
 
   const headers = new Map<string, string>();
+  const size = headSizeProblem(raw);
+  if (size !== undefined) return refused(size, { code: 'HeadTooLarge' });
   const problem = collectHeaders(raw, headers) ?? framingProblem(raw.httpVersion, headers) ?? upgradeProblem(headers);
   if (problem !== undefined) return refused(problem);
-  if ((headers.get('expect') ?? '100-continue').toLowerCase() !== '100-continue') return refused('This expectation cannot be met', 417);
+  if ((headers.get('expect') ?? '100-continue').toLowerCase() !== '100-continue')
+    return refused('This expectation cannot be met', { code: 'ExpectationFailed' });
 
   const host = headers.get('host')?.toLowerCase();
   if (host === undefined) return refused('There must be one Host header');
   if (!HOST.test(host) || portOf(host) > 65_535) return refused('The Host header is not a host');
   if (hosts && !hosts.some((known) => known.toLowerCase() === host || known.toLowerCase() === host.replace(/:\d+$/, ''))) {
-    return refused('This host is not served here', 421);
+    return refused('This host is not served here', { code: 'MisdirectedRequest' });
   }
 
   const common = { ok: true, method: raw.method, headers, host } as const;
@@ -111,15 +115,18 @@ function gateTarget({ method, url }: RawRequest, common: Pick<GatedRequest, 'ok'
   return { ok: false, status: 308, code: 'MalformedRequest', detail, location: rawQuery === '' ? path : `${path}?${rawQuery}` };
 }
 
-/** Fills `headers`, or says what is wrong with one of them or with all. */
-function collectHeaders({ method, url, rawHeaders }: RawRequest, headers: Map<string, string>): string | undefined {
+function headSizeProblem({ method, url, rawHeaders }: RawRequest): string | undefined {
   if (rawHeaders.length / 2 > MAX_HEADERS) return `There are more than ${MAX_HEADERS} headers`;
   let bytes = method.length + url.length;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes > MAX_HEAD_BYTES ? `The head of the request is longer than ${MAX_HEAD_BYTES} bytes` : undefined;
+}
+
+/** Fills `headers`, or says what is wrong with one of them. */
+function collectHeaders({ rawHeaders }: RawRequest, headers: Map<string, string>): string | undefined {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
     const value = withoutBlanks(rawHeaders[i + 1] ?? '');
-    bytes += name.length + value.length;
-    if (bytes > MAX_HEAD_BYTES) return `The head of the request is longer than ${MAX_HEAD_BYTES} bytes`;
     if (!HEADER_NAME.test(name)) return `Header ${i / 2 + 1} has a name that is not accepted`;
     if (!HEADER_VALUE.test(value)) return `The header ${name} holds characters that are not accepted`;
     const before = headers.get(name);
@@ -161,6 +168,6 @@ function portOf(host: string): number {
   return Number(/:(\d+)$/.exec(host)?.[1] ?? 0);
 }
 
-function refused(detail: string, status = 400): Refusal {
-  return { ok: false, status, code: 'MalformedRequest', detail };
+function refused(detail: string, { code }: { code: ErrorCode } = { code: 'MalformedRequest' }): Refusal {
+  return { ok: false, status: ERRORS[code].status, code, detail };
 }

@@ -145,12 +145,12 @@ describe('gate', () => {
     it('takes 100 of them and no more', () => {
       const headers = (count: number) => Array.from({ length: count - 1 }, (_, i) => [`h${i}`, '1']).flat();
       expect(withHeaders(...headers(100)).ok).toBe(true);
-      expect(withHeaders(...headers(101))).toMatchObject({ ok: false, status: 400 });
+      expect(withHeaders(...headers(101))).toMatchObject({ ok: false, status: 431 });
     });
 
     it('takes 16 kB and no more', () => {
       expect(withHeaders('a', 'x'.repeat(16_000)).ok).toBe(true);
-      expect(withHeaders('a', 'x'.repeat(16_384))).toMatchObject({ ok: false, status: 400 });
+      expect(withHeaders('a', 'x'.repeat(16_384))).toMatchObject({ ok: false, status: 431 });
     });
 
     it('switches to websockets only, and never to HTTP/2', () => {

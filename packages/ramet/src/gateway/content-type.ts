@@ -1,0 +1,17 @@
+const TOKEN = "[a-z0-9!#$%&'*+.^_`|~-]+";
+const JSON_TYPE = new RegExp(
+  `^application/(?:[a-z0-9][a-z0-9.+-]*\\+)?json((?:[ \\t]*;[ \\t]*${TOKEN}=(?:${TOKEN}|"[^"\\\\]*"))*)[ \\t]*$`,
+  'i',
+);
+const PARAMETER = new RegExp(`;[ \\t]*(${TOKEN})=(?:"([^"]*)"|(${TOKEN}))`, 'gi');
+
+/**
+ * Whether a `Content-Type` says that a body is JSON in UTF-8, which is all that is read here. Blanks are taken only where RFC 9110 has them,
+ * and of characters sets only UTF-8, once: another reader might take the body for something else.
+ */
+export function isJson(contentType: string | undefined): boolean {
+  const parameters = JSON_TYPE.exec(contentType ?? '')?.[1];
+  if (parameters === undefined) return false;
+  const charsets = [...parameters.matchAll(PARAMETER)].filter(([, name]) => name?.toLowerCase() === 'charset');
+  return charsets.length === 0 || (charsets.length === 1 && /^utf-8$/i.test(charsets[0]?.[2] ?? charsets[0]?.[3] ?? ''));
+}

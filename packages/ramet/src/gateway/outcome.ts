@@ -1,0 +1,154 @@
+import { mask } from '../contract/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { type CallOptions, type CallOrigin, type Canceller, unwrap } from '../rpc/index.ts';
+import type { Caller } from '../security/index.ts';
+import type { Trace } from '../telemetry/index.ts';
+import { Answer, answerProblem } from './answer.ts';
+import { preferredWaitMs } from './headers.ts';
+import type { OpenStreams } from './open-streams.ts';
+import type { CanonicalRequest, GatewayEnvironment, GatewayResponse } from './request.ts';
+import type { ComposedRoute, OperationRoute, Route } from './routes.ts';
+
+/** A request of which everything has been decided but its outcome. */
+export interface Admitted {
+  readonly route: Route;
+  readonly request: CanonicalRequest;
+  readonly caller: Caller;
+  /** What stands for the client in counts. */
+  readonly principal: string;
+  readonly trace: Trace;
+  readonly key: string | undefined;
+  readonly input: unknown;
+  /** What the client is told of its limits. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** After this a request has no answer, whatever its route still does. */
+const REQUEST_TIMEOUT_MS = 35_000;
+/** A stream that says nothing for so long begins all the same, so that its client knows that it is there. */
+const FIRST_WORD_MS = 10_000;
+const EVENT_STREAM = 'text/event-stream; charset=utf-8';
+
+/** Runs the route of a request. @throws what the route throws; RametError DeadlineExceeded when it takes too long */
+export async function outcomeOf(environment: GatewayEnvironment, streams: OpenStreams, admitted: Admitted): Promise<GatewayResponse> {
+  const { platform } = environment;
+  const { route, request, key, input, trace } = admitted;
+  const base: Base = { headers: { ...admitted.headers }, route: route.pattern, correlationId: trace.correlationId };
+  const origin = originOf(platform, admitted);
+  if (route.kind === 'stream') {
+    // A HEAD asks what a GET would be answered with; it must not run for that.
+    if (request.method === 'HEAD') return { ...base, status: 200, headers: { ...base.headers, 'content-type': EVENT_STREAM }, body: '' };
+    const release = streams.take(admitted.principal, request.cancellation);
+    try {
+      const events = await opened(platform, route, input, origin, release);
+      return { ...base, status: 200, headers: { ...base.headers, 'content-type': EVENT_STREAM, 'x-accel-buffering': 'no' }, events };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+  if (route.kind !== 'compose') {
+    const options: CallOptions = key === undefined ? {} : { key };
+    return json(base, route.status, unwrap(await route.edge.call(route.compiled.operation, input, origin, options)));
+  }
+  const value = await inTime(platform, request.cancellation, route.pattern, composedAnswer(environment, route, admitted, origin));
+  if (!(value instanceof Answer)) return json(base, route.status, value);
+  const problem = answerProblem(value);
+  if (problem !== undefined) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' cannot be sent: ${problem}`);
+  const own = Object.entries(value.headers).map(([name, text]) => [name.toLowerCase(), text] as const);
+  return { ...base, status: value.status, headers: { ...base.headers, ...Object.fromEntries(own) }, body: value.body };
+}
+
+type Base = Omit<GatewayResponse, 'status' | 'body' | 'events'>;
+
+function originOf(platform: Platform, { request, caller, trace }: Admitted): CallOrigin {
+  const startedMono = platform.clock.monoNow();
+  return {
+    meta: { caller, trace, depth: 0 },
+    remainingMs: () => REQUEST_TIMEOUT_MS - (platform.clock.monoNow() - startedMono),
+    get signal() {
+      return request.cancellation.signal;
+    },
+    cancellation: request.cancellation,
+  };
+}
+
+/** A route of the gateway's own may wait for anything; its client does not. */
+function inTime<T>(platform: Platform, cancellation: Canceller, pattern: string, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = platform.timers.set(REQUEST_TIMEOUT_MS, () => {
+      const late = new RametError('DeadlineExceeded', `'${pattern}' had no answer in ${REQUEST_TIMEOUT_MS} ms`);
+      reject(late);
+      cancellation.cancel(late);
+    });
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
+function json(base: Base, status: number, value: unknown): GatewayResponse {
+  if (value === undefined || status === 204) return { ...base, status: status === 200 ? 204 : status, body: '' };
+  return { ...base, status, headers: { ...base.headers, 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(value) };
+}
+
+async function composedAnswer(
+  environment: GatewayEnvironment,
+  route: ComposedRoute,
+  { request, key, input }: Admitted,
+  origin: CallOrigin,
+): Promise<unknown> {
+  const fail: Record<string, (data: unknown) => Error> = {};
+  for (const [name, { status, data: codec }] of route.errors) {
+    fail[name] = (data) => {
+      const decoded = codec.decode(data);
+      return decoded.ok
+        ? new DeclaredError(name, status, decoded.value, mask(decoded.value, codec.shapes))
+        : new RametError('InvalidOutput', `failure '${name}' does not fit`, { issues: decoded.issues });
+    };
+  }
+  const value = await route.composed.run(input, {
+    caller: origin.meta.caller,
+    use: route.clients(origin) as never,
+    log: environment.log.child({ correlationId: origin.meta.trace.correlationId, route: route.pattern }),
+    get signal() {
+      return request.cancellation.signal;
+    },
+    crypto: environment.platform.crypto,
+    key,
+    waitMs: preferredWaitMs(request.headers.get('prefer')),
+    fail,
+  });
+  if (value instanceof Answer || !route.output) return value;
+  const decoded = route.output.decode(value);
+  if (!decoded.ok) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' does not fit`, { issues: decoded.issues });
+  return decoded.value;
+}
+
+/**
+ * Opens a stream and waits for its first word: a stream that fails at once is a problem, not an empty success.
+ * @param ended called when it has ended
+ */
+async function opened(
+  platform: Platform,
+  route: OperationRoute,
+  input: unknown,
+  origin: CallOrigin,
+  ended: () => void,
+): Promise<AsyncIterable<unknown>> {
+  const stream = route.edge.stream(route.compiled.operation, input, origin);
+  const first = stream.next();
+  await new Promise<void>((resolve, reject) => {
+    const timer = platform.timers.set(FIRST_WORD_MS, resolve);
+    first.then(() => resolve(), reject).finally(() => timer.cancel());
+  });
+  return (async function* () {
+    try {
+      const word = await first;
+      if (word.done) return;
+      yield word.value;
+      yield* stream;
+    } finally {
+      ended();
+    }
+  })();
+}

@@ -1,0 +1,60 @@
+import type { GatedRequest } from '../http/index.ts';
+import type { Platform } from '../platform/index.ts';
+import { type Health, type Metrics, newTrace } from '../telemetry/index.ts';
+import type { GatewayDefinition } from './gateway.ts';
+import { openApi } from './openapi.ts';
+import type { GatewayHandler, GatewayResponse } from './request.ts';
+
+export interface OwnAnswers {
+  readonly platform: Platform;
+  readonly definition: GatewayDefinition;
+  readonly handler: GatewayHandler;
+  readonly health: Health;
+  readonly metrics: Metrics;
+}
+
+const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
+/** What a gateway answers by itself: to monitors, to who asks what it can do, and the document of its routes. It reaches no service. */
+export async function ownAnswer(
+  { health, metrics, handler, definition, platform }: OwnAnswers,
+  { method, path }: GatedRequest,
+): Promise<GatewayResponse | undefined> {
+  const { correlationId } = newTrace(platform, {});
+  // It asks about the server, and not about anything that has a path.
+  if (path === '*') return { status: 204, headers: { allow: METHODS }, route: '(server)', correlationId, body: '' };
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  const json = (status: number, body: unknown): GatewayResponse => ({
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    route: path,
+    correlationId,
+    body: JSON.stringify(body),
+  });
+  switch (path) {
+    case '/livez': {
+      const probe = health.live();
+      return json(probe.status, probe.body);
+    }
+    case '/readyz': {
+      const probe = await health.ready();
+      return json(probe.status, probe.body);
+    }
+    case '/health': {
+      const probe = await health.health();
+      return json(probe.status, probe.body);
+    }
+    case '/metrics':
+      return {
+        status: 200,
+        headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+        route: path,
+        correlationId,
+        body: await metrics.render(),
+      };
+    case '/openapi.json':
+      return json(200, openApi(definition, handler.routes));
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,121 @@
+import type { Socket } from 'node:net';
+import { RametError } from '../errors/index.ts';
+import { type Platform, SECOND } from '../platform/index.ts';
+import type { HttpAnswer } from './answers.ts';
+import type { Exchange } from './exchange.ts';
+import { discardInput, endConnection } from './sockets.ts';
+
+/** Requests that may wait on one connection. A client that sends more ahead is answered so many, and the connection ends. */
+const PIPELINE_MAX = 64;
+/** How long a client that said that it sends nothing more waits for what it has asked: longer, and it has gone. */
+const HALF_OPEN_MS = SECOND;
+
+/**
+ * One connection of a client. Its requests run one after another, however many are sent ahead, so that answers leave in order and no
+ * request runs beside one that decides about it. After a refusal, and after an answer that ends the connection, nothing that came
+ * behind is run (RFC 9112, 9.6).
+ */
+export class Connection {
+  readonly #platform: Platform;
+  readonly #socket: Socket;
+  readonly #run: (exchange: Exchange) => void;
+  /** The first is under way. */
+  readonly #queue: Exchange[] = [];
+  #ending = false;
+  #told = false;
+
+  /** @param run makes and sends the answer of an exchange whose turn has come */
+  constructor(platform: Platform, socket: Socket, run: (exchange: Exchange) => void) {
+    this.#platform = platform;
+    this.#socket = socket;
+    this.#run = run;
+    socket.once('end', () => this.#halfOpen());
+    socket.once('close', () => this.#lost());
+  }
+
+  get idle(): boolean {
+    return this.#queue.length === 0;
+  }
+
+  /** Whether the client takes the connection for one that it may use again: nothing that was sent, or will be, says otherwise. */
+  get stays(): boolean {
+    return !this.#told && !this.#queue.some(({ begun }) => !begun);
+  }
+
+  /** Whether nothing that arrives from now on is taken. */
+  get ending(): boolean {
+    return this.#ending;
+  }
+
+  /** Takes one more request. @returns whether it will run, or be refused when its turn comes */
+  add(exchange: Exchange): boolean {
+    if (this.#ending || this.#socket.destroyed) return false;
+    if (this.#queue.length >= PIPELINE_MAX) {
+      this.#takeNoMore();
+      return false;
+    }
+    this.#queue.push(exchange);
+    if (!exchange.gated.ok && exchange.gated.status >= 400) this.#takeNoMore();
+    exchange.onLeft(() => this.#left(exchange));
+    if (this.#queue.length === 1) this.#run(exchange);
+    return true;
+  }
+
+  /** Sends an answer. @param last whether nothing more is answered on the connection, where no request waits behind it */
+  async send(exchange: Exchange, answer: HttpAnswer, last: boolean): Promise<void> {
+    const alone = this.#queue.length === 1;
+    const ends = exchange.incomplete || (alone && (last || this.#ending));
+    if (ends) {
+      this.#told = true;
+      this.#takeNoMore();
+    }
+    await exchange.send(answer, ends);
+  }
+
+  /**
+   * What came last is no HTTP, or comes too slowly: nothing more is taken. A request whose body it was is refused in its turn,
+   * and answers under way are sent whole.
+   * @returns whether nothing is under way, so that the refusal can be sent now
+   */
+  breakInput(error: RametError): boolean {
+    this.#takeNoMore();
+    this.#queue.at(-1)?.breakBody(error);
+    return this.idle;
+  }
+
+  /** Ends every request with `reason`. */
+  abandon(reason: RametError): void {
+    for (const exchange of this.#queue) exchange.abandon(reason);
+  }
+
+  #takeNoMore(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    discardInput(this.#socket);
+  }
+
+  #left(exchange: Exchange): void {
+    exchange.close();
+    // Those behind it go with the connection.
+    if (this.#socket.destroyed || this.#queue[0] !== exchange) return;
+    this.#queue.shift();
+    const [next] = this.#queue;
+    if (next) this.#run(next);
+    else if (this.#ending) endConnection(this.#socket, this.#platform);
+  }
+
+  #halfOpen(): void {
+    if (this.idle) return void this.#socket.end();
+    // A stream has no end that its client could wait for: it has gone.
+    if (this.#queue[0]?.streaming) return void this.#socket.destroy();
+    const timer = this.#platform.timers.set(HALF_OPEN_MS, () => this.#socket.destroy());
+    this.#socket.once('close', () => timer.cancel());
+  }
+
+  #lost(): void {
+    for (const exchange of this.#queue.splice(0)) {
+      exchange.abandon(new RametError('Cancelled'));
+      exchange.close();
+    }
+  }
+}
