@@ -64,6 +64,91 @@ test('an occurrence is always behind now, whatever the zone, and no other one li
   );
 });
 
+describe('wherever and whenever clocks are changed, a pattern is due as the slow look at every minute says', () => {
+  const MINUTE = 60_000;
+  const DAY = 24 * 60 * MINUTE;
+  const wallClock = (timeZone: string) => {
+    const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
+    return (ms: number) => Date.parse(`${format.format(ms).replace(' ', 'T')}Z`);
+  };
+  /** Minute, hour, day and day of the week as sets; `*` for a day is no restriction. */
+  const values = (field: string, from: number, to: number) => {
+    const [range = '', step = '1'] = field.split('/');
+    const [low, high] = range === '*' ? [from, to] : (range.split('-').map(Number) as [number, number?]);
+    return new Set(
+      Array.from({ length: to + 1 }, (_, i) => i).filter((i) => i >= low && i <= (high ?? low) && (i - low) % Number(step) === 0),
+    );
+  };
+  const matcher = (pattern: string) => {
+    const [minute = '', hour = '', day = '', , weekday = ''] = pattern.split(' ');
+    const [minutes, hours, days, weekdays] = [values(minute, 0, 59), values(hour, 0, 23), values(day, 1, 31), values(weekday, 0, 6)];
+    return (shown: number) => {
+      const at = new Date(shown);
+      return minutes.has(at.getUTCMinutes()) && hours.has(at.getUTCHours()) && days.has(at.getUTCDate()) && weekdays.has(at.getUTCDay());
+    };
+  };
+  /** What each minute of the wall clock means: the first moment that shows it, or as long behind the change as it was left out. */
+  const moments = (zone: string, from: number, to: number) => {
+    const shownAt = wallClock(zone);
+    const means = new Map<number, number>();
+    for (let at = from, last = shownAt(from) - MINUTE; at <= to; at += MINUTE) {
+      const shown = shownAt(at);
+      for (let left = last + MINUTE; left < shown; left += MINUTE) if (!means.has(left)) means.set(left, at + (left - last - MINUTE));
+      if (!means.has(shown)) means.set(shown, at);
+      last = shown;
+    }
+    return [...means];
+  };
+  const changesOf = (zone: string, year: number) => {
+    const shownAt = wallClock(zone);
+    const hours = Array.from({ length: 366 * 24 }, (_, i) => Date.UTC(year, 0, 1) + i * 60 * MINUTE);
+    return hours.filter((at) => shownAt(at) - at !== shownAt(at - 60 * MINUTE) - (at - 60 * MINUTE));
+  };
+  const patterns = [
+    '30 2 * * *',
+    '*/5 * * * *',
+    '45 1-2 * * *',
+    '*/20 1-3 * * *',
+    '0 * * * *',
+    '7 0 * * 1-5',
+    '30 0 * * *',
+    '59 23 * * 6',
+    '0 12 * * 5',
+  ];
+
+  test.each([
+    ['Europe/Berlin', 2026],
+    ['America/New_York', 2007],
+    ['Australia/Lord_Howe', 2026],
+    ['America/Santiago', 2019],
+    ['Africa/Cairo', 2014],
+    ['Africa/Casablanca', 2026],
+    ['Pacific/Chatham', 2031],
+    ['Pacific/Apia', 2011],
+    ['Asia/Pyongyang', 2018],
+    ['America/Caracas', 2016],
+    ['Antarctica/Troll', 2026],
+  ])('%s %i', (zone, year) => {
+    const changes = changesOf(zone, year);
+    expect(changes.length).toBeGreaterThan(0);
+    for (const change of changes) {
+      const minutes = moments(zone, change - 2 * DAY, change + 3 * DAY);
+      for (const pattern of patterns) {
+        const timing = compileTiming({ cron: pattern, timezone: zone });
+        const matches = matcher(pattern);
+        const due = minutes.flatMap(([shown, at]) => (matches(shown) ? [at] : [])).sort((a, b) => a - b);
+        fc.assert(
+          fc.property(fc.integer({ min: change - 6 * 60 * MINUTE, max: change + 27 * 60 * MINUTE }), (now) => {
+            const expected = due.find((at) => at > now);
+            if (expected !== undefined) expect(says(timing.next(now, now))).toBe(says(expected));
+          }),
+          { numRuns: 25 },
+        );
+      }
+    }
+  });
+});
+
 test('an interval keeps its beat, however late a run was', () => {
   const timing = compileTiming({ every: '30s' });
   fc.assert(

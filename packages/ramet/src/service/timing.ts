@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
-import { type Duration, durationMs, MINUTE, SECOND } from '../platform/index.ts';
+import { DAY, type Duration, durationMs, SECOND } from '../platform/index.ts';
+import { type Span, Zone } from './zone.ts';
 
 /** When a schedule is due. */
 export type Timing = { readonly every: Duration } | { readonly cron: string; readonly timezone: string };
@@ -14,10 +15,10 @@ export interface CompiledTiming {
   next(dueMs: number, nowMs: number): number;
 }
 
-/** Longer than the longest span that a change of the clocks makes come twice. */
-const LOOKED_AT_MINUTES = 181;
 /** The last moment that a date can say. */
 const NEVER_MS = 8_640_000_000_000_000;
+/** Occurrences are looked for up to here; the last moment less a day for the time zone. */
+const LAST_MS = NEVER_MS - DAY;
 
 /**
  * Makes a timing ready. Cron patterns have five fields and are read in their time zone: a time of day that a change of the
@@ -37,32 +38,45 @@ function everyTiming(every: Duration): CompiledTiming {
 }
 
 function cronTiming(pattern: string, timezone: string): CompiledTiming {
-  const cron = parsed(pattern, timezone);
-  const after = (ms: number) => cron.nextRun(new Date(ms))?.getTime();
-  if (after(0) === undefined) throw new RangeError(`'${pattern}' is never due`);
+  const zone = new Zone(timezone);
+  const cron = parsed(pattern);
+  /** The first time of day after one, both as the wall clock shows them, written as if they were UTC. */
+  const shownAfter = (shownMs: number) => cron.nextRun(new Date(shownMs))?.getTime() ?? NEVER_MS;
+  if (shownAfter(0) === NEVER_MS) throw new RangeError(`'${pattern}' is never due`);
   return {
     spec: `cron ${pattern} ${timezone}`,
     next(dueMs, nowMs) {
-      const afterMs = Math.max(dueMs, nowMs);
-      // In the second pass of an hour that comes twice the library answers with moments of the first: look from behind it.
-      for (let minutes = 0; minutes < LOOKED_AT_MINUTES; minutes++) {
-        const nextMs = after(afterMs + minutes * MINUTE);
-        if (nextMs !== undefined && nextMs > afterMs) return nextMs;
+      let afterMs = Math.max(dueMs, nowMs);
+      for (let fromMs = afterMs; ; ) {
+        const nextMs = dueIn(zone.spanOf(fromMs), afterMs, shownAfter);
+        if (nextMs >= LAST_MS) return NEVER_MS;
+        const changeMs = zone.changeIn(fromMs, nextMs);
+        if (changeMs === undefined) return nextMs;
+        fromMs = changeMs;
+        afterMs = changeMs - 1;
       }
-      return NEVER_MS;
     },
   };
 }
 
-function parsed(pattern: string, timezone: string): Cron {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: timezone });
-  } catch {
-    throw new RangeError(`'${timezone}' is no time zone; name one as 'Europe/Berlin' or 'UTC'`);
-  }
+/**
+ * The first occurrence behind a moment, were the clocks not changed any more. A time of day that was shown before the last
+ * change is not due again; one that the change has left out is due as if the clocks had not been changed yet.
+ */
+function dueIn({ offsetMs, changed }: Span, afterMs: number, shownAfter: (shownMs: number) => number): number {
+  const unshownMs = changed ? changed.atMs + changed.fromMs : Number.NEGATIVE_INFINITY;
+  const nextMs = shownAfter(Math.max(afterMs + offsetMs, unshownMs - 1)) - offsetMs;
+  if (!changed || changed.fromMs >= offsetMs) return nextMs;
+  const leftOutMs = shownAfter(Math.max(afterMs + changed.fromMs, unshownMs - 1));
+  const shownAgainMs = changed.atMs + offsetMs;
+  return leftOutMs < shownAgainMs ? Math.min(nextMs, leftOutMs - changed.fromMs) : nextMs;
+}
+
+/** Only its calendar is used, in UTC: what happens when clocks are changed is ours to say. */
+function parsed(pattern: string): Cron {
   try {
     // Without a function it starts no timers; it is always given the moment to begin at, so it looks at no clock.
-    return new Cron(pattern, { timezone, mode: '5-part', paused: true });
+    return new Cron(pattern, { timezone: 'UTC', mode: '5-part', paused: true });
   } catch (error) {
     const detail = (error as Error).message.replace(/^CronPattern: /, '');
     throw new RangeError(`'${pattern}' is no pattern of cron: minute, hour, day, month, day of the week, as in '0 3 * * *' (${detail})`);
