@@ -1,4 +1,5 @@
 import { RametError } from '../errors/index.ts';
+import { isoOf } from '../platform/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
 import { goOn, tryAgain } from './halting.ts';
@@ -37,8 +38,8 @@ export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLe
     reason: row['reason'] as string,
     error: row['error'] as string,
     attempts: Number(row['attempts']),
-    firstFailedAt: new Date(Number(row['first_failed_at'])).toISOString(),
-    lastFailedAt: new Date(Number(row['last_failed_at'])).toISOString(),
+    firstFailedAt: isoOf(Number(row['first_failed_at'])),
+    lastFailedAt: isoOf(Number(row['last_failed_at'])),
     policy: row['policy'] as PoisonPolicy,
     parked: Number(row['parked']),
   }));

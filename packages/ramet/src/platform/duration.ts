@@ -7,13 +7,47 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY };
+/** A hundred years. A longer time is a mistake, and the moment at its end may be one that neither a date nor a store can hold. */
+const LONGEST_MS = 36_525 * DAY;
+/** The first and the last moment that a date can hold. */
+const DATE_MS = 8_640_000_000_000_000;
+const SHOWN_MAX = 100;
+
+/** Between which durations another one must lie; both are allowed themselves. */
+export interface DurationRange {
+  readonly least?: Duration;
+  readonly most?: Duration;
+}
 
 /**
- * Milliseconds of a duration such as `'250ms'`, `'1.5s'` or `'15m'`.
+ * Milliseconds of a duration such as `'250ms'`, `'1.5s'` or `'15m'`, rounded to a whole number: no store keeps fractions.
+ * @throws RangeError when the text is no duration, is longer than a hundred years, or lies outside of its range
+ */
+export function durationMs(duration: Duration, { least, most }: DurationRange = {}): number {
+  const ms = parsedMs(duration);
+  if (ms > LONGEST_MS) throw new RangeError(`${shown(duration)} is longer than the longest duration, a hundred years ('36525d')`);
+  if (least !== undefined && ms < parsedMs(least)) throw new RangeError(`${shown(duration)} is shorter than '${least}'`);
+  if (most !== undefined && ms > parsedMs(most)) throw new RangeError(`${shown(duration)} is longer than '${most}'`);
+  return ms;
+}
+
+/**
+ * The same for a wait that an event or an operator ends: one of more than a hundred years counts as a hundred years.
  * @throws RangeError when the text is no duration
  */
-export function durationMs(duration: Duration): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration);
-  if (!match) throw new RangeError(`'${duration}' is no duration: write a number and ms, s, m, h or d, as in '30s'`);
-  return Number(match[1]) * (UNITS[match[2] as string] as number);
+export const waitMs = (duration: Duration): number => Math.min(parsedMs(duration), LONGEST_MS);
+
+function parsedMs(duration: Duration): number {
+  const match = typeof duration === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(duration) : undefined;
+  if (!match) throw new RangeError(`${shown(duration)} is no duration: write a number and ms, s, m, h or d, as in '30s'`);
+  return Math.round(Number(match[1]) * (UNITS[match[2] as string] as number));
 }
+
+/** A value that was given, as an error quotes it. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'string' ? `'${value}'` : String(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}
+
+/** A moment as ISO 8601 in UTC. One that no date can hold reads as the last that one can: a list must not fail for one of its rows. */
+export const isoOf = (ms: number): string => new Date(Number.isNaN(ms) ? 0 : Math.max(-DATE_MS, Math.min(DATE_MS, ms))).toISOString();

@@ -1,10 +1,11 @@
 export { type Backoff, backoffMs, steadyBackoffMs } from './backoff.ts';
-export { DAY, type Duration, durationMs, HOUR, MINUTE, SECOND } from './duration.ts';
+export { DAY, type Duration, type DurationRange, durationMs, HOUR, isoOf, MINUTE, SECOND, shown, waitMs } from './duration.ts';
 export { ed25519 } from './ed25519.ts';
 export { weaknessOfEd25519 } from './ed25519-point.ts';
 export { hash32, newId, uuidv7 } from './ids.ts';
 export { Patience, type PatienceOptions, type Wait } from './patience.ts';
 export { Periodic } from './periodic.ts';
+export { plainKey } from './plain-key.ts';
 export type {
   Clock,
   Crypto,

@@ -1,5 +1,5 @@
 import { RametError } from '../errors/index.ts';
-import type { HttpRequest, Platform } from '../platform/index.ts';
+import { type HttpRequest, type Platform, plainKey } from '../platform/index.ts';
 import { type CallMeta, type Cancellation, fault, type Reply, type TransportRoutes } from './call.ts';
 import { Edge, unwrap } from './client.ts';
 import type { CallOrigin } from './origin.ts';
@@ -13,6 +13,9 @@ const OPERATIONS_MAX = 32;
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Nothing was sent: there was no connection to send it on. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+
+const PLAIN = /^[ -~]*$/;
+const UNSENDABLE = /[^\t -~\u0080-\u00ff]/;
 
 interface Asked {
   readonly path: string;
@@ -39,9 +42,10 @@ export function externalMaker(
     async fetch(path: string, request: HttpRequest = {}): Promise<Response> {
       if (!path.startsWith('/') || path.startsWith('//')) throw new TypeError(`'${path}' is no path: it begins with one slash`);
       const method = (request.method ?? 'GET').toUpperCase();
-      const key = keyOf(request);
+      const headers = headersOf(platform, request);
+      const key = Object.entries(headers).find(([name]) => isKey(name))?.[1];
       const kind = SAFE.has(method) ? 'query' : 'command';
-      const input: Asked = { path, request };
+      const input: Asked = { path, request: { ...request, headers } };
       return unwrap(
         await edge.call(
           { kind, service: name, name: operationOf(method, path) },
@@ -62,9 +66,21 @@ export function urlProblems({ external: name, url }: External): string[] {
   ];
 }
 
-function keyOf({ headers = {} }: HttpRequest): string | undefined {
-  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'idempotency-key')?.[1];
+/**
+ * The headers of a request. A key is made of whatever its author names things by: it is encoded where it must be.
+ * @throws TypeError when another header cannot be sent: that is a mistake of the caller, and says nothing about the other system
+ */
+function headersOf({ crypto }: Platform, { headers = {} }: HttpRequest): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => {
+      if (isKey(name)) return [name, PLAIN.test(value) ? value : plainKey(value, crypto.sha256)];
+      if (UNSENDABLE.test(value)) throw new TypeError(`header '${name}' holds a line break or a character beyond Latin-1: encode it`);
+      return [name, value];
+    }),
+  );
 }
+
+const isKey = (name: string): boolean => name.toLowerCase() === 'idempotency-key';
 
 const withSignal = ({ meta, remainingMs, signal }: CallOrigin, own: AbortSignal): CallOrigin => ({
   meta,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
 import type { EventRef } from '../contract/index.ts';
+import { isoOf } from '../platform/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 
@@ -56,7 +57,7 @@ export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: T
     version: event.version,
     source: alert.service,
     key: alert.sagaId,
-    timestamp: new Date(Number(now?.now)).toISOString(),
+    timestamp: isoOf(Number(now?.now)),
     correlationId: trace.correlationId,
     traceparent: trace.traceparent,
     data: alert,

@@ -1,6 +1,6 @@
 import { topicOf } from '../bus/index.ts';
 import { RametError } from '../errors/index.ts';
-import { type Duration, durationMs, newId, SECOND, type Timer } from '../platform/index.ts';
+import { type Duration, durationMs, newId, SECOND, type Timer, waitMs } from '../platform/index.ts';
 import { addStep } from './intent.ts';
 import { ProgramSteps } from './program-steps.ts';
 import { asStop, type Run } from './run.ts';
@@ -95,7 +95,7 @@ function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], 
     ask: (name, call) =>
       steps.begin({ name, kind: 'ask', invocation: call, deadlineMs: run.saga.pivoted ? undefined : DEADLINE_MS }, TIMEOUT_MS),
     parallel: (branches) => joined(branches),
-    sleep: (name, duration) => steps.begin({ name, kind: 'sleep', invocation: SLEEP, deadlineMs: durationMs(duration) }),
+    sleep: (name, duration) => steps.begin({ name, kind: 'sleep', invocation: SLEEP, deadlineMs: waitMs(duration) }),
     waitFor: (name, event, { key, timeout }) => {
       const topic = topicOf(event.service, event.name);
       if (!program.waitsFor.some((declared) => topicOf(declared.service, declared.name) === topic))
@@ -104,7 +104,7 @@ function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], 
           `saga '${run.saga.type}' waits for '${topic}', which its 'waitsFor' does not name; add it there`,
         );
       const invocation = { kind: 'event', service: event.service, operation: event.name, input: { key: String(key) } };
-      return steps.begin({ name, kind: 'wait', invocation, deadlineMs: durationMs(timeout), awaits: { event: topic, key: String(key) } });
+      return steps.begin({ name, kind: 'wait', invocation, deadlineMs: waitMs(timeout), awaits: { event: topic, key: String(key) } });
     },
     now: () => new Date(value('now', () => run.environment.platform.clock.wallNow())),
     id: (prefix) => value(`id ${prefix}`, () => newId(run.environment.platform, prefix)),

@@ -1,4 +1,5 @@
 import { RametError } from '../errors/index.ts';
+import { isoOf } from '../platform/index.ts';
 import type { Store } from '../store/index.ts';
 import { isRest, loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
 import type { Invocation } from './saga.ts';
@@ -75,8 +76,6 @@ const STATUS: Readonly<Record<SagaState, SagaRecord['status'] | undefined>> = {
   DIVERGED: undefined,
 };
 
-const iso = (ms: number): string => new Date(ms).toISOString();
-
 /** Sagas of a store, newest first. */
 export async function listSagas(
   store: Store,
@@ -112,7 +111,7 @@ export async function showSaga(store: Store, masker: Masker, id: string): Promis
     epoch: saga.epoch,
     steps: steps.filter((step) => step.kind !== 'value').map((step) => viewOf(step, masker)),
     log: log.map((entry) => ({
-      at: iso(Number(entry['at'])),
+      at: isoOf(Number(entry['at'])),
       actor: entry['actor'] as string,
       ...(entry['step'] ? { step: entry['step'] as string } : {}),
       ...(entry['was'] ? { was: entry['was'] as string } : {}),
@@ -145,8 +144,8 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
       input: masker({ saga: saga.type }, saga.input),
       results: Object.fromEntries(own.filter((step) => step.result !== undefined).map((step) => [step.name, resultOf(step, masker)])),
     },
-    startedAt: iso(saga.createdAt),
-    updatedAt: iso(saga.updatedAt),
+    startedAt: isoOf(saga.createdAt),
+    updatedAt: isoOf(saga.updatedAt),
     ...(saga.failure === undefined ? {} : { failureReason: saga.failure }),
     ...(saga.attention === undefined ? {} : { attention: saga.attention }),
     ...(waiting.length === 0 ? {} : { waiting }),
@@ -155,7 +154,7 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
 
 /** When the time of an open sleep or wait is over; undefined for anything else. */
 const untilOf = (step: StepRow): string | undefined =>
-  isRest(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? iso(step.intentAt + step.deadlineMs) : undefined;
+  isRest(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? isoOf(step.intentAt + step.deadlineMs) : undefined;
 
 const resultOf = ({ invocation, result }: StepRow, masker: Masker): unknown => masker({ invocation, part: 'result' }, result);
 

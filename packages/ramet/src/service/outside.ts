@@ -1,5 +1,5 @@
 import { RametError } from '../errors/index.ts';
-import { type Platform, SECOND } from '../platform/index.ts';
+import { type Platform, plainKey, SECOND } from '../platform/index.ts';
 import { Canceller, type ClientFactory } from '../rpc/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
@@ -29,7 +29,7 @@ export function outside(
 ): Promise<unknown> {
   const canceller = new Canceller();
   const context = {
-    key: row.key,
+    key: plainKey(row.key, platform.crypto.sha256),
     crypto: platform.crypto,
     metrics,
     log: boundLog(log, row.origin.trace),

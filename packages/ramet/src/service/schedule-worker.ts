@@ -1,4 +1,4 @@
-import { type Backoff, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
+import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
 import { CRASH_BACKOFF, STARTS_MAX, type Store, type Tx } from '../store/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
@@ -233,7 +233,7 @@ export class ScheduleWorker {
 /** The schedules of a store, by name. */
 export async function listSchedules(store: Store): Promise<ScheduleState[]> {
   const rows = await store.reader.all<Record<string, string | number | null>>('select * from ramet_schedules order by name');
-  const moment = (ms: unknown) => new Date(Number(ms)).toISOString();
+  const moment = (ms: unknown) => isoOf(Number(ms));
   return rows.map((row) => ({
     service: store.service,
     name: String(row['name']),

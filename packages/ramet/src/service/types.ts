@@ -75,7 +75,7 @@ export interface WriteContext<C, T, O = {}> extends Base {
 }
 
 export interface EffectContext<U extends Uses, O> extends Base {
-  /** The same for every attempt: give it to the other system as its idempotency key. */
+  /** The same for every attempt: give it to the other system as its idempotency key. Printable ASCII, at most 255 characters. */
   readonly key: string;
   readonly use: Externals<U>;
   readonly fail: Fail<O>;

@@ -1,3 +1,4 @@
+import { isoOf } from '../../platform/index.ts';
 import type { Envelope } from '../envelope.ts';
 import type { LogRow } from '../reader.ts';
 
@@ -43,7 +44,7 @@ export function rowOf(record: Received, types: ReadonlySet<string>, alone: boole
       version: 0,
       source: expected.slice(0, expected.indexOf('.')),
       key: record.key?.toString('utf8') ?? '',
-      timestamp: new Date(record.timestampMs).toISOString(),
+      timestamp: isoOf(record.timestampMs),
       correlationId: where,
       traceparent: '',
       data: { raw: text.slice(0, RAW_MAX) },
