@@ -58,8 +58,16 @@ function compile(contract: AnyContract): { compiled: CompiledContract; problems:
   const at = (where: string) => (problem: string) => problems.push(`contract '${contract.name}', ${where}: ${problem}`);
   if (!SERVICE.test(contract.name)) at('name')('use lower-case letters, digits and hyphens');
   const operations = new Map<string, CompiledOperation>();
-  for (const operation of [...Object.values(contract.commands), ...Object.values(contract.queries)] as Operation[]) {
-    const report = at(`${operation.kind} '${operation.name}'`);
+  const placed = (['commands', 'queries'] as const).flatMap((place) =>
+    (Object.values(contract[place]) as Operation[]).map((operation) => ({ operation, place })),
+  );
+  for (const { operation, place } of placed) {
+    const report = at(`${operation.kind ?? 'operation'} '${operation.name}'`);
+    const misplaced = placeProblem(operation, place);
+    if (misplaced !== undefined) {
+      report(misplaced);
+      continue;
+    }
     if (!NAME.test(operation.name)) report('name it in camelCase, with letters and digits only');
     if (operations.has(operation.name)) report('a command and a query share this name; rename one');
     operations.set(operation.name, compileOperation(operation, report));
@@ -67,6 +75,10 @@ function compile(contract: AnyContract): { compiled: CompiledContract; problems:
   const events = new Map<string, CompiledEvent>();
   for (const event of Object.values(contract.events) as EventRef[]) {
     const report = at(`event '${event.name}'`);
+    if (typeof event.key !== 'string') {
+      report("it is not made by event(): write event(z.object({ … }), { key: '…' })");
+      continue;
+    }
     const { codec, problems: wrong } = compileSchema(event.schema);
     wrong.forEach(report);
     const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;
@@ -77,6 +89,14 @@ function compile(contract: AnyContract): { compiled: CompiledContract; problems:
     events.set(event.name, { event, codec });
   }
   return { compiled: { contract, operations, events }, problems };
+}
+
+/** What is wrong with an operation that is none, or stands in the wrong place; nothing else of it can be looked at then. */
+function placeProblem({ kind, errors }: Operation, place: 'commands' | 'queries'): string | undefined {
+  if (!['command', 'query', 'stream'].includes(kind) || typeof errors !== 'object' || errors === null)
+    return 'it is not made by command(), query() or stream(): write command({ input: z.object({ … }) })';
+  if ((kind === 'command') === (place === 'commands')) return undefined;
+  return `it stands in '${place}': move it to '${kind === 'command' ? 'commands' : 'queries'}'`;
 }
 
 function compileOperation(operation: Operation, report: (problem: string) => void): CompiledOperation {
@@ -90,10 +110,12 @@ function compileOperation(operation: Operation, report: (problem: string) => voi
   const output = compile(operation.output, 'output');
   const errors = new Map(
     Object.entries(operation.errors).map(([name, failure]) => {
-      if (!Number.isInteger(failure.status) || failure.status < 400 || failure.status > 499) {
+      if (typeof failure !== 'object' || failure === null)
+        report(`failure '${name}' is not made by failure(): write failure(409, z.object({ … }))`);
+      else if (!Number.isInteger(failure.status) || failure.status < 400 || failure.status > 499) {
         report(`failure '${name}' has status ${failure.status}: a declared failure is a 4xx (a 5xx is a fault, not an answer)`);
       }
-      return [name, { status: failure.status, data: compile(failure.data, `failure '${name}'`) }];
+      return [name, { status: failure?.status, data: compile(failure?.data, `failure '${name}'`) }];
     }),
   );
   return { operation, fullName: `${operation.service}.${operation.name}`, input, output, errors, http: bindHttp(operation, input, report) };

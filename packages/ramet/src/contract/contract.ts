@@ -114,17 +114,11 @@ export function contract<N extends string, C extends Operations = {}, Q extends 
   const named = (operations: Operations | undefined) =>
     Object.fromEntries(Object.entries(operations ?? {}).map(([key, operation]) => [key, { ...operation, service: name, name: key }]));
   const events = Object.fromEntries(
-    Object.entries(d.events ?? {}).map(([key, declared]) => [
-      key,
-      {
-        service: name,
-        name: key,
-        schema: declared.schema,
-        key: declared.key,
-        version: declared.version ?? 1,
-        ...(declared.upcast ? { upcast: declared.upcast } : {}),
-      },
-    ]),
+    Object.entries(d.events ?? {}).map(([event, declared]) => {
+      // Boot says what is wrong with one that is none.
+      const { schema, key, version = 1, upcast } = declared ?? {};
+      return [event, { service: name, name: event, schema, key, version, ...(upcast ? { upcast } : {}) }];
+    }),
   );
   return { name, commands: named(d.commands), queries: named(d.queries), events } as unknown as Contract<N, C, Q, E>;
 }

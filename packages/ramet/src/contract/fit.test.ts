@@ -114,10 +114,11 @@ test('where nothing is told, what fits the old schema fits the new one', () => {
   expect(compared).toBeGreaterThan(30);
 });
 
-test('a schema fits itself', () => {
+test('a schema fits itself, and nothing is wrong with it', () => {
   fc.assert(
     fc.property(kind, ({ schema }) => {
       expect(fitProblems(json(schema), json(schema), INPUT)).toEqual([]);
+      expect(compileSchema(schema).problems).toEqual([]);
     }),
   );
 });

@@ -1,15 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Issue } from '../errors/index.ts';
+import { isSchema, notSchema, sidesOf, usageProblems, validateNow } from './boundary.ts';
+import type { JsonSchema, Schema } from './standard.ts';
 
-/** Any Standard Schema: zod, valibot, arktype and others give one. */
-export type Schema<I = any, O = any> = StandardSchemaV1<I, O>;
-/** What goes into a schema. */
-export type In<T> = T extends Schema<infer I, any> ? I : void;
-/** What comes out of a schema. */
-export type Out<T> = T extends Schema<any, infer O> ? O : void;
-
-export type JsonSchema = Readonly<Record<string, unknown>>;
+export type { In, JsonSchema, Out, Schema } from './standard.ts';
 
 export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] };
 
@@ -39,6 +34,7 @@ export const NOTHING: Codec = { decode: () => ({ ok: true, value: undefined }), 
  * @returns the codec, and what is wrong with the schema; an empty list when nothing is
  */
 export function compileSchema(schema: Schema): { readonly codec: Codec; readonly problems: readonly string[] } {
+  if (!isSchema(schema)) return { codec: NOTHING, problems: [notSchema(schema)] };
   const known = compiledSchemas.get(schema) ?? compiled(schema);
   compiledSchemas.set(schema, known);
   return known;
@@ -47,40 +43,31 @@ export function compileSchema(schema: Schema): { readonly codec: Codec; readonly
 /** Schemas never change, and one is met at several boundaries: each is compiled once. */
 const compiledSchemas = new WeakMap<Schema, { readonly codec: Codec; readonly problems: readonly string[] }>();
 
-function compiled(schema: Schema): { codec: Codec; problems: string[] } {
-  const problems: string[] = [];
-  const { input: jsonSchema, output } = toJsonSchema(schema, problems);
-  const validate = schema['~standard'].validate;
+function compiled(schema: Schema): { codec: Codec; problems: readonly string[] } {
+  const { input: jsonSchema, output, problems } = sidesOf(schema);
   const opaque = schema['~standard'].vendor !== 'zod' || allowsAnything(jsonSchema);
   const decode = (value: unknown): Decoded => {
-    const result = validate(opaque ? viaJson(value) : value);
-    if (result instanceof Promise)
-      return { ok: false, issues: [{ path: '', message: 'the schema is asynchronous; a boundary schema must not be' }] };
+    const result = validated(schema, opaque ? viaJson(value) : value);
     if (result.issues) return { ok: false, issues: result.issues.map(issueOf) };
     return { ok: true, value: result.value };
   };
-  return { codec: { decode, jsonSchema, shapes: [jsonSchema, output] }, problems };
+  return {
+    codec: { decode, jsonSchema, shapes: [jsonSchema, output] },
+    problems: problems.length > 0 ? problems : usageProblems(schema, jsonSchema),
+  };
 }
 
-function toJsonSchema(schema: Schema, problems: string[]): { input: JsonSchema; output: JsonSchema } {
-  const std = schema['~standard'] as { jsonSchema?: { input(o: object): JsonSchema; output(o: object): JsonSchema } };
+function validated(schema: Schema, value: unknown): StandardSchemaV1.Result<unknown> {
   try {
-    if (schema instanceof z.ZodType) {
-      const output = z.toJSONSchema(schema, { io: 'output' }) as JsonSchema;
-      return { input: z.toJSONSchema(schema, { io: 'input' }) as JsonSchema, output };
-    }
-    if (std.jsonSchema) {
-      const output = std.jsonSchema.output({ target: 'draft-2020-12' });
-      return { input: std.jsonSchema.input({ target: 'draft-2020-12' }), output };
-    }
-    return { input: {}, output: {} };
+    const result = validateNow(schema, value);
+    return result === 'asynchronous' ? refused('the schema is asynchronous; a boundary schema must not be') : result;
   } catch (error) {
-    problems.push(
-      `${(error as Error).message}; a boundary schema is JSON on both sides: use text, numbers, booleans, arrays and objects (a date is z.iso.datetime())`,
-    );
-    return { input: {}, output: {} };
+    // A check that is not written for this value does not accept it. What it says may be of the value, and stays here.
+    return refused(`a check of the schema threw ${(error as Error)?.name ?? 'something'}`);
   }
 }
+
+const refused = (message: string): StandardSchemaV1.FailureResult => ({ issues: [{ message }] });
 
 /** Whether some part of the schema lets any value through: then the validator does not copy it, and a JSON round trip must. */
 function allowsAnything(schema: unknown): boolean {

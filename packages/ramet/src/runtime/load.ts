@@ -3,6 +3,7 @@ import type { Platform } from '../platform/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { checkService, type ServiceDefinition } from '../service/index.ts';
 import { readMigrations } from '../store/index.ts';
+import { shapeProblems } from './shapes.ts';
 import type { Load, Topology } from './topology.ts';
 
 /** Loads the modules of what this process hosts. */
@@ -19,7 +20,11 @@ export async function loadAll<T>(
         const module = await load();
         if (module.default === undefined)
           problems.push(`${what} '${name}': its module has no default export; write 'export default ${what}(…)'`);
-        else return [name, module.default];
+        else {
+          const wrong = shapeProblems(what, name, module.default);
+          if (wrong.length === 0) return [name, module.default];
+          problems.push(...wrong);
+        }
       } catch (error) {
         problems.push(`${what} '${name}' cannot be loaded: ${(error as Error).message}`);
       }
@@ -67,7 +72,10 @@ export function checkAll(
   }
   const nowhere = localTransport(new Map());
   for (const [name, definition] of gateways) {
-    problems.push(...createGateway({ platform, transport: nowhere, log: { child: () => undefined } as never }, definition).problems);
+    const own = `gateway '${name}': `;
+    const wrong = createGateway({ platform, transport: nowhere, log: { child: () => undefined } as never }, definition).problems;
+    // Of a contract whose service is here too everything has been said.
+    problems.push(...wrong.filter((problem) => !problem.startsWith(own) || !problems.includes(problem.slice(own.length))));
     for (const route of definition.routes) {
       if (route.kind === 'expose' && !services.has(route.contract.name))
         problems.push(`gateway '${name}' exposes '${route.contract.name}', which the topology does not have`);

@@ -83,7 +83,8 @@ export function checkService(definition: ServiceDefinition): string[] {
     if (!(operation.name in handlers)) problems.push(`${service}: ${operation.kind} '${operation.name}' has no handler`);
   }
   for (const name of [...Object.keys(definition.commands), ...Object.keys(definition.queries)]) {
-    if (!compiled.operations.has(name)) problems.push(`${service}: there is a handler '${name}', but the contract has no such operation`);
+    if (!(name in definition.contract.commands) && !(name in definition.contract.queries))
+      problems.push(`${service}: there is a handler '${name}', but the contract has no such operation`);
   }
   problems.push(...groupReactions(compiled.contract.name, definition.reactions).problems);
   problems.push(...scheduleProblems(compiled.contract.name, definition.schedules));

@@ -162,9 +162,10 @@ interface Definitions {
 }
 
 function externalsOf({ services, gateways }: Definitions): Set<string> {
-  const routes = [...gateways.values()].flatMap((gateway) => gateway.routes);
+  // What is no definition is refused when the process starts.
+  const routes = [...gateways.values()].flatMap((gateway) => gateway?.routes ?? []);
   const uses = [
-    ...[...services.values()].flatMap(({ uses, sagas }) => [uses, ...(sagas ?? []).map((saga) => saga.uses)]),
+    ...[...services.values()].flatMap((service) => [service?.uses, ...(service?.sagas ?? []).map((saga) => saga?.uses)]),
     ...routes.map((route) => ('uses' in route ? route.uses : {})),
   ];
   const names = uses
