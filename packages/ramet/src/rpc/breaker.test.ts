@@ -9,7 +9,7 @@ function breakerOf(settings: Partial<BreakerSettings> = {}, random = 0.5, grows 
   const changes: [BreakerState, BreakerState][] = [];
   const probes: number[] = [];
   const breaker = new Breaker(
-    { ...DEFAULT_BREAKER, ...settings },
+    { ...DEFAULT_BREAKER, openForMs: 30_000, ...settings },
     { random: () => random, changed: (from, to) => changes.push([from, to]), probe: (inFlight) => probes.push(inFlight) },
     grows,
   );
@@ -159,16 +159,38 @@ describe('a breaker', () => {
     expect(breaker.blockedMs(at)).toBe(30_000);
   });
 
-  test('does not open on one request that fails again and again, but counts it for the rate', () => {
-    const { breaker } = breakerOf();
-    for (let i = 0; i < 19; i++) {
-      breaker.enter(T0);
-      breaker.failed(breaker.generation, T0, i > 0);
+  test('does not open on requests that fail again and again, in a row or by the rate', () => {
+    const { breaker, call } = breakerOf();
+    for (let i = 0; i < 100; i++) {
+      if (i % 10 === 0) call('succeeded', T0 + i);
+      breaker.enter(T0 + i);
+      breaker.failed(breaker.generation, T0 + i, i < 4 ? 'whole' : 'repeated');
     }
     expect(breaker.state).toBe('closed');
-    breaker.enter(T0);
-    breaker.failed(breaker.generation, T0, true);
+  });
+
+  test('counts what is no row of its own for the rate', () => {
+    const { breaker } = breakerOf();
+    for (let i = 0; i < 20; i++) {
+      expect(breaker.state).toBe('closed');
+      breaker.enter(T0);
+      breaker.failed(breaker.generation, T0, 'rate');
+    }
     expect(breaker.state).toBe('open');
+  });
+
+  test('takes another request for its probe soon after one that had failed before, and later each time', () => {
+    const { breaker, open, call } = breakerOf();
+    open();
+    let at = T0 + 30_000;
+    for (const waitMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+      expect(breaker.enter(at)).toBe(0);
+      breaker.failed(breaker.generation, at, 'repeated');
+      expect(breaker.blockedMs(at)).toBe(waitMs);
+      at += waitMs;
+    }
+    for (let i = 0; i < 2; i++) expect(call('succeeded', at)).toBe(true);
+    expect(breaker.state).toBe('closed');
   });
 
   test('does as its model, whatever happens in whatever order', () => {

@@ -25,6 +25,18 @@ type Inner =
   | { readonly name: 'open'; readonly sinceMono: number; readonly untilMono: number }
   | { readonly name: 'half-open'; inFlight: number; successes: number };
 
+/**
+ * How much a failure says:
+ * - `whole`: it counts in a row and for the rate;
+ * - `rate`: it counts for the rate only, as where a row of failures is that of one instance among several;
+ * - `repeated`: the same request has failed before. It counts for nothing, or a single bad request, tried again and again,
+ *   would close the way to all others.
+ */
+export type Weight = 'whole' | 'rate' | 'repeated';
+
+/** How long work must be able to wait to outlast several probes of a circuit with these settings. */
+export const probesTakeMs = ({ openForMs }: BreakerSettings): number => PROBES_OUTLASTED * openForMs * (1 + JITTER);
+
 export interface BreakerEvents {
   /** Uniform in [0, 1). */
   random(): number;
@@ -44,6 +56,10 @@ const RAMP_MS = 10 * SECOND;
 const STAGE_MS = RAMP_MS / RAMP_PERCENT.length;
 const JITTER = 0.2;
 const SLOTS = 10;
+/** How long it stays open after a probe that failed before already: twice as long for each further one, up to the whole time. */
+const REPROBE_MS = SECOND;
+/** How many probes at least whatever waits for an open circuit outlasts. */
+const PROBES_OUTLASTED = 3;
 /** An instance that fails again and again stays out longer and longer, up to so many times the first. */
 const GROWTH_MAX = 10;
 
@@ -61,6 +77,8 @@ export class Breaker {
   #inner: Inner = { name: 'closed', inFlight: 0, consecutive: 0, rampSinceMono: undefined, credit: 0 };
   #generation = 0;
   #growth = 0;
+  /** Probes in a row that failed and were no news. */
+  #staleProbes = 0;
 
   /** @param grows whether it stays open longer each time that it opens, until it has been closed for a while */
   constructor(settings: BreakerSettings, events: BreakerEvents, grows = false) {
@@ -120,6 +138,7 @@ export class Breaker {
       this.#calls.add(nowMono);
     } else if (inner.name === 'half-open') {
       inner.inFlight--;
+      this.#staleProbes = 0;
       if (++inner.successes < SUCCESSES_TO_CLOSE) return;
       this.#calls.clear();
       this.#failures.clear();
@@ -127,14 +146,17 @@ export class Breaker {
     }
   }
 
-  /** @param repeated the same request has failed before: it counts for the rate, but is no further witness for a row */
-  failed(generation: number, nowMono: number, repeated = false): void {
+  failed(generation: number, nowMono: number, weight: Weight = 'whole'): void {
     if (generation !== this.#generation) return;
     const inner = this.#inner;
-    if (inner.name === 'half-open') this.#open(nowMono);
-    else if (inner.name === 'closed') {
+    if (inner.name === 'half-open') {
+      // The other side may be well, and only this request be bad: another one is the probe, and soon.
+      if (weight === 'repeated') this.#open(nowMono, REPROBE_MS * 2 ** this.#staleProbes++);
+      else this.#open(nowMono);
+    } else if (inner.name === 'closed') {
       inner.inFlight--;
-      if (!repeated) inner.consecutive++;
+      if (weight === 'repeated') return;
+      if (weight === 'whole') inner.consecutive++;
       this.#calls.add(nowMono);
       this.#failures.add(nowMono);
       const { consecutive, failureRate, minimumCalls } = this.#settings;
@@ -149,14 +171,16 @@ export class Breaker {
     if (generation === this.#generation && this.#inner.name !== 'open') this.#inner.inFlight--;
   }
 
-  #open(nowMono: number): void {
-    if (this.#grows) {
+  /** @param forMs instead of the time that is set, where that is longer */
+  #open(nowMono: number, forMs?: number): void {
+    if (this.#grows && forMs === undefined) {
       if (this.#inner.name === 'closed' && (this.#inner.rampSinceMono === undefined || nowMono - this.#inner.rampSinceMono > 2 * RAMP_MS))
         this.#growth = 0;
       this.#growth = Math.min(GROWTH_MAX, this.#growth + 1);
     }
+    if (forMs === undefined) this.#staleProbes = 0;
     const jitter = 1 - JITTER + 2 * JITTER * this.#events.random();
-    const openMs = this.#settings.openForMs * Math.max(1, this.#growth) * jitter;
+    const openMs = Math.min(forMs ?? Number.POSITIVE_INFINITY, this.#settings.openForMs * Math.max(1, this.#growth)) * jitter;
     this.#become({ name: 'open', sinceMono: nowMono, untilMono: nowMono + openMs });
   }
 

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode } from '../errors/index.ts';
-import type { Breaker } from './breaker.ts';
+import type { Breaker, Weight } from './breaker.ts';
 import type { Fault, Reply } from './call.ts';
 
 /**
@@ -33,9 +33,9 @@ export function verdictOf(reply: Reply): Verdict {
 /** Whether another attempt may bring more. Who finds the way shut is not to wait for it inside the call. */
 export const mayPass = ({ code }: Fault): boolean => ERRORS[code].retryable && code !== 'CircuitOpen';
 
-/** Tells a breaker what came of a call that entered it. @param repeated the same request has failed before */
-export function tell(breaker: Breaker | undefined, generation: number, verdict: Verdict, nowMono: number, repeated = false): void {
+/** Reports to a breaker what came of a call that entered it. */
+export function tell(breaker: Breaker | undefined, generation: number, verdict: Verdict, nowMono: number, weight: Weight = 'whole'): void {
   if (verdict === 'succeeded') breaker?.succeeded(generation, nowMono);
-  else if (verdict === 'failed') breaker?.failed(generation, nowMono, repeated);
+  else if (verdict === 'failed') breaker?.failed(generation, nowMono, weight);
   else breaker?.ignored(generation);
 }

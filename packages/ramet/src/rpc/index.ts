@@ -1,4 +1,4 @@
-export type { BreakerState } from './breaker.ts';
+export { type BreakerState, probesTakeMs } from './breaker.ts';
 export {
   type CallMeta,
   type Cancellation,

@@ -17,6 +17,8 @@ export interface EdgeOptions extends CallOptions {
   readonly timeoutMs?: number;
   readonly step?: StepMeta;
   readonly durable?: boolean;
+  /** What the call is known by where it has no key: the same in each repetition of it. */
+  readonly witness?: string;
 }
 
 export interface Called extends Pick<Operation, 'kind' | 'service' | 'name'> {

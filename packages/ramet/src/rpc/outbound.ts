@@ -5,12 +5,14 @@ import { Instances } from './instances.ts';
 import { RecentLatency } from './latency.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { CallWatcher } from './watch.ts';
+import { Witnesses } from './witnesses.ts';
 
 /** What is known of one operation of a target. */
 export interface OperationState {
   readonly name: string;
   readonly breaker: Breaker | undefined;
   readonly latency: RecentLatency;
+  readonly witnesses: Witnesses;
 }
 
 /** What all edges of a caller to one target, with one setting of the breaker, know together. */
@@ -38,7 +40,7 @@ export class TargetState {
   operation(name: string): OperationState {
     let state = this.#operations.get(name);
     if (!state) {
-      state = { name, breaker: this.#breaker(name, false), latency: new RecentLatency() };
+      state = { name, breaker: this.#breaker(name, false), latency: new RecentLatency(), witnesses: new Witnesses() };
       this.#operations.set(name, state);
     }
     return state;

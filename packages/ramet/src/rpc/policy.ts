@@ -23,7 +23,7 @@ export interface BreakerPolicy {
   readonly minimumCalls?: number;
   /** ... in this time (default 10s). */
   readonly window?: Duration;
-  /** How long it stays open (default 30s, jittered by a fifth). */
+  /** How long it stays open (default 5s, jittered by a fifth). */
   readonly openFor?: Duration;
 }
 
@@ -39,7 +39,8 @@ export const DEFAULT_BREAKER: BreakerSettings = {
   failureRate: 0.5,
   minimumCalls: 20,
   windowMs: 10 * SECOND,
-  openForMs: 30 * SECOND,
+  // A saga's step has 30 s by default: several probes fit into it.
+  openForMs: 5 * SECOND,
 };
 export const DEFAULT_POLICY: CompiledPolicy = { timeoutMs: 5 * SECOND, retries: 2, bulkhead: 100, breaker: DEFAULT_BREAKER };
 /** Between attempts: full jitter, doubling from the base. */

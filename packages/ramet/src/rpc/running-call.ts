@@ -255,18 +255,44 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     return true;
   }
 
-  /** Tells the breakers what came of an attempt. */
+  /** Reports to the breakers what came of an attempt. */
   #settle(verdict: Verdict, nowMono: number): void {
-    // The same request has failed before, and its failing again is no news.
-    const repeated = (this.#origin.meta.attempt ?? 1) > 1;
+    const repeated = this.#isRepeated(verdict, nowMono);
     const chosen = this.#chosen;
     const one = chosen?.breaker;
     // Among several a row of failures is one instance's; of one that is left out already no more is heard.
     const old = one !== undefined && one.generation !== chosen?.generation && verdict === 'failed';
-    tell(this.#state.breaker, this.#generation, old ? 'ignored' : verdict, nowMono, repeated || one !== undefined);
+    const weight = one === undefined ? 'whole' : 'rate';
+    tell(this.#state.breaker, this.#generation, old ? 'ignored' : verdict, nowMono, repeated ? 'repeated' : weight);
     if (!chosen) return;
     this.#path.target.instances.left(chosen);
-    tell(one, chosen.generation, verdict, nowMono, repeated);
+    tell(one, chosen.generation, verdict, nowMono, repeated ? 'repeated' : 'whole');
+  }
+
+  /** Whether an attempt has failed that is no news: the same request has failed before. */
+  #isRepeated(verdict: Verdict, nowMono: number): boolean {
+    const { breaker, witnesses } = this.#state;
+    if (!breaker || verdict === 'ignored') return false;
+    const key = this.#options.step?.key ?? this.#options.key ?? this.#options.witness;
+    if (verdict === 'failed') {
+      const witness = key ?? this.#causeAndInput();
+      const known = witness !== undefined && witnesses.failed(witness, nowMono);
+      return known || (this.#origin.meta.attempt ?? 1) > 1;
+    }
+    if (key !== undefined) witnesses.succeeded(key);
+    return false;
+  }
+
+  /** What a call without a key is known by: the work that it belongs to, which is repeated as a whole, and what it asks for. */
+  #causeAndInput(): string | undefined {
+    const { causationId } = this.#origin.meta.trace;
+    if (causationId === undefined) return undefined;
+    try {
+      return `${causationId} ${this.#path.platform.crypto.sha256(JSON.stringify(this.#input) ?? '')}`;
+    } catch {
+      // Inputs to libraries of other systems may be anything.
+      return undefined;
+    }
   }
 
   /** Refused on this side, before anything left. */

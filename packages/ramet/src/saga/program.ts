@@ -8,7 +8,7 @@ import type { Saga, SagaContext } from './saga.ts';
 import type { Suspension } from './step.ts';
 
 const TIMEOUT_MS = 5 * SECOND;
-const DEADLINE_MS = 30 * SECOND;
+export const DEADLINE_MS = 30 * SECOND;
 /** How long steps under way may take to end when the process stops. */
 const STOP_GRACE_MS = 10 * SECOND;
 

@@ -1,4 +1,5 @@
 import { RametError } from '../errors/index.ts';
+import { MINUTE } from '../platform/index.ts';
 import type { Reply } from '../rpc/index.ts';
 import type { StepError, StepRow } from './journal.ts';
 import { asStop, type Run } from './run.ts';
@@ -16,12 +17,20 @@ const ATTEMPTS_UNTIL_ALERT = 10;
 /** How soon a step looks again whether the way to its participant is open. */
 const SHUT_LOOK_MS = 1_000;
 
+/**
+ * By so much at most the deadline of a step is moved, because the way to its participant was shut. A circuit that opens must
+ * not cost orders that have nothing to do with its failures.
+ */
+const SHUT_MAX_MS = 5 * MINUTE;
+/** Faults of a step that was not even asked for: the way to the participant was shut. */
+const SHUT = new Set(['CircuitOpen', 'BulkheadFull', 'Overloaded']);
+
 /** Faults after which a step certainly did not and will not happen: the request itself is at fault. */
 const DEFINITE = new Set(['BadRequest', 'UnknownOperation', 'Forbidden', 'NotFound', 'MissingIdempotencyKey', 'InvalidOutput']);
 
 /**
  * Calls with the step's key until the outcome is definite or the deadline has passed; a step without one is called for ever,
- * and so is one that the pivot has overtaken.
+ * and so is one that the pivot has overtaken. While the way is shut the deadline moves.
  * @param resumed its intent was found in the journal: whether an attempt was made nobody knows
  * @param over aborts when the program has ended, and nobody waits for the outcome any more
  * @returns a suspension when the outcome stays unknown
@@ -35,21 +44,23 @@ export async function resolve(
 ): Promise<Suspension | undefined> {
   const { clock } = run.environment.platform;
   // After a restart the deadline may be long past; the participant may still know the answer, so it is asked at least once.
-  const deadlineMono =
+  let deadlineMono =
     step.deadlineMs === undefined
       ? Number.POSITIVE_INFINITY
       : clock.monoNow() + Math.max(step.remainingMs ?? 0, Math.min(timeoutMs, step.deadlineMs));
   let doubtful = resumed && step.kind !== 'ask';
   let told = false;
   let attempts = 0;
+  let shutMs = 0;
   for (let attempt = 1; ; attempt++) {
     if (over.aborted) return { kind: 'stopped', error: asStop(over.reason) };
     const endless = step.deadlineMs === undefined || (run.saga.pivoted && clock.monoNow() >= deadlineMono);
     const remainingMs = endless ? Number.POSITIVE_INFINITY : deadlineMono - clock.monoNow();
+    const askedMono = clock.monoNow();
     const reply = await run.call(step.invocation, {
       timeoutMs: Math.min(timeoutMs, remainingMs),
       ...(step.kind === 'ask'
-        ? {}
+        ? { witness: step.stepKey }
         : { step: { key: step.stepKey, epoch: run.saga.epoch, undo: false, ...(Number.isFinite(remainingMs) ? { remainingMs } : {}) } }),
     });
     if (settleStep(run, step, reply, doubtful)) return undefined;
@@ -60,16 +71,21 @@ export async function resolve(
     doubtful ||= step.kind !== 'ask' && reply.executed !== 'no';
     const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt';
     // A way that is shut may open sooner than it says, and looking costs nothing: such a refusal is no attempt.
-    const shut = reply.code === 'CircuitOpen' && reply.executed === 'no';
+    const shut = SHUT.has(reply.code) && reply.executed === 'no';
+    const waitable = shut && shutMs < SHUT_MAX_MS;
     const waitMs = shut ? Math.min(reply.retryAfterMs ?? 0, SHUT_LOOK_MS) : (reply.retryAfterMs ?? 0);
     if (!shut) attempts++;
-    if (step.deadlineMs !== undefined && (hopeless || (!run.saga.pivoted && clock.monoNow() + waitMs >= deadlineMono)))
+    if (step.deadlineMs !== undefined && (hopeless || (!waitable && !run.saga.pivoted && clock.monoNow() + waitMs >= deadlineMono)))
       return unknown(run, step, reply.detail);
     if (endless && attempts >= ATTEMPTS_UNTIL_ALERT && !told) {
       told = true;
       await stuck(run, step, reply.detail);
     }
-    await run.pause(attempt, Math.min(waitMs, 30_000), over);
+    await run.pause(reply.code === 'CircuitOpen' ? 1 : attempt, Math.min(waitMs, 30_000), over);
+    if (!shut) continue;
+    const lostMs = Math.min(clock.monoNow() - askedMono, SHUT_MAX_MS - shutMs);
+    shutMs += lostMs;
+    deadlineMono += lostMs;
   }
 }
 

@@ -2,7 +2,7 @@ import { createOutbox, type EventOutcome, type OutboxWriter } from '../bus/index
 import { type CompiledContract, type CompiledOperation, compileContract } from '../contract/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
 import { type CallWatcher, type CompiledUses, compileUses, type Dispatcher, Outbound, type TransportRoutes } from '../rpc/index.ts';
-import { type Masker, SagaEngine, type SagaState } from '../saga/index.ts';
+import { type Masker, SagaEngine, type SagaState, slowCircuits } from '../saga/index.ts';
 import { createRetention, inTurns, type Store, type Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
@@ -136,6 +136,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   };
   const listener = hostListener(definition, subscriptions, () => engine);
   const consumers = [...hostSubscriptions(definition, { ...subscriptions, unitOfWork }), ...(listener ? [listener] : [])];
+  for (const { advice, ...where } of slowCircuits(definition.sagas)) log.warn(where, advice);
   if (definition.sagas.length > 0) {
     engine = new SagaEngine({
       platform,
