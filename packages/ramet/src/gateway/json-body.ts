@@ -1,4 +1,5 @@
 import type { Issue } from '../errors/index.ts';
+import { inexactness } from './exact-number.ts';
 
 export interface JsonLimits {
   /** How deep arrays and objects may stand in each other. */
@@ -20,8 +21,8 @@ export type JsonBody =
  * Parses a JSON body that a stranger sent. A scanner goes over it first, without recursion: V8 parses a million nested
  * arrays happily, and the validator behind it overflows the stack. Refused beyond bad syntax is what two readers could
  * take differently or what poisons the code behind: duplicate keys, `__proto__` and `prototype` (so that no
- * `constructor.prototype` either), NUL and lone surrogates (PostgreSQL stores neither), numbers that are not finite, and
- * whole numbers beyond 2^53, which would arrive changed. The grammar is RFC 8259, the restrictions are I-JSON's (RFC 7493).
+ * `constructor.prototype` either), NUL and lone surrogates (PostgreSQL stores neither), and numbers that would arrive changed
+ * ({@link inexactness}). The grammar is RFC 8259, the restrictions are I-JSON's (RFC 7493).
  * @param text the whole body, decoded from UTF-8
  * @returns the value, or where and why it was refused; a fault of content, not of syntax, has an issue with its path
  */
@@ -81,9 +82,8 @@ interface Frame {
 
 /** Up to here comparing with each key is faster than hashing them all. */
 const FEW_KEYS = 8;
-/** Whole numbers of up to 15 digits are exact without a look at their value. */
-const ALWAYS_EXACT_DIGITS = 15;
-const ALWAYS_FINITE_LENGTH = 300;
+/** Numbers without an exponent arrive as they are written when they are no longer, without a look at their value. */
+const ALWAYS_EXACT_LENGTH = 15;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -264,31 +264,24 @@ function scanNumber(scan: Scan): boolean {
   const whole = skipDigits(text, at);
   if (whole === at) return fault(scan, at, 'here should be a digit');
   if (whole > at + 1 && text.charCodeAt(at) === ZERO) return fault(scan, at, 'a number does not begin with a needless zero');
-  const digits = whole - at;
   at = whole;
-  let isWhole = true;
   if (text.charCodeAt(at) === DOT) {
-    isWhole = false;
     const fraction = skipDigits(text, at + 1);
     if (fraction === at + 1) return fault(scan, fraction, 'here should be a digit');
     at = fraction;
   }
+  let hasExponent = false;
   if ((text.charCodeAt(at) | 0x20) === 0x65) {
-    isWhole = false;
+    hasExponent = true;
     const sign = text.charCodeAt(at + 1);
     const from = sign === MINUS || sign === 0x2b ? at + 2 : at + 1;
     at = skipDigits(text, from);
     if (at === from) return fault(scan, at, 'here should be a digit');
-    if (!Number.isFinite(Number(text.slice(start, at)))) return fault(scan, start, 'this number is too large', pathOf(scan));
   }
   scan.at = at;
-  if (isWhole && digits > ALWAYS_EXACT_DIGITS && !Number.isSafeInteger(Number(text.slice(start, at)))) {
-    return fault(scan, start, 'a whole number beyond 2^53 would arrive changed; send it as text', pathOf(scan));
-  }
-  if (digits > ALWAYS_FINITE_LENGTH && !Number.isFinite(Number(text.slice(start, at)))) {
-    return fault(scan, start, 'this number is too large', pathOf(scan));
-  }
-  return true;
+  if (!hasExponent && at - start <= ALWAYS_EXACT_LENGTH) return true;
+  const problem = inexactness(text.slice(start, at));
+  return problem === undefined || fault(scan, start, problem, pathOf(scan));
 }
 
 function skipDigits(text: string, from: number): number {

@@ -107,7 +107,7 @@ describe('coerceQuery', () => {
     };
     expect(coerced('a=x&b=0x10&c=1&d=&e=1e999', properties)).toEqual({
       value: { a: 'x', b: '0x10', c: '1', d: '', e: '1e999' },
-      issues: [],
+      issues: [{ path: 'e', message: 'this number is too large' }],
     });
   });
 
@@ -124,7 +124,8 @@ describe('coerceQuery', () => {
     expect(coerced('a=1&a=2&u=1&u=1', { a: { type: 'integer' } }).issues.map((issue) => issue.path)).toEqual(['a', 'u']);
   });
 
-  it('reports a whole number that would be rounded', () => {
+  it('reports a number that would be rounded', () => {
+    expect(coerced('n=0.1234567890123456789', { n: { type: 'number' } }).issues).toMatchObject([{ path: 'n' }]);
     expect(coerced('id=9007199254740993', { id: { type: 'integer' } })).toMatchObject({
       value: { id: '9007199254740993' },
       issues: [{ path: 'id' }],

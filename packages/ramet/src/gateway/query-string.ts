@@ -1,4 +1,5 @@
 import type { Issue } from '../errors/index.ts';
+import { inexactness } from './exact-number.ts';
 import { isReservedKey } from './json-body.ts';
 
 export type QueryPair = readonly [name: string, value: string];
@@ -59,8 +60,8 @@ export function coerceQuery(pairs: readonly QueryPair[], jsonSchema: JsonSchema)
 /**
  * Makes what turns the text of a query into the types that a JSON Schema asks for: numbers and booleans as JSON writes
  * them, and arrays from names that repeat. What cannot be coerced stays text, so that validation names the field. Issues
- * are a name that repeats where the schema has one value, because readers differ in which one they take, and a whole
- * number beyond 2^53, which would arrive changed.
+ * are a name that repeats where the schema has one value, because readers differ in which one they take, and a number that
+ * would arrive changed.
  * @param jsonSchema of an object; `$ref` into itself, `anyOf`, `oneOf` and `allOf` are followed
  */
 export function compileQuery(jsonSchema: JsonSchema): QueryCoercer {
@@ -187,10 +188,9 @@ const JSON_NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 function coerce(text: string, shape: Shape, path: string, issues: Issue[]): unknown {
   if (shape.text) return text;
   if (shape.number && JSON_NUMBER.test(text)) {
-    const number = Number(text);
-    if (/^-?\d+$/.test(text) && !Number.isSafeInteger(number)) {
-      issues.push({ path, message: 'is a whole number beyond 2^53, which would arrive changed' });
-    } else if (Number.isFinite(number)) return number;
+    const problem = inexactness(text);
+    if (problem === undefined) return Number(text);
+    issues.push({ path, message: problem });
   }
   if (shape.boolean && (text === 'true' || text === 'false')) return text === 'true';
   return text;
