@@ -15,6 +15,8 @@ const start: Start = async ({ folder, forMs }) => {
   const web = gateway('web', {
     authenticate: { issuer: ISSUER, audience: AUDIENCE, algorithm: 'ES256', keys: Issuer.queries.jwks },
     limit: { rate: '100000000/15m' },
+    // All load comes from one address.
+    caps: { connectionsPerAddress: 1_000 },
     routes: [expose(Orders, { operations: { place: { scope: 'orders:write' } } })],
   });
   const runtime = await startRamet({ orders, issuer }, { folder, gateways: { web }, ports: { web: 0 } });
