@@ -57,13 +57,13 @@ export interface Random {
 
 export interface Crypto {
   /** SHA-256 of UTF-8 text, as lower-case hex. */
-  sha256(text: string): string;
+  readonly sha256: (text: string) => string;
   /** Slow, salted hash of a password (scrypt), as one self-describing string. */
-  hashPassword(password: string): Promise<string>;
+  readonly hashPassword: (password: string) => Promise<string>;
   /** Whether `password` is the one `hash` was made from; takes the same time when it is not. */
-  verifyPassword(password: string, hash: string): Promise<boolean>;
+  readonly verifyPassword: (password: string, hash: string) => Promise<boolean>;
   /** Compares two secrets in a time that does not depend on where they differ. */
-  equal(a: string, b: string): boolean;
+  readonly equal: (a: string, b: string) => boolean;
 }
 
 /** Ed25519 signatures (RFC 8032): 64 bytes, the same for the same text and key. */

@@ -40,7 +40,7 @@ export type Call<O> = O extends { kind: 'stream'; input: infer I; output: infer 
   ? (input: In<I>, o?: CallOptions) => AsyncIterable<Out<R>>
   : O extends { input: infer I; output: infer R }
     ? (<F = never>(input: In<I>, o?: CallOptions<F>) => Promise<Out<R> | F>) & {
-        try<F = never>(input: In<I>, o?: CallOptions<F>): Promise<Result<Out<R> | F, ErrorsOf<O>>>;
+        readonly try: <F = never>(input: In<I>, o?: CallOptions<F>) => Promise<Result<Out<R> | F, ErrorsOf<O>>>;
       }
     : never;
 
@@ -52,7 +52,7 @@ export interface ExternalClient {
    * `idempotency-key`) is repeated where there was no connection, or the system said `retry-after`.
    * @throws RametError DeadlineExceeded, BulkheadFull, CircuitOpen, Unavailable
    */
-  fetch(path: string, request?: HttpRequest): Promise<Response>;
+  readonly fetch: (path: string, request?: HttpRequest) => Promise<Response>;
 }
 
 export type QueriesOf<D> =

@@ -86,7 +86,7 @@ export interface Runtime {
   readonly log: RootLog;
   readonly services: ReadonlyMap<string, HostedService>;
   /** Calls a service of this topology as the runtime itself: for seeds, scripts and tests. */
-  client<C extends AnyContract>(contract: C): ClientOf<C>;
+  readonly client: <C extends AnyContract>(contract: C) => ClientOf<C>;
   /** Ends in order: no new work, answers to what is under way, leases back, stores last. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }

@@ -43,32 +43,38 @@ export interface SagaContext<U extends Uses, W extends EventRef<any> = EventRef<
    * Runs a command of another service once, and says how to undo it. `name` is unique within the saga.
    * A declared failure is thrown and may be caught; an outcome that stays unknown ends the program and compensates.
    */
-  step<N extends string, R>(name: string, call: Invocation<'command', N, R>, o: StepOptions<N>): Promise<R>;
+  readonly step: <N extends string, R>(name: string, call: Invocation<'command', N, R>, o: StepOptions<N>) => Promise<R>;
   /** The point of no return: never undone, and retried until it is done. A customer can cancel until its intent is stored. */
-  pivot<R>(name: string, call: Invocation<'command', string, R>): Promise<R>;
+  readonly pivot: <R>(name: string, call: Invocation<'command', string, R>) => Promise<R>;
   /** Asks a query; the answer is kept, and given again after a restart. */
-  ask<R>(name: string, call: Invocation<'query', string, R>): Promise<R>;
+  readonly ask: <R>(name: string, call: Invocation<'query', string, R>) => Promise<R>;
   /**
    * Waits until all branches have ended, and gives their answers by name. When branches fail, it throws the error of the
    * first of them in the order in which they are written, and not before the last has ended: what is undone then is definite.
    * @param branches promises of steps, or of functions that take steps
    */
-  parallel<B extends Readonly<Record<string, PromiseLike<unknown>>>>(branches: B): Promise<{ -readonly [K in keyof B]: Awaited<B[K]> }>;
+  readonly parallel: <B extends Readonly<Record<string, PromiseLike<unknown>>>>(
+    branches: B,
+  ) => Promise<{ -readonly [K in keyof B]: Awaited<B[K]> }>;
   /** Goes on after `duration` in the time of the database, however often the process restarts. Meanwhile no process has the saga. */
-  sleep(name: string, duration: Duration): Promise<void>;
+  readonly sleep: (name: string, duration: Duration) => Promise<void>;
   /**
    * Waits for the first event with `key` that has come to this service since the saga's start, before this call or after it.
    * The event must be named in `waitsFor` of the saga. Two waits for one event and key get the same event.
    * @param o.timeout how long from the call on
    * @returns its data, or undefined when none has come in time
    */
-  waitFor<E extends W>(name: string, event: E, o: { readonly key: string; readonly timeout: Duration }): Promise<Data<E> | undefined>;
+  readonly waitFor: <E extends W>(
+    name: string,
+    event: E,
+    o: { readonly key: string; readonly timeout: Duration },
+  ) => Promise<Data<E> | undefined>;
   /** The present, kept in the journal. */
-  now(): Date;
+  readonly now: () => Date;
   /** A new id, kept in the journal. */
-  id(prefix: string): string;
+  readonly id: (prefix: string) => string;
   /** A number in [0, 1), kept in the journal. */
-  random(): number;
+  readonly random: () => number;
 }
 
 export interface Saga<I = any, O = any> {

@@ -23,7 +23,7 @@ export interface Base {
   readonly metrics: Metrics;
   /** Hashes and comparisons of secrets. Those of passwords take their time: never inside a transaction. */
   readonly crypto: Crypto;
-  now(): Date;
+  readonly now: () => Date;
   /** Who calls: from a verified identity, never from the body. */
   readonly caller: Caller;
   /** Aborts when the caller goes away or its deadline passes. */
@@ -40,7 +40,7 @@ export interface Changes {
    * at the latest. False says that the process is about to stop: answer with what there is.
    * @throws the signal's reason when the caller has gone away
    */
-  next(): Promise<boolean>;
+  readonly next: () => Promise<boolean>;
 }
 
 /** Before the transaction, and in queries: read anywhere. */
@@ -49,29 +49,29 @@ export interface ReadContext<T, U extends Uses, O = {}> extends Base {
   readonly use: Queries<U>;
   readonly fail: Fail<O>;
   /** Follows the commits of this service's events with `key`, so that a stream or a waiting query need not poll. A hint: read again after each. */
-  changes(key: string): Changes;
+  readonly changes: (key: string) => Changes;
 }
 
 /** Inside the one local transaction: write here only. */
 export interface WriteContext<C, T, O = {}> extends Base {
   readonly db: Transaction<T>;
   /** A new id such as `ord_06f2…`, which sorts by the time it was made. */
-  id(prefix: string): string;
+  readonly id: (prefix: string) => string;
   readonly fail: Fail<O>;
   /** Publishes an event of this service when the transaction commits. */
   readonly emit: C extends Contract<any, any, any, infer E> ? { readonly [K in keyof E]: (data: In<E[K]['schema']>) => void } : never;
   /** Starts a saga when the transaction commits; once per key. */
-  start<I>(saga: Saga<I, any>, input: I): void;
+  readonly start: <I>(saga: Saga<I, any>, input: I) => void;
   /** Asks a saga of this service to undo itself; refused once its pivot is decided. */
-  cancel(saga: Saga<any, any>, key: string, reason: string): Promise<'accepted' | 'refused'>;
+  readonly cancel: (saga: Saga<any, any>, key: string, reason: string) => Promise<'accepted' | 'refused'>;
   /** Set when the command runs as the undo of a saga's step: why, and what the step had answered. */
   readonly undoing?: { readonly reason: string; readonly result: unknown };
   /** Sends a durable command when the transaction commits: it is delivered until it is done or refused, once in effect. */
-  send<I extends Schema>(
+  readonly send: <I extends Schema>(
     to: { readonly kind: 'command'; readonly service: string; readonly name: string; readonly input: I },
     input: In<I>,
     o?: { after?: Duration },
-  ): void;
+  ) => void;
 }
 
 export interface EffectContext<U extends Uses, O> extends Base {

@@ -17,30 +17,30 @@ export interface Simulated {
    * A client who calls over the network, where requests and answers get lost. Anonymous when `as` is left out. All clients of
    * a run share their budgets for retries and their breakers, as one process would.
    */
-  client<C extends AnyContract>(contract: C, as?: Caller, policy?: Policy): ClientOf<C>;
+  readonly client: <C extends AnyContract>(contract: C, as?: Caller, policy?: Policy) => ClientOf<C>;
   /** Sends a request to a gateway, over the same network; its sockets are left out, and everything behind them is there. */
-  request(gateway: string, request: EdgeRequest): Promise<EdgeResponse>;
+  readonly request: (gateway: string, request: EdgeRequest) => Promise<EdgeResponse>;
   /** A caller who is this user. */
-  user(subject: string, scopes?: readonly string[]): Caller;
-  sleep(duration: Duration | number): Promise<void>;
+  readonly user: (subject: string, scopes?: readonly string[]) => Caller;
+  readonly sleep: (duration: Duration | number) => Promise<void>;
   /** Kills the process that hosts this service now, as by kill -9; it starts again after `downFor`. */
-  kill(service: string, downFor: Duration): void;
+  readonly kill: (service: string, downFor: Duration) => void;
   /** Milliseconds of simulated time since the run began. */
-  now(): number;
+  readonly now: () => number;
   /** A whole number from `least` to `most`, which the seed decides; name what it is for. */
-  int(what: string, least: number, most: number): number;
+  readonly int: (what: string, least: number, most: number) => number;
   /** Uniform in [0, 1). */
-  chance(what: string): number;
-  pick<T>(what: string, from: readonly T[]): T;
+  readonly chance: (what: string) => number;
+  readonly pick: <T>(what: string, from: readonly T[]) => T;
   /** The double of an external system, as `externals` made it. */
-  external<T = Double>(name: string): T;
+  readonly external: <T = Double>(name: string) => T;
   /** Reads the tables of a service. */
-  db(service: string): Promise<Reader['db']>;
-  rows<R>(service: string, sql: string, ...params: Param[]): Promise<R[]>;
+  readonly db: (service: string) => Promise<Reader['db']>;
+  readonly rows: <R>(service: string, sql: string, ...params: Param[]) => Promise<R[]>;
   /** Notes that something rare happened: a campaign in which it never does has not tested it. */
-  sometimes(what: string): void;
+  readonly sometimes: (what: string) => void;
   /** Fails the run. */
-  violated(id: string, detail: string): void;
+  readonly violated: (id: string, detail: string) => void;
 }
 
 /** A statement that holds in every run. */
