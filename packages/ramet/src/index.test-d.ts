@@ -289,6 +289,10 @@ saga('wrong', {
   uses: { inventory: use(Inventory), payments: use(Payments) },
   async run({ orderId }, saga) {
     const { inventory, payments } = saga.use;
+    // @ts-expect-error a call is data: awaited, it does nothing
+    await inventory.reserve({ orderId, lines: [] });
+    // @ts-expect-error branches are promises of steps
+    await saga.parallel({ a: inventory.reserve({ orderId, lines: [] }) });
     // @ts-expect-error a step says how it is undone
     await saga.step('reserve', inventory.reserve({ orderId, lines: [] }), {});
     // @ts-expect-error it is undone in the service that did it

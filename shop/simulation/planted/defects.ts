@@ -2,11 +2,44 @@
 export interface Defect {
   readonly what: string;
   /** The simulation that shows it. */
-  readonly scenario: 'checkout' | 'bank';
+  readonly scenario: 'checkout' | 'bank' | 'ways';
   readonly changes: readonly { readonly file: string; readonly from: string; readonly to: string }[];
 }
 
+const IN_CODE_ORDER = {
+  file: 'saga/deliveries.ts',
+  from: '.sort((a, b) => (a.delivery as number) - (b.delivery as number))',
+  to: '.sort((a, b) => a.idx - b.idx)',
+};
+const UNREACHED_SKIPPED = [
+  { file: 'saga/deliveries.ts', from: 'if (!missing) return undefined;', to: 'if (!missing || asked.size >= 0) return undefined;' },
+  {
+    file: 'saga/deliveries.ts',
+    from: '    const next = this.#recorded[0];\n    const missing',
+    to: `    while (this.#recorded[0] && !this.#options.asked.has(this.#recorded[0].name)) this.#recorded.shift();
+    const due = this.#next();
+    if (due) return void this.#turn(due);
+    const next = this.#recorded[0];
+    const missing`,
+  },
+];
+
 export const defects: Readonly<Record<string, Defect>> = {
+  'outcomes-in-code-order': {
+    what: 'a program that runs again gets its outcomes in the order in which it asks for them',
+    scenario: 'ways',
+    changes: [IN_CODE_ORDER],
+  },
+  'unreached-rows-skipped': {
+    what: 'rows of a journal that its program does not ask for are skipped',
+    scenario: 'ways',
+    changes: UNREACHED_SKIPPED,
+  },
+  'outcomes-in-code-order-and-unreached-rows-skipped': {
+    what: 'both: a program that runs again may take another way, and nobody notices',
+    scenario: 'ways',
+    changes: [IN_CODE_ORDER, ...UNREACHED_SKIPPED],
+  },
   'completed-steps-only': {
     what: 'after a failure only the steps that are known to be done are undone',
     scenario: 'bank',
@@ -65,7 +98,6 @@ export const defects: Readonly<Record<string, Defect>> = {
     what: 'what is about to be done is written down when it is done',
     scenario: 'bank',
     changes: [
-      { file: 'saga/program-steps.ts', from: 'import { differs, type Intent, intend }', to: 'import { addStep, differs, type Intent }' },
       {
         file: 'saga/program-steps.ts',
         from: 'known ?? (await intend(run, intent));',

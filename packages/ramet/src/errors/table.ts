@@ -169,6 +169,11 @@ export const ERRORS = {
     'An operator looks at the other system and says so: `ramet saga resolve`.',
   ),
   DuplicateStep: entry(500, 'Two steps of one saga bear the same name', 'Put what makes them different into the name.'),
+  CallWithoutStep: entry(
+    500,
+    'A saga program made a call and gave it to no step',
+    'Give the call to `step`, `ask` or `pivot`; by itself it does nothing.',
+  ),
   CompensationAfterPivot: entry(
     500,
     'A step with an undo comes after the pivot',

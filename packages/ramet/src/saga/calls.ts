@@ -11,11 +11,14 @@ import {
   type TransportRoutes,
 } from '../rpc/index.ts';
 import { serviceCaller } from '../security/index.ts';
+import { Draft } from './drafts.ts';
 import type { Caller } from './run.ts';
 import type { Invocation, Saga } from './saga.ts';
 
 /** Functions that make the invocations of a saga's `uses`, by its names. */
 export type Invocations = Record<string, Record<string, (input: unknown) => Invocation>>;
+/** The same, which let each invocation be seen that is made. */
+type Builders = readonly (readonly [use: string, operations: readonly (readonly [name: string, make: (input: unknown) => Invocation])[]])[];
 
 /** The calls that sagas of one service make, and the functions that their programs make them with. */
 export class Calls {
@@ -26,7 +29,7 @@ export class Calls {
     readonly programs: ReadonlyMap<string, Saga>;
   };
   readonly #edges: Edges;
-  readonly #invocations = new Map<Saga, Invocations>();
+  readonly #builders = new Map<Saga, Builders>();
 
   constructor(options: {
     transport: TransportRoutes;
@@ -58,17 +61,14 @@ export class Calls {
     return declared && shownFailure(compileContract(declared.contract).compiled.operations.get(operation), error, data);
   }
 
-  invocationsOf(saga: Saga): Invocations {
-    let made = this.#invocations.get(saga);
-    if (!made) {
-      made = Object.fromEntries(
-        Object.entries(saga.uses).flatMap(([name, declared]) =>
-          'contract' in declared ? [[name, builders(compileContract(declared.contract).compiled)]] : [],
-        ),
-      );
-      this.#invocations.set(saga, made);
+  /** @param onMade shown each invocation that is made */
+  invocationsOf(saga: Saga, onMade: (invocation: Invocation) => void): Invocations {
+    let builders = this.#builders.get(saga);
+    if (!builders) {
+      builders = buildersOf(saga);
+      this.#builders.set(saga, builders);
     }
-    return made;
+    return seen(builders, onMade);
   }
 
   #declared(service: string): Dependency | undefined {
@@ -84,23 +84,36 @@ export class Calls {
   }
 }
 
-/** Functions that make invocations; an input that does not fit the contract is refused where the program says it, not by the participant. */
-function builders({ operations }: CompiledContract): Record<string, (input: unknown) => Invocation> {
+/** The functions that make a saga's invocations. */
+export const buildersOf = (saga: Saga): Builders =>
+  Object.entries(saga.uses).flatMap(([name, declared]) =>
+    'contract' in declared ? [[name, operationsOf(compileContract(declared.contract).compiled)] as const] : [],
+  );
+
+/** Those functions as a run of the program gets them. @param onMade shown each invocation that is made */
+export function seen(builders: Builders, onMade: (invocation: Invocation) => void): Invocations {
+  const showing = (make: (input: unknown) => Invocation) => (input: unknown) => {
+    const invocation = make(input);
+    onMade(invocation);
+    return invocation;
+  };
   return Object.fromEntries(
-    [...operations.values()].map(({ operation, fullName, input: codec }) => [
-      operation.name,
-      (input: unknown): Invocation => {
-        const decoded = codec.decode(input);
-        if (!decoded.ok)
-          throw new RametError(
-            'BadRequest',
-            `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
-            {
-              issues: decoded.issues,
-            },
-          );
-        return { kind: operation.kind, service: operation.service, operation: operation.name, input: decoded.value ?? null };
-      },
-    ]),
+    builders.map(([use, operations]) => [use, Object.fromEntries(operations.map(([name, make]) => [name, showing(make)]))]),
   );
 }
+
+/** An input that does not fit the contract is refused where the program says it, not by the participant. */
+const operationsOf = ({ operations }: CompiledContract): Builders[number][1] =>
+  [...operations.values()].map(({ operation, fullName, input: codec }) => [
+    operation.name,
+    (input: unknown): Invocation => {
+      const decoded = codec.decode(input);
+      if (!decoded.ok)
+        throw new RametError(
+          'BadRequest',
+          `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
+          { issues: decoded.issues },
+        );
+      return new Draft(operation.kind, operation.service, operation.name, decoded.value ?? null);
+    },
+  ]);

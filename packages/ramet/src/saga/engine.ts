@@ -6,9 +6,10 @@ import type { Log } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
 import { Calls } from './calls.ts';
 import { compensate } from './compensation.ts';
-import { loadSteps, type RawRow, type SagaState, sagaOf } from './journal.ts';
+import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal.ts';
 import { claim, claimable, giveBack, nextWakeMs, renew } from './leases.ts';
 import { runProgram } from './program.ts';
+import { endRests } from './rests.ts';
 import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
 import type { Saga } from './saga.ts';
 
@@ -49,6 +50,8 @@ export class SagaEngine {
   readonly #programs = new Map<string, Saga>();
   readonly #calls: Calls;
   readonly #runs = new Map<string, Run>();
+  /** Programs that await what is no invocation, as far as that was logged. */
+  readonly #strays = new Set<string>();
   /** Put down because something failed, and left alone for a while. */
   readonly #resting = new Set<string>();
   readonly #finished = new Set<Promise<void>>();
@@ -75,6 +78,7 @@ export class SagaEngine {
       call: (invocation, from, call) => this.#calls.call(invocation, from, call),
       shown: (invocation, error, data) => this.#calls.shown(invocation, error, data),
       caughtUp: options.caughtUp,
+      onStray: (saga) => this.#stray(saga),
       ...(options.onStep ? { onStep: options.onStep } : {}),
     };
     const onError = (error: unknown) =>
@@ -209,9 +213,16 @@ export class SagaEngine {
   }
 
   async #drive(run: Run, fresh: boolean): Promise<void> {
-    if (!fresh) run.steps.push(...(await loadSteps(this.#options.store, run.saga.id)));
+    if (!fresh) await this.#load(run);
     if (run.saga.state === 'RUNNING') await this.#forward(run);
     if (run.saga.state === 'COMPENSATING') await compensate(run);
+  }
+
+  /** Outcomes of before they were numbered, and of a process that does not number them, get their numbers in the order of the log. */
+  async #load(run: Run): Promise<void> {
+    const { store } = this.#options;
+    run.steps.push(...(await loadSteps(store, run.saga.id)));
+    if (run.saga.state === 'RUNNING') for (const step of await unnumbered(store, run.saga.id, run.steps)) run.number(step);
   }
 
   async #forward(run: Run): Promise<void> {
@@ -219,7 +230,7 @@ export class SagaEngine {
     const program = this.#programs.get(programId(saga.type, saga.programVersion));
     if (!program)
       return this.#diverge(run, `version ${saga.programVersion} of its program is not part of this deployment; list it in 'previous'`);
-    const end = await runProgram(run, program, this.#calls.invocationsOf(program) as never);
+    const end = await runProgram(run, program, (onMade) => this.#calls.invocationsOf(program, onMade) as never);
     switch (end.kind) {
       case 'returned':
         return this.#complete(run, end.value);
@@ -242,6 +253,16 @@ export class SagaEngine {
     }
   }
 
+  #stray({ type, programVersion, id }: Run['saga']): void {
+    const program = programId(type, programVersion);
+    if (this.#strays.has(program)) return;
+    this.#strays.add(program);
+    this.#options.log.warn(
+      { event: 'saga_awaits_elsewhere', saga: type, programVersion, sagaId: id },
+      'the program of a saga awaited something that is no step, sleep or wait; it may take another way when it runs again',
+    );
+  }
+
   /** A declared failure is a way that sagas go; anything else is a mistake in the program, which nobody may ever look for. */
   #logThrown(saga: Run['saga'], error: unknown): void {
     const fields = { saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
@@ -252,11 +273,15 @@ export class SagaEngine {
 
   /** A cancellation that was accepted counts to the very end. */
   async #complete(run: Run, result: unknown): Promise<void> {
+    endRests(run);
+    const entries = [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }];
+    await this.#unlessCancelled(run, { state: 'COMPLETED', result, attention: undefined }, { entries });
+  }
+
+  /** Comes to an end of its program, unless a cancellation was accepted: then it is undone. */
+  async #unlessCancelled(run: Run, ...[patch, more]: Required<Parameters<Run['save']>>): Promise<void> {
     try {
-      await run.save(
-        { state: 'COMPLETED', result, attention: undefined },
-        { entries: [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }], refuseWhenCancelled: !run.saga.pivoted },
-      );
+      await run.save(patch, { ...more, refuseWhenCancelled: !run.saga.pivoted });
     } catch (error) {
       if (!(error instanceof RametError && error.code === 'Cancelled')) throw error;
       await this.#compensating(run, run.saga.cancelReason as string);
@@ -272,7 +297,8 @@ export class SagaEngine {
 
   #diverge(run: Run, reason: string): Promise<void> {
     const { saga } = run;
-    return run.save(
+    return this.#unlessCancelled(
+      run,
       { state: 'DIVERGED', attention: reason },
       {
         entries: [{ actor: 'engine', was: 'RUNNING', became: 'DIVERGED', detail: reason }],

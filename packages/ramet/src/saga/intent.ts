@@ -1,18 +1,6 @@
-import type { StepKind, StepRow } from './journal.ts';
+import type { Intent, StepKind, StepRow } from './journal.ts';
 import type { Run } from './run.ts';
 import type { Invocation } from './saga.ts';
-
-/** What a program is about to do. */
-export interface Intent {
-  readonly name: string;
-  readonly kind: StepKind;
-  readonly invocation: Invocation;
-  readonly undo?: Invocation | undefined;
-  /** How long all attempts together may take, or how long it sleeps or waits; undefined without limit. */
-  readonly deadlineMs?: number | undefined;
-  readonly awaits?: StepRow['awaits'];
-  readonly result?: unknown;
-}
 
 /** Stores what is about to be done, and how to undo it, before it is done. A cancellation asked for meanwhile goes first. */
 export async function intend(run: Run, intent: Intent): Promise<StepRow> {
@@ -46,6 +34,7 @@ export function addStep(run: Run, { name, kind, invocation, undo, deadlineMs, aw
     compState: undefined,
     compAttempt: 0,
     compError: undefined,
+    delivery: undefined,
   };
   run.steps.push(step);
   return step;
@@ -55,7 +44,7 @@ export function addStep(run: Run, { name, kind, invocation, undo, deadlineMs, aw
  * A cancellation does not go before the first step: its undo is how the owner learns that the saga came to nothing. A pivot
  * has no undo, and before a sleep or a wait there is nothing that time would be good for.
  */
-const yieldsToCancellation = (run: Run, step: StepRow): boolean =>
+export const yieldsToCancellation = (run: Run, step: StepRow): boolean =>
   step.kind === 'pivot' || step.kind === 'sleep' || step.kind === 'wait' || hasBegun(run, step);
 
 /** Whether there is a step beside `but`: what was only asked or drawn is nothing to undo. */

@@ -43,7 +43,7 @@ export interface SagaRow {
 }
 
 /** A step that calls nobody: the saga goes on when something has come, or the time is over. */
-export const isRest = (step: StepRow): boolean => step.kind === 'sleep' || step.kind === 'wait';
+export const isRest = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
 
 export interface StepRow {
   readonly idx: number;
@@ -65,6 +65,23 @@ export interface StepRow {
   compState: CompState | undefined;
   compAttempt: number;
   compError: string | undefined;
+  /**
+   * The how-manieth outcome it was that the saga's program was given, from 1; undefined while there is none. A value has
+   * none: the program does not wait for it.
+   */
+  delivery: number | undefined;
+}
+
+/** What a program is about to do. */
+export interface Intent {
+  readonly name: string;
+  readonly kind: StepKind;
+  readonly invocation: Invocation;
+  readonly undo?: Invocation | undefined;
+  /** How long all attempts together may take, or how long it sleeps or waits; undefined without limit. */
+  readonly deadlineMs?: number | undefined;
+  readonly awaits?: StepRow['awaits'];
+  readonly result?: unknown;
 }
 
 /** Why a step did not happen, as the program gets it again after a restart. */
@@ -125,6 +142,7 @@ export function stepOf(row: RawRow): StepRow {
     compState: (row['comp_state'] as CompState | null) ?? undefined,
     compAttempt: Number(row['comp_attempt']),
     compError: (row['comp_error'] as string | null) ?? undefined,
+    delivery: row['delivery'] == null ? undefined : Number(row['delivery']),
   };
 }
 
@@ -134,6 +152,20 @@ export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]
     sagaId,
   );
   return rows.map(stepOf);
+}
+
+/** Steps whose outcome has no number yet, in the order in which the outcomes came. */
+export async function unnumbered(store: Store, sagaId: string, steps: readonly StepRow[]): Promise<StepRow[]> {
+  const old = steps.filter(
+    ({ kind, state, delivery }) => kind !== 'value' && delivery === undefined && (state === 'OK' || state === 'REJECTED'),
+  );
+  if (old.length === 0) return old;
+  const rows = await store.reader.all<{ step: string; seq: number }>(
+    "select step, max(seq) as seq from ramet_saga_log where saga_id = ? and became in ('OK', 'REJECTED') group by step",
+    sagaId,
+  );
+  const places = new Map(rows.map(({ step, seq }) => [step, Number(seq)]));
+  return old.sort((a, b) => (places.get(a.name) ?? 0) - (places.get(b.name) ?? 0) || a.idx - b.idx);
 }
 
 export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
@@ -158,7 +190,8 @@ export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
 
 export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
   tx.last(
-    `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, updated_at = ramet_now()
+    `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, delivery = ?,
+       updated_at = ramet_now()
      where saga_id = ? and idx = ?`,
     step.state,
     json(step.result),
@@ -166,6 +199,7 @@ export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
     step.compState ?? null,
     step.compAttempt,
     step.compError ?? null,
+    step.delivery ?? null,
     sagaId,
     step.idx,
   );

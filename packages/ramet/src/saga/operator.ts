@@ -13,7 +13,7 @@ import type { Invocation } from './saga.ts';
  * - `resolve`: say what became of a step. `absent`: its effect is not there (any more). `applied`: it is there; undo it.
  * - `skip`: leave the effect of a step as it is; the saga stays COMPENSATION_FAILED and asks nobody any more.
  * - `compensate`: undo a diverged saga.
- * - `cancel`: ask a running saga to stop and undo itself; one that sleeps or waits is woken.
+ * - `cancel`: ask a running saga to stop and undo itself; one that sleeps or waits is woken, one that is diverged is undone.
  */
 export type OperatorAction =
   | { readonly kind: 'retry' }
@@ -36,7 +36,7 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
   const steps = await loadSteps(store, id);
   const change = await plan(saga, steps, action, resolver);
   await store.write(async (tx) => {
-    if (action.kind === 'cancel') return cancel(tx, id, actor, action.reason);
+    if (action.kind === 'cancel' && saga.state === 'RUNNING') return cancel(tx, id, actor, action.reason);
     const mine = await tx.run(
       `update ramet_sagas set state = ?, attention = ?, failure = coalesce(failure, ?),
          version = version + 1, owner = null, lease_until = 0, updated_at = ramet_now()
@@ -92,8 +92,9 @@ async function plan(saga: SagaRow, steps: readonly StepRow[], action: OperatorAc
       if (saga.pivoted) return refuse('its pivot has been passed, and what follows can only go forward');
       return { state: 'COMPENSATING', failure: action.reason, steps: [] };
     case 'cancel':
-      if (saga.state !== 'RUNNING' || saga.pivoted) return refuse('only a running saga before its pivot can be cancelled');
-      return { state: 'RUNNING', steps: [] };
+      if (saga.pivoted || (saga.state !== 'RUNNING' && saga.state !== 'DIVERGED'))
+        return refuse('only a running or diverged saga before its pivot can be cancelled');
+      return saga.state === 'RUNNING' ? { state: 'RUNNING', steps: [] } : { state: 'COMPENSATING', failure: action.reason, steps: [] };
     case 'skip':
     case 'resolve': {
       const step = waiting.find((candidate) => candidate.name === action.step);

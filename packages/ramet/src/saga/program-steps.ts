@@ -1,22 +1,27 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
-import { differs, type Intent, intend } from './intent.ts';
-import { isRest, type StepError, type StepRow } from './journal.ts';
+import { Deliveries } from './deliveries.ts';
+import { addStep, differs, intend } from './intent.ts';
+import { type Intent, isRest, type StepError, type StepRow } from './journal.ts';
 import { Rests } from './rests.ts';
 import { asStop, type Run } from './run.ts';
 import { resolve, type Suspension } from './step.ts';
 
 /**
- * The steps of one run of a program. They are found in the journal by name and give what they gave before; an unknown name
- * is live. `suspend` ends the program without its knowledge: the promise it waits for never settles.
+ * The steps of one run of a program. They are found in the journal by name and give what they gave before, in the order of
+ * {@link Deliveries}; an unknown name is live. `suspend` ends the program without its knowledge: the promise it waits for never settles.
  */
 export class ProgramSteps {
   readonly #run: Run;
   readonly #over: AbortSignal;
   readonly #suspend: (suspension: Suspension) => void;
   readonly #rests: Rests;
+  readonly #deliveries: Deliveries;
   readonly #seen = new Set<string>();
-  /** Promises that the program may be waiting for. */
+  /** Promises that the program may be waiting for, and those of them that are not of sleeps and waits. */
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #steps = new Set<Promise<unknown>>();
+  /** The program has returned: sleeps and waits that are open are not waited for. */
+  #returned = false;
   /** Calls whose outcome is open, and intents on their way. */
   #calls = 0;
   /** Why the program is undone, as soon as the calls that are under way are definite. */
@@ -29,9 +34,25 @@ export class ProgramSteps {
     this.#rests = new Rests(
       run,
       over,
-      () => this.#underWay.size > this.#rests.size,
+      () => this.#returned || this.#underWay.size > this.#rests.size,
       (suspension) => this.suspend(suspension),
     );
+    this.#deliveries = new Deliveries(run, {
+      asked: this.#seen,
+      over: () => this.over,
+      diverged: (reason) => this.suspend({ kind: 'diverged', reason }),
+    });
+    over.addEventListener('abort', () => this.#deliveries.stop(), { once: true });
+  }
+
+  /** Starts the program. */
+  start(program: () => void): void {
+    this.#deliveries.start(program);
+  }
+
+  /** What the journal has and a program that ends here has not asked for, as the reason of a divergence. */
+  unreached(): string | undefined {
+    return this.#deliveries.live ? undefined : this.#deliveries.unreached();
   }
 
   /** Whether a step is being called or stored. */
@@ -44,21 +65,63 @@ export class ProgramSteps {
     return this.#over.aborted || this.#ending !== undefined;
   }
 
-  /** Resolves when nothing that was begun is under way. A branch that goes on after its step begins the next one within a turn. */
+  /**
+   * Resolves when every step that was begun is definite. A branch that goes on after its step begins the next one within a
+   * turn. Sleeps and waits have no effect: one that is open when the program returns, has lost a race.
+   */
   async ended(): Promise<void> {
-    for (; this.#underWay.size > 0; await this.#run.environment.platform.timers.yield()) await Promise.allSettled(this.#underWay);
+    this.#deliveries.active();
+    this.#returned = true;
+    this.#deliveries.returned();
+    await this.#deliveries.wentLive;
+    const { timers } = this.#run.environment.platform;
+    for (; this.#steps.size > 0 || !this.#deliveries.quiet; await timers.yield()) await Promise.allSettled(this.#steps);
   }
 
-  /** A step's promise; one that is refused while nobody waits for it must not end the process. */
-  begin(intent: Intent, timeoutMs = 0): Promise<any> {
-    const promise = this.#execute(intent, timeoutMs);
-    this.#underWay.add(promise);
+  /**
+   * A step's promise; one that is refused while nobody waits for it must not end the process.
+   * @param unlessKnown may refuse, by throwing, a step that is not in the journal
+   */
+  begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
+    const promise = new Promise<unknown>((resolve, reject) => {
+      const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(step.result) : reject(errorOf(this.#run, step)));
+      this.#definite(intent, timeoutMs, unlessKnown).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
+    });
+    const sets = isRest(intent) ? [this.#underWay] : [this.#underWay, this.#steps];
+    for (const set of sets) set.add(promise);
     const done = () => {
-      this.#underWay.delete(promise);
+      for (const set of sets) set.delete(promise);
       this.#rests.rouse();
     };
     promise.then(done, done);
     return promise;
+  }
+
+  /** A value that the program gets at once, and gets again when it runs again. @throws RametError Diverged */
+  value<T>(name: string, what: string, make: () => T): T {
+    if (this.over) return make();
+    this.#deliveries.active();
+    const invocation = { kind: 'value', service: '', operation: what, input: null };
+    this.#run.environment.rehearsal?.asked({ name, kind: 'value', invocation }, this.#deliveries.delivered);
+    const known = this.recorded(name);
+    if (known && (known.kind !== 'value' || known.invocation.operation !== what)) {
+      const reason = `${name} was '${known.invocation.operation}' and is '${what}' now`;
+      this.suspend({ kind: 'diverged', reason });
+      throw new RametError('Diverged', reason);
+    }
+    if (known) return known.result as T;
+    const result = make();
+    void this.#keep({ name, kind: 'value', invocation, result });
+    return result;
+  }
+
+  async #keep(value: Intent): Promise<void> {
+    try {
+      if (!this.#deliveries.live) await this.#deliveries.wentLive;
+      await this.#run.save({}, { inserts: [addStep(this.#run, value)] });
+    } catch (error) {
+      this.suspend({ kind: 'stopped', error: asStop(error) });
+    }
   }
 
   /** Finds a step in the journal. @throws RametError DuplicateStep when this run has met the name already */
@@ -70,19 +133,25 @@ export class ProgramSteps {
   }
 
   /** What is undone is definite: calls under way come to their ends first. Anything else ends the program at once. */
-  suspend(suspension: Suspension): void {
+  suspend(suspension: Suspension): undefined {
     if (suspension.kind === 'compensate') this.#ending ??= suspension;
     if (suspension.kind !== 'compensate') this.#suspend(suspension);
     else if (this.#calls === 0) this.#suspend(this.#ending as Suspension);
   }
 
-  async #execute(intent: Intent, timeoutMs: number): Promise<any> {
-    if (this.over) return forever();
+  /** @returns the step with its outcome; undefined when the program is over before */
+  async #definite(intent: Intent, timeoutMs: number, unlessKnown: () => void): Promise<StepRow | undefined> {
+    if (this.over) return undefined;
+    this.#deliveries.active();
     const run = this.#run;
+    run.environment.rehearsal?.asked(intent, this.#deliveries.delivered);
     const known = this.recorded(intent.name);
+    if (!known) unlessKnown();
     const misfit = known ? differs(known, intent) : this.#tooLate(intent);
-    if (misfit !== undefined) return this.#never({ kind: 'diverged', reason: misfit });
+    if (misfit !== undefined) return this.suspend({ kind: 'diverged', reason: misfit });
     try {
+      if (!this.#deliveries.live && known?.delivery === undefined) await this.#deliveries.wentLive;
+      if (this.over) return undefined;
       const step = await this.#counted(async () => {
         const stored = known ?? (await intend(run, intent));
         if (!isRest(stored) && (stored.state === 'STARTED' || stored.state === 'UNKNOWN')) {
@@ -94,13 +163,11 @@ export class ProgramSteps {
         if (stored.kind === 'pivot' && stored.state === 'REJECTED' && run.saga.pivoted) await run.save({ pivoted: false });
         return stored;
       });
-      if (this.over) return forever();
-      if (isRest(step)) return step.state === 'OK' ? step.result : await this.#rests.until(step);
-      if (step.state === 'OK') return step.result;
-      throw errorOf(step.error as StepError, (error, data) => run.environment.shown(step.invocation, error, data));
+      if (this.over) return undefined;
+      if (isRest(step) && step.state === 'STARTED') await this.#rests.until(step);
+      return step;
     } catch (error) {
-      if (error instanceof DeclaredError || (error instanceof StepRejected && error.step)) throw error;
-      return this.#never(this.#whyNot(error));
+      return this.suspend(this.#whyNot(error));
     }
   }
 
@@ -127,14 +194,7 @@ export class ProgramSteps {
     if (stop.code === 'Cancelled' && cancelReason !== undefined) return { kind: 'compensate', reason: cancelReason };
     return { kind: 'stopped', error: stop };
   }
-
-  #never(suspension: Suspension): Promise<never> {
-    this.suspend(suspension);
-    return forever();
-  }
 }
-
-const forever = (): Promise<never> => new Promise(() => {});
 
 class Suspended extends Error {
   readonly suspension: Suspension;
@@ -145,12 +205,9 @@ class Suspended extends Error {
   }
 }
 
-/** A definite refusal by a fault, such as an input that does not fit: thrown in the program, which need not know it. */
-class StepRejected extends RametError {
-  readonly step = true;
-}
-
-function errorOf(error: StepError, shown: (error: string, data: unknown) => unknown): Error {
-  if (error.kind === 'declared') return new DeclaredError(error.error, error.status, error.data, shown(error.error, error.data));
-  return new StepRejected('BadRequest', `${error.code}: ${error.detail}`);
+/** Why a step did not happen, as its program gets it. A definite refusal by a fault need not be known to it. */
+function errorOf(run: Run, { invocation, error }: StepRow): Error {
+  const why = error as StepError;
+  if (why.kind === 'fault') return new RametError('BadRequest', `${why.code}: ${why.detail}`);
+  return new DeclaredError(why.error, why.status, why.data, run.environment.shown(invocation, why.error, why.data));
 }

@@ -1,10 +1,10 @@
 import { topicOf } from '../bus/index.ts';
 import { RametError } from '../errors/index.ts';
 import { type Duration, durationMs, newId, SECOND, type Timer, waitMs } from '../platform/index.ts';
-import { addStep } from './intent.ts';
+import { Drafts } from './drafts.ts';
 import { ProgramSteps } from './program-steps.ts';
-import { asStop, type Run } from './run.ts';
-import type { Saga, SagaContext } from './saga.ts';
+import { asStop, type Run, textOf } from './run.ts';
+import type { Invocation, Saga, SagaContext } from './saga.ts';
 import type { Suspension } from './step.ts';
 
 const TIMEOUT_MS = 5 * SECOND;
@@ -17,10 +17,14 @@ export type End = Suspension | { readonly kind: 'returned'; readonly value: unkn
 
 /**
  * Runs a program over the journal until it returns, throws, or cannot go on. Steps that it did not wait for are waited for
- * before it counts as returned. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
+ * before it counts as returned; sleeps and waits are not, as they have no effect. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
  * no further step: the journal holds every intent there will be, and so does the compensation.
  */
-export async function runProgram(run: Run, program: Saga, uses: SagaContext<any>['use']): Promise<End> {
+export async function runProgram(
+  run: Run,
+  program: Saga,
+  usesOf: (onMade: (call: Invocation) => void) => SagaContext<any>['use'],
+): Promise<End> {
   const over = new AbortController();
   let timer: Timer | undefined;
   let onStop = () => {};
@@ -39,17 +43,27 @@ export async function runProgram(run: Run, program: Saga, uses: SagaContext<any>
       };
       if (run.stopped.aborted) return onStop();
       run.stopped.addEventListener('abort', onStop, { once: true });
+      const drafts = new Drafts();
       const returned = async (value: unknown): Promise<End> => {
         await steps.ended();
+        drafts.check();
         // What cannot be kept is an error of the program, and is met here rather than at each attempt to write it.
         JSON.stringify(value);
         return { kind: 'returned', value };
       };
-      const context = programContext(run, program, uses, steps);
-      Promise.resolve()
-        .then(() => program.run(run.saga.input, context))
-        .then(returned)
-        .then(finish, (error: unknown) => finish({ kind: 'threw', error }));
+      const threw = (error: unknown) => {
+        const unreached = steps.unreached();
+        if (unreached === undefined) finish({ kind: 'threw', error });
+        else finish({ kind: 'diverged', reason: `${unreached}; it throws ${textOf(error)} before` });
+      };
+      const uses = usesOf((call) => drafts.made(call));
+      const context = programContext(run, program, uses, steps, drafts);
+      steps.start(() => {
+        void Promise.resolve()
+          .then(() => program.run(run.saga.input, context))
+          .then(returned)
+          .then(finish, threw);
+      });
     });
     // Intents that were on their way are in the journal now, and the pivot, if it was among them.
     await run.written();
@@ -61,39 +75,29 @@ export async function runProgram(run: Run, program: Saga, uses: SagaContext<any>
 }
 
 /** The context that a program runs against. */
-function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], steps: ProgramSteps): SagaContext<any> {
+function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], steps: ProgramSteps, drafts: Drafts): SagaContext<any> {
   let values = 0;
-  const value = <T>(what: string, make: () => T): T => {
-    if (steps.over) return make();
-    const name = `value ${++values}`;
-    const known = steps.recorded(name);
-    if (known) {
-      if (known.invocation.operation === what) return known.result as T;
-      const reason = `${name} was '${known.invocation.operation}' and is '${what}' now`;
-      steps.suspend({ kind: 'diverged', reason });
-      throw new RametError('Diverged', reason);
-    }
-    const result = make();
-    const invocation = { kind: 'value', service: '', operation: what, input: null };
-    void run
-      .save({}, { inserts: [addStep(run, { name, kind: 'value', invocation, result })] })
-      .catch((error: unknown) => steps.suspend({ kind: 'stopped', error: asStop(error) }));
-    return result;
-  };
+  const value = <T>(what: string, make: () => T): T => steps.value(`value ${++values}`, what, make);
   const ms = (duration: Duration | undefined, otherwise: number) => (duration === undefined ? otherwise : durationMs(duration));
 
   return {
     sagaId: run.saga.id,
     use: uses,
     step: (name, call, o) => {
+      drafts.given(call, o.undo);
       const undo = o.undo === 'nothing' ? undefined : o.undo;
       // After the pivot there is only forward: a step is then retried until it is done.
       const deadlineMs = run.saga.pivoted ? undefined : ms(o.deadline, DEADLINE_MS);
       return steps.begin({ name, kind: 'step', invocation: call, undo, deadlineMs }, ms(o.timeout, TIMEOUT_MS));
     },
-    pivot: (name, call) => steps.begin({ name, kind: 'pivot', invocation: call }, TIMEOUT_MS),
-    ask: (name, call) =>
-      steps.begin({ name, kind: 'ask', invocation: call, deadlineMs: run.saga.pivoted ? undefined : DEADLINE_MS }, TIMEOUT_MS),
+    pivot: (name, call) => {
+      drafts.given(call);
+      return steps.begin({ name, kind: 'pivot', invocation: call }, TIMEOUT_MS, () => drafts.check());
+    },
+    ask: (name, call) => {
+      drafts.given(call);
+      return steps.begin({ name, kind: 'ask', invocation: call, deadlineMs: run.saga.pivoted ? undefined : DEADLINE_MS }, TIMEOUT_MS);
+    },
     parallel: (branches) => joined(branches),
     sleep: (name, duration) => steps.begin({ name, kind: 'sleep', invocation: SLEEP, deadlineMs: waitMs(duration) }),
     waitFor: (name, event, { key, timeout }) => {

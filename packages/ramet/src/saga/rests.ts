@@ -20,7 +20,7 @@ export class Rests {
   /** Whether more is under way than the sleeps and waits. */
   readonly #busy: () => boolean;
   readonly #suspend: (suspension: Suspension) => void;
-  readonly #open = new Map<number, { readonly step: StepRow; readonly settle: (result: unknown) => void }>();
+  readonly #open = new Map<number, { readonly step: StepRow; readonly settle: () => void }>();
   #watching = false;
   #roused = false;
   #wake: (() => void) | undefined;
@@ -39,8 +39,8 @@ export class Rests {
     return this.#open.size;
   }
 
-  /** Resolves when the step is settled: with the event's data, or without when its time is over. */
-  until(step: StepRow): Promise<unknown> {
+  /** Resolves when the step is settled: its result is the event's data, or undefined when its time is over. */
+  until(step: StepRow): Promise<void> {
     return new Promise((settle) => {
       this.#open.set(step.idx, { step, settle });
       this.rouse();
@@ -95,18 +95,18 @@ export class Rests {
   #letGo(): Promise<boolean> {
     return this.#run.letGo(async (tx) => {
       const { settled, wakeInMs } = await this.#look(tx);
-      return settled.length > 0 ? undefined : wakeInMs;
+      return settled.length > 0 || this.#over.aborted || this.#busy() ? undefined : wakeInMs;
     });
   }
 
   #settle({ idx, event }: Standing): void {
-    const rest = this.#open.get(idx) as { step: StepRow; settle: (result: unknown) => void };
+    const rest = this.#open.get(idx) as { step: StepRow; settle: () => void };
     this.#open.delete(idx);
     rest.step.state = 'OK';
     rest.step.result = event?.data;
     const detail = event ? `event ${event.id}` : rest.step.kind === 'wait' ? 'no event has come in time' : undefined;
-    this.#run.note(rest.step, { actor: 'engine', step: rest.step.name, was: 'STARTED', became: 'OK', ...(detail ? { detail } : {}) });
-    rest.settle(rest.step.result);
+    this.#run.settle(rest.step, { actor: 'engine', step: rest.step.name, was: 'STARTED', became: 'OK', ...(detail ? { detail } : {}) });
+    rest.settle();
   }
 
   #idle(waitMs: number): Promise<void> {
@@ -122,7 +122,7 @@ export class Rests {
   }
 }
 
-/** Ends the sleeps and waits of a saga that is being undone: they are written with the first undo. */
+/** Ends the sleeps and waits of a saga that is over or being undone: they are written with what follows. */
 export function endRests(run: Run): void {
   for (const step of run.steps) {
     if (!isRest(step) || step.state !== 'STARTED') continue;

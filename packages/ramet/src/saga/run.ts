@@ -4,7 +4,18 @@ import type { EdgeOptions, Reply } from '../rpc/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 import { type Alert, type AlertSink, raiseAlert } from './alerts.ts';
-import { appendLog, insertStep, type LogEntry, refusal, type SagaRow, type StepRow, savedAt, saveSaga, updateStep } from './journal.ts';
+import {
+  appendLog,
+  type Intent,
+  insertStep,
+  type LogEntry,
+  refusal,
+  type SagaRow,
+  type StepRow,
+  savedAt,
+  saveSaga,
+  updateStep,
+} from './journal.ts';
 import { holdEvents } from './kept-events.ts';
 import type { Invocation } from './saga.ts';
 
@@ -27,6 +38,18 @@ export interface RunEnvironment {
   /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */
   readonly caughtUp: () => Promise<boolean>;
   readonly onStep?: (saga: string, operation: string, outcome: string, ms: number) => void;
+  /** A program has awaited what is no invocation. */
+  readonly onStray?: (saga: SagaRow) => void;
+  /** Only where a program is run over its journal without going live. */
+  readonly rehearsal?: Rehearsal;
+}
+
+/** Watches a program that gets what is recorded, and nothing else. */
+export interface Rehearsal {
+  /** @param delivered how many outcomes it had been given */
+  asked(intent: Intent, delivered: number): void;
+  /** It has got everything, and waits or has returned. */
+  over(how: 'waits' | 'returned'): void;
 }
 
 /** What is written beside the saga itself. */
@@ -76,6 +99,8 @@ export class Run {
   /** Why nothing can be written any more. */
   #dead: RametError | undefined;
   #pausing = 0;
+  #gathering = false;
+  #lastDelivery: number | undefined;
   #intents: IntentGroup | undefined;
   #released = false;
   #rouse = () => {};
@@ -140,11 +165,48 @@ export class Run {
   note(step: StepRow, entry: LogEntry): void {
     this.#changed.add(step);
     this.#entries.push(entry);
-    const { timers } = this.environment.platform;
-    void timers
-      .yield()
-      .then(() => (this.noted && !this.#stop.signal.aborted ? this.save({}) : undefined))
-      .catch((error: unknown) => this.stop(asStop(error)));
+    void this.environment.platform.timers.yield().then(() => this.#flush());
+  }
+
+  /** Notes the outcome of a step, which is the next one that its program is given. */
+  settle(step: StepRow, entry: LogEntry): void {
+    this.number(step);
+    this.note(step, entry);
+  }
+
+  /** Gives the outcome of a step the next number; written with the next save. */
+  number(step: StepRow): void {
+    this.#lastDelivery ??= Math.max(0, ...this.steps.map(({ delivery }) => delivery ?? 0));
+    step.delivery = ++this.#lastDelivery;
+    this.#changed.add(step);
+  }
+
+  /** The program runs: what is noted waits for the intents that it comes to, to be written with them. */
+  gather(): void {
+    this.#gathering = true;
+  }
+
+  /** The program rests: what it came to was asked for. */
+  gathered(): void {
+    this.#gathering = false;
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (!this.noted || this.#gathering || this.#stop.signal.aborted) return;
+    this.save({}).catch((error: unknown) => this.stop(asStop(error)));
+  }
+
+  /** @returns whether a cancellation was asked for; its reason is the saga's then */
+  async cancelled(): Promise<boolean> {
+    const { id, epoch } = this.saga;
+    const row = await this.environment.store.reader.get<{ cancel_reason: string }>(
+      'select cancel_reason from ramet_sagas where id = ? and epoch = ? and cancel_reason is not null',
+      id,
+      epoch,
+    );
+    if (row) this.saga.cancelReason = row.cancel_reason;
+    return row !== undefined;
   }
 
   /**

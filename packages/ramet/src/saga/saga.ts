@@ -12,6 +12,8 @@ export interface Invocation<Kind extends string = string, Service extends string
   readonly operation: string;
   readonly input: unknown;
   readonly _?: R;
+  /** Makes `await` a type error: an invocation does nothing until it is given to a step. Awaited all the same, it rejects. */
+  readonly then?: (giveTheInvocationToAStep: never) => never;
 }
 
 type OutputOf<O> = O extends { output: infer R } ? Out<R> : void;
@@ -33,8 +35,9 @@ export interface StepOptions<N extends string> {
 
 /**
  * What a saga program is given. Between its calls the program must be deterministic: it runs again from the start after a
- * restart. Steps may run side by side (`parallel`); the saga is over when all of them are. `now`, `id` and `random` are
- * told apart by their order: take them where the order is certain, not in branches that run side by side.
+ * restart and gets the outcomes of its steps in the order in which it got them before, one at a time. So `Promise.race`,
+ * `any`, `all` and combinators of your own take the same way each time. The saga is over when the program has returned and
+ * every step that it began is definite.
  */
 export interface SagaContext<U extends Uses, W extends EventRef<any> = EventRef<any>> {
   readonly sagaId: string;

@@ -55,8 +55,9 @@ export async function insertSaga(
 }
 
 /**
- * Asks a saga to stop and undo itself. Taken at its next step, and at once while it sleeps or waits; refused once the intent of its pivot is stored. Both look at
- * one row in one transaction, so there is never a doubt which came first.
+ * Asks a saga to stop and undo itself. Taken at its next step and before the next attempt at one, and at once while it sleeps,
+ * waits or is diverged; refused once the intent of its pivot is stored. Both look at one row in one transaction, so there is
+ * never a doubt which came first.
  * @returns 'accepted' also when it is being undone, or was, already
  */
 export async function requestCancel(
@@ -74,6 +75,7 @@ export async function requestCancel(
   const row = await look();
   if (!row) return { answer: 'refused' };
   if (UNDOING.has(row.state)) return { answer: 'accepted', sagaId: row.id };
+  if (row.state === 'DIVERGED' && (await undoDiverged(tx, row.id, reason))) return { answer: 'accepted', sagaId: row.id };
   if (row.state !== 'RUNNING' || Number(row.pivoted) === 1) return { answer: 'refused' };
   if (row.cancel_reason === null) {
     // Decided by the row as it is now: its pivot may have been stored since it was read, or it may have begun to undo itself.
@@ -87,6 +89,20 @@ export async function requestCancel(
     appendLog(tx, row.id, [{ actor: 'command', became: 'CANCEL_REQUESTED', detail: reason }]);
   }
   return { answer: 'accepted', sagaId: row.id };
+}
+
+/** Undoes a saga that waits because its program does not fit: nobody has to wait for one that does, in order to give it up. */
+async function undoDiverged(tx: Tx, id: string, reason: string): Promise<boolean> {
+  const undone = await tx.run(
+    `update ramet_sagas set state = 'COMPENSATING', cancel_reason = ?, failure = coalesce(failure, ?), attention = null,
+       version = version + 1, owner = null, lease_until = 0, updated_at = ramet_now()
+     where id = ? and state = 'DIVERGED' and pivoted = 0`,
+    reason,
+    reason,
+    id,
+  );
+  if (undone > 0) appendLog(tx, id, [{ actor: 'command', was: 'DIVERGED', became: 'COMPENSATING', detail: reason }]);
+  return undone > 0;
 }
 
 /** States of a saga that is being undone, or was, or waits for a person in the middle of it. */

@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import { MINUTE } from '../platform/index.ts';
 import type { Reply } from '../rpc/index.ts';
+import { yieldsToCancellation } from './intent.ts';
 import type { StepError, StepRow } from './journal.ts';
 import { asStop, type Run } from './run.ts';
 
@@ -54,6 +55,9 @@ export async function resolve(
   let shutMs = 0;
   for (let attempt = 1; ; attempt++) {
     if (over.aborted) return { kind: 'stopped', error: asStop(over.reason) };
+    // Until its pivot a saga that is being cancelled makes no further attempt: what the last one did is undone.
+    if (attempt > 1 && !run.saga.pivoted && yieldsToCancellation(run, step) && (await run.cancelled()))
+      return { kind: 'compensate', reason: run.saga.cancelReason as string };
     const endless = step.deadlineMs === undefined || (run.saga.pivoted && clock.monoNow() >= deadlineMono);
     const remainingMs = endless ? Number.POSITIVE_INFINITY : deadlineMono - clock.monoNow();
     const askedMono = clock.monoNow();
@@ -76,7 +80,7 @@ export async function resolve(
     const waitMs = shut ? Math.min(reply.retryAfterMs ?? 0, SHUT_LOOK_MS) : (reply.retryAfterMs ?? 0);
     if (!shut) attempts++;
     if (step.deadlineMs !== undefined && (hopeless || (!waitable && !run.saga.pivoted && clock.monoNow() + waitMs >= deadlineMono)))
-      return unknown(run, step, reply.detail);
+      return await unknown(run, step, reply.detail);
     if (endless && attempts >= ATTEMPTS_UNTIL_ALERT && !told) {
       told = true;
       await stuck(run, step, reply.detail);
@@ -109,7 +113,7 @@ function settleStep(run: Run, step: StepRow, reply: Reply, doubtful: boolean): b
       detail: [reply.detail, ...reply.issues.map((issue) => `${issue.path}: ${issue.message}`)].join('; '),
     };
   } else return false;
-  run.note(step, {
+  run.settle(step, {
     actor: 'engine',
     step: step.name,
     was: 'STARTED',
@@ -121,9 +125,10 @@ function settleStep(run: Run, step: StepRow, reply: Reply, doubtful: boolean): b
 
 const describe = (error: StepError): string => (error.kind === 'declared' ? error.error : `${error.code}: ${error.detail}`);
 
-function unknown(run: Run, step: StepRow, detail: string): Suspension {
+async function unknown(run: Run, step: StepRow, detail: string): Promise<Suspension> {
   step.state = 'UNKNOWN';
   run.note(step, { actor: 'engine', step: step.name, was: 'STARTED', became: 'UNKNOWN', detail });
+  if (!run.saga.pivoted && (await run.cancelled())) return { kind: 'compensate', reason: run.saga.cancelReason as string };
   return { kind: 'compensate', reason: `step '${step.name}': no definite answer within its deadline (${detail})` };
 }
 

@@ -1,4 +1,5 @@
 import type { Simulated, Violation } from './face.ts';
+import { programsGoTheSameWay } from './programs.ts';
 import { unheard } from './rest.ts';
 import type { System } from './world.ts';
 
@@ -62,6 +63,7 @@ export async function frameworkInvariants(
         say('INV-12', `${service}: ${event} became a dead letter: ${error}`);
   }
   for (const detail of await unheard(sim, system)) say('INV-10', detail);
+  await programsGoTheSameWay(sim, system, (detail) => say('INV-29', detail));
   await handledInOrder(sim, system, seen.handled, say);
   await kept(sim, seen.asked, seen.twice, say);
   return found;

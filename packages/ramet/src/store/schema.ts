@@ -188,4 +188,11 @@ alter table ramet_schedules add column crashes integer not null default 0;
 alter table ramet_schedules add column given_up_at bigint
 `,
   },
+  {
+    name: 'ramet_0008',
+    sql: `
+-- sagas: outcomes come back to a program in the order in which it was given them
+alter table ramet_saga_steps add column delivery integer
+`,
+  },
 ];

@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest';
+import type { DeclaredError } from '../errors/index.ts';
+import { act, effectsOf, ended, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
+import { Hotels, newWorld, Trips, type World } from './fixtures/travel.fixture.ts';
+
+const FREE = { undo: 'nothing' } as const;
+const { TripPlanned } = Trips.events;
+const { RoomBooked } = Hotels.events;
+const stepsOf = async (t: Travelling, tripId: string) => (await show(t, tripId)).steps.map(({ name, state }) => `${name}: ${state}`);
+const asleep = (t: Travelling) =>
+  eventually(() => hosted(t, 'trips').store.reader.get("select 1 from ramet_sagas where owner is null and state = 'RUNNING'"));
+
+describe('a program that chose one of two ways', () => {
+  test('never takes the other one, whichever event comes while it sleeps later', async () => {
+    using folder = temporaryFolder();
+    const saga = program(
+      async ({ tripId }, { step, sleep, waitFor, use: { trips, hotels } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        const first = await Promise.race([
+          waitFor('other', RoomBooked, { key: 'other', timeout: '1h' }).then(() => 'other'),
+          waitFor('own', RoomBooked, { key: tripId, timeout: '1h' }).then(() => 'own'),
+        ]);
+        if (first === 'other') return void (await step('book hotel', hotels.book({ tripId }), FREE));
+        for (const night of ['one', 'two', 'three']) await sleep(night, '150ms');
+        await step('confirm', trips.confirm({ tripId }), FREE);
+      },
+      [RoomBooked],
+    );
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    const effects = effectsOf(t, ['trips', 'hotels']);
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await asleep(t);
+    await t.runtime.client(Hotels).book({ tripId: 'a' });
+    await eventually(
+      () => stepsOf(t, 'a'),
+      (steps) => steps.some((step) => step.startsWith('one:')),
+    );
+    await t.runtime.client(Hotels).book({ tripId: 'other' });
+    const after = await ended(t, 'a');
+    expect(after.state).toBe('COMPLETED');
+    expect(after.epoch).toBeGreaterThan(3);
+    expect(effects).toEqual(['accept', 'confirm']);
+  });
+
+  test.each(['all', 'any', 'race'] as const)('takes it again over restarts, by Promise.%s', async (combine) => {
+    using folder = temporaryFolder();
+    const ways: string[] = [];
+    const saga = program(async ({ tripId }, { step, sleep, use: { trips, hotels, flights } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      // The first as they are written is the last to be answered.
+      const both = [
+        step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) }),
+        step('buy flight', flights.buy({ tripId }), { undo: flights.refund({ tripId }) }),
+      ];
+      const combined = combine === 'any' ? Promise.any(both) : combine === 'race' ? Promise.race(both) : Promise.all(both);
+      const way = await combined.then(
+        (answer) => Object.keys(Object(answer))[0] as string,
+        (error: DeclaredError) => error.error,
+      );
+      ways.push(way);
+      await step(`confirm by ${way}`, trips.confirm({ tripId }), FREE);
+      for (const night of ['one', 'two']) await sleep(night, '100ms');
+    });
+    const tripId = combine === 'all' ? 'full-grounded' : 'a';
+    const world: World = { ...newWorld(), saga };
+    const hotel = gate();
+    {
+      await using t = await startTravel(folder.path, { world });
+      intercept(t, 'hotels', async (operation, real) => {
+        if (operation === 'book') await hotel.opened;
+        return real();
+      });
+      if (combine === 'all') intercept(t, 'flights', async () => ({ ok: false, kind: 'declared', error: 'NoSeat', status: 409, data: {} }));
+      await t.runtime.client(Trips).plan({ tripId });
+      await eventually(() => ways.length > 0);
+      hotel.open();
+      await eventually(
+        () => stepsOf(t, tripId),
+        (steps) => steps.some((step) => /^two: WAITING/.test(step) || /^two: OK/.test(step)),
+      );
+    }
+    await using t = await startTravel(folder.path, { world });
+    expect((await ended(t, tripId)).state).toBe('COMPLETED');
+    expect(new Set(ways)).toEqual(new Set([combine === 'all' ? 'NoSeat' : 'ticket']));
+    expect(ways.length).toBeGreaterThan(1);
+    expect((await stepsOf(t, tripId)).filter((step) => step.startsWith('confirm'))).toHaveLength(1);
+  });
+
+  test('ends only when the step that lost is definite; its effect stands, and is undone when the program fails', async () => {
+    using folder = temporaryFolder();
+    const booked = gate();
+    const saga = program(async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await Promise.race([
+        step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }), timeout: '20s' }),
+        sleep('patience', '50ms'),
+      ]);
+      if (tripId === 'fails') throw new Error('too slow');
+    });
+    const world: World = { ...newWorld(), saga };
+    world.hook = (name) => (name === 'hotels.book' ? booked.opened : undefined);
+    await using t = await startTravel(folder.path, { world });
+    for (const tripId of ['a', 'fails']) await t.runtime.client(Trips).plan({ tripId });
+    await eventually(
+      () => stepsOf(t, 'a'),
+      (steps) => steps.includes('patience: OK'),
+    );
+    expect((await show(t, 'a')).state).toBe('RUNNING');
+    expect((await ended(t, 'fails')).state).toBe('COMPENSATED');
+    booked.open();
+    expect((await ended(t, 'a')).state).toBe('COMPLETED');
+    expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'book hotel: OK', 'patience: OK']);
+    expect((await t.runtime.client(Hotels).booked({})).trips).toEqual(['a']);
+  });
+
+  test('does not wait for a sleep or a wait that lost', async () => {
+    using folder = temporaryFolder();
+    const saga = program(async ({ tripId }, { step, sleep, use: { trips } }) => {
+      await Promise.race([step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) }), sleep('patience', '1h')]);
+    });
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    expect((await ended(t, 'a')).state).toBe('COMPLETED');
+    expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'patience: CANCELLED']);
+  });
+
+  test('takes it again when its journal is from before outcomes were numbered', async () => {
+    using folder = temporaryFolder();
+    const saga = program(
+      async ({ tripId }, { step, sleep, waitFor, use: { trips, hotels } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        const late = waitFor('late', TripPlanned, { key: 'late', timeout: '300ms' });
+        const room = await Promise.race([late, step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) })]);
+        if (!room) throw new Error('the wait was first');
+        await late;
+        await sleep('one', '200ms');
+        await sleep('two', '200ms');
+      },
+      [TripPlanned],
+    );
+    const world: World = { ...newWorld(), saga };
+    {
+      await using t = await startTravel(folder.path, { world });
+      await t.runtime.client(Trips).plan({ tripId: 'a' });
+      await eventually(
+        () => stepsOf(t, 'a'),
+        (steps) => steps.includes('one: WAITING'),
+      );
+      await asleep(t);
+      await hosted(t, 'trips').store.write((tx) => tx.run('update ramet_saga_steps set delivery = null'));
+    }
+    await using t = await startTravel(folder.path, { world });
+    expect((await ended(t, 'a')).state).toBe('COMPLETED');
+    const rows = await hosted(t, 'trips').store.reader.all<{ name: string }>('select name from ramet_saga_steps order by delivery');
+    expect(rows.map(({ name }) => name)).toEqual(['accept', 'book hotel', 'late', 'one', 'two']);
+  });
+});
+
+describe('a journal that a program does not reach', () => {
+  const usual = program(async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
+    await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+    await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
+    await sleep('night', '300ms');
+    await step('confirm', trips.confirm({ tripId }), FREE);
+  });
+  /** Leaves a saga of the usual program in its sleep, in a process that has stopped. */
+  const sleeping = async (folder: string) => {
+    await using t = await startTravel(folder, { world: { ...newWorld(), saga: usual } });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await asleep(t);
+  };
+  type Other = Parameters<typeof program>[0];
+  const others: Readonly<Record<string, { readonly run: Other; readonly missing: string }>> = {
+    'a step that was renamed': {
+      missing: "step 'book hotel', which its program does not ask for; it asks for 'book a hotel' instead",
+      run: async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        await step('book a hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
+        await sleep('night', '300ms');
+      },
+    },
+    'a step that was removed': {
+      missing: "step 'book hotel', which its program does not ask for",
+      run: async ({ tripId }, { step, sleep, use: { trips } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        await sleep('night', '300ms');
+        await step('confirm', trips.confirm({ tripId }), FREE);
+      },
+    },
+    'a sleep that was renamed': {
+      missing: "sleep 'night', which its program does not ask for; it asks for 'day' instead",
+      run: async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
+        await sleep('day', '10ms');
+        await step('confirm', trips.confirm({ tripId }), FREE);
+      },
+    },
+    'a program that returns before': {
+      missing: "sleep 'night', which its program does not ask for",
+      run: async ({ tripId }, { step, use: { trips, hotels } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
+      },
+    },
+    'a program that throws before': {
+      missing: "step 'book hotel', which its program does not ask for; it throws Error: new rule before",
+      run: async ({ tripId }, { step, use: { trips } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        throw new Error('new rule');
+      },
+    },
+  };
+
+  test.each(Object.keys(others))('%s: the saga has diverged, and has no effect; the right program brings it to its end', async (name) => {
+    using folder = temporaryFolder();
+    await sleeping(folder.path);
+    const { run, missing } = others[name] as (typeof others)[string];
+    {
+      await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+      const effects = effectsOf(t, ['trips', 'hotels']);
+      expect(await ended(t, 'a')).toMatchObject({ state: 'DIVERGED', attention: `its journal has ${missing}` });
+      expect(effects).toEqual([]);
+      expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'book hotel: OK', 'night: WAITING']);
+    }
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: usual } });
+    await act(t, (await show(t, 'a')).sagaId, { kind: 'retry' });
+    expect((await ended(t, 'a')).state).toBe('COMPLETED');
+  });
+
+  test.each(['a command', 'an operator'])('%s can cancel it before its pivot', async (who) => {
+    using folder = temporaryFolder();
+    await sleeping(folder.path);
+    const { run } = others['a step that was renamed'] as (typeof others)[string];
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+    const { sagaId } = await ended(t, 'a');
+    if (who === 'an operator') await act(t, sagaId, { kind: 'cancel', reason: 'changed my mind' });
+    else expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
+    expect(await ended(t, 'a')).toMatchObject({
+      state: 'COMPENSATED',
+      failureReason: 'changed my mind',
+      compensatedSteps: ['accept', 'book hotel'],
+    });
+    expect((await show(t, 'a')).attention).toBeUndefined();
+    expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
+  });
+
+  test('a cancellation that was accepted before it diverged counts', async () => {
+    using folder = temporaryFolder();
+    {
+      await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: usual } });
+      await t.runtime.client(Trips).plan({ tripId: 'a' });
+      await asleep(t);
+      await hosted(t, 'trips').store.write((tx) => tx.run("update ramet_sagas set cancel_reason = 'changed my mind'"));
+    }
+    const { run } = others['a step that was renamed'] as (typeof others)[string];
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind' });
+  });
+
+  test('a diverged saga behind its pivot is not cancelled', async () => {
+    using folder = temporaryFolder();
+    const saga = program(async ({ tripId }, { pivot, use: { trips } }) => {
+      await pivot('confirm', trips.confirm({ tripId }));
+      throw new Error('behind the pivot');
+    });
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    const { state, sagaId } = await ended(t, 'a');
+    expect(state).toBe('DIVERGED');
+    expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'refused' });
+    await expect(act(t, sagaId, { kind: 'cancel', reason: 'x' })).rejects.toMatchObject({ code: 'ActionRefused' });
+  });
+});
