@@ -46,6 +46,9 @@ export class Handlers {
         const delivery = deliveries[i++] as Delivery;
         doing(delivery);
         await this.run(delivery, tx);
+        // A statement that it did not await fails it, and not the next one.
+        const settled = tx.settled();
+        if (settled) await settled;
         // A handler that goes on after a statement failed: the next one would be told, and has done nothing wrong.
         const failed = tx.failed();
         if (failed) throw failed.error;

@@ -3,3 +3,4 @@ export { type Problem, problemOf } from './problem.ts';
 export { BootError, DeclaredError, type Issue, PermanentError, RametError, type RametErrorOptions } from './ramet-error.ts';
 export { postgresPasses, postgresRemedy, reasonOf, sqlState } from './sql-state.ts';
 export { ERRORS, type ErrorCode, type ErrorEntry } from './table.ts';
+export { asGuard, isGuard, isNoted, noticeUnawaited, whenUnawaited } from './unawaited.ts';

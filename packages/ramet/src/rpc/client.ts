@@ -1,4 +1,4 @@
-import { DeclaredError, RametError } from '../errors/index.ts';
+import { DeclaredError, RametError, whenUnawaited } from '../errors/index.ts';
 import { durationMs, type Platform } from '../platform/index.ts';
 import type { Breaker } from './breaker.ts';
 import { Bulkhead } from './bulkhead.ts';
@@ -52,8 +52,22 @@ export class Edge {
   /** The same for who wants the value: no further promise in between. @throws DeclaredError | RametError */
   value(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = NO_OPTIONS): Promise<unknown> {
     return new Promise((resolve, reject) =>
-      this.#begin(operation, input, origin, options, (reply) => (reply.ok ? resolve(reply.value) : reject(failureOf(reply, operation)))),
+      this.#begin(operation, input, origin, options, (reply) =>
+        reply.ok ? resolve(reply.value) : reject(this.noted(operation, failureOf(reply, operation))),
+      ),
     );
+  }
+
+  /** The value of a reply. @throws DeclaredError | RametError when it is none */
+  unwrap(operation: Called, reply: Reply): unknown {
+    if (reply.ok) return reply.value;
+    throw this.noted(operation, failureOf(reply, operation));
+  }
+
+  /** A call that fails and that no code awaits is reported; the process goes on. @returns the error */
+  noted<E>({ name }: Called, error: E): E {
+    const { watch, target } = this.#path;
+    return whenUnawaited(error, () => watch.unawaited?.(target.edge, name, error));
   }
 
   #begin(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions, told: (reply: Reply) => void): void {
@@ -109,11 +123,11 @@ export class Edge {
         timer.cancel();
         opening.answered(next.done ? undefined : next.value);
         if (next.done) return;
-        yield unwrap(next.value, operation);
+        yield this.unwrap(operation, next.value);
       }
     } catch (error) {
       opening.ended(this.#known(error));
-      throw error;
+      throw this.noted(operation, error);
     } finally {
       timer.cancel();
       opening.ended(new RametError('Cancelled'));

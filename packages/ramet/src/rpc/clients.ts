@@ -1,7 +1,7 @@
 import { type CompiledContract, type CompiledOperation, compileContract, shownFailure } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { errorOf, type Fault, type TransportRoutes } from './call.ts';
-import { Edge, unwrap } from './client.ts';
+import { Edge } from './client.ts';
 import { connectedMaker } from './connected.ts';
 import type { Edges } from './edges.ts';
 import { externalMaker, urlProblems } from './external.ts';
@@ -90,7 +90,7 @@ function callable(edge: Edge, operation: Called, origin: CallOrigin): unknown {
   if (operation.kind === 'stream') return (input: unknown) => edge.stream(operation, input, origin);
   const withFallback = async (input: unknown, options: CallOptions) => {
     const reply = await edge.call(operation, input, origin, options);
-    return !reply.ok && reply.kind === 'fault' ? fallBack(edge, operation, reply, options) : unwrap(reply, operation);
+    return !reply.ok && reply.kind === 'fault' ? fallBack(edge, operation, reply, options) : edge.unwrap(operation, reply);
   };
   const call = (input: unknown, options?: CallOptions) =>
     options && 'fallback' in options ? withFallback(input, options) : edge.value(operation, input, origin, options);
@@ -99,7 +99,7 @@ function callable(edge: Edge, operation: Called, origin: CallOrigin): unknown {
     if (reply.ok) return reply;
     if (reply.kind === 'declared') return { ok: false, error: reply.error, data: reply.data };
     if (options && 'fallback' in options) return { ok: true, value: await fallBack(edge, operation, reply, options) };
-    return unwrap(reply);
+    return edge.unwrap(operation, reply);
   };
   return call;
 }

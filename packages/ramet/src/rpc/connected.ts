@@ -1,6 +1,6 @@
 import type { Platform } from '../platform/index.ts';
 import type { Reply, TransportRoutes } from './call.ts';
-import { Edge, unwrap } from './client.ts';
+import { Edge } from './client.ts';
 import type { CallOrigin } from './origin.ts';
 import type { Outbound } from './outbound.ts';
 import type { CompiledPolicy } from './policy.ts';
@@ -30,8 +30,9 @@ export function connectedMaker<T extends object>(
         const member: unknown = Reflect.get(target, method, self === target ? self : target);
         if (typeof member !== 'function') return member;
         return async (...args: unknown[]) => {
-          const ended = unwrap(await edge.call({ kind: 'command', service: name, name: String(method) }, args, origin)) as Ended;
-          if ('error' in ended) throw ended.error;
+          const operation = { kind: 'command', service: name, name: String(method) } as const;
+          const ended = edge.unwrap(operation, await edge.call(operation, args, origin)) as Ended;
+          if ('error' in ended) throw edge.noted(operation, ended.error);
           return ended.value;
         };
       },

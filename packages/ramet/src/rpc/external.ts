@@ -1,8 +1,8 @@
 import { RametError } from '../errors/index.ts';
 import { type HttpRequest, type Platform, plainKey } from '../platform/index.ts';
 import { type CallMeta, type Cancellation, fault, type Reply, type TransportRoutes } from './call.ts';
-import { Edge, unwrap } from './client.ts';
-import type { CallOrigin } from './origin.ts';
+import { Edge } from './client.ts';
+import type { Called, CallOrigin } from './origin.ts';
 import type { Outbound } from './outbound.ts';
 import type { CompiledPolicy } from './policy.ts';
 import type { Judgement } from './running-call.ts';
@@ -40,20 +40,21 @@ export function externalMaker(
   };
   return (origin) => ({
     async fetch(path: string, request: HttpRequest = {}): Promise<Response> {
-      if (!path.startsWith('/') || path.startsWith('//')) throw new TypeError(`'${path}' is no path: it begins with one slash`);
       const method = (request.method ?? 'GET').toUpperCase();
+      const kind = SAFE.has(method) ? 'query' : 'command';
+      const operation: Called = { kind, service: name, name: operationOf(method, path) };
+      if (!path.startsWith('/') || path.startsWith('//'))
+        throw edge.noted(operation, new TypeError(`'${path}' is no path: it begins with one slash`));
       const headers = headersOf(platform, request);
       const key = Object.entries(headers).find(([name]) => isKey(name))?.[1];
-      const kind = SAFE.has(method) ? 'query' : 'command';
       const input: Asked = { path, request: { ...request, headers } };
-      return unwrap(
-        await edge.call(
-          { kind, service: name, name: operationOf(method, path) },
-          input,
-          request.signal ? withSignal(origin, request.signal) : origin,
-          key === undefined ? {} : { key },
-        ),
-      ) as Response;
+      const reply = await edge.call(
+        operation,
+        input,
+        request.signal ? withSignal(origin, request.signal) : origin,
+        key === undefined ? {} : { key },
+      );
+      return edge.unwrap(operation, reply) as Response;
     },
   });
 }

@@ -21,12 +21,24 @@ export interface CallWatcher {
   rejected?(edge: string, operation: string, code: string): void;
   /** A call answered with its fallback instead of a fault. */
   fallback?(edge: string, operation: string, code: string): void;
+  /** A call failed whose promise no code awaits. */
+  unawaited?(edge: string, operation: string, error: unknown): void;
 }
 
 /** Shows the same to several. */
 export function watchAll(...watchers: readonly CallWatcher[]): CallWatcher {
   const all: { -readonly [K in keyof CallWatcher]: (...told: never[]) => void } = {};
-  for (const name of ['attempt', 'breaker', 'probe', 'budgetEmpty', 'expiredInQueue', 'queued', 'rejected', 'fallback'] as const) {
+  for (const name of [
+    'attempt',
+    'breaker',
+    'probe',
+    'budgetEmpty',
+    'expiredInQueue',
+    'queued',
+    'rejected',
+    'fallback',
+    'unawaited',
+  ] as const) {
     const those = watchers.filter((watcher) => watcher[name]);
     // What nobody looks at costs a call nothing.
     if (those.length > 0)

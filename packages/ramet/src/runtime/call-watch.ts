@@ -24,6 +24,8 @@ export function callWatchOf(standard: StandardMetrics, log: Log): CallWatcher {
     expiredInQueue: (edge) => standard.callsRejected.add(1, { edge, reason: 'expired in the queue' }),
     queued: (edge, waiting) => void queues.set(edge, { value: waiting, labels: { edge } }),
     rejected: (edge, _operation, reason) => standard.callsRejected.add(1, { edge, reason }),
+    unawaited: (edge, operation, error) =>
+      log.error({ err: error, edge, operation }, 'a call failed that the handler did not await; its answer stands'),
     fallback: (edge, operation) => standard.callFallbacks.add(1, { edge, operation }),
   };
 }

@@ -1,4 +1,4 @@
-import { BootError } from '../errors/index.ts';
+import { BootError, isNoted } from '../errors/index.ts';
 import { realPlatform, SECOND } from '../platform/index.ts';
 import type { Runtime, StartOptions } from './options.ts';
 import { start } from './runtime.ts';
@@ -38,7 +38,9 @@ export async function run(
     stop(1, 'uncaught error');
   };
   process.on('uncaughtException', uncaught);
-  process.on('unhandledRejection', uncaught);
+  process.on('unhandledRejection', (reason) => {
+    if (!isNoted(reason)) uncaught(reason);
+  });
   try {
     runtime = await start(topology, { ...options, platform });
     return runtime;

@@ -23,6 +23,7 @@ import type { Runtime, StartOptions } from './options.ts';
 import { planOf } from './plan.ts';
 import { type RunningParts, shutDown } from './shutdown.ts';
 import type { Topology } from './topology.ts';
+import { guardUnawaited } from './unawaited.ts';
 
 const READY_CHECK_MS = 2 * SECOND;
 
@@ -31,6 +32,7 @@ const READY_CHECK_MS = 2 * SECOND;
  * @throws BootError with every problem found, before anything is served
  */
 export async function start(topology: Topology, options: StartOptions = {}): Promise<Runtime> {
+  guardUnawaited();
   const platform = options.platform ?? realPlatform();
   const startedAtMono = platform.clock.monoNow();
   const { name: service = 'ramet', version = '0', env = 'development', logLevel = 'info' } = options;

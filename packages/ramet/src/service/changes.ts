@@ -1,3 +1,4 @@
+import { whenUnawaited } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Changes } from './types.ts';
 
@@ -61,7 +62,8 @@ export class ChangeHub {
           wake = undefined;
         }
         changed = false;
-        if (end.aborted) throw end.reason;
+        // Nobody has to wait for a caller that has gone away.
+        if (end.aborted) throw whenUnawaited(end.reason, () => {});
         return !this.#ended;
       },
     };

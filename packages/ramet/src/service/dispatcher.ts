@@ -90,6 +90,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
         const handler = environment.definition.queries[operation] as (input: unknown, context: unknown) => AsyncIterable<unknown>;
         const context = new ReadingContext(environment, compiled as CompiledOperation, meta, cancellation, followed);
         for await (const answer of handler(input, context)) yield encoded(compiled as CompiledOperation, answer);
+        await context.ended();
       } catch (error) {
         yield replyOfError(environment, contract.operations.get(operation), operation, meta, error);
       } finally {
@@ -132,7 +133,11 @@ async function query(
   const handler = environment.definition.queries[compiled.operation.name] as (input: unknown, context: unknown) => unknown;
   const followed: Following[] = [];
   try {
-    return encoded(compiled, await handler(input, new ReadingContext(environment, compiled, meta, cancellation, followed)));
+    const context = new ReadingContext(environment, compiled, meta, cancellation, followed);
+    const answer = encoded(compiled, await handler(input, context));
+    const ended = context.ended();
+    if (ended) await ended;
+    return answer;
   } finally {
     for (const following of followed) following.leave();
   }
@@ -160,7 +165,10 @@ function stepCall(
       if (!twoParts) return undefined;
       const followed: Following[] = [];
       try {
-        return await twoParts.prepare(input, new ReadingContext(environment, compiled, meta, cancellation, followed));
+        const context = new ReadingContext(environment, compiled, meta, cancellation, followed);
+        const preparation = await twoParts.prepare(input, context);
+        await context.ended();
+        return preparation;
       } finally {
         for (const following of followed) following.leave();
       }
@@ -245,6 +253,8 @@ const effectKey = (platform: Platform, { operation, principal, key, bodyHash }: 
 const declares = (compiled: CompiledOperation | undefined, error: unknown): error is DeclaredError =>
   error instanceof DeclaredError && compiled?.errors.has(error.error) === true;
 
+const MISTAKES: ReadonlySet<string> = new Set(['TransactionFailed', 'TransactionClosed', 'TransactionIdle']);
+
 function replyOfError(
   { contract, log }: DispatchEnvironment,
   compiled: CompiledOperation | undefined,
@@ -255,8 +265,8 @@ function replyOfError(
   if (declares(compiled, error)) return declared(error);
   const fullName = `${contract.contract.name}.${operation}`;
   if (error instanceof RametError) {
-    // What may succeed later is told by whoever gives up on it.
-    if (error.status >= 500 && error.executed !== 'no')
+    // What may succeed later is told by whoever gives up on it; a handler that does what it must not is told at once.
+    if (error.status >= 500 && (error.executed !== 'no' || MISTAKES.has(error.code)))
       boundLog(log, meta.trace).warn({ err: error, operation: fullName }, 'an operation failed');
     return fault(error);
   }

@@ -1,7 +1,7 @@
 import type { CompiledOperation } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { CallMeta, CallOrigin, Cancellation, ClientFactory } from '../rpc/index.ts';
-import type { Store } from '../store/index.ts';
+import type { Reads, Store } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import type { ChangeHub, Following } from './changes.ts';
 import { boundLog, failures } from './unit-of-work.ts';
@@ -26,6 +26,7 @@ export class ReadingContext {
   readonly #cancellation: Cancellation;
   readonly #followed: Following[];
   readonly #arrivedMono: number;
+  #reads: Reads | undefined;
 
   constructor(
     environment: ReadEnvironment,
@@ -43,7 +44,13 @@ export class ReadingContext {
   }
 
   get db() {
-    return this.#environment.store.reader.db;
+    this.#reads ??= this.#environment.store.reads(this.#compiled.fullName);
+    return this.#reads.db;
+  }
+
+  /** Ends the call: waits for the queries that it has issued. @throws RametError Internal when one failed that it did not await */
+  ended(): Promise<void> | undefined {
+    return this.#reads?.ended();
   }
 
   get caller() {

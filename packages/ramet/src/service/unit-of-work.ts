@@ -54,6 +54,7 @@ export class UnitOfWork {
   readonly #tx: Tx;
   readonly #events: Envelope[] = [];
   readonly #starts: { saga: Saga; input: Record<string, unknown> }[] = [];
+  readonly #cancels: Promise<unknown>[] = [];
   #flushed = false;
   readonly #sends: { id: string; afterMs: number; command: SentCommand }[] = [];
 
@@ -94,6 +95,7 @@ export class UnitOfWork {
   /** Writes what was gathered: sagas, due work, and last the events, whose positions serialise with those of others. */
   async flush(): Promise<void> {
     this.#flushed = true;
+    for (const cancelled of this.#cancels) await cancelled;
     const { platform, outbox, changes, engine, wakeDue } = this.#environment;
     for (const { saga, input } of this.#starts) {
       const running = engine();
@@ -159,7 +161,17 @@ export class UnitOfWork {
     if (this.#flushed) throw new RametError('TransactionClosed');
   }
 
-  async #cancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
+  /** Belongs to the transaction whether the handler awaits it or not. */
+  #cancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
+    this.#open();
+    const cancelled = this.#requestCancel(saga, key, reason);
+    // A failure is thrown when the handler has returned, if not before.
+    cancelled.catch(() => {});
+    this.#cancels.push(cancelled);
+    return cancelled;
+  }
+
+  async #requestCancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
     const { answer } = await requestCancel(this.#tx, saga, key, reason);
     if (answer === 'accepted') this.#tx.afterCommit(() => this.#environment.engine()?.poke());
     return answer;

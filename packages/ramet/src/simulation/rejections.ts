@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { asGuard, noticeUnawaited } from '../errors/index.ts';
 import { running } from './scheduler.ts';
 
 /** The run that code belongs to: all its processes, the scenario, and the invariants. */
@@ -13,16 +14,18 @@ const within = new AsyncLocalStorage<object>();
 export async function ownRejections<T>(tell: (reason: unknown) => void, work: () => Promise<T>): Promise<T> {
   const run = {};
   const others = process.rawListeners('unhandledRejection');
-  const hear = (reason: unknown, promise: Promise<unknown>): void => {
+  const hear = asGuard((reason: unknown, promise: Promise<unknown>): void => {
     // Node calls its listeners in the context of the promise.
     if (within.getStore() === run) {
+      // It is reported, and has failed the call that it belongs to.
+      if (noticeUnawaited(reason)) return;
       if (running.getStore()?.alive !== false) tell(reason);
       return;
     }
     // As Node does it when there is no listener.
     if (others.length === 0) throw reason;
     for (const other of others) Reflect.apply(other, process, [reason, promise]);
-  };
+  });
   process.removeAllListeners('unhandledRejection');
   process.on('unhandledRejection', hear);
   try {

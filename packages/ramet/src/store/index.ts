@@ -9,6 +9,7 @@ export type {
   Hints,
   Param,
   Reader,
+  Reads,
   Store,
   StoreCapabilities,
   StoreEnvironment,

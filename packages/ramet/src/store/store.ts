@@ -13,6 +13,8 @@ export interface Store {
   readonly service: string;
   readonly capabilities: StoreCapabilities;
   readonly reader: Reader;
+  /** The queries of one call of `handler`, such as `orders.find`: those that it does not await are waited for, and fail it. */
+  reads(handler: string): Reads;
   /**
    * Runs `work` in one transaction that is durable when this resolves; whatever `work` throws rolls it back and is thrown.
    * `work` may run more than once (a shared commit that failed, a serialisation failure): it has no effect but through `tx`.
@@ -32,6 +34,16 @@ export interface Store {
   readonly hints?: Hints;
   /** Waits for the transactions under way and closes. Later calls throw StoreUnavailable. */
   close(): Promise<void>;
+}
+
+/** What the queries of one call are made with. */
+export interface Reads {
+  readonly db: Kysely<any>;
+  /**
+   * Ends the call: waits for the queries that it has issued. Nothing to wait for is undefined.
+   * @throws RametError Internal when one failed that the handler did not await
+   */
+  ended(): Promise<void> | undefined;
 }
 
 /** The shape of a table. */
@@ -89,6 +101,8 @@ export interface Tx extends Reader {
   readonly abreast?: (pieces: readonly ((tx: Tx) => Promise<void>)[]) => Promise<Abreast>;
   /** The failure of a statement after which nothing of the transaction can be kept, though a handler may have gone on. */
   failed(): { readonly error: unknown } | undefined;
+  /** Resolves when the statements that user code has issued so far are answered; undefined when all are. */
+  settled(): Promise<void> | undefined;
   /** Ends the handle given to user code: its later statements throw TransactionClosed. Waits for those it has issued. */
   seal(): Promise<void>;
   /** Calls `action` when this transaction has been committed; never when it was rolled back. */

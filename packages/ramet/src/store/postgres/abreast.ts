@@ -1,3 +1,4 @@
+import { whenUnawaited } from '../../errors/index.ts';
 import type { Abreast, Tx } from '../store.ts';
 import type { Connection, Outcome } from './connection.ts';
 import type { Statement } from './statements.ts';
@@ -17,7 +18,10 @@ interface Asked {
 }
 
 /** What a piece is answered whose statement was not executed: it is another one's failure. */
-const UNSENT = (): Outcome => ({ answers: [], error: new Error('nothing of this transaction can be kept') });
+const UNSENT = (): Outcome => ({
+  answers: [],
+  error: whenUnawaited(new Error('nothing of this transaction can be kept'), () => {}),
+});
 
 /**
  * The statements of several pieces of work on one transaction. Each piece begins when the one before has asked for its first

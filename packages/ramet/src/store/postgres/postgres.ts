@@ -1,7 +1,8 @@
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import { type Source, sourced } from '../../platform/index.ts';
-import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import { type ReadPath, readsOf } from '../reads.ts';
+import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { type Answer, Connection } from './connection.ts';
 import { cannotOpen, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
 import { Notifications } from './hints.ts';
@@ -114,7 +115,7 @@ async function openStore(opening: Opening): Promise<Store> {
   const reading = new Pool({ ...common, max: readers, connect: () => connect('reads') });
   const writer = new Writer(writing, statements, service, environment);
   const hints = new Notifications(environment, schema, () => connect('hints'));
-  const reader = readerOver(reading, statements, service);
+  const { reader, reads } = readerOver(reading, statements, service, environment);
   let closing: Promise<void> | undefined;
   const close = async () => {
     await writer.close();
@@ -124,6 +125,7 @@ async function openStore(opening: Opening): Promise<Store> {
     service,
     capabilities: { ...capabilities, partitions },
     reader,
+    reads,
     tables: () => tablesOf(reader),
     // A process that runs listens for hints; who only looks does not.
     inUse: async () => (await reader.get(LISTENS, applicationName(service, 'hints'))) !== undefined,
@@ -198,7 +200,7 @@ function hostOf(url: string): string {
 const schemaIn = (url: string): string | undefined =>
   URL.canParse(url) ? (new URL(url).searchParams.get('schema') ?? undefined) : undefined;
 
-function readerOver(pool: Pool, statements: Statements, service: string): Reader {
+function readerOver(pool: Pool, statements: Statements, service: string, environment: StoreEnvironment): Pick<Store, 'reader' | 'reads'> {
   const query = async (statement: ReturnType<Statements['ours']>): Promise<Answer> => {
     for (let again = false; ; again = true) {
       const connection = await pool.take();
@@ -213,19 +215,28 @@ function readerOver(pool: Pool, statements: Statements, service: string): Reader
       throw lost ? unavailable(service, (error as Error).message, error) : translated(error, service);
     }
   };
-  const executor = executorOver(
-    (sql, params) => query(statements.kysely(sql, params)),
-    () => {},
-  );
   const dialect = {
     createAdapter: () => new PostgresAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db: Kysely<any>) => new PostgresIntrospector(db),
     createDriver: () => ({}) as never,
   };
+  const path: ReadPath = {
+    open(around) {
+      const executor = executorOver(
+        (sql, params) => around(sql, async () => query(statements.kysely(sql, params))),
+        () => {},
+      );
+      return new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never);
+    },
+  };
+  const reads = (handler: string) => readsOf(path, environment, service, handler);
   return {
-    db: new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never),
-    all: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows as R[],
-    get: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows[0] as R | undefined,
+    reads,
+    reader: {
+      db: reads(service).db,
+      all: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows as R[],
+      get: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows[0] as R | undefined,
+    },
   };
 }

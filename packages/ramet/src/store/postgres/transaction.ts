@@ -7,7 +7,9 @@ import {
   Transaction,
 } from 'kysely';
 import { RametError } from '../../errors/index.ts';
+import { afterFailure, type FailedStatement, type Note } from '../failed-statement.ts';
 import type { Activity } from '../idle-watch.ts';
+import { InFlight } from '../in-flight.ts';
 import { NoRowChanged, type Param, type Tx } from '../store.ts';
 import { abreast, type Wire } from './abreast.ts';
 import type { Answer, Outcome } from './connection.ts';
@@ -17,6 +19,7 @@ import { BEGIN, control, type Late, ROLLBACK, type Statement, type Statements } 
 /** A {@link Tx} with what its owner needs to know of it. */
 export interface HandlerTx extends Tx {
   readonly actions: readonly (() => void)[];
+  failed(): FailedStatement | undefined;
   activity(): Activity;
   /** Whether anything was sent to the server. */
   begun(): boolean;
@@ -85,37 +88,40 @@ function told(error: unknown, connection: Wire, service: string): unknown {
   return translated(error, service);
 }
 
+/** Whose handle it is. */
+export interface HandlerOf {
+  readonly service: string;
+  /** As `orders.place`. */
+  readonly handler: string;
+  readonly note: Note;
+  /** A turn of the event loop. */
+  readonly turn: () => Promise<void>;
+}
+
 /**
  * The handle of one handler on its own transaction. BEGIN, savepoints and their ends wait for the next statement and travel
  * with it. PostgreSQL ends a transaction at the first statement that fails; what ran in a savepoint is undone instead.
- * @param turn a turn of the event loop
  * @param opening what begins the transaction; nothing where the handle is that of a piece of work on one that has begun
  */
-export function handlerTx(
-  connection: Wire,
-  statements: Statements,
-  service: string,
-  turn: () => Promise<void>,
-  opening: readonly Statement[] = [BEGIN],
-): HandlerTx {
+export function handlerTx(connection: Wire, statements: Statements, of: HandlerOf, opening: readonly Statement[] = [BEGIN]): HandlerTx {
+  const { service, handler, note, turn } = of;
   let state: 'open' | 'sealed' | 'ended' = 'open';
   let count = 0;
   let executing = 0;
-  let inFlight = 0;
-  let drained: (() => void) | undefined;
-  let failed: { readonly error: unknown; readonly depth: number } | undefined;
+  let failed: FailedStatement | undefined;
   let wrote = false;
   let sent = opening.length === 0;
   let depth = 0;
   let before: Statement[] = [...opening];
   let last: Statement[] = [];
+  const inFlight = new InFlight(turn);
   const actions: (() => void)[] = [];
 
   /** Sends statements behind whatever waits to travel with them. @returns the answers to these */
   const send = async (some: readonly Statement[]): Promise<Outcome> => {
     // Its connection may be another one's by now.
     if (state === 'ended') throw new RametError('TransactionClosed');
-    if (failed) throw afterFailure(failed.error);
+    if (failed) throw afterFailure(failed, handler);
     count++;
     wrote ||= !some.every(({ text }) => READS.test(text));
     const together = [...before, ...some];
@@ -131,27 +137,32 @@ export function handlerTx(
     const unmet = lateAnswers(together, outcome);
     // What was answered and could not be read has done no harm to the transaction.
     if (answers.length < together.length)
-      failed ??= { error: unmet?.error ?? told(error, connection, service), depth: unmet?.depth ?? within };
+      failed ??= {
+        error: unmet?.error ?? told(error, connection, service),
+        statement: together[answers.length]?.text ?? '',
+        depth: unmet?.depth ?? within,
+      };
     return { answers: answers.slice(first), error: unmet?.error ?? error };
   };
   const say = async (allowed: boolean, statement: Statement): Promise<Answer> => {
-    if (!allowed) throw new RametError('TransactionClosed');
-    const { answers, error } = await send([statement]);
-    const [answer] = answers;
-    if (answer && error === undefined) return answer;
-    throw error instanceof NoRowChanged ? error : told(error, connection, service);
+    try {
+      if (!allowed) throw new RametError('TransactionClosed');
+      const { answers, error } = await send([statement]);
+      const [answer] = answers;
+      if (answer && error === undefined) return answer;
+      throw error instanceof NoRowChanged ? error : told(error, connection, service);
+    } catch (error) {
+      throw note(error, statement.text);
+    }
   };
   const executor = executorOver(
     (sql, params) => say(state === 'open', statements.kysely(sql, params)),
-    (delta) => {
-      inFlight += delta;
-      if (inFlight === 0) drained?.();
-    },
+    (delta) => inFlight.change(delta),
   );
   const ours = (sql: string, params: readonly Param[]) => say(state !== 'ended', statements.ours(sql, params));
   const later = (must: boolean, statement: Statement): Statement & { late: Late } => {
     if (state === 'ended') throw new RametError('TransactionClosed');
-    if (must && failed) throw afterFailure(failed.error);
+    if (must && failed) throw afterFailure(failed, handler);
     wrote = true;
     return { ...statement, late: { must, depth, row: undefined } };
   };
@@ -177,12 +188,17 @@ export function handlerTx(
       if (begin) before.push(begin);
       try {
         const result = await work();
-        if (failed) throw failed.error;
+        const settled = inFlight.settled();
+        if (settled) await settled;
+        if (failed) throw afterFailure(failed, handler);
         if (!begin) return result;
         if (before.at(-1) === begin) before.pop();
         else before.push(control(`release ${name}`));
         return result;
       } catch (error) {
+        // One that fails later must not be taken for a failure behind this savepoint.
+        const settled = inFlight.settled();
+        if (settled) await settled;
         last = last.slice(0, kept);
         const unsent = begin ? before.indexOf(begin) : -1;
         if (again) before = sent ? [ROLLBACK, ...again] : again;
@@ -197,7 +213,7 @@ export function handlerTx(
     },
     async abreast(pieces) {
       if (state !== 'open') throw new RametError('TransactionClosed');
-      if (failed) throw afterFailure(failed.error);
+      if (failed) throw afterFailure(failed, handler);
       const handle = (wire: Pick<Wire, 'send'>) =>
         handlerTx(
           {
@@ -207,8 +223,7 @@ export function handlerTx(
             },
           },
           statements,
-          service,
-          turn,
+          of,
           [],
         );
       const { outcome, handles } = await abreast(pieces, { handle, send, turn });
@@ -219,11 +234,9 @@ export function handlerTx(
       }
       return outcome;
     },
+    settled: () => inFlight.settled(),
     async seal() {
-      if (inFlight > 0)
-        await new Promise<void>((resolve) => {
-          drained = resolve;
-        });
+      await inFlight.ended();
       if (state === 'open') state = 'sealed';
     },
     afterCommit: (action) => void actions.push(action),
@@ -238,14 +251,6 @@ export function handlerTx(
     },
   };
 }
-
-/** What a handler is told that goes on after a statement failed. */
-const afterFailure = (cause: unknown): Error =>
-  cause instanceof NoRowChanged
-    ? cause
-    : new RametError('TransactionFailed', `an earlier statement failed: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      });
 
 /** The transaction is the framework's: what Kysely would do to begin or end one does not exist here. */
 const NO_DRIVER = {};

@@ -1,5 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { backoffMs, newId } from '../../platform/index.ts';
+import { afterFailure, noting } from '../failed-statement.ts';
 import { IdleWatch } from '../idle-watch.ts';
 import { NoRowChanged, type StoreEnvironment, type Tx, type WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
@@ -86,18 +87,24 @@ export class Writer {
 
   async #untilDone<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions): Promise<R> {
     const { platform } = this.#environment;
+    const handler = options.name ?? this.#service;
     for (let run = 1; ; run++) {
       const connection = await this.#pool.take();
       let spoilt = true;
       let outcome: Outcome;
       let value: R | undefined;
-      const tx = handlerTx(connection, this.#statements, this.#service, () => platform.timers.yield());
+      const tx = handlerTx(connection, this.#statements, {
+        service: this.#service,
+        handler,
+        note: noting(this.#environment, this.#service, handler),
+        turn: () => platform.timers.yield(),
+      });
       try {
         if (options.exclusive) this.#pool.allowLong(connection);
         if (options.exclusive) for (const sql of [EXCLUSIVE, THEN_PATIENT]) await tx.all(sql);
         const ended = workOf(tx, work);
-        value = await (options.exclusive ? ended : this.#idleWatch.during(ended, options.name ?? this.#service, tx.activity));
-        outcome = await this.#commit(connection, tx);
+        value = await (options.exclusive ? ended : this.#idleWatch.during(ended, handler, tx.activity));
+        outcome = await this.#commit(connection, tx, handler);
       } catch (error) {
         tx.end();
         outcome = { kind: 'failed', error: reasonOf(tx, error), again: mayRun(tx, connection) };
@@ -122,13 +129,11 @@ export class Writer {
     }
   }
 
-  async #commit(connection: Connection, tx: HandlerTx): Promise<Outcome> {
+  async #commit(connection: Connection, tx: HandlerTx, handler: string): Promise<Outcome> {
     const swallowed = tx.failed();
     if (swallowed) {
       if (swallowed.error instanceof NoRowChanged) return { kind: 'failed', error: swallowed.error, again: false };
-      const error = new RametError('TransactionFailed', `a statement failed and the handler went on: ${messageOf(swallowed.error)}`, {
-        cause: swallowed.error,
-      });
+      const error = afterFailure(swallowed, handler);
       return { kind: 'failed', error: mayRun(tx, connection) ? swallowed.error : error, again: mayRun(tx, connection) };
     }
     const begun = tx.begun();

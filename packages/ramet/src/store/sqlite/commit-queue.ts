@@ -1,9 +1,10 @@
 import { RametError } from '../../errors/index.ts';
+import { afterFailure, noting } from '../failed-statement.ts';
 import { IdleWatch } from '../idle-watch.ts';
 import { NoRowChanged, type StoreEnvironment, type Tx, type WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { closed, fsyncFailed, locked, translated } from './errors.ts';
-import { afterFailure, type HandlerTx, handlerTx } from './transaction.ts';
+import { type HandlerTx, handlerTx } from './transaction.ts';
 
 /** How many transactions share a commit at most. */
 export const BATCH_MAX = 16;
@@ -128,14 +129,19 @@ export class CommitQueue {
   }
 
   async #runInSavepoint(job: Job): Promise<Outcome> {
-    const tx = handlerTx(this.#connection, this.#service);
+    const tx = handlerTx(this.#connection, {
+      service: this.#service,
+      handler: job.name,
+      note: noting(this.#environment, this.#service, job.name),
+      turn: () => this.#environment.platform.timers.yield(),
+    });
     try {
       this.#exec('savepoint job');
       const value = await this.#watched(job, tx);
       const lost = tx.lost();
       if (lost) throw lost.error;
       const failed = tx.failed();
-      if (failed) throw afterFailure(failed.error);
+      if (failed) throw afterFailure(failed, job.name);
       this.#exec('release job');
       return { ok: true, value, tx };
     } catch (error) {

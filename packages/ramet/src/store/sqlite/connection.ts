@@ -90,13 +90,13 @@ const adapter = new SqliteAdapter();
 
 /** A Kysely executor over `query`, which may refuse. `inFlight` is told when a statement begins and ends. */
 export function executorOver(
-  query: (sql: string, params: readonly unknown[]) => QueryResult<any>,
+  query: (sql: string, params: readonly unknown[]) => QueryResult<any> | Promise<QueryResult<any>>,
   inFlight: (delta: 1 | -1) => void,
 ): DefaultQueryExecutor {
   const connection: DatabaseConnection = {
-    executeQuery: (compiled) => Promise.resolve(query(compiled.sql, compiled.parameters)) as never,
+    executeQuery: async (compiled) => query(compiled.sql, compiled.parameters) as never,
     streamQuery: async function* (compiled) {
-      for (const row of query(compiled.sql, compiled.parameters).rows) yield { rows: [row as never] };
+      for (const row of (await query(compiled.sql, compiled.parameters)).rows) yield { rows: [row as never] };
     },
   };
   return new DefaultQueryExecutor(compiler, adapter, {

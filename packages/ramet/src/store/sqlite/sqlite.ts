@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteAdapter, SqliteIntrospector } from 'kysely';
 import { RametError } from '../../errors/index.ts';
-import type { Param, Reader, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import { type ReadPath, readsOf } from '../reads.ts';
+import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
 import { Compiler, type Connection, connect, executorOver } from './connection.ts';
 import { closed, readOnly, translated } from './errors.ts';
@@ -83,6 +84,7 @@ function openStore(file: string, service: string, environment: StoreEnvironment,
   opened?.(writer.db, { service, readOnly: false });
   opened?.(reading.db, { service, readOnly: true });
   const queue = new CommitQueue(writer, service, environment);
+  const { reader, reads } = readerOver(reading, service, environment);
   let closing: Promise<void> | undefined;
   const close = async () => {
     await queue.close();
@@ -92,7 +94,8 @@ function openStore(file: string, service: string, environment: StoreEnvironment,
   return {
     service,
     capabilities,
-    reader: readerOver(reading, service),
+    reader,
+    reads,
     write: (work, options) => queue.write(work, options),
     tables: async () => tablesOf(reading),
     probe: () =>
@@ -124,7 +127,7 @@ function openBoth(file: string, service: string, { platform }: StoreEnvironment)
   }
 }
 
-function readerOver(connection: Connection, service: string): Reader {
+function readerOver(connection: Connection, service: string, environment: StoreEnvironment): Pick<Store, 'reader' | 'reads'> {
   const query = <R>(execute: () => R): R => {
     try {
       return execute();
@@ -133,19 +136,28 @@ function readerOver(connection: Connection, service: string): Reader {
       throw connection.db.isOpen ? translated(error, service) : closed(service);
     }
   };
-  const executor = executorOver(
-    (sql, params) => query(() => connection.query(sql, params)),
-    () => {},
-  );
   const dialect = {
     createAdapter: () => new SqliteAdapter(),
     createQueryCompiler: () => new Compiler(),
     createIntrospector: (db: Kysely<any>) => new SqliteIntrospector(db),
     createDriver: () => ({}) as never,
   };
+  const path: ReadPath = {
+    open(around) {
+      const executor = executorOver(
+        (sql, params) => around(sql, async () => query(() => connection.query(sql, params))),
+        () => {},
+      );
+      return new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never);
+    },
+  };
+  const reads = (handler: string) => readsOf(path, environment, service, handler);
   return {
-    db: new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never),
-    all: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params)) as R[],
-    get: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params))[0] as R | undefined,
+    reads,
+    reader: {
+      db: reads(service).db,
+      all: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params)) as R[],
+      get: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params))[0] as R | undefined,
+    },
   };
 }

@@ -1,0 +1,55 @@
+import { isOutage, RametError, whenUnawaited } from '../errors/index.ts';
+import { NoRowChanged, type StoreEnvironment } from './store.ts';
+
+/** So much of the text of a statement is repeated to people. */
+const TEXT_MAX = 300;
+
+/** A statement that failed, after which nothing of its transaction can be kept. */
+export interface FailedStatement {
+  readonly error: unknown;
+  /** Its text, without its parameters. */
+  readonly statement: string;
+  /** In how many savepoints it was issued. */
+  readonly depth: number;
+}
+
+/** Takes note of the error of a statement: when the handler did not await it, the process goes on, and the log says whose it was. */
+export type Note = (error: unknown, statement: string) => unknown;
+
+/** @param handler who issued the statement, as `orders.place` */
+export const noting =
+  (
+    { warn }: Pick<StoreEnvironment, 'warn'>,
+    service: string,
+    handler: string,
+    failed?: (error: unknown, statement: string) => void,
+  ): Note =>
+  (error, statement) =>
+    whenUnawaited(error, () => {
+      const closed = error instanceof RametError && error.code === 'TransactionClosed';
+      warn(
+        { err: error, service, handler, statement: shortened(statement) },
+        closed
+          ? 'a statement was issued after its handler had returned, and did not run; await every statement'
+          : 'a statement failed that the handler did not await; nothing of its call is kept',
+      );
+      failed?.(error, statement);
+    });
+
+/** What a handler is told that goes on after a statement failed. */
+export function afterFailure({ error, statement }: Omit<FailedStatement, 'depth'>, handler: string): Error {
+  // What the handler made of these does not matter: neither is its mistake.
+  if (error instanceof NoRowChanged || isOutage(error)) return error as Error;
+  const refused = new RametError(
+    'TransactionFailed',
+    `'${handler}' went on after a statement had failed: ${error instanceof Error ? error.message : String(error)} [${shortened(statement)}]`,
+    { cause: error },
+  );
+  // The first failure is the one that is reported.
+  return whenUnawaited(refused, () => {});
+}
+
+export const shortened = (statement: string): string => {
+  const text = statement.replace(/\s+/g, ' ').trim();
+  return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
+};

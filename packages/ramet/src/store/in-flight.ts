@@ -1,0 +1,57 @@
+/** So many steps lie between an answer and the code that awaits it, through all layers of Kysely, with some to spare. */
+const STEPS = 16;
+
+/** The statements of a handler that have no answer yet. */
+export class InFlight {
+  readonly #turn: () => Promise<void>;
+  #count = 0;
+  #begun = 0;
+  #drained: (() => void) | undefined;
+  #settling: Promise<void> | undefined;
+
+  /** @param turn a turn of the event loop */
+  constructor(turn: () => Promise<void>) {
+    this.#turn = turn;
+  }
+
+  /** A statement begins (1) or ends (-1). */
+  change(delta: 1 | -1): void {
+    this.#count += delta;
+    if (delta > 0) this.#begun++;
+    if (this.#count === 0) this.#drained?.();
+  }
+
+  /** Resolves when there is none; undefined when that is so already. */
+  settled(): Promise<void> | undefined {
+    if (this.#count === 0) return undefined;
+    this.#settling ??= this.#untilSettled().finally(() => {
+      this.#settling = undefined;
+    });
+    return this.#settling;
+  }
+
+  /**
+   * Resolves when there is none, and none follows at once: code that the handler does not await goes on some steps of the microtask
+   * queue after the answer that it waits for.
+   */
+  async ended(): Promise<void> {
+    if (this.#begun === 0) return;
+    for (let steps = 0; steps < STEPS; steps++) {
+      if (this.#count > 0) {
+        await this.settled();
+        steps = 0;
+      }
+      await undefined;
+    }
+  }
+
+  async #untilSettled(): Promise<void> {
+    while (this.#count > 0) {
+      await new Promise<void>((resolve) => {
+        this.#drained = resolve;
+      });
+      // What the handler does not await may go on and issue more.
+      await this.#turn();
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import type { Kysely } from 'kysely';
+import { RametError } from '../errors/index.ts';
+import { noting, shortened } from './failed-statement.ts';
+import { InFlight } from './in-flight.ts';
+import type { Reads, StoreEnvironment } from './store.ts';
+
+/** How an adapter asks its database for one call. */
+export interface ReadPath {
+  /** A Kysely over a query that may be refused, and that tells when a query begins and ends. */
+  open(around: <R>(sql: string, ask: () => Promise<R>) => Promise<R>): Kysely<any>;
+}
+
+/** @param handler who reads, as `orders.find` */
+export function readsOf(path: ReadPath, environment: StoreEnvironment, service: string, handler: string): Reads {
+  const { timers } = environment.platform;
+  const inFlight = new InFlight(() => timers.yield());
+  let failures = 0;
+  let unawaited: { readonly error: unknown; readonly statement: string } | undefined;
+  const note = noting(environment, service, handler, (error, statement) => {
+    unawaited ??= { error, statement };
+  });
+  const around = async <R>(sql: string, ask: () => Promise<R>): Promise<R> => {
+    inFlight.change(1);
+    try {
+      return await ask();
+    } catch (error) {
+      failures++;
+      throw note(error, sql);
+    } finally {
+      inFlight.change(-1);
+    }
+  };
+  const ended = async (settled: Promise<void> | undefined) => {
+    await settled;
+    // Whether somebody awaits a query that failed is known one turn later.
+    if (failures > 0) await timers.yield();
+    if (unawaited)
+      throw new RametError(
+        'Internal',
+        `'${handler}' did not await a query that failed: ${messageOf(unawaited.error)} [${shortened(unawaited.statement)}]`,
+        {
+          cause: unawaited.error,
+        },
+      );
+  };
+  return {
+    db: path.open(around),
+    ended() {
+      const settled = inFlight.settled();
+      return settled || failures > 0 ? ended(settled) : undefined;
+    },
+  };
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
