@@ -76,7 +76,8 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   function onRefused({ status, reason, method, ...more }: Refused): void {
     standard.httpRefused.add(1, { gateway: definition.name, reason });
     if (status !== 0) standard.httpRequestDuration.record(0, { method, route: '(refused)', status_code: String(status) });
-    log.info({ gateway: definition.name, status, reason, method, ...more }, 'refused');
+    // The one that operators must look at: whoever is refused by it may be every client behind a proxy.
+    log[reason === 'TooManyConnections' ? 'warn' : 'info']({ gateway: definition.name, status, reason, method, ...more }, 'refused');
   }
 
   return {

@@ -49,6 +49,25 @@ const got = (path: string, headers: Record<string, string> = {}, method = 'GET')
 const text = (answer: SiteAnswer): string => Buffer.from(answer.body).toString();
 const PAGE = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
+test('files are compressed beside the event loop, which has other work to do', async () => {
+  const large = join(folder, 'large');
+  mkdirSync(large);
+  writeFileSync(join(large, 'index.html'), '<!doctype html><title>Large</title>');
+  for (const name of ['a', 'b']) writeFileSync(join(large, `${name}.js`), SCRIPT.repeat(300));
+  const made = compiled(pathToFileURL(large));
+  const ask = () => made.match({ method: 'GET', segments: ['a.js'], headers: new Map([['accept-encoding', 'br']]) }) as SiteAnswer;
+  expect(ask().headers).not.toHaveProperty('content-encoding');
+  let ready = false;
+  const preparing = made.prepare().then(() => {
+    ready = true;
+  });
+  let turns = 0;
+  for (; !ready; turns++) await new Promise((resolve) => setImmediate(resolve));
+  await preparing;
+  expect(turns).toBeGreaterThan(100);
+  expect(ask().headers).toMatchObject({ 'content-encoding': 'br' });
+});
+
 describe('a file', () => {
   test.each([
     ['/', 'text/html; charset=utf-8', 'no-cache'],

@@ -38,6 +38,7 @@ export class Body {
   #chunks: Buffer[] = [];
   #bytes = 0;
   #broken: RametError | undefined;
+  #isWhole = false;
   #reading: PromiseWithResolvers<Uint8Array> | undefined;
   #timer: Timer | undefined;
 
@@ -62,7 +63,7 @@ export class Body {
     const request = this.#request;
     request.on('data', (chunk: Buffer) => this.#add(chunk));
     request.once('end', () => this.#whole());
-    request.once('close', () => this.fail(new RametError('Cancelled')));
+    request.once('close', () => this.#gone());
     this.#hurry(this.#platform.clock.monoNow(), PATIENCE_MS);
     return reading.promise;
   }
@@ -76,7 +77,7 @@ export class Body {
 
   /** Gives back what it holds. */
   release(): void {
-    this.fail(new RametError('Cancelled'));
+    this.#gone();
     this.#budget.release(this.#bytes);
     this.#bytes = 0;
     this.#chunks = [];
@@ -91,7 +92,13 @@ export class Body {
     } else this.fail(new RametError('Overloaded', 'Too many bodies are being received', { retryAfterMs: SECOND }));
   }
 
+  /** Making an error costs more than reading a small body: one is made only where somebody waits for it. */
+  #gone(): void {
+    if (!this.#isWhole && !this.#broken) this.fail(new RametError('Cancelled'));
+  }
+
   #whole(): void {
+    this.#isWhole = true;
     this.#timer?.cancel();
     this.#reading?.resolve(this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks));
     this.#chunks = [];

@@ -39,7 +39,7 @@ export class Connection {
 
   /** Whether the client takes the connection for one that it may use again: nothing that was sent, or will be, says otherwise. */
   get stays(): boolean {
-    return !this.#told && !this.#queue.some(({ begun }) => !begun);
+    return !this.#told && !this.#ending && !this.#queue.some(({ begun }) => !begun);
   }
 
   /** Whether nothing that arrives from now on is taken. */

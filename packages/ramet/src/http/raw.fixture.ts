@@ -18,7 +18,7 @@ export async function serve(
   const errors: unknown[] = [];
   const log = { error: (fields: object) => void errors.push(fields) } as unknown as Log;
   const server = createHttpServer({
-    platform,
+    platform: options.platform ?? platform,
     log,
     connections: 10_000,
     onRefused: (one) => void refused.push(one),

@@ -110,7 +110,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const held = key === undefined ? 0 : (perAddress.get(key) ?? 0);
     if (key !== undefined) {
       if (held >= (options.connectionsPerAddress ?? Number.POSITIVE_INFINITY)) {
-        refused(0, 'TooManyConnections', `There are ${held} connections from there already`, socket.remoteAddress ?? '');
+        refused(
+          0,
+          'TooManyConnections',
+          `There are ${held} connections from there already; if it is a proxy of yours, name it in 'trustedProxies'`,
+          socket.remoteAddress ?? '',
+        );
         socket.destroy();
         return;
       }
@@ -146,7 +151,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const parsers = error.code?.startsWith('HPE_') || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    if (parsers) refuseInput(socket as Socket, parserError(error));
+    // Browsers open connections that they may never need.
+    const unused = (socket as Socket).bytesRead === 0;
+    if (parsers && !unused) refuseInput(socket as Socket, parserError(error));
     else socket.destroy();
   });
 
