@@ -35,6 +35,8 @@ await import('./saga-operator.test.ts');
 await import('./saga-wait.test.ts');
 await import('./saga-sleep.test.ts');
 await import('./schedules.test.ts');
+await import('./odd-names.test.ts');
+await import('./odd-texts.test.ts');
 await import('./send.test.ts');
 await import('./subscriptions.test.ts');
 await import('./event-versions.test.ts');

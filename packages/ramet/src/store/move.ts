@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Param, Reader, Store, Table } from './store.ts';
+import { checkMovedRow } from './text.ts';
 
 /** What was copied of one table, and how both sides were compared. */
 export interface MovedTable {
@@ -146,6 +147,7 @@ async function copyTable(from: Store, to: Store, table: Table, batch: number): P
     const rows = await page(from.reader, table, after, batch);
     const last = rows.at(-1);
     after = last && positionOf(table, last, after, rows.length);
+    if (!table.name.startsWith('ramet_')) for (const row of rows) checkMovedRow(table.name, row);
     await to.write(
       async (tx) => {
         for (const row of rows) tx.last(insert, ...table.columns.map(({ name }) => row[name] as Param));

@@ -131,7 +131,8 @@ export interface Reader {
 }
 
 /**
- * What comes back is what was written: text without U+0000 (put what may have it into JSON), finite numbers (−0 comes back
+ * What comes back is what was written: text (the framework's own with any character; a service's own is refused as BadRequest where it
+ * holds U+0000 or half a surrogate pair: put what may have them into JSON), finite numbers (−0 comes back
  * as 0), and whole numbers of 64 bits, of which those beyond 2^53 − 1 are written as `bigint` and read by `cast(… as text)`;
  * read as they are, they are refused or come exactly, never rounded.
  */

@@ -38,6 +38,66 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
+    'keeps every character in the texts of the framework, and takes no two of them for one',
+    onStore(async ({ store }) => {
+      const odd = [
+        'k',
+        'k\0',
+        'k\0one',
+        'k\0two',
+        'k\ud800',
+        'k\ud801',
+        'k\ufffd',
+        'k\udc00\ud800',
+        'k\ufdd0',
+        'k\ufdd00000',
+        'k\ufdd0d800',
+      ];
+      await store.write(async (tx) => {
+        for (const [i, text] of odd.entries()) {
+          if (i % 3 === 0) await tx.run('insert into things (id, note) values (?, ?)', text, text);
+          else if (i % 3 === 1) tx.must('insert into things (id, note) values (?, ?)', text, text);
+          else tx.last('insert into things (id, note) values (?, ?)', text, text);
+        }
+      });
+      for (const text of odd)
+        expect(await store.reader.all('select id, note from things where id = ?', text)).toEqual([{ id: text, note: text }]);
+      const last = await store.write((tx) => tx.last<{ id: string }>('update things set n = 1 where id = ? returning id', 'k\0'));
+      expect(last.row).toEqual({ id: 'k\0' });
+      await store.write(async (tx) => expect(await tx.get('select note from things where id = ?', 'k\ud801')).toEqual({ note: 'k\ud801' }));
+    }),
+  );
+
+  it(
+    'refuses in the statements of a service a text that not every engine keeps, and nothing of the transaction is kept',
+    onStore(async ({ store }) => {
+      for (const text of ['a\0b', 'a\ud800', '\udc00']) {
+        const inserted = store.write(async (tx) => {
+          await tx.db
+            .insertInto('things')
+            .values({ id: JSON.stringify(text) })
+            .execute();
+          await tx.db.insertInto('things').values({ id: text }).execute();
+        });
+        await expect(inserted).rejects.toMatchObject({ code: 'BadRequest' });
+        await expect(store.reader.db.selectFrom('things').selectAll().where('id', '=', text).execute()).rejects.toMatchObject({
+          code: 'BadRequest',
+        });
+      }
+      expect(await store.reader.all('select id from things')).toEqual([]);
+      await store.write(async (tx) => {
+        const refused = tx.savepoint(() => tx.db.insertInto('things').values({ id: '\0' }).execute());
+        await expect(refused).rejects.toMatchObject({ code: 'BadRequest' });
+        await tx.db
+          .insertInto('things')
+          .values({ id: JSON.stringify('\0') })
+          .execute();
+      });
+      expect(await store.reader.all('select id from things')).toEqual([{ id: '"\\u0000"' }]);
+    }),
+  );
+
+  it(
     'gives numbers back as they were; minus nought is nought',
     onStore(async ({ store, platform }) => {
       await migrate(store, platform, ALL);

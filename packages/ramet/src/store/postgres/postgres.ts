@@ -3,6 +3,7 @@ import { RametError } from '../../errors/index.ts';
 import { type Source, sourced } from '../../platform/index.ts';
 import { type ReadPath, readsOf } from '../reads.ts';
 import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
 import { type Answer, Connection } from './connection.ts';
 import { cannotOpen, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
 import { Notifications } from './hints.ts';
@@ -224,7 +225,11 @@ function readerOver(pool: Pool, statements: Statements, service: string, environ
   const path: ReadPath = {
     open(around) {
       const executor = executorOver(
-        (sql, params) => around(sql, async () => query(statements.kysely(sql, params))),
+        (sql, params) =>
+          around(sql, async () => {
+            checkOwnTexts(sql, params);
+            return query(statements.kysely(sql, params));
+          }),
         () => {},
       );
       return new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never);
@@ -235,8 +240,8 @@ function readerOver(pool: Pool, statements: Statements, service: string, environ
     reads,
     reader: {
       db: reads(service).db,
-      all: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows as R[],
-      get: async <R>(sql: string, ...params: Param[]) => (await query(statements.ours(sql, params))).rows[0] as R | undefined,
+      all: async <R>(sql: string, ...params: Param[]) => keptRows((await query(statements.ours(sql, params))).rows as R[]),
+      get: async <R>(sql: string, ...params: Param[]) => keptRow((await query(statements.ours(sql, params))).rows[0] as R | undefined),
     },
   };
 }

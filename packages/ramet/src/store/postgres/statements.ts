@@ -1,3 +1,4 @@
+import { keptParam } from '../text.ts';
 import { type Encoded, encoded } from './values.ts';
 
 /** One statement on its way to the server. */
@@ -57,12 +58,12 @@ export class Statements {
 
   /** A statement of the framework, with `?` for its parameters. */
   ours(sql: string, params: readonly unknown[]): Statement {
-    return this.#of(this.#framework, sql, params, params.length > 0 ? numbered : undefined);
+    return this.#of(this.#framework, sql, params.map(keptParam), params.length > 0 ? numbered : undefined);
   }
 
   /** One that fails when it changes no row, so that what travels behind it is not executed. */
   must(sql: string, params: readonly unknown[]): Statement {
-    return this.#of(this.#musts, sql, params, failing);
+    return this.#of(this.#musts, sql, params.map(keptParam), failing);
   }
 
   /** A statement as Kysely wrote it. */

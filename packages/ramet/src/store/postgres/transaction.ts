@@ -11,6 +11,7 @@ import { afterFailure, type FailedStatement, type Note } from '../failed-stateme
 import type { Activity } from '../idle-watch.ts';
 import { InFlight } from '../in-flight.ts';
 import { NoRowChanged, type Param, type Tx } from '../store.ts';
+import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
 import { abreast, type Wire } from './abreast.ts';
 import type { Answer, Outcome } from './connection.ts';
 import { mayRunAgain, nothingChanged, refused, translated } from './errors.ts';
@@ -72,7 +73,7 @@ export function lateAnswers(
 ): { error: NoRowChanged; depth: number } | undefined {
   for (let i = 0; i < answers.length; i++) {
     const late = statements[i]?.late;
-    if (late) late.row = answers[i]?.rows[0];
+    if (late) late.row = keptRow(answers[i]?.rows[0]);
   }
   const failed = statements[answers.length];
   return failed?.late?.must && nothingChanged(error) ? { error: new NoRowChanged(failed.text), depth: failed.late.depth } : undefined;
@@ -156,7 +157,16 @@ export function handlerTx(connection: Wire, statements: Statements, of: HandlerO
     }
   };
   const executor = executorOver(
-    (sql, params) => say(state === 'open', statements.kysely(sql, params)),
+    async (sql, params) => {
+      try {
+        checkOwnTexts(sql, params);
+      } catch (error) {
+        // The server would refuse it, or change it without a word: it counts as a statement that failed.
+        failed ??= { error, statement: sql, depth };
+        throw note(error, sql);
+      }
+      return say(state === 'open', statements.kysely(sql, params));
+    },
     (delta) => inFlight.change(delta),
   );
   const ours = (sql: string, params: readonly Param[]) => say(state !== 'ended', statements.ours(sql, params));
@@ -169,8 +179,8 @@ export function handlerTx(connection: Wire, statements: Statements, of: HandlerO
 
   return {
     db: new Transaction<any>({ config: { dialect: NO_DIALECT }, driver: NO_DRIVER, dialect: NO_DIALECT, executor } as never),
-    all: async <R>(sql: string, ...params: Param[]) => (await ours(sql, params)).rows as R[],
-    get: async <R>(sql: string, ...params: Param[]) => (await ours(sql, params)).rows[0] as R | undefined,
+    all: async <R>(sql: string, ...params: Param[]) => keptRows((await ours(sql, params)).rows as R[]),
+    get: async <R>(sql: string, ...params: Param[]) => keptRow((await ours(sql, params)).rows[0] as R | undefined),
     run: async (sql, ...params) => (await ours(sql, params)).changes,
     last<R>(sql: string, ...params: Param[]) {
       const statement = later(false, statements.ours(sql, params));

@@ -5,6 +5,7 @@ import { Kysely, SqliteAdapter, SqliteIntrospector } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import { type ReadPath, readsOf } from '../reads.ts';
 import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import { checkOwnTexts, keptParam, keptRow, keptRows } from '../text.ts';
 import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
 import { Compiler, type Connection, connect, executorOver } from './connection.ts';
 import { closed, readOnly, translated } from './errors.ts';
@@ -145,7 +146,11 @@ function readerOver(connection: Connection, service: string, environment: StoreE
   const path: ReadPath = {
     open(around) {
       const executor = executorOver(
-        (sql, params) => around(sql, async () => query(() => connection.query(sql, params))),
+        (sql, params) =>
+          around(sql, async () => {
+            checkOwnTexts(sql, params);
+            return query(() => connection.query(sql, params));
+          }),
         () => {},
       );
       return new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never);
@@ -156,8 +161,9 @@ function readerOver(connection: Connection, service: string, environment: StoreE
     reads,
     reader: {
       db: reads(service).db,
-      all: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params)) as R[],
-      get: async <R>(sql: string, ...params: Param[]) => query(() => connection.rows(sql, params))[0] as R | undefined,
+      all: async <R>(sql: string, ...params: Param[]) => keptRows(query(() => connection.rows(sql, params.map(keptParam))) as R[]),
+      get: async <R>(sql: string, ...params: Param[]) =>
+        keptRow(query(() => connection.rows(sql, params.map(keptParam)))[0] as R | undefined),
     },
   };
 }

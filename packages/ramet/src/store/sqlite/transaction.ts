@@ -4,6 +4,7 @@ import { afterFailure, type FailedStatement, type Note } from '../failed-stateme
 import type { Activity } from '../idle-watch.ts';
 import { InFlight } from '../in-flight.ts';
 import { NoRowChanged, type Param, type Tx } from '../store.ts';
+import { checkOwnTexts, keptParam, keptRow, keptRows } from '../text.ts';
 import type { Connection } from './connection.ts';
 import { Compiler, executorOver } from './connection.ts';
 import { translated } from './errors.ts';
@@ -61,23 +62,27 @@ export function handlerTx(connection: Connection, { service, handler, note, turn
     }
   };
   const executor: DefaultQueryExecutor = executorOver(
-    (sql, params) => guarded(state === 'open', sql, () => connection.query(sql, params)),
+    (sql, params) =>
+      guarded(state === 'open', sql, () => {
+        checkOwnTexts(sql, params);
+        return connection.query(sql, params);
+      }),
     (delta) => inFlight.change(delta),
   );
   const rows = async <R>(sql: string, params: readonly Param[]) =>
-    guarded(state !== 'ended', sql, () => connection.rows(sql, params)) as R[];
+    keptRows(guarded(state !== 'ended', sql, () => connection.rows(sql, params.map(keptParam))) as R[]);
 
   return {
     db: new Transaction<any>({ config: { dialect: NO_DIALECT }, driver: NO_DRIVER, dialect: NO_DIALECT, executor } as never),
     all: (sql, ...params) => rows(sql, params),
     get: async <R>(sql: string, ...params: Param[]) => (await rows<R>(sql, params))[0],
-    run: async (sql, ...params) => guarded(state !== 'ended', sql, () => Number(connection.run(sql, params).changes)),
+    run: async (sql, ...params) => guarded(state !== 'ended', sql, () => Number(connection.run(sql, params.map(keptParam)).changes)),
     last: <R>(sql: string, ...params: Param[]) => ({
-      row: guarded(state !== 'ended', sql, () => connection.query(sql, params)).rows[0] as R | undefined,
+      row: keptRow(guarded(state !== 'ended', sql, () => connection.query(sql, params.map(keptParam))).rows[0] as R | undefined),
     }),
     must(sql, ...params) {
       guarded(state !== 'ended', sql, () => {
-        if (Number(connection.run(sql, params).changes) === 0) throw new NoRowChanged(sql);
+        if (Number(connection.run(sql, params.map(keptParam)).changes) === 0) throw new NoRowChanged(sql);
       });
     },
     async savepoint(work) {
