@@ -168,6 +168,11 @@ export const ERRORS = {
     'Whether the effect took place cannot be found out',
     'An operator looks at the other system and says so: `ramet saga resolve`.',
   ),
+  DedupHorizon: entry(
+    409,
+    'It may have been done already, longer ago than is remembered',
+    'Find out whether it was done; if it was not, ask for it again under a new key.',
+  ),
   DuplicateStep: entry(500, 'Two steps of one saga bear the same name', 'Put what makes them different into the name.'),
   CallWithoutStep: entry(
     500,

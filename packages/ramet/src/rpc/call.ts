@@ -18,6 +18,11 @@ export interface CallMeta {
   readonly noRetry?: boolean;
   /** Whoever calls comes again until it is done: an effect has no deadline then. */
   readonly durable?: boolean;
+  /**
+   * How long ago this was asked for first, in milliseconds, where the framework repeats it until it knows the outcome: whoever
+   * does not know the key (any more) can tell whether it may have been forgotten.
+   */
+  readonly ageMs?: number;
   /** Set by the saga engine only. */
   readonly step?: StepMeta;
 }

@@ -19,6 +19,8 @@ export interface EdgeOptions extends CallOptions {
   readonly durable?: boolean;
   /** What the call is known by where it has no key: the same in each repetition of it. */
   readonly witness?: string;
+  /** How long ago it was asked for first, in milliseconds. */
+  readonly ageMs?: number;
 }
 
 export interface Called extends Pick<Operation, 'kind' | 'service' | 'name'> {

@@ -192,7 +192,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
 
   #meta(nowMono: number): CallMeta {
     const { meta } = this.#origin;
-    const { key, step, durable } = this.#options;
+    const { key, step, durable, ageMs } = this.#options;
     const timeoutMs = Math.max(0, this.deadlineMono - nowMono - HOP_MS);
     const plain = { caller: meta.caller, trace: meta.trace, depth: meta.depth + 1, timeoutMs };
     // Whoever repeats the whole is the only one to repeat.
@@ -205,6 +205,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
       ...(key === undefined ? {} : { key }),
       ...(step === undefined ? {} : { step }),
       ...(durable ? { durable } : {}),
+      ...(ageMs === undefined ? {} : { ageMs: ageMs + (nowMono - this.#startedMono) }),
     };
   }
 

@@ -107,6 +107,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
         attempt: 2,
         noRetry: true,
         durable: true,
+        ageMs: 86_400_000,
         step: { key: 'sag_1:pay', epoch: 7, undo: true, reason: 'no stock', resolution: 'absent', remainingMs: 30_000 },
       };
       const target = { service: 'orders', operation: 'place' };

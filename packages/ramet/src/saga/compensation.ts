@@ -74,7 +74,11 @@ async function undo(run: Run, step: StepRow): Promise<void> {
     if (run.stopped.aborted) throw run.stopped.reason;
     if (!resumed) await beginAttempt(run, step);
     resumed = false;
-    const reply = await run.call(step.undo as NonNullable<StepRow['undo']>, { timeoutMs: UNDO_TIMEOUT_MS, step: undoMeta(run, step) });
+    const reply = await run.call(
+      step.undo as NonNullable<StepRow['undo']>,
+      { timeoutMs: UNDO_TIMEOUT_MS, step: undoMeta(run, step) },
+      step,
+    );
     if (reply.ok) return done(run, step);
     if (reply.kind === 'fault' && reply.code === 'StaleOwner') throw new RametError('StaleOwner', reply.detail);
     if (reply.kind === 'fault' && reply.code === 'EffectInDoubt') return giveUp(run, step, 'IN_DOUBT', reply.detail);

@@ -3,6 +3,7 @@ export { SagaEngine, type SagaEngineOptions } from './engine.ts';
 export { type SagaRow, type SagaState, type StepRow, sagaOf, stepOf } from './journal.ts';
 export { awaitedEvents, keepEvent } from './kept-events.ts';
 export { type OperatorAction, operate } from './operator.ts';
+export { ENDED_AT_ONCE, KEEP_SAGAS_MS, PastSagas, SAGAS_ENDED } from './past-sagas.ts';
 export { slowCircuits } from './patience.ts';
 export { listSagas, type Masked, type Masker, type SagaDetail, type SagaRecord, type StepView, showSaga } from './record.ts';
 export { asOf, type Rehearsed, rehearse } from './rehearse.ts';

@@ -28,6 +28,7 @@ export function addStep(run: Run, { name, kind, invocation, undo, deadlineMs, aw
     deadlineMs,
     awaits,
     remainingMs: deadlineMs,
+    ageMs: -run.inHandMs,
     state: kind === 'value' ? 'OK' : 'STARTED',
     result,
     error: undefined,

@@ -1,5 +1,5 @@
 import { RametError } from '../errors/index.ts';
-import type { Reader, Store, Tx } from '../store/index.ts';
+import { RETENTION, type Reader, type Store, type Tx } from '../store/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import type { Invocation } from './saga.ts';
 
@@ -59,6 +59,8 @@ export interface StepRow {
   readonly awaits: { readonly event: string; readonly key: string } | undefined;
   /** What was left of it when the step was loaded. */
   readonly remainingMs: number | undefined;
+  /** How old the intent was when its saga was taken in hand, in milliseconds; below 0 when it has been stored since. */
+  readonly ageMs: number;
   state: StepState;
   result: unknown;
   error: StepError | undefined;
@@ -135,6 +137,7 @@ export function stepOf(row: RawRow): StepRow {
     intentAt: Number(row['intent_at']),
     deadlineMs: row['deadline_at'] == null ? undefined : Number(row['deadline_at']) - Number(row['intent_at']),
     remainingMs: row['remaining_ms'] == null ? undefined : Number(row['remaining_ms']),
+    ageMs: Number(row['age_ms']),
     awaits: row['event'] == null ? undefined : { event: row['event'] as string, key: row['event_key'] as string },
     state: row['state'] as StepState,
     result: parsed(row['result']),
@@ -148,7 +151,7 @@ export function stepOf(row: RawRow): StepRow {
 
 export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]> {
   const rows = await store.reader.all<RawRow>(
-    'select *, deadline_at - ramet_now() as remaining_ms from ramet_saga_steps where saga_id = ? order by idx',
+    'select *, deadline_at - ramet_now() as remaining_ms, ramet_now() - intent_at as age_ms from ramet_saga_steps where saga_id = ? order by idx',
     sagaId,
   );
   return rows.map(stepOf);
@@ -221,6 +224,14 @@ export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]):
 
 const ENTRIES_AT_ONCE = 16;
 
+/** Whether nothing more will be asked for by a saga: neither its program nor a person can take it on again. */
+const hasEnded = (state: SagaState, attention: string | undefined): boolean =>
+  state === 'COMPLETED' || state === 'COMPENSATED' || (state === 'COMPENSATION_FAILED' && attention === undefined);
+
+/** Notes, in an update of the saga's row, that it has ended, and when its participants are to be told. */
+export const noteEnd = (state: SagaState, attention: string | undefined): string =>
+  hasEnded(state, attention) ? `ended_at = ramet_now(), notice_at = ramet_now() + ${RETENTION.endedMs}, ` : '';
+
 /**
  * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through, and, with
  * `unlessCancelled`, only while no cancellation was asked for. {@link refusal} tells why it did not. With `leaseMs` the lease
@@ -234,7 +245,7 @@ export function saveSaga(
   tx.must(
     // What does not change an index costs the least: the lease is in one.
     `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, version = version + 1,
-       ${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
+       ${noteEnd(saga.state, saga.attention)}${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
      where id = ? and epoch = ? and version = ?${unlessCancelled ? ' and cancel_reason is null' : ''}`,
     saga.state,
     saga.failure ?? null,

@@ -2,7 +2,7 @@ import { RametError } from '../errors/index.ts';
 import type { Reply, StepMeta } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import { COMPENSATION_ATTEMPTS, toCompensate } from './compensation.ts';
-import { appendLog, type CompState, loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
+import { appendLog, type CompState, loadSteps, noteEnd, type SagaRow, type SagaState, type StepRow, sagaOf } from './journal.ts';
 import type { Invocation } from './saga.ts';
 
 /**
@@ -39,7 +39,7 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
     if (action.kind === 'cancel' && saga.state === 'RUNNING') return cancel(tx, id, actor, action.reason);
     const mine = await tx.run(
       `update ramet_sagas set state = ?, attention = ?, failure = coalesce(failure, ?),
-         version = version + 1, owner = null, lease_until = 0, updated_at = ramet_now()
+         ${noteEnd(change.state, change.attention)}version = version + 1, owner = null, lease_until = 0, updated_at = ramet_now()
        where id = ? and version = ? and state = ?`,
       change.state,
       change.attention ?? null,

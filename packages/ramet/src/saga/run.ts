@@ -1,5 +1,5 @@
 import { RametError } from '../errors/index.ts';
-import { backoffMs, type Platform } from '../platform/index.ts';
+import { backoffMs, MINUTE, type Platform } from '../platform/index.ts';
 import type { EdgeOptions, Reply } from '../rpc/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
@@ -95,6 +95,7 @@ export class Run {
   #entries: LogEntry[] = [];
   #tail: Promise<unknown> = Promise.resolve();
   #confirmedMono: number;
+  readonly #takenMono: number;
   #stop = new AbortController();
   /** Why nothing can be written any more. */
   #dead: RametError | undefined;
@@ -109,7 +110,13 @@ export class Run {
     this.environment = environment;
     this.saga = saga;
     this.steps = steps;
-    this.#confirmedMono = environment.platform.clock.monoNow();
+    this.#takenMono = environment.platform.clock.monoNow();
+    this.#confirmedMono = this.#takenMono;
+  }
+
+  /** How long the saga has been in this process's hands, in milliseconds. */
+  get inHandMs(): number {
+    return this.environment.platform.clock.monoNow() - this.#takenMono;
   }
 
   /** Aborts when the run must not go on here: the process stops, or somebody else owns the saga. */
@@ -310,8 +317,13 @@ export class Run {
     return this.#released;
   }
 
-  /** Calls as the owner: not on a lease that may have run out (a process that slept does not know that it did). */
-  async call(invocation: Invocation, options: EdgeOptions): Promise<Reply> {
+  /**
+   * Calls as the owner: not on a lease that may have run out (a process that slept does not know that it did).
+   * @param step whose call it is: the participant learns how old the step is
+   */
+  async call(invocation: Invocation, given: EdgeOptions, step?: StepRow): Promise<Reply> {
+    const ageMs = step === undefined ? 0 : step.ageMs + this.inHandMs;
+    const options = ageMs < MINUTE ? given : { ...given, ageMs };
     const { platform } = this.environment;
     const before = platform.point('saga.call');
     if (before) await before;

@@ -15,7 +15,7 @@ export interface SagaStart {
 
 /**
  * Writes a saga's beginning into the transaction of the command that starts it, owned by this process from the start.
- * A saga of the same name and key that exists already is left alone.
+ * A saga of the same name and key that exists already, or existed and was deleted, is left alone.
  * @returns its row once the transaction has been committed, unless there was one
  */
 export async function insertSaga(
@@ -33,8 +33,9 @@ export async function insertSaga(
   const inserted = tx.last<RawRow>(
     `insert into ramet_sagas
        (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, events_from, created_at, updated_at)
-     values (?, ?, ?, ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?,
-       ${listens ? '(select seq from ramet_saga_counter where id = 0)' : 'null'}, ramet_now(), ramet_now()) on conflict do nothing returning *`,
+     select ?, ?, cast(? as integer), ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?,
+       ${listens ? '(select seq from ramet_saga_counter where id = 0)' : 'cast(null as bigint)'}, ramet_now(), ramet_now()
+     where not exists (select 1 from ramet_saga_keys where type = ? and business_key = ?) on conflict do nothing returning *`,
     id,
     start.saga.name,
     start.saga.version,
@@ -44,6 +45,8 @@ export async function insertSaga(
     JSON.stringify(start.input),
     start.initiator,
     JSON.stringify(start.trace),
+    start.saga.name,
+    key,
   );
   tx.last(
     `insert into ramet_saga_log (saga_id, seq, at, actor, became, detail)
@@ -73,7 +76,14 @@ export async function requestCancel(
       key,
     );
   const row = await look();
-  if (!row) return { answer: 'refused' };
+  if (!row) {
+    const past = await tx.get<{ saga_id: string; state: string }>(
+      'select saga_id, state from ramet_saga_keys where type = ? and business_key = ?',
+      saga.name,
+      key,
+    );
+    return past && UNDOING.has(past.state) ? { answer: 'accepted', sagaId: past.saga_id } : { answer: 'refused' };
+  }
   if (UNDOING.has(row.state)) return { answer: 'accepted', sagaId: row.id };
   if (row.state === 'DIVERGED' && (await undoDiverged(tx, row.id, reason))) return { answer: 'accepted', sagaId: row.id };
   if (row.state !== 'RUNNING' || Number(row.pivoted) === 1) return { answer: 'refused' };

@@ -61,12 +61,16 @@ export async function resolve(
     const endless = step.deadlineMs === undefined || (run.saga.pivoted && clock.monoNow() >= deadlineMono);
     const remainingMs = endless ? Number.POSITIVE_INFINITY : deadlineMono - clock.monoNow();
     const askedMono = clock.monoNow();
-    const reply = await run.call(step.invocation, {
-      timeoutMs: Math.min(timeoutMs, remainingMs),
-      ...(step.kind === 'ask'
-        ? { witness: step.stepKey }
-        : { step: { key: step.stepKey, epoch: run.saga.epoch, undo: false, ...(Number.isFinite(remainingMs) ? { remainingMs } : {}) } }),
-    });
+    const reply = await run.call(
+      step.invocation,
+      {
+        timeoutMs: Math.min(timeoutMs, remainingMs),
+        ...(step.kind === 'ask'
+          ? { witness: step.stepKey }
+          : { step: { key: step.stepKey, epoch: run.saga.epoch, undo: false, ...(Number.isFinite(remainingMs) ? { remainingMs } : {}) } }),
+      },
+      step,
+    );
     if (settleStep(run, step, reply, doubtful)) return undefined;
     if (reply.ok || reply.kind === 'declared') throw new RametError('Internal', 'unreachable: a definite reply settles the step');
     if (reply.code === 'StaleOwner') return { kind: 'stopped', error: new RametError('StaleOwner', reply.detail) };

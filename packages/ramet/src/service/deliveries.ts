@@ -1,9 +1,9 @@
 import { RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
+import { MINUTE, type Platform } from '../platform/index.ts';
 import { Edges, type Outbound, type TransportRoutes } from '../rpc/index.ts';
 import { ALERT_WORK } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
-import { type DueHandler, DueWorker, type Store } from '../store/index.ts';
+import { type DueHandler, DueWorker, GiveUp, type Store } from '../store/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import { SEND_WORK, type SentCommand } from './unit-of-work.ts';
 
@@ -21,7 +21,7 @@ export interface DeliveryEnvironment {
 /** Delivers sent commands and alerts until they have arrived. */
 export function deliveries({ platform, store, transport, outbound, service, log, postAlert }: DeliveryEnvironment): DueWorker {
   const edges = new Edges(transport, outbound);
-  const send: DueHandler = async (payload, { id }) => {
+  const send: DueHandler = async (payload, { id, ageMs }) => {
     const sent = payload as SentCommand;
     const origin = {
       meta: { caller: serviceCaller(service, sent.initiator), trace: { ...sent.trace, causationId: id }, depth: 0 },
@@ -29,7 +29,11 @@ export function deliveries({ platform, store, transport, outbound, service, log,
       signal: undefined,
     };
     const operation = { kind: 'command', service: sent.service, name: sent.operation } as const;
-    const reply = await edges.to(sent.service).call(operation, sent.input, origin, { key: id, durable: true });
+    const reply = await edges.to(sent.service).call(operation, sent.input, origin, {
+      key: id,
+      durable: true,
+      ...(ageMs < MINUTE ? {} : { ageMs }),
+    });
     if (reply.ok) return;
     if (reply.kind === 'declared' || reply.code === 'BadRequest') {
       log.warn(
@@ -38,6 +42,8 @@ export function deliveries({ platform, store, transport, outbound, service, log,
       );
       return;
     }
+    // Whether it took effect is for a person to find out.
+    if (reply.code === 'DedupHorizon') throw new GiveUp(`${reply.code}: ${reply.detail}`);
     throw new RametError(reply.code, reply.detail);
   };
   const handlers = new Map([[SEND_WORK, send]]);
@@ -47,10 +53,7 @@ export function deliveries({ platform, store, transport, outbound, service, log,
     platform,
     handlers,
     onError: (error, work) => log.warn({ err: error, ...work }, 'due work failed; it is tried again'),
-    onGivenUp: ({ id, kind, lane, attempt }) =>
-      log.error(
-        { id, kind, lane, attempt },
-        `'${lane}' was given up: the process ended each time it was started; it waits until an operator retries it`,
-      ),
+    onGivenUp: ({ id, kind, lane, attempt }, why) =>
+      log.error({ id, kind, lane, attempt }, `'${lane}' was given up: ${why}; it waits until an operator retries it`),
   });
 }

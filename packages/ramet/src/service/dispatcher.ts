@@ -2,14 +2,17 @@ import type { CompiledContract, CompiledOperation } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type CallMeta, type Cancellation, type ClientFactory, type Dispatcher, declared, fault, type Reply } from '../rpc/index.ts';
+import { SAGAS_ENDED } from '../saga/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import type { ChangeHub, Following } from './changes.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 import type { EffectRunner } from './effect-runner.ts';
+import { forgetSteps } from './ended-sagas.ts';
+import { fenceOf } from './fences.ts';
 import { Participant, type StepCall } from './participant.ts';
 import { ReadingContext } from './read-context.ts';
-import { answeredOnce, answerOf, earlierAnswer, noteRequest, type RequestId, requestId } from './requests.ts';
+import { answeredOnce, answerOf, earlierAnswer, noteRequest, type RequestId, refuseForgotten, requestId } from './requests.ts';
 import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';
 import { boundLog, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
@@ -60,6 +63,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
 
   return {
     async call(operation, raw, meta, cancellation) {
+      if (operation === SAGAS_ENDED) return forgetSteps(store, meta.caller, raw);
       const startedMono = platform.clock.monoNow();
       const compiled = contract.operations.get(operation);
       const priority = priorityOf(compiled?.operation.kind ?? 'query', meta);
@@ -211,6 +215,7 @@ async function keyedRequest(
     store,
     id,
     call.compiled.fullName,
+    call.meta.ageMs,
     async (tx) => refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, preparation))),
   );
 }
@@ -235,6 +240,7 @@ async function effectRequest(
       notAfterMs: call.meta.durable ? undefined : EFFECT_DEADLINE_MS,
       within: async (tx) => {
         if (id && !(await noteRequest(tx, id))) await earlierAnswer(tx, id);
+        else if (id && !(await fenceOf(tx, key))) await refuseForgotten(tx, id, call.meta.ageMs);
         return undefined;
       },
     },

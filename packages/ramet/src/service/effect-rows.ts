@@ -1,7 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Reply } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
-import type { Reader, Tx } from '../store/index.ts';
+import { isOfRequest, RETENTION, type Reader, type Tx } from '../store/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import type { FenceState } from './fences.ts';
 
@@ -75,11 +75,14 @@ export async function insertEffect(
 ): Promise<boolean> {
   const inserted = await tx.run(
     `insert into ramet_fences
-       (step_key, state, operation, saga_epoch, updated_at, input, context, attempt, last_attempt_at, next_at, not_after, owner)
-     values (?, 'STARTED', ?, ?, ramet_now(), ?, ?, 1, ramet_now(), ramet_now() + ?, ramet_now() + ?, ?) on conflict do nothing`,
+       (step_key, state, operation, saga_epoch, asked_by, updated_at, keep_until, input, context, attempt, last_attempt_at, next_at, not_after, owner)
+     values (?, 'STARTED', ?, ?, ?, ramet_now(), ramet_now() + ?, ?, ?, 1, ramet_now(), ramet_now() + ?, ramet_now() + ?, ?) on conflict do nothing`,
     effect.key,
     effect.operation,
     effect.epoch,
+    effect.origin.caller.subject,
+    // A request's fence, longer than its key, so that a repeat joins the effect that runs.
+    isOfRequest(effect.key) ? RETENTION.endedMs : RETENTION.unheardMs,
     JSON.stringify(effect.input ?? null),
     JSON.stringify(effect.origin),
     EFFECT_LEASE_MS,

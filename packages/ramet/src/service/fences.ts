@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Reply } from '../rpc/index.ts';
-import type { Reader, Tx } from '../store/index.ts';
+import { mayBeForgotten, RETENTION, type Reader, type Tx } from '../store/index.ts';
 
 /*
  * A fence is the participant's memory of one step, in the participant's own store, written with the step's effect:
@@ -10,6 +10,9 @@ import type { Reader, Tx } from '../store/index.ts';
  *   DONE --undo--> UNDONE
  *   STARTED --undo--> CANCELLING --> CANCELLED | UNDONE | IN_DOUBT
  * A forward request that meets CANCELLED, CANCELLING or UNDONE comes too late and does nothing.
+ *
+ * A fence is kept until the owner of its saga says that the saga has ended (30 days ago, so that nothing of it is on its way any
+ * more). Of a saga of which nothing is heard it is kept for three years; a step that is older and has no fence is in doubt.
  */
 export type FenceState = 'STARTED' | 'DONE' | 'REJECTED' | 'CANCELLING' | 'CANCELLED' | 'UNDONE' | 'IN_DOUBT';
 
@@ -60,14 +63,7 @@ export function replyOf(fence: Fence): Reply | undefined {
         executed: 'no',
       };
     case 'IN_DOUBT':
-      return {
-        ok: false,
-        kind: 'fault',
-        code: 'EffectInDoubt',
-        detail: 'whether the effect took place cannot be found out',
-        issues: [],
-        executed: 'unknown',
-      };
+      return inDoubt('whether the effect took place cannot be found out');
     case 'STARTED':
       return undefined;
   }
@@ -97,18 +93,36 @@ export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fen
   return fence;
 }
 
-const RAISE =
-  'insert into ramet_fences (step_key, state, operation, saga_epoch, updated_at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing';
+const RAISE = `insert into ramet_fences (step_key, state, operation, saga_epoch, asked_by, updated_at, keep_until)
+  values (?, ?, ?, ?, ?, ramet_now(), ramet_now() + ${RETENTION.unheardMs}) on conflict do nothing`;
+
+/** The step that a fence is put up for. */
+export interface Fenced {
+  readonly key: string;
+  readonly operation: string;
+  /** The epoch of the saga's owner. */
+  readonly epoch: number;
+  /** The service whose saga it is. */
+  readonly askedBy: string;
+}
 
 /** Puts up the fence of a step that ends in this transaction. @returns false when there is one */
-export async function raiseFence(tx: Tx, key: string, operation: string, state: FenceState, epoch: number): Promise<boolean> {
-  return (await tx.run(RAISE, key, state, operation, epoch)) > 0;
+export async function raiseFence(tx: Tx, state: FenceState, { key, operation, epoch, askedBy }: Fenced): Promise<boolean> {
+  return (await tx.run(RAISE, key, state, operation, epoch, askedBy)) > 0;
 }
 
 /** The same, where the transaction comes to nothing when there is one (`NoRowChanged`). */
-export function mustRaiseFence(tx: Tx, key: string, operation: string, state: FenceState, epoch: number): void {
-  tx.must(RAISE, key, state, operation, epoch);
+export function mustRaiseFence(tx: Tx, state: FenceState, { key, operation, epoch, askedBy }: Fenced): void {
+  tx.must(RAISE, key, state, operation, epoch, askedBy);
 }
+
+/** What a step without a fence is answered that is so old that its fence may have been deleted; undefined for any other. */
+export async function doubtOf(reader: Reader | Tx, ageMs: number | undefined): Promise<Reply | undefined> {
+  if (!(await mayBeForgotten(reader, 'fences', ageMs))) return undefined;
+  return inDoubt('the step is older than the fences that are kept: whether it took effect is not known here any more');
+}
+
+const inDoubt = (detail: string): Reply => ({ ok: false, kind: 'fault', code: 'EffectInDoubt', detail, issues: [], executed: 'unknown' });
 
 export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply): void {
   tx.last(

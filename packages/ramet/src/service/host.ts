@@ -2,7 +2,7 @@ import { createOutbox, type EventOutcome, type OutboxWriter } from '../bus/index
 import { type CompiledContract, type CompiledOperation, compileContract } from '../contract/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
 import { type CallWatcher, type CompiledUses, compileUses, type Dispatcher, Outbound, type TransportRoutes } from '../rpc/index.ts';
-import { type Masker, SagaEngine, type SagaState, slowCircuits } from '../saga/index.ts';
+import { type Masker, PastSagas, SagaEngine, type SagaState, slowCircuits } from '../saga/index.ts';
 import { createRetention, inTurns, type Store, type Tx } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
 import { ChangeHub } from './changes.ts';
@@ -10,6 +10,7 @@ import { compileEffects } from './compiled-effect.ts';
 import { deliveries } from './deliveries.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { EffectRunner } from './effect-runner.ts';
+import { keepSagasMs, keepSagasProblems } from './keep-sagas.ts';
 import { catchingUp, type HostLag, hostListener } from './listener.ts';
 import { maskerOf } from './masker.ts';
 import { SagaCodecs } from './saga-codecs.ts';
@@ -90,6 +91,7 @@ export function checkService(definition: ServiceDefinition): string[] {
   problems.push(...scheduleProblems(compiled.contract.name, definition.schedules));
   problems.push(...SagaCodecs.compile(compiled.contract.name, definition.sagas).problems);
   problems.push(...compileEffects(definition, compiled).problems);
+  problems.push(...keepSagasProblems(compiled.contract.name, definition));
   return problems;
 }
 
@@ -182,6 +184,15 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   const retention = createRetention(store, platform, (error) =>
     log.warn({ err: error }, 'what is out of date could not be deleted; it is tried later'),
   );
+  const past = new PastSagas({
+    platform,
+    store,
+    service: name,
+    transport,
+    outbound,
+    keepMs: keepSagasMs(definition),
+    onError: (error) => log.warn({ err: error }, 'what remains to be done for ended sagas could not be done; it is tried later'),
+  });
   const schedules = hostSchedules(definition, {
     platform,
     store,
@@ -213,6 +224,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     start() {
       due.start();
       retention.start();
+      past.start();
       schedules.start();
       runner.start();
       for (const { sink } of consumers) sink.retries.start();
@@ -227,6 +239,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
         schedules.stop(),
         runner.stop(),
         retention.stop(),
+        past.stop(),
       ]);
       await Promise.all(consumers.map(({ sink }) => sink.flush().catch(() => {})));
     },

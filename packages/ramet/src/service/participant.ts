@@ -6,7 +6,18 @@ import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 import { moveEffect } from './effect-rows.ts';
 import type { EffectRunner } from './effect-runner.ts';
-import { checkEpoch, type Fence, fenceOf, lockFence, mustRaiseFence, raiseFence, replyOf, setFence } from './fences.ts';
+import {
+  checkEpoch,
+  doubtOf,
+  type Fence,
+  type Fenced,
+  fenceOf,
+  lockFence,
+  mustRaiseFence,
+  raiseFence,
+  replyOf,
+  setFence,
+} from './fences.ts';
 import { answerOf } from './requests.ts';
 
 /** Runs a plain command's handler within `tx`, and answers encoded. `undoing` is set for an undo. */
@@ -54,11 +65,13 @@ export class Participant {
     const { step } = call.meta;
     const arrivedMono = this.#platform.clock.monoNow();
     // Where nothing is prepared, putting up the fence is looking whether there is one.
-    const known = call.effect || call.prepares ? await fenceOf(this.#store.reader, step.key) : undefined;
+    const known = call.effect || call.prepares || call.meta.ageMs !== undefined ? await fenceOf(this.#store.reader, step.key) : undefined;
     if (known) {
       checkEpoch(known, step.epoch);
       return replyOf(known) ?? (await this.#joined(call, arrivedMono));
     }
+    const doubt = await doubtOf(this.#store.reader, call.meta.ageMs);
+    if (doubt) return doubt;
     if (call.effect) {
       const reply = await this.#effects.begin(step.key, call.effect, call.input, originOf(call.meta), {
         epoch: step.epoch,
@@ -78,7 +91,7 @@ export class Participant {
     try {
       return await this.#store.write(
         async (tx) => {
-          mustRaiseFence(tx, step.key, call.compiled.operation.name, 'DONE', step.epoch);
+          mustRaiseFence(tx, 'DONE', fencedBy(call));
           const reply = refusal ?? (await answerOf(tx, call.compiled, () => call.run(tx, call.input, call.meta, prepared)));
           if (!reply.ok) setFence(tx, step.key, 'REJECTED', reply);
           else if (reply.value !== undefined) setFence(tx, step.key, 'DONE', reply);
@@ -118,8 +131,10 @@ export class Participant {
   ): Promise<{ kind: 'answer'; reply: Reply } | { kind: 'settling' } | { kind: 'effect'; result: unknown }> {
     const { step } = call.meta;
     const answer = (reply: Reply) => ({ kind: 'answer', reply }) as const;
+    const doubt = await doubtOf(tx, call.meta.ageMs);
+    if (doubt && !(await fenceOf(tx, step.key))) return answer(doubt);
     // Nothing happened, and now nothing can: the tombstone.
-    if (await raiseFence(tx, step.key, call.compiled.operation.name, 'CANCELLED', step.epoch)) return answer(OK);
+    if (await raiseFence(tx, 'CANCELLED', fencedBy(call))) return answer(OK);
     // Two who undo at the same time must not both find it done.
     const fence = (await lockFence(tx, step.key, step.epoch)) as Fence;
     switch (fence.state) {
@@ -177,7 +192,11 @@ export class Participant {
     const { step } = call.meta;
     return this.#store.write(async (tx): Promise<Reply> => {
       const fence = await lockFence(tx, step.key, step.epoch);
-      if (!fence) return OK;
+      if (!fence) {
+        // It was forgotten, and from now on it is what the operator says.
+        await raiseFence(tx, resolution === 'absent' ? 'CANCELLED' : 'DONE', fencedBy(call));
+        return OK;
+      }
       const undo = await fenceOf(tx, undoKey(step.key));
       if (resolution === 'absent') {
         if (fence.state === 'DONE') setFence(tx, step.key, 'UNDONE');
@@ -200,6 +219,12 @@ export class Participant {
 
 const OK: Reply = { ok: true, value: undefined };
 const undoKey = (key: string): string => `${key}:undo`;
+const fencedBy = ({ compiled, meta: { step, caller } }: StepCall): Fenced => ({
+  key: step.key,
+  operation: compiled.operation.name,
+  epoch: step.epoch,
+  askedBy: caller.subject,
+});
 const originOf = (meta: CallMeta) => ({ caller: meta.caller, trace: meta.trace });
 
 function pending(): Reply {

@@ -1,9 +1,9 @@
 import { type CompiledOperation, saidOf } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
+import { DAY, type Platform } from '../platform/index.ts';
 import { declared, type Reply } from '../rpc/index.ts';
 import { type Caller, principalOf } from '../security/index.ts';
-import { NoRowChanged, type Reader, type Store, type Tx } from '../store/index.ts';
+import { mayBeForgotten, NoRowChanged, RETENTION, type Reader, type Store, type Tx } from '../store/index.ts';
 
 /** A client's request: what it asks for, who asks, and the key under which it may be repeated. */
 export interface RequestId {
@@ -14,6 +14,8 @@ export interface RequestId {
   readonly key: string;
   readonly bodyHash: string;
   readonly isAnonymous: boolean;
+  /** How long the answer is kept, in milliseconds. */
+  readonly keepMs: number;
 }
 
 /**
@@ -30,6 +32,7 @@ export function requestId(platform: Platform, compiled: CompiledOperation, calle
     ...(caller.issuer === undefined ? {} : { formerPrincipal: `${caller.kind}:${caller.subject}` }),
     key,
     isAnonymous: caller.kind === 'anonymous',
+    keepMs: caller.kind === 'service' ? RETENTION.sentKeysMs : RETENTION.clientKeysMs,
     bodyHash: platform.crypto.sha256(caller.client === undefined ? said : `${caller.client}\n${said}`),
   };
 }
@@ -59,15 +62,35 @@ export async function earlierAnswer(reader: Reader | Tx, id: RequestId): Promise
   return { answer: row.answer === null ? undefined : (JSON.parse(row.answer) as Reply) };
 }
 
-const CLAIM =
-  'insert into ramet_requests (operation, principal, key, body_hash, at) values (?, ?, ?, ?, ramet_now()) on conflict do nothing';
-const CLAIM_UNLESS_FORMER = `insert into ramet_requests (operation, principal, key, body_hash, at) select ?, ?, ?, ?, ramet_now()
+const COLUMNS = 'operation, principal, key, body_hash, at, keep_until';
+const CLAIM = `insert into ramet_requests (${COLUMNS}) values (?, ?, ?, ?, ramet_now(), ramet_now() + ?) on conflict do nothing`;
+const CLAIM_UNLESS_FORMER = `insert into ramet_requests (${COLUMNS}) select ?, ?, ?, ?, ramet_now(), ramet_now() + ?
   where not exists (select 1 from ramet_requests where operation = ? and principal = ? and key = ?) on conflict do nothing`;
 
-const claim = ({ operation, principal, formerPrincipal, key, bodyHash }: RequestId): [sql: string, ...params: string[]] =>
+const claim = ({
+  operation,
+  principal,
+  formerPrincipal,
+  key,
+  bodyHash,
+  keepMs,
+}: RequestId): [sql: string, ...params: (string | number)[]] =>
   formerPrincipal === undefined
-    ? [CLAIM, operation, principal, key, bodyHash]
-    : [CLAIM_UNLESS_FORMER, operation, principal, key, bodyHash, operation, formerPrincipal, key];
+    ? [CLAIM, operation, principal, key, bodyHash, keepMs]
+    : [CLAIM_UNLESS_FORMER, operation, principal, key, bodyHash, keepMs, operation, formerPrincipal, key];
+
+/**
+ * Refuses a request whose key nobody knows here, when it was made so long ago that its answer may have been deleted since.
+ * @param ageMs how long ago it was made first, where the sender says so
+ * @throws RametError DedupHorizon
+ */
+export async function refuseForgotten(tx: Tx, { operation }: RequestId, ageMs: number | undefined): Promise<void> {
+  if (await mayBeForgotten(tx, 'requests', ageMs))
+    throw new RametError(
+      'DedupHorizon',
+      `${operation} was sent first ${Math.floor((ageMs as number) / DAY)} days ago, and keys from then may have been deleted: it is not run, because it may have been`,
+    );
+}
 
 /** Notes the key of a request that goes on by itself. @returns false when it was known */
 export async function noteRequest(tx: Tx, id: RequestId): Promise<boolean> {
@@ -77,13 +100,21 @@ export async function noteRequest(tx: Tx, id: RequestId): Promise<boolean> {
 /**
  * Answers a request once: `work` runs in a transaction that claims the key, and comes to nothing where somebody was faster,
  * whose answer is then this one.
- * @throws RametError IdempotencyKeyReused when the key came with another body; ConcurrencyConflict
+ * @param ageMs how long ago the request was made first, where the sender says so
+ * @throws RametError IdempotencyKeyReused when the key came with another body; ConcurrencyConflict, DedupHorizon
  */
-export async function answeredOnce(store: Store, id: RequestId, name: string, work: (tx: Tx) => Promise<Reply>): Promise<Reply> {
+export async function answeredOnce(
+  store: Store,
+  id: RequestId,
+  name: string,
+  ageMs: number | undefined,
+  work: (tx: Tx) => Promise<Reply>,
+): Promise<Reply> {
   try {
     return await store.write(
       async (tx) => {
         tx.must(...claim(id));
+        await refuseForgotten(tx, id, ageMs);
         const answer = await work(tx);
         storeAnswer(tx, id, answer);
         return answer;

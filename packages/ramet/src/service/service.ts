@@ -1,4 +1,5 @@
 import type { Contract, EventDeclaration, Operations } from '../contract/index.ts';
+import type { Duration } from '../platform/index.ts';
 import type { Uses } from '../rpc/index.ts';
 import type { CronSchedule, Every, Handlers, Reaction, ReactionOptions, Schedule, ServiceDefinition, SqlStore } from './types.ts';
 
@@ -32,7 +33,12 @@ export function service<
   const U extends Uses = {},
 >(
   contract: Contract<N, K, Q, E>,
-  declared: { store?: SqlStore<T>; uses?: U } = {},
+  declared: {
+    store?: SqlStore<T>;
+    uses?: U;
+    /** How long sagas are kept after their end, with their steps and logs: at least 30 days (default 90 days). */
+    keepSagas?: Duration | 'forever';
+  } = {},
 ): { implement(handlers: Handlers<Contract<N, K, Q, E>, K, Q, T, U>): ServiceDefinition } {
   return {
     implement(handlers) {
@@ -54,6 +60,7 @@ export function service<
         schedules: given.schedules?.(every, cron) ?? [],
         gauges: given.gauges ?? {},
         sagas: given.sagas ?? [],
+        keepSagas: declared.keepSagas,
       };
     },
   };

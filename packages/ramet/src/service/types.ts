@@ -210,6 +210,8 @@ export interface ServiceDefinition {
   readonly schedules: readonly Schedule<any, any>[];
   readonly gauges: Readonly<Record<string, Gauge<any>>>;
   readonly sagas: readonly Saga[];
+  /** How long sagas are kept after their end (default 90 days). */
+  readonly keepSagas?: Duration | 'forever' | undefined;
 }
 export type CommandImplementation =
   | ((input: any, ctx: any) => any)

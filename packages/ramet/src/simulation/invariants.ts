@@ -21,6 +21,8 @@ interface SagaRow {
   readonly id: string;
   readonly type: string;
   readonly state: string;
+  /** Whether its participants have been told that it has ended, and so have forgotten it. */
+  readonly past: number;
 }
 interface StepRow {
   readonly saga_id: string;
@@ -72,7 +74,10 @@ export async function frameworkInvariants(
 type Say = (id: string, detail: string) => void;
 
 async function sagas(sim: Simulated, system: System, service: string, say: Say): Promise<void> {
-  const rows = await sim.rows<SagaRow>(service, 'select id, type, state from ramet_sagas');
+  const rows = await sim.rows<SagaRow>(
+    service,
+    'select id, type, state, ended_at is not null and notice_at is null as past from ramet_sagas',
+  );
   if (rows.length === 0) return;
   const steps = Map.groupBy(
     await sim.rows<StepRow>(service, 'select * from ramet_saga_steps order by saga_id, idx'),
@@ -85,7 +90,9 @@ async function sagas(sim: Simulated, system: System, service: string, say: Say):
       const { service: participant } = JSON.parse(step.invocation) as { service: string };
       if (!system.services.has(participant)) continue;
       const [fence] = await sim.rows<{ state: string }>(participant, 'select state from ramet_fences where step_key = ?', step.step_key);
-      if (saga.state === 'COMPLETED' && step.state === 'OK' && fence?.state !== 'DONE')
+      if (saga.past) {
+        if (fence) say('INV-04', `${saga.id} has ended long ago, but '${step.name}' at ${participant} is still ${fence.state}`);
+      } else if (saga.state === 'COMPLETED' && step.state === 'OK' && fence?.state !== 'DONE')
         say('INV-04', `${saga.id} is completed, but '${step.name}' at ${participant} is ${fence?.state ?? 'unknown there'}`);
       if (saga.state === 'COMPENSATED' && step.undo !== null && ['DONE', 'STARTED', 'CANCELLING', 'IN_DOUBT'].includes(fence?.state ?? ''))
         say('INV-05', `${saga.id} is compensated, but '${step.name}' at ${participant} is ${fence?.state}`);

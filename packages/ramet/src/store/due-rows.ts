@@ -35,6 +35,8 @@ export interface DueRow {
   readonly lease_until: number;
   /** Milliseconds until it is due. */
   readonly wait: number;
+  /** Milliseconds since its first attempt began; null before it. */
+  readonly age: number | null;
 }
 
 /** Due work that was given up: it waits for an operator. */
@@ -52,7 +54,7 @@ export interface GivenUpWork {
 /** The moment of work that is not due any more: behind every moment that a date can name. */
 const NEVER = 8_640_000_000_000_001;
 
-const COLUMNS = 'id, kind, lane, payload, attempts, crashes, lease_until, due_at - ramet_now() as wait';
+const COLUMNS = 'id, kind, lane, payload, attempts, crashes, lease_until, due_at - ramet_now() as wait, ramet_now() - begun_at as age';
 
 /** The work that is done in the same places: of one kind, for one target. */
 export type Lane = Pick<DueRow, 'kind' | 'lane'>;
@@ -90,7 +92,7 @@ export async function dueLanes(reader: Reader, kind: string): Promise<string[]> 
 export async function beginDue(store: Store, { id, attempts }: DueRow, leaseMs: number): Promise<boolean> {
   const mine = await store.write((tx) =>
     tx.run(
-      'update ramet_timers set attempts = ?, lease_until = ramet_now() + ? where id = ? and attempts = ?',
+      'update ramet_timers set attempts = ?, begun_at = coalesce(begun_at, ramet_now()), lease_until = ramet_now() + ? where id = ? and attempts = ?',
       Number(attempts) + 1,
       leaseMs,
       id,
@@ -129,6 +131,19 @@ export function noteCrash(store: Store, row: DueRow, inMs: number, giveUp: boole
   );
 }
 
+/** Notes that no further attempt is made, because none can succeed any more. */
+export function giveUpDue(store: Store, id: string, attempt: number, error: string): Promise<number> {
+  return store.write((tx) =>
+    tx.run(
+      'update ramet_timers set due_at = ?, lease_until = 0, last_error = ?, given_up_at = ramet_now() where id = ? and attempts = ?',
+      NEVER,
+      error,
+      id,
+      attempt,
+    ),
+  );
+}
+
 /** The work of a store that was given up, newest first. */
 export async function listGivenUp(store: Store, limit = 100): Promise<GivenUpWork[]> {
   const rows = await store.reader.all<Record<string, string | number>>(
@@ -146,11 +161,11 @@ export async function listGivenUp(store: Store, limit = 100): Promise<GivenUpWor
   }));
 }
 
-/** Makes work that was given up due again, with all of its starts. @returns whether there was such work */
+/** Makes work that was given up due again, with all of its starts, and as if it were new. @returns whether there was such work */
 export async function retryGivenUp(store: Store, id: string): Promise<boolean> {
   const found = await store.write((tx) =>
     tx.run(
-      'update ramet_timers set given_up_at = null, crashes = 0, lease_until = 0, due_at = ramet_now() where id = ? and given_up_at is not null',
+      'update ramet_timers set given_up_at = null, begun_at = null, crashes = 0, lease_until = 0, due_at = ramet_now() where id = ? and given_up_at is not null',
       id,
     ),
   );

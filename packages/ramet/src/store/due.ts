@@ -1,13 +1,19 @@
 import { Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
-import { beginDue, type DueRow, dueLanes, dueRows, type Lane, noteCrash, postponeDue } from './due-rows.ts';
+import { beginDue, type DueRow, dueLanes, dueRows, giveUpDue, type Lane, noteCrash, postponeDue } from './due-rows.ts';
 import type { Store } from './store.ts';
 import { CRASH_BACKOFF, STARTS_MAX } from './suspects.ts';
 
 /** Does one piece of due work. Resolving means done; what it throws is reported, and the work comes again with backoff. */
 export type DueHandler = (
   payload: unknown,
-  work: { readonly id: string; readonly attempt: number; readonly suspect: boolean },
+  /** `ageMs`: how long ago the first attempt began; 0 at the first. */
+  work: { readonly id: string; readonly attempt: number; readonly suspect: boolean; readonly ageMs: number },
 ) => Promise<void>;
+
+/** Thrown by a handler to say that no attempt can succeed any more: the work is given up, and waits for an operator. */
+export class GiveUp extends Error {
+  override readonly name = 'GiveUp';
+}
 
 const POLL_MS = 5_000;
 /** Places of one lane. A lane's backlog and a target that never answers take no other places than these. */
@@ -32,14 +38,14 @@ type OnError = (error: unknown, work?: WorkInfo) => void;
  *
  * An attempt that never ended makes its work a suspect: suspects are started one at a time and later and later, so that the
  * one that ends the process is found among those that were under way beside it. After {@link STARTS_MAX} such starts it is
- * given up, and waits for an operator.
+ * given up, and waits for an operator; so is work whose handler says that no attempt can succeed any more.
  */
 export class DueWorker {
   readonly #store: Store;
   readonly #platform: Platform;
   readonly #handlers: ReadonlyMap<string, DueHandler>;
   readonly #onError: OnError;
-  readonly #onGivenUp: (work: WorkInfo & { readonly lane: string }) => void;
+  readonly #onGivenUp: (work: WorkInfo & { readonly lane: string }, why: string) => void;
   readonly #loop: Periodic;
   readonly #busy = new Map<string, Lane & { readonly done: Promise<void> }>();
   /** Attempts that ended in this process when the store could not be written: they are no crash. */
@@ -51,7 +57,7 @@ export class DueWorker {
     platform: Platform;
     handlers: ReadonlyMap<string, DueHandler>;
     onError: OnError;
-    onGivenUp?: (work: WorkInfo & { readonly lane: string }) => void;
+    onGivenUp?: (work: WorkInfo & { readonly lane: string }, why: string) => void;
   }) {
     this.#store = options.store;
     this.#platform = options.platform;
@@ -148,13 +154,22 @@ export class DueWorker {
     if (!mine) return;
     let failure: { readonly error: unknown } | undefined;
     try {
-      await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), { id, attempt, suspect: Number(row.crashes) > 0 });
+      await (this.#handlers.get(row.kind) as DueHandler)(JSON.parse(row.payload), {
+        id,
+        attempt,
+        suspect: Number(row.crashes) > 0,
+        ageMs: Number(row.age ?? 0),
+      });
     } catch (error) {
       failure = { error };
-      this.#onError(error, work);
+      if (!(error instanceof GiveUp)) this.#onError(error, work);
     }
     this.#ended.set(id, attempt);
-    if (failure) {
+    if (failure?.error instanceof GiveUp) {
+      const why = failure.error.message;
+      if ((await giveUpDue(this.#store, id, attempt, why.slice(0, 500))) > 0)
+        this.#onGivenUp({ id, kind: row.kind, lane: row.lane, attempt }, why);
+    } else if (failure) {
       const error = String(failure.error).slice(0, 500);
       await postponeDue(this.#store, id, attempt, steadyBackoffMs(this.#platform, BACKOFF, attempt), error);
     } else await this.#store.write((tx) => tx.last('delete from ramet_timers where id = ?', id));
@@ -167,6 +182,10 @@ export class DueWorker {
     // After a first crash there is no reason yet to believe that this work was the cause.
     const waitMs = crashes === 1 ? 0 : steadyBackoffMs(this.#platform, CRASH_BACKOFF, crashes - 1);
     const noted = await noteCrash(this.#store, row, waitMs, giveUp, CRASHED);
-    if (noted > 0 && giveUp) this.#onGivenUp({ id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) });
+    if (noted > 0 && giveUp)
+      this.#onGivenUp(
+        { id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) },
+        'the process ended each time it was started',
+      );
   }
 }

@@ -1,8 +1,9 @@
-export { type DueHandler, DueWorker } from './due.ts';
+export { type DueHandler, DueWorker, GiveUp } from './due.ts';
 export { type GivenUpWork, listGivenUp, retryGivenUp, schedule } from './due-rows.ts';
+export { inboxLowWater, mayBeForgotten } from './marks.ts';
 export { type Migrations, migrate, readMigrations } from './migrate.ts';
 export { type MovedTable, type MoveOptions, moveStore, refuseMoved } from './move.ts';
-export { createRetention, inboxLowWater } from './retention.ts';
+export { createRetention, isOfRequest, RETENTION } from './retention.ts';
 export type { Migration } from './schema.ts';
 export type {
   Abreast,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DAY, HOUR, realPlatform } from '../platform/index.ts';
-import { createRetention, inboxLowWater, migrate } from './index.ts';
+import { createRetention, inboxLowWater, mayBeForgotten, migrate } from './index.ts';
 import { sqlite } from './sqlite/index.ts';
 
 test('what nobody can ask for any more is deleted, and the rest is kept', async () => {
@@ -16,33 +16,42 @@ test('what nobody can ask for any more is deleted, and the rest is kept', async 
   try {
     await migrate(store, platform, []);
     await store.write(async (tx) => {
-      for (const [key, ageMs] of [
-        ['old', 25 * HOUR],
-        ['new', 23 * HOUR],
+      for (const [principal, key, ageMs, keepMs] of [
+        ['user:u', 'old', 25 * HOUR, 24 * HOUR],
+        ['user:u', 'new', 23 * HOUR, 24 * HOUR],
+        ['service:a', 'sent', 20 * DAY, 14 * DAY],
+        ['service:a', 'sent later', 15 * DAY, 14 * DAY],
+        ['service:a', 'sent lately', 13 * DAY, 14 * DAY],
+        // As an earlier version writes them.
+        ['user:u', 'of an older version', 2 * DAY, undefined],
       ] as const) {
         await tx.run(
-          'insert into ramet_requests (operation, principal, key, body_hash, at) values (?, ?, ?, ?, ramet_now() - ?)',
+          'insert into ramet_requests (operation, principal, key, body_hash, at, keep_until) values (?, ?, ?, ?, ramet_now() - ?, ramet_now() + ?)',
           'o.p',
-          'user:u',
+          principal,
           key,
           'h',
           ageMs,
+          keepMs === undefined ? null : keepMs - ageMs,
         );
       }
       for (let i = 0; i < 1_200; i++)
         await tx.run('insert into ramet_inbox (subscriber, event_id, at) values (?, ?, ramet_now() - ?)', 's', `e${i}`, 15 * DAY);
       await tx.run('insert into ramet_inbox (subscriber, event_id, at) values (?, ?, ramet_now())', 's', 'fresh');
-      for (const [key, state] of [
-        ['done', 'DONE'],
-        ['open', 'STARTED'],
-        ['doubt', 'IN_DOUBT'],
+      for (const [key, state, untouchedMs, keepMs] of [
+        ['done', 'DONE', 31 * DAY, -1],
+        ['of a saga that may come back', 'DONE', 400 * DAY, DAY],
+        ['settled just now', 'DONE', DAY, -1],
+        ['open', 'STARTED', 31 * DAY, -1],
+        ['doubt', 'IN_DOUBT', 31 * DAY, -1],
       ] as const) {
         await tx.run(
-          'insert into ramet_fences (step_key, state, operation, updated_at) values (?, ?, ?, ramet_now() - ?)',
+          'insert into ramet_fences (step_key, state, operation, updated_at, keep_until) values (?, ?, ?, ramet_now() - ?, ramet_now() + ?)',
           key,
           state,
           'o',
-          31 * DAY,
+          untouchedMs,
+          keepMs,
         );
       }
     });
@@ -53,8 +62,16 @@ test('what nobody can ask for any more is deleted, and the rest is kept', async 
     await expect.poll(() => store.reader.all('select event_id from ramet_inbox')).toEqual([{ event_id: 'fresh' }]);
     await expect
       .poll(() => store.reader.all('select step_key from ramet_fences order by step_key'))
-      .toEqual([{ step_key: 'doubt' }, { step_key: 'open' }]);
-    expect(await store.reader.all('select key from ramet_requests')).toEqual([{ key: 'new' }]);
+      .toEqual(['doubt', 'of a saga that may come back', 'open', 'settled just now'].map((step_key) => ({ step_key })));
+    expect(await store.reader.all('select key from ramet_requests order by key')).toEqual(
+      ['new', 'of an older version', 'sent lately'].map((key) => ({ key })),
+    );
+    expect(await store.reader.all('select key from ramet_requests where keep_until is null')).toEqual([]);
+    // What is older than the newest that was deleted may be forgotten; what is younger is not, and so with what was never deleted.
+    const forgotten = (days: number) => mayBeForgotten(store.reader, 'requests', days * DAY);
+    expect(await Promise.all([0, 1, 14, 14.9, 15, 16].map(forgotten))).toEqual([false, false, false, false, true, true]);
+    expect(await mayBeForgotten(store.reader, 'fences', 1_000 * DAY)).toBe(false);
+    expect(await mayBeForgotten(store.reader, 'fences', 4 * 365 * DAY)).toBe(true);
     // How far back the inbox remembers is written down.
     const lowWater = (await inboxLowWater(store.reader)) as number;
     expect(platform.clock.wallNow() - lowWater).toBeGreaterThanOrEqual(14 * DAY);

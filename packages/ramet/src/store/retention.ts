@@ -1,14 +1,22 @@
 import { DAY, HOUR, MINUTE, Periodic, type Platform } from '../platform/index.ts';
-import type { Reader, Store, Tx } from './store.ts';
+import { raiseMark } from './marks.ts';
+import type { Store, Tx } from './store.ts';
 
-/** How long the framework remembers what it needs to tell a repetition from something new. */
+/**
+ * How long the framework remembers what tells a repetition from something new. The rule of each table, and what becomes of a
+ * repetition that comes later, is listed in docs/operations.md.
+ */
 export const RETENTION = {
-  /** A client's idempotency key. */
-  requestsMs: 24 * HOUR,
+  /** The key of a client: what clients are promised. */
+  clientKeysMs: 24 * HOUR,
+  /** The key of a command that a service has sent: the sender repeats it until it knows the outcome. */
+  sentKeysMs: 14 * DAY,
   /** Longer than an event can be on its way: what a broker and the dead letters keep, and slack for clocks. */
   inboxMs: 14 * DAY,
-  /** Longer than a forward request can be on its way after its step was undone. */
-  fencesMs: 30 * DAY,
+  /** Fences, after the end of their saga: longer than a request of it can still be on its way. */
+  endedMs: 30 * DAY,
+  /** Fences of a saga whose end was never heard of: its owner may be gone, or it may still come back. */
+  unheardMs: 3 * 365 * DAY,
 } as const;
 
 const EVERY_MS = 10 * MINUTE;
@@ -20,51 +28,81 @@ const FIRST_LISTENED = `coalesce(
   (select min(events_from) from ramet_sagas where state in ('RUNNING', 'DIVERGED') and events_from is not null),
   (select seq from ramet_saga_counter where id = 0))`;
 
-/** The mark of the inbox: whether an event was handled before this moment is not known any more. */
-const INBOX_MARK = 'inbox';
+const SETTLED = "state in ('DONE', 'REJECTED', 'CANCELLED', 'UNDONE')";
 
-/** The moment before which rows of the inbox may have been deleted, by database time; undefined while it is whole. */
-export async function inboxLowWater(reader: Pick<Reader, 'get'>): Promise<number | undefined> {
-  const row = await reader.get<{ at: number }>('select at from ramet_marks where name = ?', INBOX_MARK);
-  return row && Number(row.at);
-}
+/** Whether the fence is that of a client's request, which no saga asks for. */
+export const isOfRequest = (stepKey: string): boolean => stepKey.startsWith('req:');
 
-/** Deletes what nobody can ask for any more, little by little. Outboxes are the matter of the bus, which knows who has still to read them. */
+type Deleted = Readonly<Record<string, string | number>>;
+
+/**
+ * Deletes what nobody can ask for any more, a few hundred rows at once. Outboxes are the matter of the bus, which knows who has
+ * still to read them, and sagas that of their engine, which knows whom they have asked.
+ */
 export function createRetention(store: Store, platform: Platform, onError: (error: unknown) => void): Periodic {
-  const prune = async (table: string, key: string, where: string, after?: (tx: Tx) => Promise<unknown>): Promise<boolean> => {
+  const prune = async (
+    table: string,
+    key: string,
+    where: string,
+    more: { returning?: string; marks?: (tx: Tx, rows: readonly Deleted[]) => void } = {},
+  ): Promise<boolean> => {
+    const columns = key.replace(/[()]/g, '');
     const deleted = await store.write(
       async (tx) => {
-        const rows = await tx.run(
-          `delete from ${table} where ${key} in (select ${key.replace(/[()]/g, '')} from ${table} where ${where} limit ${CHUNK})`,
+        const rows = await tx.all<Deleted>(
+          `delete from ${table} where ${key} in (select ${columns} from ${table} where ${where} limit ${CHUNK}) returning ${more.returning ?? columns}`,
         );
-        if (rows > 0) await after?.(tx);
-        return rows;
+        if (rows.length > 0) more.marks?.(tx, rows);
+        return rows.length;
       },
       { name: 'retention' },
     );
     return deleted === CHUNK;
   };
-  const markInbox = (tx: Tx) =>
-    tx.run(
-      `insert into ramet_marks (name, at) values (?, ramet_now() - ${RETENTION.inboxMs}) on conflict (name) do update set at = excluded.at
-       where ramet_marks.at < excluded.at`,
-      INBOX_MARK,
+  /** Rows of a version that did not say until when they are kept, and may run beside this one: from now on the longest. */
+  const adopt = (table: string, key: string, keepMs: number) =>
+    store.write(
+      (tx) =>
+        tx.run(
+          `update ${table} set keep_until = ramet_now() + ${keepMs}
+           where ${key} in (select ${key.replace(/[()]/g, '')} from ${table} where keep_until is null limit ${CHUNK})`,
+        ),
+      { name: 'retention' },
     );
+  const requests = '(operation, principal, key)';
   return new Periodic(
     platform,
     async () => {
-      const more = [
-        await prune('ramet_requests', '(operation, principal, key)', `at < ramet_now() - ${RETENTION.requestsMs}`),
-        await prune('ramet_inbox', '(subscriber, event_id)', `at < ramet_now() - ${RETENTION.inboxMs}`, markInbox),
+      await adopt('ramet_requests', requests, RETENTION.sentKeysMs);
+      await adopt('ramet_fences', 'step_key', RETENTION.unheardMs);
+      const again = [
+        await prune('ramet_requests', requests, 'keep_until < ramet_now()', {
+          returning: 'principal, at',
+          marks(tx, rows) {
+            // As far as the newest that is gone: what was sent while nothing could be done here is not refused.
+            const sent = rows.filter(({ principal }) => String(principal).startsWith('service:')).map(({ at }) => Number(at));
+            if (sent.length > 0) raiseMark(tx, 'requests', String(Math.max(...sent)));
+          },
+        }),
+        await prune('ramet_inbox', '(subscriber, event_id)', `at < ramet_now() - ${RETENTION.inboxMs}`, {
+          marks: (tx) => raiseMark(tx, 'inbox', `ramet_now() - ${RETENTION.inboxMs}`),
+        }),
+        // One that has settled only now is remembered from now on.
         await prune(
           'ramet_fences',
           'step_key',
-          `updated_at < ramet_now() - ${RETENTION.fencesMs} and state in ('DONE', 'REJECTED', 'CANCELLED', 'UNDONE')`,
+          `keep_until < ramet_now() and updated_at < ramet_now() - ${RETENTION.endedMs} and ${SETTLED}`,
+          {
+            marks(tx, rows) {
+              if (rows.some(({ step_key }) => !isOfRequest(String(step_key))))
+                raiseMark(tx, 'fences', `ramet_now() - ${RETENTION.unheardMs}`);
+            },
+          },
         ),
         // Kept for sagas that began before them.
         await prune('ramet_saga_events', 'seq', `seq <= ${FIRST_LISTENED}`),
       ];
-      return more.includes(true) ? 0 : EVERY_MS;
+      return again.includes(true) ? 0 : EVERY_MS;
     },
     onError,
   );

@@ -195,4 +195,37 @@ alter table ramet_schedules add column given_up_at bigint
 alter table ramet_saga_steps add column delivery integer
 `,
   },
+  {
+    name: 'ramet_0009',
+    sql: `
+-- requests and fences: each row says until when it is kept; a fence also by whom it was asked for
+alter table ramet_requests add column keep_until bigint;
+update ramet_requests set keep_until = at + case when principal like 'service:%' then 1209600000 else 86400000 end;
+drop index ramet_requests_at;
+create index ramet_requests_keep on ramet_requests (keep_until);
+alter table ramet_fences add column asked_by text;
+alter table ramet_fences add column keep_until bigint;
+update ramet_fences set keep_until = updated_at + case when step_key like 'req:%' then 2592000000 else 94608000000 end;
+drop index ramet_fences_updated;
+create index ramet_fences_keep on ramet_fences (keep_until);
+-- before this, fences of open sagas were deleted after 30 days as well
+insert into ramet_marks (name, at)
+  select 'fences', ramet_now() - 2592000000 from ramet_migrations where name = 'ramet_0001' and applied_at < ramet_now() - 2592000000;
+
+-- sagas: when one has ended, when its participants are to be told so (null when they have been), and the keys of those that were deleted
+alter table ramet_sagas add column ended_at bigint;
+alter table ramet_sagas add column notice_at bigint;
+update ramet_sagas set ended_at = updated_at, notice_at = updated_at + 2592000000
+  where state in ('COMPLETED', 'COMPENSATED') or (state = 'COMPENSATION_FAILED' and attention is null);
+create index ramet_sagas_notice on ramet_sagas (notice_at) where notice_at is not null;
+create index ramet_sagas_ended on ramet_sagas (ended_at) where ended_at is not null and notice_at is null;
+create table ramet_saga_keys (
+  type text not null, business_key text not null, saga_id text not null, state text not null, at bigint not null, primary key (type, business_key)
+);
+
+-- due work: when its first attempt began
+alter table ramet_timers add column begun_at bigint;
+update ramet_timers set begun_at = due_at where attempts > 0 and given_up_at is null
+`,
+  },
 ];

@@ -33,9 +33,9 @@ export function encodeRequest(target: Target, input: unknown, meta: CallMeta): s
   return encodeJson(input, list);
 }
 
-function extras({ key, attempt, noRetry, durable, step, trace: { causationId } }: CallMeta): object | 0 {
+function extras({ key, attempt, noRetry, durable, ageMs, step, trace: { causationId } }: CallMeta): object | 0 {
   if (key === undefined && step === undefined && causationId === undefined && attempt === undefined && !noRetry && !durable) return 0;
-  return { key, attempt, noRetry, durable, step, causationId };
+  return { key, attempt, noRetry, durable, ageMs, step, causationId };
 }
 
 /**
@@ -50,7 +50,7 @@ export function decodeRequest(text: string): Request {
   const causationId = optional(known, 'causationId', KEY_MAX);
   const trace = { correlationId: string(correlationId, TRACE_MAX), traceparent: string(traceparent, TRACE_MAX) };
   const key = optional(known, 'key', KEY_MAX);
-  const { attempt, step } = known;
+  const { attempt, ageMs, step } = known;
   return {
     service: string(service, NAME_MAX),
     operation: string(operation, NAME_MAX),
@@ -62,6 +62,7 @@ export function decodeRequest(text: string): Request {
       ...(attempt === undefined ? {} : { attempt: natural(attempt) }),
       ...(known['noRetry'] === true ? { noRetry: true } : {}),
       ...(known['durable'] === true ? { durable: true } : {}),
+      ...(ageMs === undefined ? {} : { ageMs: natural(ageMs) }),
       ...(step === undefined ? {} : { step: stepOf(step) }),
     },
     input,
