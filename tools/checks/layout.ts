@@ -8,6 +8,7 @@ export const FOLDERS = [
   'errors',
   'contract',
   'telemetry',
+  'load',
   'store',
   'bus',
   'security',

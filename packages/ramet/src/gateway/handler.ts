@@ -12,6 +12,7 @@ import { createLimits, type LimitKind } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
 import { type Admitted, outcomeOf } from './outcome.ts';
 import type { CanonicalRequest, GatewayEnvironment, GatewayHandler, GatewayResponse } from './request.ts';
+import { RouteTimes } from './route-times.ts';
 import { compileRoutes, type Route } from './routes.ts';
 import { SITE_PATTERN } from './site.ts';
 
@@ -35,6 +36,7 @@ export function createGateway(
   const authenticator = environment.authenticator ?? authenticatorOf(environment, definition);
   const addressOf = clientAddressReader(definition.trustedProxies);
   const limits = createLimits(environment, definition.name);
+  const times = new RouteTimes(platform);
   const streams = new OpenStreams(definition.caps.streamsPerClient);
 
   /** The answer under an idempotency key goes to the client that had it, and to no other one. */
@@ -107,7 +109,7 @@ export function createGateway(
           for (const one of declared.filter(isByField))
             await count(one, 'field', `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
           const admitted: Admitted = { route, request, caller, principal, trace, key, input, headers: rateHeaders };
-          return await outcomeOf(environment, streams, admitted);
+          return await times.timed(admitted, () => outcomeOf(environment, streams, admitted));
         } catch (error) {
           if (!(error instanceof DeclaredError) && !(error instanceof RametError && error.code !== 'InvalidOutput'))
             log.error({ err: error, route: pattern, correlationId: trace.correlationId }, 'a route failed');

@@ -4,6 +4,7 @@ import { type Health, type Metrics, newTrace } from '../telemetry/index.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import { openApi } from './openapi.ts';
 import type { GatewayHandler, GatewayResponse } from './request.ts';
+import { OWN_PATHS } from './routes.ts';
 
 export interface OwnAnswers {
   readonly platform: Platform;
@@ -20,6 +21,7 @@ export async function ownAnswer(
   { health, metrics, handler, definition, platform }: OwnAnswers,
   { method, path }: GatedRequest,
 ): Promise<GatewayResponse | undefined> {
+  if (path !== '*' && !OWN_PATHS.includes(path)) return undefined;
   const { correlationId } = newTrace(platform, {});
   // It asks about the server, and not about anything that has a path.
   if (path === '*') return { status: 204, headers: { allow: METHODS }, route: '(server)', correlationId, body: '' };

@@ -1,4 +1,5 @@
 import { type AdmittedExchange, createHttpServer, type HttpAnswer, type HttpServer, type Refused } from '../http/index.ts';
+import type { Admission } from '../load/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Health, Log, Metrics, StandardMetrics } from '../telemetry/index.ts';
 import { connectionKeyReader } from './client-address.ts';
@@ -7,11 +8,14 @@ import { EventStream } from './event-stream.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import { ownAnswer } from './own-answers.ts';
 import type { GatewayHandler, GatewayResponse } from './request.ts';
+import { SHED, Shed } from './shed.ts';
 
 export interface GatewayServerOptions {
   readonly platform: Platform;
   readonly definition: GatewayDefinition;
   readonly handler: GatewayHandler;
+  /** Decides what the process begins; one for all that share its event loop. */
+  readonly admission: Admission;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly standard: StandardMetrics;
@@ -25,6 +29,11 @@ export type GatewayServer = HttpServer;
 export function createGatewayServer(options: GatewayServerOptions): GatewayServer {
   const { platform, definition, handler, log, standard } = options;
   const streams = new Set<EventStream>();
+  const { name: gateway } = definition;
+  const shed = new Shed({
+    ...{ platform, log, gateway, admission: options.admission },
+    onShed: (priority) => standard.requestsShed.add(1, { gateway, priority }),
+  });
   const endStreams = () => {
     for (const stream of streams) stream.end();
   };
@@ -45,7 +54,8 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     const { route, status, correlationId } = response;
     const seconds = (platform.clock.monoNow() - exchange.startedMono) / 1_000;
     standard.httpRequestDuration.record(seconds, { method, route, status_code: String(status) });
-    log[status >= 500 ? 'warn' : 'info']({ method, route, status, ms: Math.round(seconds * 1e6) / 1e3, correlationId }, 'request');
+    if (route !== SHED)
+      log[status >= 500 ? 'warn' : 'info']({ method, route, status, ms: Math.round(seconds * 1e6) / 1e3, correlationId }, 'request');
     const headers = { ...response.headers, 'x-correlation-id': correlationId };
     if ('body' in response) return { status, headers, body: response.body };
     const stream = new EventStream(platform, response.events, exchange.canceller);
@@ -58,19 +68,32 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     const { gated } = exchange;
     const own = (await ownAnswer(options, gated)) ?? corsPreflight(platform, definition, gated);
     if (own) return own;
-    const response = await handler.handle({
-      method: gated.method,
-      segments: gated.segments,
-      rawQuery: gated.rawQuery,
-      headers: gated.headers,
-      socketAddress: exchange.socketAddress,
-      body: () => exchange.body(),
-      cancellation: exchange.canceller,
-    });
+    const response = await admitted(exchange);
     if (definition.origins.length === 0) return response;
     const cors = corsHeaders(definition, gated);
     const vary = [cors['vary'], response.headers['vary']].filter((names) => names !== undefined).join(', ');
     return { ...response, headers: { ...cors, ...response.headers, vary } };
+  }
+
+  /** Nothing of a request is looked at before there is time for it; its place is free again when its answer is known. */
+  async function admitted(exchange: AdmittedExchange): Promise<GatewayResponse> {
+    const { gated, canceller } = exchange;
+    const entered = shed.enter(gated.method, () => canceller.cancelled);
+    const place = entered instanceof Promise ? await entered : entered;
+    if (!place) return shed.refused(gated.method, gated.headers);
+    try {
+      return await handler.handle({
+        method: gated.method,
+        segments: gated.segments,
+        rawQuery: gated.rawQuery,
+        headers: gated.headers,
+        socketAddress: exchange.socketAddress,
+        body: () => exchange.body(),
+        cancellation: canceller,
+      });
+    } finally {
+      place.leave();
+    }
   }
 
   function onRefused({ status, reason, method, ...more }: Refused): void {

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { contract, query } from '../contract/index.ts';
+import type { Waiting } from '../load/index.ts';
 import { realPlatform } from '../platform/index.ts';
 import { ANONYMOUS } from '../security/index.ts';
-import { Bulkhead, type Waiting } from './bulkhead.ts';
+import { Bulkhead } from './bulkhead.ts';
 import { compileUses, type Reply, type TransportRoutes, use } from './index.ts';
 
 class Waiter implements Waiting {

@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
+import type { Waiting } from '../load/index.ts';
 import { backoffMs, type Platform, type Timer } from '../platform/index.ts';
-import type { Bulkhead, Waiting } from './bulkhead.ts';
+import type { Bulkhead } from './bulkhead.ts';
 import { type CallMeta, type Fault, fault, type Reply, type TransportRoutes } from './call.ts';
 import { Canceller } from './cancellation.ts';
 import type { Deadline, Deadlines } from './deadlines.ts';

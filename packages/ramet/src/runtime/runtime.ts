@@ -3,6 +3,7 @@ import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
 import { BootError, RametError, reasonOf } from '../errors/index.ts';
 import { createGateway, createGatewayServer } from '../gateway/index.ts';
+import { Admission } from '../load/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
 import { type ClientOf, clientFor, type Dispatcher, Edges, Outbound, watchAll } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
@@ -98,6 +99,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     const edges = new Edges(transportOf(ADMIN), outbound);
     const postAlert = options.alertWebhook === undefined ? undefined : alertPoster(options.alertWebhook, local, outbound);
     const loopLag = new LoopLag(platform);
+    const admission = new Admission(platform);
     const services = new Map<string, HostedService>();
     for (const [name, definition] of definitions) {
       const hosted = hostService(definition, {
@@ -170,7 +172,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         },
         definition,
       );
-      const server = createGatewayServer({ platform, definition, handler, health, metrics, standard, log });
+      const server = createGatewayServer({ platform, definition, handler, admission, health, metrics, standard, log });
       ports[name] = await server.listen(port, host).catch((error: unknown) => portTaken(`gateway '${name}'`, port, error));
       parts.servers.push(server);
       log.info({ gateway: name, address: `http://${host}:${ports[name]}` }, 'listening');

@@ -1,4 +1,5 @@
 import { RametError } from '../errors/index.ts';
+import { AdaptiveLimit } from '../load/index.ts';
 import { type Platform, SECOND } from '../platform/index.ts';
 import type { CallMeta } from '../rpc/index.ts';
 
@@ -14,10 +15,7 @@ const READING_MAX_MS = 5 * SECOND;
 /** With fewer calls under way the lag is not theirs, and turning them away would not cure it. */
 const CALLS_MIN = 16;
 
-const LIMIT_MAX = 10_000;
 const LIMIT_MIN = 32;
-const DECREASE = 0.9;
-const DECREASE_EVERY_MS = 100;
 /** Which share of the limit each priority may fill. */
 const SHARES: Readonly<Record<Priority, number>> = { read: 0.8, write: 0.9, step: 0.95, compensation: 1, admin: Number.POSITIVE_INFINITY };
 const RETRY_AFTER_MS = SECOND;
@@ -75,20 +73,19 @@ export class LoopLag {
 /**
  * Turns calls away that a service cannot answer in time anyway, the least important first, so that the others are answered:
  * by a limit of calls under way, which falls by a tenth whenever a call outlives its deadline and grows by one when they come
- * in time (additive increase, multiplicative decrease, as in Netflix' concurrency-limits), and by the lag of the event loop.
+ * in time, and by the lag of the event loop.
  */
 export class Shedder {
   readonly #lag: LoopLag;
-  #limit = LIMIT_MAX;
+  readonly #limit = new AdaptiveLimit(LIMIT_MIN);
   #calls = 0;
-  #decreasedMono = Number.NEGATIVE_INFINITY;
 
   constructor(lag: LoopLag) {
     this.#lag = lag;
   }
 
   get limit(): number {
-    return this.#limit;
+    return this.#limit.value;
   }
 
   /** Lets a call in, who then says `leave`, or says why not. */
@@ -97,7 +94,7 @@ export class Shedder {
     if (priority !== 'admin') {
       if (lagMs > LAG_MS * 2 ** PRIORITIES.indexOf(priority) && this.#lag.calls >= CALLS_MIN)
         return overloaded(`the event loop is ${Math.round(lagMs)} ms late`);
-      if (this.#calls >= Math.ceil(this.#limit * SHARES[priority])) return overloaded(`${this.#calls} calls are under way`);
+      if (this.#calls >= Math.ceil(this.#limit.value * SHARES[priority])) return overloaded(`${this.#calls} calls are under way`);
     }
     this.#calls++;
     this.#lag.calls++;
@@ -108,10 +105,7 @@ export class Shedder {
   leave(late: boolean | undefined, nowMono: number): void {
     const under = this.#calls--;
     this.#lag.calls--;
-    if (late && nowMono - this.#decreasedMono >= DECREASE_EVERY_MS) {
-      this.#decreasedMono = nowMono;
-      this.#limit = Math.max(LIMIT_MIN, Math.floor(Math.min(this.#limit, under) * DECREASE));
-    } else if (late === false && under * 2 >= this.#limit) this.#limit = Math.min(LIMIT_MAX, this.#limit + 1);
+    this.#limit.settled(late, under, nowMono);
   }
 }
 

@@ -58,6 +58,9 @@ export function standardMetrics(metrics: Metrics) {
     callsShed: metrics.counter<'service' | 'priority'>('ramet_calls_shed_total', {
       description: 'Calls turned away because the process has too much to do',
     }),
+    requestsShed: metrics.counter<'gateway' | 'priority'>('ramet_requests_shed_total', {
+      description: 'Requests refused by a gateway because the process has too much to do',
+    }),
     limitsUncounted: metrics.counter<'gateway' | 'answer'>('ramet_limit_store_failures_total', {
       description: 'Requests whose limit was decided without the store of limits: failOpen or failClosed',
     }),

@@ -1,0 +1,174 @@
+import type { Platform, Timer } from '../platform/index.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
+import { Saturation } from './saturation.ts';
+import { TurnWatch } from './turn-watch.ts';
+import { type Waiting, WaitingLine } from './waiting-line.ts';
+import { YoungCount } from './young-count.ts';
+
+/** What is turned away first comes first. */
+export type RequestPriority = 'read' | 'write';
+
+/** A turn of the event loop that takes longer has more to do than it can: nothing more is begun in it, and fewer in the next ones. */
+const TURN_MS = 100;
+/** So many are begun in one turn: what they cost is seen at its end. */
+const STARTS_PER_TURN = 64;
+const LIMIT_MIN = 16;
+const SHRINK_MOST = 0.5;
+const SHRINK_LEAST = 0.9;
+const GROW_SHARE = 0.05;
+/** The share of the limit that reads may fill. */
+const READ_SHARE = 0.8;
+/** How long a request may wait to be begun: in a burst, and where the loop is saturated, the time in the kernel included. */
+const WAIT_MS: Readonly<Record<RequestPriority, number>> = { read: 250, write: 500 };
+const SATURATED_WAIT_MS: Readonly<Record<RequestPriority, number>> = { read: 150, write: 250 };
+/** How many may wait: in a burst, and at least where the loop is saturated. */
+const WAITING_MAX = 1_000;
+const SATURATED_WAITING_MIN = 64;
+/** For so long after one that waited was refused the newest is served first. */
+const OVERLOAD_MS = 200;
+const SWEEP_MS = 25;
+/** After a turn that was shorter, and in which nothing was begun, the loop has a pause. */
+const CALM_MS = 5;
+
+/** A request that was admitted: its owner gives the place back. */
+export interface Place {
+  leave(): void;
+}
+
+/**
+ * Decides which requests a process begins, so that those that it begins are answered in time, however many arrive. It looks at what all
+ * of them share, the event loop: few enough are under way that a turn stays below {@link TURN_MS}, that in a loop without a pause each
+ * ends soon, and few enough are begun in one turn that this can be found out. A request that finds no place waits in a line, for a part
+ * of a second at most, and is then refused; where requests are refused the newest is served first.
+ */
+export class Admission {
+  readonly #platform: Platform;
+  readonly #turns: TurnWatch;
+  readonly #limit = new AdaptiveLimit(LIMIT_MIN);
+  readonly #saturation = new Saturation();
+  readonly #lines: Readonly<Record<RequestPriority, WaitingLine>> = {
+    read: new WaitingLine(WAITING_MAX),
+    write: new WaitingLine(WAITING_MAX),
+  };
+  readonly #young = new YoungCount();
+  #starts = 0;
+  #most = 0;
+  #wasLong = false;
+  #wasFull = false;
+  #refusedMono = Number.NEGATIVE_INFINITY;
+  #sweep: Timer | undefined;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    this.#turns = new TurnWatch(platform, (turnMs, nowMono) => this.#turned(turnMs, nowMono));
+  }
+
+  get limit(): number {
+    return this.#limit.value;
+  }
+
+  get waiting(): number {
+    return this.#lines.read.length + this.#lines.write.length;
+  }
+
+  /**
+   * Asks for a place.
+   * @param isGone whether the client has left, so that its request need not be begun
+   * @returns a place, or where the request waits a promise: of a place, or of undefined where it is refused
+   */
+  enter(priority: RequestPriority, isGone: () => boolean): Place | Promise<Place | undefined> {
+    const nowMono = this.#platform.clock.monoNow();
+    const lateMs = this.#turns.watch(nowMono);
+    if (lateMs <= TURN_MS && this.#isFree(priority, nowMono)) return this.#begin(nowMono);
+    return new Promise((resolve) => this.#wait(priority, nowMono, lateMs, isGone, resolve));
+  }
+
+  #wait(
+    priority: RequestPriority,
+    nowMono: number,
+    lateMs: number,
+    isGone: () => boolean,
+    resolve: (place: Place | undefined) => void,
+  ): void {
+    const isSaturated = this.#saturation.at(nowMono);
+    const waitMs = isSaturated ? Math.max(TURN_MS, SATURATED_WAIT_MS[priority] - lateMs) : WAIT_MS[priority];
+    const waiting: Waiting = {
+      deadlineMono: nowMono + waitMs,
+      admit: () => {
+        if (isGone()) return false;
+        resolve(this.#begin(this.#platform.clock.monoNow()));
+        return true;
+      },
+      expire: () => resolve(undefined),
+    };
+    const most = isSaturated ? Math.min(WAITING_MAX, Math.max(SATURATED_WAITING_MIN, this.#limit.value)) : WAITING_MAX;
+    if (this.#lines[priority].joinForOldest(waiting, nowMono, most) > 0) this.#refusedMono = nowMono;
+    this.#sweep ??= this.#platform.timers.set(SWEEP_MS, () => this.#swept());
+  }
+
+  #isFree(priority: RequestPriority, nowMono: number): boolean {
+    const limit = this.#limit.value;
+    const isFull = this.#young.at(nowMono) >= (priority === 'read' ? Math.ceil(limit * READ_SHARE) : limit);
+    this.#wasFull ||= isFull;
+    return !isFull && this.#starts < STARTS_PER_TURN;
+  }
+
+  #begin(begunMono: number): Place {
+    this.#turns.watch(begunMono);
+    this.#starts++;
+    const bucket = this.#young.begin(begunMono);
+    this.#most = Math.max(this.#most, this.#young.at(begunMono), this.#starts);
+    let left = false;
+    return {
+      leave: () => {
+        if (left) return;
+        left = true;
+        const nowMono = this.#platform.clock.monoNow();
+        this.#young.ended(bucket, nowMono);
+        this.#saturation.ended(nowMono - begunMono, nowMono);
+        if (this.waiting > 0 && this.#turns.watch(nowMono) <= TURN_MS) this.#admitWaiting(nowMono);
+      },
+    };
+  }
+
+  #admitWaiting(nowMono: number): void {
+    const newestFirst = nowMono - this.#refusedMono < OVERLOAD_MS;
+    for (const priority of ['write', 'read'] as const) {
+      const line = this.#lines[priority];
+      while (line.length > 0 && this.#isFree(priority, nowMono) && line.admitNext(nowMono, newestFirst));
+    }
+  }
+
+  /** Learns from a turn. @returns whether to watch the next one */
+  #turned(turnMs: number, nowMono: number): boolean {
+    const most = Math.max(this.#most, this.#young.at(nowMono));
+    const limit = this.#limit;
+    const inTime = this.#saturation.learned(turnMs, nowMono);
+    if (inTime !== undefined) limit.shrink(inTime, 1);
+    const isLong = turnMs > TURN_MS;
+    // One long turn is a pause; and with few under way the time is not theirs.
+    if (isLong && this.#wasLong && most >= LIMIT_MIN) limit.shrink(most, Math.min(SHRINK_LEAST, Math.max(SHRINK_MOST, TURN_MS / turnMs)));
+    else if (!isLong && this.#wasFull && limit.value < (inTime ?? Number.POSITIVE_INFINITY))
+      limit.grow(Math.max(1, Math.floor(limit.value * GROW_SHARE)));
+    this.#wasLong = isLong;
+    this.#starts = 0;
+    this.#most = 0;
+    this.#wasFull = false;
+    this.#dropExpired(nowMono);
+    this.#admitWaiting(nowMono);
+    const isBusy = this.#starts > 0 || turnMs > CALM_MS;
+    if (!isBusy) this.#saturation.paused();
+    return isBusy;
+  }
+
+  #dropExpired(nowMono: number): void {
+    for (const line of Object.values(this.#lines)) if (line.dropExpired(nowMono) > 0) this.#refusedMono = nowMono;
+  }
+
+  #swept(): void {
+    const nowMono = this.#platform.clock.monoNow();
+    this.#dropExpired(nowMono);
+    this.#admitWaiting(nowMono);
+    this.#sweep = this.waiting > 0 ? this.#platform.timers.set(SWEEP_MS, () => this.#swept()) : undefined;
+  }
+}
