@@ -5,8 +5,12 @@ import type { HttpAnswer } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { discardInput, endConnection } from './sockets.ts';
 
-/** Requests that may wait on one connection. A client that sends more ahead is answered so many, and the connection ends. */
-const PIPELINE_MAX = 64;
+/**
+ * What may wait on one connection: requests, and bytes that were read behind the first of them. A client that sends more ahead is
+ * answered so far, and the connection ends: what it holds here must not grow with what it sends.
+ */
+const WAITING_MAX = 1_000;
+const WAITING_BYTES_MAX = 256 * 1024;
 /** How long a client that said that it sends nothing more waits for what it has asked: longer, and it has gone. */
 const HALF_OPEN_MS = SECOND;
 
@@ -50,12 +54,12 @@ export class Connection {
   /** Takes one more request. @returns whether it will run, or be refused when its turn comes */
   add(exchange: Exchange): boolean {
     if (this.#ending || this.#socket.destroyed) return false;
-    if (this.#queue.length >= PIPELINE_MAX) {
-      this.#takeNoMore();
+    if (this.#queue.length > 0 && this.#holdsTooMuch(exchange)) {
+      this.takeNoMore();
       return false;
     }
     this.#queue.push(exchange);
-    if (!exchange.gated.ok && exchange.gated.status >= 400) this.#takeNoMore();
+    if (!exchange.gated.ok && exchange.gated.status >= 400) this.takeNoMore();
     exchange.onLeft(() => this.#left(exchange));
     if (this.#queue.length === 1) this.#run(exchange);
     return true;
@@ -67,7 +71,7 @@ export class Connection {
     const ends = exchange.incomplete || (alone && (last || this.#ending));
     if (ends) {
       this.#told = true;
-      this.#takeNoMore();
+      this.takeNoMore();
     }
     await exchange.send(answer, ends);
   }
@@ -78,7 +82,7 @@ export class Connection {
    * @returns whether nothing is under way, so that the refusal can be sent now
    */
   breakInput(error: RametError): boolean {
-    this.#takeNoMore();
+    this.takeNoMore();
     this.#queue.at(-1)?.breakBody(error);
     return this.idle;
   }
@@ -88,10 +92,17 @@ export class Connection {
     for (const exchange of this.#queue) exchange.abandon(reason);
   }
 
-  #takeNoMore(): void {
+  /** Takes no more requests; those that wait are answered. */
+  takeNoMore(): void {
     if (this.#ending) return;
     this.#ending = true;
     discardInput(this.#socket);
+  }
+
+  #holdsTooMuch(exchange: Exchange): boolean {
+    exchange.readBefore = this.#socket.bytesRead;
+    const waiting = this.#queue[1] ?? exchange;
+    return this.#queue.length > WAITING_MAX || exchange.readBefore - waiting.readBefore > WAITING_BYTES_MAX;
   }
 
   #left(exchange: Exchange): void {

@@ -20,6 +20,8 @@ export class Exchange {
   /** The address of the other end of the connection; empty when there is none. */
   readonly socketAddress: string;
   readonly startedMono: number;
+  /** How much of its connection had been read when it began to wait. */
+  readBefore = 0;
   readonly #platform: Platform;
   readonly #response: ServerResponse;
   readonly #socket: Socket;

@@ -146,6 +146,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   // The gate refuses what cannot be met; what can is answered when the body is asked for.
   server.on('checkContinue', take(true));
   server.on('checkExpectation', take(false));
+  // Behind the last one that a connection may have, Node would go on taking requests to answer them with 503 for nobody.
+  server.on('dropRequest', (_request, socket) => connections.get(socket)?.takeNoMore());
   server.on('connect', (request: IncomingMessage, socket: Duplex) =>
     refuseInput(socket as Socket, new RametError('MalformedRequest', 'This method is not accepted'), request.method),
   );
