@@ -1,4 +1,4 @@
-import { DeclaredError, RametError, whenUnawaited } from '../errors/index.ts';
+import { DeclaredError, ERRORS, RametError, whenUnawaited } from '../errors/index.ts';
 import { durationMs, type Platform } from '../platform/index.ts';
 import type { Breaker } from './breaker.ts';
 import { Bulkhead } from './bulkhead.ts';
@@ -92,7 +92,7 @@ export class Edge {
   async *stream(operation: Called, input: unknown, origin: CallOrigin): AsyncGenerator<unknown> {
     const { platform, transport, target: state, watch, name } = this.#path;
     const { signal } = origin;
-    if (origin.meta.depth >= DEPTH_MAX) throw new RametError('CallTooDeep');
+    if (origin.meta.depth >= DEPTH_MAX) throw failureOf(fault(new RametError('CallTooDeep')), operation);
     if (signal?.aborted) throw new RametError('Cancelled', undefined, { executed: 'no' });
     const opening = new Opening(platform, state, operation.name, watch);
     const canceller = new Canceller();
@@ -186,4 +186,11 @@ export function unwrap(reply: Reply, called?: Called): unknown {
 const failureOf = (reply: Declared | Fault, called?: Called): DeclaredError | RametError =>
   reply.kind === 'declared'
     ? new DeclaredError(reply.error, reply.status, reply.data, called?.shown?.(reply.error, reply.data))
-    : errorOf(reply);
+    : errorOf(called && reply.code === 'CallTooDeep' ? chained(reply, called) : reply);
+
+/** The chain that was too deep, put together on the way back: each caller names what it has called. */
+function chained(reply: Fault, { service, name }: Called): Fault {
+  const { title } = ERRORS.CallTooDeep;
+  const rest = reply.detail.startsWith(`${title}: `) ? ` > ${reply.detail.slice(title.length + 2)}` : '';
+  return { ...reply, detail: `${title}: ${service}.${name}${rest}` };
+}

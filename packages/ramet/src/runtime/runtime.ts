@@ -15,6 +15,7 @@ import { alertPoster, webhookProblems } from './alert-webhook.ts';
 import { BootWait, failBoot } from './boot-wait.ts';
 import { busErrors } from './bus-errors.ts';
 import { callWatchOf } from './call-watch.ts';
+import { circlesOf, circleWarning } from './circles.ts';
 import { eventLag, standstills } from './gauges.ts';
 import { ADMIN, openLinks, transports } from './links.ts';
 import { checkAll, loadAll } from './load.ts';
@@ -51,6 +52,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const gateways = await loadAll('gateway', topology.gateways, hosts, problems);
   checkAll(platform, topology, definitions, gateways, options.ports ?? {}, problems);
   if (problems.length > 0) throw new BootError(problems);
+  for (const circle of circlesOf(definitions)) log.warn({ services: circle }, circleWarning(circle));
 
   const fatal = options.onFatal ?? ((error: unknown) => exitNow(log, error));
   const environment: StoreEnvironment = {

@@ -272,7 +272,9 @@ function replyOfError(
   const fullName = `${contract.contract.name}.${operation}`;
   if (error instanceof RametError) {
     // What may succeed later is told by whoever gives up on it; a handler that does what it must not is told at once.
-    if (error.status >= 500 && (error.executed !== 'no' || MISTAKES.has(error.code)))
+    // A chain of calls that is too deep is known whole where it began.
+    const isMistake = MISTAKES.has(error.code) || (error.code === 'CallTooDeep' && meta.depth <= 1);
+    if (error.status >= 500 && (error.executed !== 'no' || isMistake))
       boundLog(log, meta.trace).warn({ err: error, operation: fullName }, 'an operation failed');
     return fault(error);
   }
