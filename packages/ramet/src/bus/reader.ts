@@ -9,6 +9,9 @@ const BATCH_MAX = 500;
 /** How often a subscription that stands still looks whether somebody has resumed it. */
 const STANDSTILL_MS = 1_000;
 const BACKOFF = { baseMs: 100, capMs: 10_000 };
+/** How often a reader looks whether a log that is being filled has come to where it goes on, and how long that may stand still. */
+const FILLING_LOOK_MS = 250;
+const FILLING_MS = 30_000;
 
 /** An event as it is read: its envelope as text, or parsed already. */
 export interface LogRow {
@@ -21,6 +24,11 @@ export interface LogRow {
 /** What is read like an outbox: the events of one source in partitions, each with positions that have no holes. */
 export interface EventLog {
   readonly service: string;
+  /**
+   * Whether relays fill it from outboxes. One that is new, because the bus of existing stores was changed, has at first less than its
+   * groups have settled.
+   */
+  readonly relayed?: boolean;
   /** Events behind position `after` of partition `p`, in order. @throws RametError PositionGap when one is missing */
   read(p: number, after: number, limit: number): Promise<readonly LogRow[]>;
   /** The newest position of partition `p`; 0 when it has no event. */
@@ -66,6 +74,8 @@ export class PartitionReader {
   #dirty = true;
   #backingOff = false;
   #begun = false;
+  /** Where the log ended when it was found to be behind the group, and since when it has ended there. */
+  #filling: { readonly head: number; readonly sinceMono: number } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(environment: BusEnvironment, options: ReaderOptions) {
@@ -97,6 +107,10 @@ export class PartitionReader {
     while (!this.#stopping) {
       try {
         cursor ??= await this.#begin();
+        if (cursor === undefined) {
+          await this.#pause(FILLING_LOOK_MS);
+          continue;
+        }
         // Told meanwhile: a log that waits for events has let go of its readers already, and would keep this one.
         if (this.#stopping) return;
         this.#dirty = false;
@@ -127,8 +141,9 @@ export class PartitionReader {
         if (this.#stopping && code === 'ShuttingDown') return;
         failures++;
         this.#environment.onError(error, { group: subscription.group, source: log.service, partition: p, failures });
-        if (code === 'PositionGap') return;
-        await this.#pause(steadyBackoffMs(this.#platform, BACKOFF, failures));
+        // A log that relays fill may be filled later.
+        if (code === 'PositionGap' && !log.relayed) return;
+        await this.#pause(code === 'PositionGap' ? FILLING_MS : steadyBackoffMs(this.#platform, BACKOFF, failures));
       }
     }
   }
@@ -138,8 +153,8 @@ export class PartitionReader {
     return this.#options.log.prunedTo(this.#options.p).catch(() => 0);
   }
 
-  /** Where to go on. A source that is behind what it has already given was restored from an older copy: its new events would pass for old ones. */
-  async #begin(): Promise<number> {
+  /** Where to go on; undefined while a log that relays fill has not come there yet. A source that is behind what it has already given was restored from an older copy: its new events would pass for old ones. */
+  async #begin(): Promise<number | undefined> {
     const { log, p, subscription, begin } = this.#options;
     const { group, sink } = subscription;
     if (!this.#begun) await begin?.();
@@ -147,6 +162,7 @@ export class PartitionReader {
     const checkpoint = await sink.checkpoint(log.service, p);
     const head = await log.head(p);
     if (checkpoint > head) {
+      if (log.relayed && this.#isFilling(head)) return undefined;
       throw new RametError(
         'PositionGap',
         `the events of '${log.service}', partition ${p}, end at ${head}, but '${group}' has read up to ${checkpoint}; restore all stores from the same moment`,
@@ -156,6 +172,13 @@ export class PartitionReader {
     if (checkpoint >= pruned) return checkpoint;
     await sink.missed({ source: log.service, p, after: checkpoint, through: pruned });
     return pruned;
+  }
+
+  /** Whether relays go on filling the log. One that is empty may wait for the process of its source. */
+  #isFilling(head: number): boolean {
+    const nowMono = this.#platform.clock.monoNow();
+    if (this.#filling === undefined || head > this.#filling.head) this.#filling = { head, sinceMono: nowMono };
+    return head === 0 || nowMono - this.#filling.sinceMono < FILLING_MS;
   }
 
   async #read(cursor: number): Promise<Batch | undefined> {

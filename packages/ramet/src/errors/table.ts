@@ -118,6 +118,7 @@ export const ERRORS = {
   ),
   ConcurrencyConflict: entry(409, 'Somebody else changed this first', 'Load it again and decide again.', notNow),
   MigrationEdited: entry(500, 'A migration was changed after it ran', 'Restore the file and write a new migration.', no),
+  MigrationOutOfOrder: entry(500, 'A migration was inserted before one that ran', 'Give it a number behind the last one that ran.', no),
   MoveFailed: entry(
     500,
     'The copy of a store differs from it',

@@ -61,6 +61,23 @@ export function migrationCases(it: Case, onStore: OnStore, capabilities: StoreCa
   );
 
   it(
+    'refuses a migration that was inserted before one that ran, and runs nothing',
+    onStore(async ({ store, platform }) => {
+      const LATER = { name: '0003_later', sql: 'create table later (id text)' };
+      await migrate(store, platform, [THINGS, LATER]);
+      await expect(migrate(store, platform, [THINGS, COLOURS, LATER])).rejects.toMatchObject({
+        code: 'MigrationOutOfOrder',
+        message: expect.stringMatching(new RegExp(`'0002_colours' comes before '${LATER.name}'.*give it a number behind`)),
+      });
+      expect(await applied(store)).toEqual([THINGS.name, LATER.name]);
+      expect(await exists(store, 'colours')).toBe(false);
+      const renamed = { ...COLOURS, name: '0009_colours' };
+      await migrate(store, platform, [THINGS, LATER, renamed]);
+      expect(await applied(store)).toEqual([THINGS.name, LATER.name, renamed.name]);
+    }),
+  );
+
+  it(
     'starts an older version on what a newer one has migrated',
     onStore(async ({ store, platform }) => {
       await migrate(store, platform, [THINGS, COLOURS, MORE]);

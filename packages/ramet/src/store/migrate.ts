@@ -44,7 +44,8 @@ export function readMigrations(platform: Platform, migrations: Migrations | unde
  * Brings a store to the newest schema: the framework's tables first, then the service's. All of one service's migrations
  * run in one transaction, alone: whoever starts at the same time waits for it. Migrations of a newer version that ran already
  * are let be: two versions of a service run side by side while one replaces the other, and the older one may come back.
- * @throws RametError MigrationEdited when one that ran has another text now, MigrationFailed with its name and cause
+ * @throws RametError MigrationEdited when one that ran has another text now or is gone, MigrationOutOfOrder when one was inserted before
+ *   one that ran, MigrationFailed with its name and cause
  */
 export async function migrate(store: Store, platform: Platform, own: readonly Migration[]): Promise<void> {
   await store.write(
@@ -52,6 +53,7 @@ export async function migrate(store: Store, platform: Platform, own: readonly Mi
       await tx.run('create table if not exists ramet_migrations (name text primary key, hash text not null, applied_at bigint not null)');
       const rows = await tx.all<{ name: string; hash: string }>('select name, hash from ramet_migrations');
       const applied = new Map(rows.map((row) => [row.name, row.hash]));
+      refuseInserted(store.service, applied, own);
       for (const { name, sql } of [...FRAMEWORK_MIGRATIONS, ...own]) await apply(tx, platform, store.service, applied, name, sql);
       const known = new Set([...FRAMEWORK_MIGRATIONS, ...own].map((migration) => migration.name));
       const newest = { ours: FRAMEWORK_MIGRATIONS.at(-1)?.name ?? '', own: own.at(-1)?.name ?? '' };
@@ -66,6 +68,17 @@ export async function migrate(store: Store, platform: Platform, own: readonly Mi
     },
     { name: `${store.service} migrations`, exclusive: true },
   );
+}
+
+/** One that is inserted would run after those that it comes before in a new store: the two stores would differ. */
+function refuseInserted(service: string, applied: ReadonlyMap<string, string>, own: readonly Migration[]): void {
+  const newest = own.findLast(({ name }) => applied.has(name))?.name;
+  const inserted = newest === undefined ? undefined : own.find(({ name }) => name < newest && !applied.has(name));
+  if (inserted)
+    throw new RametError(
+      'MigrationOutOfOrder',
+      `service '${service}': migration '${inserted.name}' comes before '${newest}', which has run here already; give it a number behind '${newest}'`,
+    );
 }
 
 async function apply(tx: Tx, platform: Platform, service: string, applied: Map<string, string>, name: string, sql: string): Promise<void> {

@@ -129,6 +129,7 @@ export class BusLog {
     const edge = async (p: number) => (await edges()).find((end) => end.p === p);
     return {
       service: source,
+      relayed: true,
       read: async (p, after, limit) => {
         const rows = await this.#db.query<{ pos: string; topic: string; envelope: string }>(
           'read',
