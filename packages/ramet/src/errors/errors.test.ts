@@ -90,4 +90,13 @@ describe('what a client is told', () => {
       expect(problemOf(fault)).toMatchObject({ status: 500, detail: expect.stringMatching(/\.$/) });
     }
   });
+
+  test('of any fault of ours, whatever its code: where a server is and what it said stays inside', () => {
+    for (const code of Object.keys(ERRORS) as (keyof typeof ERRORS)[]) {
+      if (ERRORS[code].status < 500) continue;
+      const problem = problemOf(new RametError(code, "The store of 'orders' is not available (connect ECONNREFUSED 10.0.0.7:5432)"));
+      expect(problem, code).toMatchObject({ status: ERRORS[code].status, detail: ERRORS[code].fix });
+    }
+    expect(problemOf(new RametError('StoreUnavailable')).detail).not.toMatch(/disk|permission/);
+  });
 });

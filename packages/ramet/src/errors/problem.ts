@@ -31,7 +31,7 @@ export function problemOf(error: unknown, correlationId?: string): Problem {
   }
   const known = error instanceof RametError ? error : new RametError('Internal');
   const entry = ERRORS[known.code];
-  const own = entry.status < 500 || known.code === 'StoreUnavailable';
+  const own = entry.status < 500;
   return {
     type: `urn:ramet:error:${known.code}`,
     title: entry.title,

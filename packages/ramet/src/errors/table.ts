@@ -53,12 +53,7 @@ export const ERRORS = {
   PayloadTooLarge: entry(413, 'The body is too large', 'Send less at once; the limit is in `detail`.', no),
   UnsupportedMediaType: entry(415, 'The content type is not supported', 'Send `content-type: application/json`.', no),
   TooManyRequests: entry(429, 'Too many requests', 'Wait for the seconds in `retry-after`.', notNow),
-  LimitsUnavailable: entry(
-    503,
-    'Requests cannot be counted now',
-    'Try again after `retry-after`; look at the store of the limits.',
-    notNow,
-  ),
+  LimitsUnavailable: entry(503, 'Requests cannot be counted now', 'Try again after `retry-after`.', notNow),
   // Calls
   DeadlineExceeded: entry(504, 'The deadline passed', 'Whether it took effect is unknown: repeat it with the same key, or look.', again),
   Cancelled: entry(499, 'The caller went away', 'Nothing; the caller does not wait any more.'),
@@ -95,8 +90,8 @@ export const ERRORS = {
   // Stores
   StoreUnavailable: entry(
     503,
-    'The store does not accept writes',
-    'Free disk space or restore the permissions; the service recovers by itself.',
+    'The store is unavailable',
+    'Try again after `retry-after`; the log of the service says why, and what to do.',
     notNow,
   ),
   TransactionClosed: entry(

@@ -33,7 +33,7 @@ test('existing stores go on with another bus: what was heard is not heard again,
   const schema = `bus_${randomBytes(4).toString('hex')}`;
   const lines: Record<string, unknown>[] = [];
   let said = 0;
-    // Groups look at the log of a new bus before relays have filled it.
+  // Groups look at the log of a new bus before relays have filled it.
   const real = realPlatform();
   const platform = { ...real, point: (site: string) => (site === 'relay.read' ? real.timers.sleep(300) : undefined) };
   const day = async (bus: BusFactory) => {

@@ -45,7 +45,10 @@ describe('a full disk', () => {
     const refused = await plan('during');
     expect(refused.status).toBe(503);
     expect(refused.headers.get('content-type')).toBe('application/problem+json');
-    expect(await refused.json()).toMatchObject({ code: 'StoreUnavailable', detail: expect.stringContaining('does not accept writes') });
+    const problem = await refused.json();
+    expect(problem).toMatchObject({ code: 'StoreUnavailable', title: 'The store is unavailable' });
+    // A client learns nothing of the inside, and is given no advice that is not for clients.
+    expect(JSON.stringify(problem)).not.toMatch(/trips'|disk|full|permission/);
     await eventually(
       async () => (await fetch(`${url}/readyz`)).status,
       (status) => status === 503,
@@ -54,6 +57,7 @@ describe('a full disk', () => {
     const health = await fetch(`${url}/health`);
     expect(health.status).toBe(503);
     expect(await health.json()).toMatchObject({ status: 'degraded', checks: { 'database:trips': 'unhealthy' } });
+    expect(t.lines.find((line) => line.includes("Health check 'database:trips' fails"))).toContain('free disk space');
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect((await look('before')).state).toBe('confirmed');
     expect((await look('during')).state).toBe('none');

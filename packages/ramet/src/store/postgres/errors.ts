@@ -33,12 +33,16 @@ export const tooManyConnections = (error: unknown): boolean => sqlState(error) =
 export function translated(error: unknown, service: string): unknown {
   const state = sqlState(error);
   if (state === undefined || AGAIN.has(state) || !postgresPasses(error)) return error;
-  return unavailable(service, (error as Error).message, error);
+  return unavailable(service, reasonOf(error), error);
 }
 
 /** Nothing was written. */
 export const unavailable = (service: string, why: string, cause?: unknown): RametError =>
-  new RametError('StoreUnavailable', `The store of '${service}' is not available (${why})`, { cause, retryAfterMs: 1_000 });
+  new RametError(
+    'StoreUnavailable',
+    `The store of '${service}' is not available (${why})${cause === undefined ? '' : `: ${postgresRemedy(cause)}`}`,
+    { cause, retryAfterMs: 1_000 },
+  );
 
 /**
  * Why a store cannot be opened, as one sentence with what to do.

@@ -1,3 +1,4 @@
+import { reasonOf } from '../../errors/index.ts';
 import type { Platform, Timer } from '../../platform/index.ts';
 import type { Connection } from './connection.ts';
 import { closed, tooManyConnections, translated, unavailable } from './errors.ts';
@@ -160,9 +161,7 @@ export class Pool {
       const waiter = this.#waiting.shift();
       waiter?.timer?.cancel();
       const told = translated(failure, service);
-      waiter?.reject(
-        told === failure ? unavailable(service, (failure as Error).message || String((failure as { code?: string }).code), failure) : told,
-      );
+      waiter?.reject(told === failure ? unavailable(service, reasonOf(failure), failure) : told);
     }
     this.#settle();
   }

@@ -6,7 +6,7 @@ import {
   type QueryResult,
   Transaction,
 } from 'kysely';
-import { RametError } from '../../errors/index.ts';
+import { RametError, reasonOf } from '../../errors/index.ts';
 import { afterFailure, type FailedStatement, type Note } from '../failed-statement.ts';
 import type { Activity } from '../idle-watch.ts';
 import { InFlight } from '../in-flight.ts';
@@ -14,7 +14,7 @@ import { NoRowChanged, type Param, type Tx } from '../store.ts';
 import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
 import { abreast, type Wire } from './abreast.ts';
 import type { Answer, Outcome } from './connection.ts';
-import { mayRunAgain, nothingChanged, refused, translated } from './errors.ts';
+import { mayRunAgain, nothingChanged, refused, translated, unavailable } from './errors.ts';
 import { BEGIN, control, type Late, ROLLBACK, type Statement, type Statements } from './statements.ts';
 
 /** A {@link Tx} with what its owner needs to know of it. */
@@ -81,11 +81,7 @@ export function lateAnswers(
 
 /** Why a connection is lost is not what a statement did wrong. */
 function told(error: unknown, connection: Wire, service: string): unknown {
-  if (connection.lost !== undefined && !refused(error))
-    return new RametError('StoreUnavailable', `The store of '${service}' is not available (${(error as Error).message})`, {
-      cause: error,
-      retryAfterMs: 1_000,
-    });
+  if (connection.lost !== undefined && !refused(error)) return unavailable(service, reasonOf(error), error);
   return translated(error, service);
 }
 

@@ -7,16 +7,25 @@ interface SqliteError extends Error {
 const isSqliteError = (error: unknown): error is SqliteError =>
   error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
 
-/** The disk is full, unreadable, or its permissions are gone: SQLITE_FULL, IOERR, READONLY, CANTOPEN, PERM, BUSY, LOCKED. */
-const UNAVAILABLE = new Set([13, 10, 8, 14, 3, 5, 6]);
+/** What makes a store unavailable, by SQLite's code, and what a person does about it: SQLITE_PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
+const REMEDIES: ReadonlyMap<number, string> = new Map([
+  [3, 'give this user write permission'],
+  [5, 'look for another process that holds this file locked'],
+  [6, 'look for another process that holds this file locked'],
+  [8, 'give this user write permission'],
+  [10, 'look at the disk and its file system'],
+  [13, 'free disk space'],
+  [14, 'give this user permission to open the file'],
+]);
 /** After a failed fsync nobody knows what is on the disk (the kernel may drop the pages): going on would be a lie. */
 const FSYNC_FAILED = new Set([1034, 1290]);
 
 /** What SQLite said, in our words: conditions of the disk become StoreUnavailable, the rest passes as it is. */
 export function translated(error: unknown, service: string): unknown {
   if (!isSqliteError(error)) return error;
-  if (!UNAVAILABLE.has(error.errcode & 0xff)) return error;
-  return new RametError('StoreUnavailable', `The store of '${service}' does not accept writes (${error.message})`, {
+  const remedy = REMEDIES.get(error.errcode & 0xff);
+  if (remedy === undefined) return error;
+  return new RametError('StoreUnavailable', `The store of '${service}' does not accept writes (${error.message}): ${remedy}`, {
     cause: error,
     retryAfterMs: 1_000,
   });
