@@ -228,4 +228,11 @@ alter table ramet_timers add column begun_at bigint;
 update ramet_timers set begun_at = due_at where attempts > 0 and given_up_at is null
 `,
   },
+  {
+    name: 'ramet_0010',
+    sql: `
+-- sagas: those that need a person and are in one state, as operators list them
+create index ramet_sagas_attention_in on ramet_sagas (state, created_at, id) where attention is not null
+`,
+  },
 ];
