@@ -308,3 +308,23 @@ describe('a journal that a program does not reach', () => {
     await expect(act(t, sagaId, { kind: 'cancel', reason: 'x' })).rejects.toMatchObject({ code: 'ActionRefused' });
   });
 });
+
+test('what numbers the outcomes costs no write: a saga of three steps is written four times', async () => {
+  using folder = temporaryFolder();
+  const saga = program(async ({ tripId }, { step, use: { trips } }) => {
+    for (const n of [1, 2, 3]) await step(`accept ${n}`, trips.accept({ tripId }), FREE);
+  });
+  await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+  const { store } = hosted(t, 'trips');
+  const write = store.write.bind(store);
+  let writes = 0;
+  (store as { write: typeof write }).write = (work, options) => {
+    if (options?.name === 'saga plan-trip') writes++;
+    return write(work, options);
+  };
+  await t.runtime.client(Trips).plan({ tripId: 'a' });
+  expect((await ended(t, 'a')).state).toBe('COMPLETED');
+  expect(writes).toBe(4);
+  const rows = await store.reader.all<{ delivery: number }>('select delivery from ramet_saga_steps order by idx');
+  expect(rows.map(({ delivery }) => Number(delivery))).toEqual([1, 2, 3]);
+});
