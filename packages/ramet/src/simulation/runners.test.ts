@@ -12,7 +12,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const runners = {
   'node --test': { runner: 'node:test', args: ['--test', '--test-reporter=tap'] },
-  vitest: { runner: 'vitest', args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', folder, '--maxWorkers=1'] },
+  vitest: {
+    runner: 'vitest',
+    args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', folder, '--maxWorkers=1', '--testTimeout=60000'],
+  },
 };
 
 /** What stands in a test file of a user, whichever runner they have. */
