@@ -26,6 +26,8 @@ const WAITING_MAX = 1_000;
 const SATURATED_WAITING_MIN = 64;
 /** For so long after one that waited was refused the newest is served first. */
 const OVERLOAD_MS = 200;
+/** How much longer it may be where a turn was long: what is refused then is refused for a pause, and not for what it competes with. */
+const PAUSE_MS = 100;
 const SWEEP_MS = 25;
 /** After a turn that was shorter, and in which nothing was begun, the loop has a pause. */
 const CALM_MS = 5;
@@ -135,7 +137,7 @@ export class Admission {
     const newestFirst = nowMono - this.#refusedMono < OVERLOAD_MS;
     for (const priority of ['write', 'read'] as const) {
       const line = this.#lines[priority];
-      while (line.length > 0 && this.#isFree(priority, nowMono) && line.admitNext(nowMono, newestFirst));
+      while (line.length > 0 && this.#isFree(priority, nowMono) && line.admitAny(nowMono, newestFirst));
     }
   }
 
@@ -154,8 +156,9 @@ export class Admission {
     this.#starts = 0;
     this.#most = 0;
     this.#wasFull = false;
-    this.#dropExpired(nowMono);
     this.#admitWaiting(nowMono);
+    // After a long turn all have waited: what it leaves of the line may have its turn in the next one.
+    this.#dropExpired(isLong ? nowMono - PAUSE_MS : nowMono);
     const isBusy = this.#starts > 0 || turnMs > CALM_MS;
     if (!isBusy) this.#saturation.paused();
     return isBusy;
@@ -167,8 +170,8 @@ export class Admission {
 
   #swept(): void {
     const nowMono = this.#platform.clock.monoNow();
-    this.#dropExpired(nowMono);
     this.#admitWaiting(nowMono);
+    this.#dropExpired(this.#turns.watch(nowMono) > TURN_MS ? nowMono - PAUSE_MS : nowMono);
     this.#sweep = this.waiting > 0 ? this.#platform.timers.set(SWEEP_MS, () => this.#swept()) : undefined;
   }
 }

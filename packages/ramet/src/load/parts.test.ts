@@ -123,7 +123,7 @@ describe('a waiting line', () => {
     const log: string[] = [];
     const line = new WaitingLine(10);
     for (const name of ['a', 'b', 'c']) line.join(waiter(name, 100, log), 0);
-    line.admitNext(1, true);
+    line.admitAny(1, true);
     line.admitNext(1);
     expect([line.dropExpired(99), line.dropExpired(100), line.length]).toEqual([0, 1, 0]);
     expect(log).toEqual(['c in', 'a in', 'b out']);

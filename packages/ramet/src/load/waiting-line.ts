@@ -50,13 +50,18 @@ export class WaitingLine {
     return place >= 0;
   }
 
+  /** Gives a place to the next that still wants it and whose deadline has not passed. @returns false when there is none */
+  admitNext(nowMono: number): boolean {
+    this.dropExpired(nowMono);
+    return this.admitAny(nowMono);
+  }
+
   /**
-   * Gives a place to the next that still wants it.
+   * Gives a place to the next that still wants it, whatever its deadline.
    * @param newestFirst also where the line itself does not show overload
    * @returns false when none does
    */
-  admitNext(nowMono: number, newestFirst = false): boolean {
-    this.dropExpired(nowMono);
+  admitAny(nowMono: number, newestFirst = false): boolean {
     for (;;) {
       const next = newestFirst || this.#isOverloaded(nowMono) ? this.#entries.pop() : this.#entries.shift();
       if (!next) return false;

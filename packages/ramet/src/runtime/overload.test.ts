@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { Agent, get, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -42,6 +43,7 @@ beforeAll(async () => {
     },
   });
   const edge = gateway('edge', {
+    caps: { connectionsPerAddress: 1_000 },
     routes: [
       expose(Work, { operations: { do: { access: 'public' } } }),
       compose('GET /composed', {
@@ -72,10 +74,19 @@ afterAll(async () => {
 
 const requestOf = (line: string) => `${line} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`;
 
-async function loaded(what: Omit<OpenLoad, 'port'>): Promise<OpenLoaded> {
+/** Begins to ask, in a process of its own. */
+function load(what: Omit<OpenLoad, 'port'>) {
   const child = fork(fileURLToPath(new URL('./fixtures/open-load.fixture.ts', import.meta.url)), [], { execArgv: [] });
   child.send({ ...what, port: runtime.ports['edge'] as number } satisfies OpenLoad);
-  const [answer] = (await once(child, 'message')) as [OpenLoaded];
+  return child;
+}
+
+async function loaded(what: Omit<OpenLoad, 'port'>): Promise<OpenLoaded> {
+  const child = load(what);
+  const [answer] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => Promise.reject(new Error('a connection of the load generator was closed'))),
+  ])) as [OpenLoaded];
   return answer;
 }
 
@@ -87,15 +98,27 @@ async function perSecond(what: Omit<OpenLoad, 'port'>): Promise<{ loaded: OpenLo
   return { loaded: found, perSecond: found.good, ofProcessor: (found.good * what.forMs * 1_000) / (user + system) };
 }
 
+/** What was begun for clients that have left comes to its end. */
+async function settledRuns(): Promise<number> {
+  let last = -1;
+  await eventually(async () => {
+    const before = last;
+    last = runs;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return before === runs;
+  });
+  return runs;
+}
+
 /** Asks for more and more until a tenth is refused: what twice the capacity is changes with what else the machine does. */
-async function overloaded(requests: readonly string[], capacity: number) {
+async function overloaded(requests: readonly string[], capacity: number, deadlineMs: number) {
   for (const factor of [2, 4, 8]) {
-    const before = runs;
-    const found = await perSecond({ requests, connections: 400, perSecond: factor * capacity, forMs: 4_000, deadlineMs: 500 });
+    const before = await settledRuns();
+    const found = await perSecond({ requests, connections: 400, perSecond: factor * capacity, forMs: 4_000, deadlineMs });
     const { '200': answered = 0, '503': refused = 0, ...others } = found.loaded.statuses;
     expect(others).toEqual({});
     // What was refused has done nothing; what the load generator did not wait for may have.
-    expect(runs - before).toBeLessThanOrEqual((answered + found.loaded.unanswered) * 2);
+    expect((await settledRuns()) - before).toBeLessThanOrEqual((answered + found.loaded.unanswered) * 2);
     if (refused > (answered + refused) / 10) return found;
   }
   throw new Error('nothing is refused at eight times the capacity');
@@ -107,27 +130,41 @@ describe.each([
 ])('an %s route that is asked for more than it can do, over 400 connections', (_, line) => {
   test('answers in time nearly as many as it can, and refuses the rest before anything runs', async () => {
     const requests = [requestOf(line)];
-    const alone = await perSecond({ requests, connections: 10, forMs: 2_000, deadlineMs: 500 });
-    const many = await overloaded(requests, alone.perSecond);
+    const alone = await perSecond({ requests, connections: 10, forMs: 2_000, deadlineMs: 10_000 });
+    // Where ten clients take turns, each waits for nine others; on a busy machine all of it takes longer.
+    const deadlineMs = 15 * alone.loaded.p50Ms;
+    const many = await overloaded(requests, alone.perSecond, deadlineMs);
     expect(many.ofProcessor / alone.ofProcessor).toBeGreaterThan(0.5);
     expect(many.ofProcessor / alone.ofProcessor).toBeGreaterThan(0.5);
-    expect(many.loaded.p50Ms).toBeLessThan(500);
+    expect(many.loaded.p50Ms).toBeLessThan(deadlineMs);
   });
 });
 
 test('health is answered while requests are refused, and refusals are counted and say when to come back', async () => {
-  const load = loaded({ requests: [requestOf('GET /work?steps=2')], connections: 400, perSecond: 4_000, forMs: 5_000, deadlineMs: 500 });
-  const base = `http://127.0.0.1:${runtime.ports['edge']}`;
-  let probed: number | undefined;
-  const refused = await eventually(async () => {
-    const several = await Promise.all(Array.from({ length: 50 }, () => fetch(`${base}/work?steps=1`)));
-    probed = (await fetch(`${base}/livez`)).status;
-    return several.find(({ status }) => status === 503);
-  });
-  expect(probed).toBe(200);
-  expect(refused?.headers.get('retry-after')).toBe('1');
-  expect(refused?.headers.get('content-type')).toBe('application/problem+json');
-  expect(await refused?.json()).toMatchObject({ code: 'Overloaded', status: 503 });
-  await load;
-  expect(await (await fetch(`${base}/metrics`)).text()).toMatch(/ramet_requests_shed_total\{[^}]*gateway="edge"[^}]*\} \d+/);
+  // Connections that are there before the crowd comes.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (path: string) =>
+    new Promise<{ status: number | undefined; headers: IncomingHttpHeaders; text: string }>((resolve, reject) => {
+      get({ host: '127.0.0.1', port: runtime.ports['edge'], path, agent }, async (incoming) => {
+        let text = '';
+        for await (const chunk of incoming.setEncoding('utf8') as AsyncIterable<string>) text += chunk;
+        resolve({ status: incoming.statusCode, headers: incoming.headers, text });
+      }).on('error', reject);
+    });
+  expect((await ask('/work?steps=1')).status).toBe(200);
+  const crowd = load({ requests: [requestOf('GET /work?steps=2')], connections: 400, perSecond: 4_000, forMs: 60_000, deadlineMs: 500 });
+  const probes = new Set<number | undefined>();
+  const refused = await eventually(
+    async () => {
+      probes.add((await ask('/livez')).status);
+      return ask('/work?steps=1');
+    },
+    ({ status }) => status === 503,
+    30_000,
+  ).finally(() => crowd.kill());
+  expect(probes).toEqual(new Set([200]));
+  expect(refused.headers).toMatchObject({ 'retry-after': '1', 'content-type': 'application/problem+json' });
+  expect(JSON.parse(refused.text)).toMatchObject({ code: 'Overloaded', status: 503 });
+  expect((await ask('/metrics')).text).toMatch(/ramet_requests_shed_total\{[^}]*gateway="edge"[^}]*\} \d+/);
+  agent.destroy();
 });
