@@ -169,6 +169,11 @@ export const ERRORS = {
     'It may have been done already, longer ago than is remembered',
     'Find out whether it was done; if it was not, ask for it again under a new key.',
   ),
+  GivenUp: entry(
+    500,
+    'The process ended during each start of this work',
+    'Look at why the work ends the process; then retry it: `ramet given-up`, or `ramet saga retry`.',
+  ),
   DuplicateStep: entry(500, 'Two steps of one saga bear the same name', 'Put what makes them different into the name.'),
   CallWithoutStep: entry(
     500,

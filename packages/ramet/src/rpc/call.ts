@@ -23,6 +23,8 @@ export interface CallMeta {
    * does not know the key (any more) can tell whether it may have been forgotten.
    */
   readonly ageMs?: number;
+  /** An earlier attempt may have ended the process that ran it: starts of this one are counted. */
+  readonly suspect?: boolean;
   /** Set by the saga engine only. */
   readonly step?: StepMeta;
 }
@@ -68,11 +70,6 @@ export interface Declared {
 }
 
 export type Reply = { readonly ok: true; readonly value: unknown } | Declared | Fault;
-
-/** What the text of a call with its metadata, of a reply, or of one answer of a stream may have at most, unless a transport says otherwise. */
-export const PAYLOAD_BYTES = 4 * 1024 * 1024;
-/** In characters: of an idempotency key, and of the key of a step. */
-export const KEY_LENGTH_MAX = 4_096;
 
 /** What hosts a service: runs operations by name. Never rejects; whatever happens is a reply. */
 export interface Dispatcher {

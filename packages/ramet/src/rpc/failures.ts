@@ -15,6 +15,7 @@ const NO_FAILURES: ReadonlySet<ErrorCode> = new Set([
   'Cancelled',
   'CircuitOpen',
   'EffectInDoubt',
+  'GivenUp',
   'Overloaded',
   'ShuttingDown',
   'StepPending',
@@ -32,6 +33,10 @@ export function verdictOf(reply: Reply): Verdict {
 
 /** Whether another attempt may bring more. Who finds the way shut is not to wait for it inside the call. */
 export const mayPass = ({ code }: Fault): boolean => ERRORS[code].retryable && code !== 'CircuitOpen';
+
+/** Whether the process that was called may have ended during the call: it was reached, and then lost. */
+export const mayHaveEndedIt = (reply: Reply): boolean =>
+  !reply.ok && reply.kind === 'fault' && reply.code === 'Unavailable' && reply.executed === 'unknown';
 
 /** Reports to a breaker what came of a call that entered it. */
 export function tell(breaker: Breaker | undefined, generation: number, verdict: Verdict, nowMono: number, weight: Weight = 'whole'): void {

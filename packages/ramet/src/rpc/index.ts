@@ -17,6 +17,7 @@ export { Canceller, NEVER } from './cancellation.ts';
 export { Edge, unwrap } from './client.ts';
 export { type ClientFactory, type CompiledUses, clientFor, compileUses } from './clients.ts';
 export { Edges } from './edges.ts';
+export { mayHaveEndedIt } from './failures.ts';
 export type { CallOptions, CallOrigin, EdgeOptions } from './origin.ts';
 export { Outbound } from './outbound.ts';
 export { type BreakerPolicy, type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';

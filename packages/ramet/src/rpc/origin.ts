@@ -17,6 +17,8 @@ export interface EdgeOptions extends CallOptions {
   readonly timeoutMs?: number;
   readonly step?: StepMeta;
   readonly durable?: boolean;
+  /** See {@link CallMeta.suspect}. */
+  readonly suspect?: boolean;
   /** What the call is known by where it has no key: the same in each repetition of it. */
   readonly witness?: string;
   /** How long ago it was asked for first, in milliseconds. */

@@ -193,7 +193,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
 
   #meta(nowMono: number): CallMeta {
     const { meta } = this.#origin;
-    const { key, step, durable, ageMs } = this.#options;
+    const { key, step, durable, ageMs, suspect } = this.#options;
     const timeoutMs = Math.max(0, this.deadlineMono - nowMono - HOP_MS);
     const plain = { caller: meta.caller, trace: meta.trace, depth: meta.depth + 1, timeoutMs };
     // Whoever repeats the whole is the only one to repeat.
@@ -207,6 +207,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
       ...(step === undefined ? {} : { step }),
       ...(durable ? { durable } : {}),
       ...(ageMs === undefined ? {} : { ageMs: ageMs + (nowMono - this.#startedMono) }),
+      ...(suspect ? { suspect } : {}),
     };
   }
 

@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import { MINUTE, SECOND } from '../platform/index.ts';
-import type { Fault, StepMeta } from '../rpc/index.ts';
+import { type Fault, mayHaveEndedIt, type StepMeta } from '../rpc/index.ts';
 import type { Alert } from './alerts.ts';
 import type { SagaState, StepRow } from './journal.ts';
 import { endRests } from './rests.ts';
@@ -70,16 +70,20 @@ async function undo(run: Run, step: StepRow): Promise<void> {
   const sinceMono = clock.monoNow();
   let told = false;
   let resumed = step.compState === 'STARTED';
+  // An attempt that was begun before may have ended its process.
+  let suspect = resumed;
   for (let uncounted = 0; ; ) {
     if (run.stopped.aborted) throw run.stopped.reason;
     if (!resumed) await beginAttempt(run, step);
     resumed = false;
     const reply = await run.call(
       step.undo as NonNullable<StepRow['undo']>,
-      { timeoutMs: UNDO_TIMEOUT_MS, step: undoMeta(run, step) },
+      { timeoutMs: UNDO_TIMEOUT_MS, step: undoMeta(run, step), suspect },
       step,
     );
     if (reply.ok) return done(run, step);
+    suspect ||= mayHaveEndedIt(reply);
+    if (reply.kind === 'fault' && reply.code === 'GivenUp') return giveUp(run, step, 'COMP_FAILED', reply.detail, 'its undo was given up');
     if (reply.kind === 'fault' && reply.code === 'StaleOwner') throw new RametError('StaleOwner', reply.detail);
     if (reply.kind === 'fault' && reply.code === 'EffectInDoubt') return giveUp(run, step, 'IN_DOUBT', reply.detail);
     if (reply.kind === 'fault' && notAttempted(reply)) {
@@ -129,11 +133,12 @@ function done(run: Run, step: StepRow): void {
   run.note(step, { actor: 'engine', step: step.name, was: 'COMP_STARTED', became: 'COMPENSATED' });
 }
 
-async function giveUp(run: Run, step: StepRow, state: 'COMP_FAILED' | 'IN_DOUBT', detail: string): Promise<void> {
+async function giveUp(run: Run, step: StepRow, state: 'COMP_FAILED' | 'IN_DOUBT', detail: string, why?: string): Promise<void> {
   step.compState = state;
   step.compError = detail;
   run.note(step, { actor: 'engine', step: step.name, was: 'COMP_STARTED', became: state, detail });
-  const what = state === 'IN_DOUBT' ? 'whether it took effect cannot be found out' : `its undo failed ${COMPENSATION_ATTEMPTS} times`;
+  const failed = why ?? `its undo failed ${COMPENSATION_ATTEMPTS} times`;
+  const what = state === 'IN_DOUBT' ? 'whether it took effect cannot be found out' : failed;
   await run.save({}, { alert: alertOf(run, step, String(step.compAttempt), `${what}: ${detail}`) });
 }
 

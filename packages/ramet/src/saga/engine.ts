@@ -1,13 +1,13 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform } from '../platform/index.ts';
 import type { Outbound, TransportRoutes } from '../rpc/index.ts';
-import type { Store } from '../store/index.ts';
+import { STARTS_MAX, type Store, suspectWaitMs } from '../store/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
 import { Calls } from './calls.ts';
 import { compensate } from './compensation.ts';
 import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal.ts';
-import { claim, claimable, giveBack, nextWakeMs, renew } from './leases.ts';
+import { claim, claimable, giveBack, nextWakeMs, renew, suspects } from './leases.ts';
 import { runProgram } from './program.ts';
 import { endRests } from './rests.ts';
 import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
@@ -40,6 +40,12 @@ const REST_MS = 1_000;
 /** How many sagas that lost their owner are taken on at once: after a downtime there may be thousands. */
 const CLAIM_MAX = 32;
 const SCAN_MS = 1_000;
+/** When a suspect has run for so long, the next one is taken. */
+const EXPOSED_MS = 1_000;
+/** A suspect that has run for so long without ending the process is none any more. */
+const CLEARED_MS = 15_000;
+/** How soon the next suspect is looked at. */
+const SUSPECT_LOOK_MS = 50;
 
 /**
  * Runs the sagas of one service. Those that its own commands start run at once, owned from the start; those whose owner is
@@ -58,12 +64,16 @@ export class SagaEngine {
   readonly #environment: RunEnvironment;
   readonly #claiming: Periodic;
   readonly #renewing: Periodic;
+  readonly #beganMono: number;
+  /** The suspect that was taken last. */
+  #exposed: { readonly run: Run; readonly sinceMono: number } | undefined;
   #stopping = false;
   /** A store of one process has no other owners: what is open at start was left by the process before. */
   #adoptAll: boolean;
 
   constructor(options: SagaEngineOptions) {
     this.#options = options;
+    this.#beganMono = options.platform.clock.monoNow();
     for (const current of options.sagas)
       for (const saga of [current, ...current.previous]) this.#programs.set(programId(saga.name, saga.version), saga);
     this.#adoptAll = !options.store.capabilities.shared;
@@ -154,14 +164,31 @@ export class SagaEngine {
     const fresh = (await claimable(store, owner, this.#adoptAll, limit))
       .filter((id) => !this.#runs.has(id) && !this.#resting.has(id))
       .slice(0, Math.min(free, CLAIM_MAX));
+    const { next, waiting } = await this.#suspects(limit);
+    if (next) fresh.push(next);
     if (fresh.length === 0) {
       this.#adoptAll = false;
-      return Math.max(1, Math.min(SCAN_MS, (await nextWakeMs(store)) ?? SCAN_MS));
+      return Math.max(1, Math.min(waiting ? SUSPECT_LOOK_MS : SCAN_MS, (await nextWakeMs(store)) ?? SCAN_MS));
     }
     // Together, so that they share a commit.
     for (const saga of await Promise.all(fresh.map((id) => claim(store, owner, this.#adoptAll, id))))
       if (saga && !this.#runs.has(saga.id)) this.#launch(saga, false);
     return 0;
+  }
+
+  /**
+   * A saga during whose runs the process ended more than once: they are taken one at a time, and the later after the begin of
+   * this process the more often it was. One that writes something, or runs for a while, has proved that it ends no process.
+   */
+  async #suspects(limit: number): Promise<{ next: string | undefined; waiting: boolean }> {
+    const { store, owner, platform } = this.#options;
+    const rows = (await suspects(store, owner, this.#adoptAll, limit)).filter(({ id }) => !this.#runs.has(id) && !this.#resting.has(id));
+    const nowMono = platform.clock.monoNow();
+    const upMs = nowMono - this.#beganMono;
+    const ready = rows.filter(({ crashes }) => suspectWaitMs(Number(crashes) + 1) <= upMs);
+    const exposed = this.#exposed;
+    const busy = exposed && !exposed.run.proved && this.#runs.has(exposed.run.saga.id) && nowMono - exposed.sinceMono < EXPOSED_MS;
+    return { next: busy ? undefined : ready[0]?.id, waiting: ready.length > 0 };
   }
 
   /** Confirms the leases of all runs in hand; a run whose lease is gone is dropped. */
@@ -185,6 +212,7 @@ export class SagaEngine {
     if (this.#runs.has(saga.id)) return;
     const run = new Run(this.#environment, saga, []);
     this.#runs.set(saga.id, run);
+    if (saga.crashes > 0) this.#expose(run);
     const finished = this.#drive(run, fresh)
       .catch((error: unknown) => this.#dropped(run, error))
       .finally(() => {
@@ -199,6 +227,16 @@ export class SagaEngine {
         }
       });
     this.#finished.add(finished);
+  }
+
+  /** Takes note of a run during whose like the process ended: when it has lived for a while without that, it says so. */
+  #expose(run: Run): void {
+    const { clock, timers } = this.#options.platform;
+    if (run.saga.crashes > 1) this.#exposed = { run, sinceMono: clock.monoNow() };
+    timers.set(CLEARED_MS, () => {
+      // Writing anything counts from the beginning again.
+      if (this.#runs.get(run.saga.id) === run && !run.proved) run.save({}).catch(() => {});
+    });
   }
 
   #dropped(run: Run, error: unknown): void {
@@ -227,6 +265,9 @@ export class SagaEngine {
 
   async #forward(run: Run): Promise<void> {
     const { saga } = run;
+    // While a step is under way the cause may be its participant, which counts by itself and refuses first.
+    const mostCrashes = run.steps.some(({ state }) => state === 'STARTED') ? STARTS_MAX + 2 : STARTS_MAX;
+    if (saga.crashes >= mostCrashes) return this.#diverge(run, `the process ended during each of its last ${saga.crashes} runs`);
     const program = this.#programs.get(programId(saga.type, saga.programVersion));
     if (!program)
       return this.#diverge(run, `version ${saga.programVersion} of its program is not part of this deployment; list it in 'previous'`);

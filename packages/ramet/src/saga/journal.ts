@@ -31,6 +31,8 @@ export interface SagaRow {
   readonly initiator: string;
   readonly trace: Trace;
   readonly createdAt: number;
+  /** How often in a row its process ended before it had written anything. */
+  readonly crashes: number;
   state: SagaState;
   version: number;
   epoch: number;
@@ -114,6 +116,7 @@ export function sagaOf(row: RawRow): SagaRow {
     initiator: row['initiator'] as string,
     trace: parsed(row['trace']),
     createdAt: Number(row['created_at']),
+    crashes: Number(row['crashes'] ?? 0),
     state: row['state'] as SagaState,
     version: Number(row['version']),
     epoch: Number(row['epoch']),
@@ -244,7 +247,7 @@ export function saveSaga(
 ): void {
   tx.must(
     // What does not change an index costs the least: the lease is in one.
-    `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, version = version + 1,
+    `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, crashes = 0, version = version + 1,
        ${noteEnd(saga.state, saga.attention)}${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
      where id = ? and epoch = ? and version = ?${unlessCancelled ? ' and cancel_reason is null' : ''}`,
     saga.state,

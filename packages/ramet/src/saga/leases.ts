@@ -12,17 +12,17 @@ const RENEW_AT_ONCE = 200;
 const RENEW_PLACES = Array(RENEW_AT_ONCE).fill('?').join(', ');
 
 /**
- * Open sagas that may be taken, or are the owner's own: two look-ups, so that the sagas that sleep cost nothing.
+ * Open sagas that may be taken, or are the owner's own, but for suspects: two look-ups, so that the sagas that sleep cost nothing.
  * @param adoptAll those of other owners too: there are no others any more
  * @param limit how many at most of either kind
  */
 export async function claimable(store: Store, owner: string, adoptAll: boolean, limit: number): Promise<string[]> {
   const rows = await store.reader.all<{ id: string }>(
-    `select id from (select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') and lease_until <= ramet_now()
+    `select id from (select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING') and lease_until <= ramet_now() and crashes = 0
        order by lease_until limit ?) as due
      union all
      select id from (select id from ramet_sagas where state in ('RUNNING', 'COMPENSATING')
-       and ${adoptAll ? 'owner is not null' : 'owner = ?'} limit ?) as own`,
+       and ${adoptAll ? 'owner is not null' : 'owner = ?'} and crashes = 0 limit ?) as own`,
     limit,
     ...(adoptAll ? [] : [owner]),
     limit,
@@ -30,15 +30,33 @@ export async function claimable(store: Store, owner: string, adoptAll: boolean, 
   return [...new Set(rows.map(({ id }) => id))];
 }
 
-/** Takes a saga, under a new epoch. @returns undefined when somebody else has it, or nobody may have it now */
+/** A saga during whose last runs the process ended. */
+export interface Suspect {
+  readonly id: string;
+  readonly crashes: number;
+}
+
+/** Suspects that may be taken, those first that saw the fewest ends. */
+export function suspects(store: Store, owner: string, adoptAll: boolean, limit: number): Promise<Suspect[]> {
+  return store.reader.all<Suspect>(
+    `select id, crashes from ramet_sagas where crashes > 0 and state in ('RUNNING', 'COMPENSATING')
+       and (lease_until <= ramet_now() or owner = ? ${adoptAll ? 'or owner is not null' : ''}) order by crashes, id limit ?`,
+    owner,
+    limit,
+  );
+}
+
+/** Takes a saga, under a new epoch. Where its last owner ended without having given it back, that is counted. @returns undefined when somebody else has it, or nobody may have it now */
 export async function claim(store: Store, owner: string, adoptAll: boolean, id: string): Promise<SagaRow | undefined> {
   const row = await store.write((tx) =>
     tx.get<Record<string, string | number | null>>(
-      `update ramet_sagas set owner = ?, epoch = epoch + 1, version = version + 1, lease_until = ramet_now() + ?
+      `update ramet_sagas set owner = ?, epoch = epoch + 1, version = version + 1, lease_until = ramet_now() + ?,
+         crashes = case when owner is null or lease_until = 0 then 0 when owner = ? then crashes else crashes + 1 end
        where id = ? and state in ('RUNNING', 'COMPENSATING') and (lease_until <= ramet_now() or owner = ? or (? = 1 and owner is not null))
        returning *`,
       owner,
       LEASE_MS,
+      owner,
       id,
       owner,
       adoptAll ? 1 : 0,

@@ -91,6 +91,7 @@ export class Run {
   readonly environment: RunEnvironment;
   readonly saga: SagaRow;
   readonly steps: StepRow[];
+  readonly #versionAtFirst: number;
   #changed = new Set<StepRow>();
   #entries: LogEntry[] = [];
   #tail: Promise<unknown> = Promise.resolve();
@@ -110,6 +111,7 @@ export class Run {
     this.environment = environment;
     this.saga = saga;
     this.steps = steps;
+    this.#versionAtFirst = saga.version;
     this.#takenMono = environment.platform.clock.monoNow();
     this.#confirmedMono = this.#takenMono;
   }
@@ -127,6 +129,11 @@ export class Run {
   /** Whether it waits for its next attempt, and needs nothing meanwhile but memory. */
   get pausing(): boolean {
     return this.#pausing > 0;
+  }
+
+  /** Whether it has written something since it was taken: a run that did has ended no process so far. */
+  get proved(): boolean {
+    return this.saga.version > this.#versionAtFirst;
   }
 
   /** Whether something is noted that is not written. */
@@ -172,7 +179,7 @@ export class Run {
   note(step: StepRow, entry: LogEntry): void {
     this.#changed.add(step);
     this.#entries.push(entry);
-    this.#flushSoon();
+    void this.environment.platform.timers.yield().then(() => this.#flush());
   }
 
   /** Notes the outcome of a step, which is the next one that its program is given. */
@@ -196,14 +203,12 @@ export class Run {
   /** The program rests: what it came to was asked for. */
   gathered(): void {
     this.#gathering = false;
-    if (this.noted) this.#flushSoon();
+    this.#flush();
   }
 
-  /** Writes what is noted, unless that is done within a turn: with an intent, or with the end of the saga. */
-  #flushSoon(): void {
-    void this.environment.platform.timers.yield().then(() => {
-      if (this.noted && !this.#gathering && !this.#stop.signal.aborted) this.save({}).catch((error: unknown) => this.stop(asStop(error)));
-    });
+  #flush(): void {
+    if (!this.noted || this.#gathering || this.#stop.signal.aborted) return;
+    this.save({}).catch((error: unknown) => this.stop(asStop(error)));
   }
 
   /** @returns whether a cancellation was asked for; its reason is the saga's then */

@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import { MINUTE } from '../platform/index.ts';
-import type { Reply } from '../rpc/index.ts';
+import { mayHaveEndedIt, type Reply } from '../rpc/index.ts';
 import { yieldsToCancellation } from './intent.ts';
 import type { StepError, StepRow } from './journal.ts';
 import { asStop, type Run } from './run.ts';
@@ -50,6 +50,8 @@ export async function resolve(
       ? Number.POSITIVE_INFINITY
       : clock.monoNow() + Math.max(step.remainingMs ?? 0, Math.min(timeoutMs, step.deadlineMs));
   let doubtful = resumed && step.kind !== 'ask';
+  // Its process may have ended by it: that of the participant is perhaps this one.
+  let suspect = resumed && step.kind !== 'ask';
   let told = false;
   let attempts = 0;
   let shutMs = 0;
@@ -67,7 +69,10 @@ export async function resolve(
         timeoutMs: Math.min(timeoutMs, remainingMs),
         ...(step.kind === 'ask'
           ? { witness: step.stepKey }
-          : { step: { key: step.stepKey, epoch: run.saga.epoch, undo: false, ...(Number.isFinite(remainingMs) ? { remainingMs } : {}) } }),
+          : {
+              suspect,
+              step: { key: step.stepKey, epoch: run.saga.epoch, undo: false, ...(Number.isFinite(remainingMs) ? { remainingMs } : {}) },
+            }),
       },
       step,
     );
@@ -77,7 +82,10 @@ export async function resolve(
     // A process that stops makes no further attempt: the participant may have stopped already, and the next process asks again.
     if (run.stopped.aborted) return { kind: 'stopped', error: asStop(run.stopped.reason) };
     doubtful ||= step.kind !== 'ask' && reply.executed !== 'no';
-    const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt';
+    suspect ||= step.kind !== 'ask' && mayHaveEndedIt(reply);
+    const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt' || reply.code === 'GivenUp';
+    if (reply.code === 'GivenUp' && (run.saga.pivoted || step.deadlineMs === undefined))
+      return { kind: 'diverged', reason: `step '${step.name}': ${reply.detail}` };
     // A way that is shut may open sooner than it says, and looking costs nothing: such a refusal is no attempt.
     const shut = SHUT.has(reply.code) && reply.executed === 'no';
     const waitable = shut && shutMs < SHUT_MAX_MS;

@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import { MINUTE, type Platform } from '../platform/index.ts';
-import { Edges, type Outbound, type TransportRoutes } from '../rpc/index.ts';
+import { Edges, mayHaveEndedIt, type Outbound, type TransportRoutes } from '../rpc/index.ts';
 import { ALERT_WORK } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { type DueHandler, DueWorker, GiveUp, type Store } from '../store/index.ts';
@@ -21,6 +21,8 @@ export interface DeliveryEnvironment {
 /** Delivers sent commands and alerts until they have arrived. */
 export function deliveries({ platform, store, transport, outbound, service, log, postAlert }: DeliveryEnvironment): DueWorker {
   const edges = new Edges(transport, outbound);
+  /** Whose last attempt lost its connection: perhaps because the command ended the process that it was sent to. */
+  const lost = new Set<string>();
   const send: DueHandler = async (payload, { id, ageMs }) => {
     const sent = payload as SentCommand;
     const origin = {
@@ -32,8 +34,11 @@ export function deliveries({ platform, store, transport, outbound, service, log,
     const reply = await edges.to(sent.service).call(operation, sent.input, origin, {
       key: id,
       durable: true,
+      suspect: lost.has(id),
       ...(ageMs < MINUTE ? {} : { ageMs }),
     });
+    if (!reply.ok && mayHaveEndedIt(reply)) lost.add(id);
+    else if (reply.ok || reply.kind === 'declared' || reply.code === 'GivenUp') lost.delete(id);
     if (reply.ok) return;
     if (reply.kind === 'declared' || reply.code === 'BadRequest') {
       log.warn(
@@ -44,6 +49,7 @@ export function deliveries({ platform, store, transport, outbound, service, log,
     }
     // Whether it took effect is for a person to find out.
     if (reply.code === 'DedupHorizon') throw new GiveUp(`${reply.code}: ${reply.detail}`);
+    if (reply.code === 'GivenUp') throw new GiveUp(reply.detail);
     throw new RametError(reply.code, reply.detail);
   };
   const handlers = new Map([[SEND_WORK, send]]);

@@ -14,6 +14,7 @@ import { Participant, type StepCall } from './participant.ts';
 import { ReadingContext } from './read-context.ts';
 import { answeredOnce, answerOf, earlierAnswer, noteRequest, type RequestId, refuseForgotten, requestId } from './requests.ts';
 import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
+import { StartGuard } from './start-guard.ts';
 import type { Prepared, ServiceDefinition } from './types.ts';
 import { boundLog, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
 
@@ -56,7 +57,12 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
     return keyedRequest(environment, call, meta.key);
   };
 
+  const guard = new StartGuard(platform, store, environment.log);
+
   const run = (compiled: CompiledOperation, input: unknown, meta: CallMeta, cancellation: Cancellation): Promise<Reply> => {
+    const key = meta.suspect ? startKey(compiled, meta) : undefined;
+    if (key !== undefined)
+      return guard.run({ operation: compiled.fullName, key, cancellation }, () => command(compiled, input, meta, cancellation));
     if (compiled.operation.kind === 'command') return command(compiled, input, meta, cancellation);
     return query(environment, compiled, input, meta, cancellation);
   };
@@ -102,6 +108,13 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
       }
     },
   };
+}
+
+/** Under which key a command is repeated; undefined where nobody repeats it. */
+function startKey({ operation, fullName }: CompiledOperation, { step, key }: CallMeta): string | undefined {
+  if (operation.kind !== 'command') return undefined;
+  if (step) return step.undo ? `${step.key}:undo` : step.key;
+  return key === undefined ? undefined : `${fullName}/${key}`;
 }
 
 function admit(

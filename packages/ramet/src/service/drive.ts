@@ -1,6 +1,7 @@
-import type { DeclaredError } from '../errors/index.ts';
+import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Reply } from '../rpc/index.ts';
+import type { CompiledEffect } from './compiled-effect.ts';
 
 /** What came of an effect, and is not written down yet. */
 export type Known = { readonly outcome: unknown } | { readonly refusal: DeclaredError };
@@ -19,6 +20,8 @@ export class Drive {
   failures = 0;
   /** It was told that the effect waits. */
   queued = false;
+  /** Lets the next suspect begin, where this effect is one; harmless to call again. */
+  release: () => void = () => {};
 
   constructor(carry: (drive: Drive) => Promise<Reply>) {
     this.done = carry(this).then((reply) => {
@@ -58,5 +61,28 @@ export class Drive {
       this.#waiting.add(leave);
       this.#failed.add(failed);
     });
+  }
+}
+
+/**
+ * What the other system says. Only it can refuse, and only in words that the contract has; an outcome that does not fit
+ * is as good as none.
+ */
+export async function learn(
+  { compiled, outcome: codec }: CompiledEffect,
+  ask: () => Promise<unknown>,
+  how: 'performed' | 'looked up',
+): Promise<{ known: Known | undefined } | { error: unknown }> {
+  try {
+    const outcome = await ask();
+    if (how === 'looked up' && outcome === undefined) return { known: undefined };
+    const decoded = codec.decode(outcome);
+    if (decoded.ok) return { known: { outcome: decoded.value } };
+    return {
+      error: new RametError('InvalidOutput', `the outcome of ${compiled.fullName} does not fit its schema`, { issues: decoded.issues }),
+    };
+  } catch (error) {
+    if (error instanceof DeclaredError && compiled.errors.has(error.error)) return { known: { refusal: error } };
+    return { error };
   }
 }

@@ -33,6 +33,23 @@ export interface EffectRow {
   /** The process that works on it, and for how long it is left to it, in milliseconds of database time. */
   readonly owner: string | undefined;
   readonly leaseMs: number;
+  /** How often in a row the process that worked on it ended. */
+  readonly crashes: number;
+}
+
+/** Takes an effect over whose owner ended while it worked on it, and counts that. @returns false when another process was faster */
+export async function takeOverEffect(tx: Tx, row: EffectRow, owner: string): Promise<boolean> {
+  const taken = await tx.run(
+    `update ramet_fences set crashes = crashes + 1, owner = ?, next_at = ramet_now() + ?
+     where step_key = ? and state = ? and owner = ? and attempt = ?`,
+    owner,
+    EFFECT_LEASE_MS,
+    row.key,
+    row.state,
+    row.owner ?? null,
+    row.attempt,
+  );
+  return taken > 0;
 }
 
 type Raw = Record<string, string | number | null>;
@@ -57,6 +74,7 @@ export async function effectRow(reader: Reader | Tx, key: string): Promise<Effec
     sagaEpoch: Number(row['saga_epoch']),
     owner: (row['owner'] as string | null) ?? undefined,
     leaseMs: Number(row['lease'] ?? 0),
+    crashes: Number(row['crashes']),
   };
 }
 
@@ -96,10 +114,14 @@ export function setRequest(tx: Tx, key: string, request: unknown): void {
   tx.last('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
 }
 
-/** Counts an attempt before it begins. @returns false when somebody else has moved the effect meanwhile */
-export async function countAttempt(tx: Tx, row: EffectRow, owner: string): Promise<boolean> {
+/**
+ * Counts an attempt before it begins.
+ * @param lastEnded whether the one before is known to have ended
+ * @returns false when somebody else has moved the effect meanwhile
+ */
+export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEnded: boolean): Promise<boolean> {
   const mine = await tx.run(
-    `update ramet_fences set attempt = attempt + 1, last_attempt_at = ramet_now(), next_at = ramet_now() + ?, owner = ?, updated_at = ramet_now()
+    `update ramet_fences set attempt = attempt + 1, ${lastEnded ? 'crashes = 0, ' : ''} last_attempt_at = ramet_now(), next_at = ramet_now() + ?, owner = ?, updated_at = ramet_now()
      where step_key = ? and state = 'STARTED' and attempt = ?`,
     EFFECT_LEASE_MS,
     owner,
@@ -114,10 +136,10 @@ export function keepEffect(tx: Tx, key: string): void {
   tx.last('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
 }
 
-/** Lets others take up at once what this process has not brought to an end. */
+/** Lets others take up at once what this process has not brought to an end, and says that it has ended in good order. */
 export function giveBackEffects(tx: Tx, owner: string): void {
   tx.last(
-    "update ramet_fences set next_at = ramet_now() where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null",
+    "update ramet_fences set next_at = ramet_now(), owner = null where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null",
     owner,
   );
 }

@@ -1,9 +1,9 @@
-import { DeclaredError, RametError } from '../errors/index.ts';
+import { type DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, SECOND, steadyBackoffMs } from '../platform/index.ts';
 import { declared, fault, NEVER, type Reply } from '../rpc/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
-import { Drive, type Known } from './drive.ts';
+import { Drive, type Known, learn } from './drive.ts';
 import {
   abandonedEffects,
   countAttempt,
@@ -20,6 +20,7 @@ import {
   settleUndone,
 } from './effect-rows.ts';
 import { fenceOf, replyOf } from './fences.ts';
+import { Orphans } from './orphans.ts';
 import { type OutsideEnvironment, outside, PERFORM_TIMEOUT_MS } from './outside.ts';
 import { answerOf } from './requests.ts';
 import { boundLog, type UnitOfWork, type WorkOrigin } from './unit-of-work.ts';
@@ -50,10 +51,12 @@ export class EffectRunner {
   readonly #drives = new Map<string, Drive>();
   readonly #scan: Periodic;
   readonly #stop = new AbortController();
+  readonly #orphans: Orphans;
   #adoptAll: boolean;
 
   constructor(environment: EffectEnvironment) {
     this.#environment = environment;
+    this.#orphans = new Orphans(environment);
     this.#adoptAll = !environment.store.capabilities.shared;
     this.#scan = new Periodic(
       environment.platform,
@@ -121,7 +124,11 @@ export class EffectRunner {
   drive(key: string, fresh = false): Drive {
     const known = this.#drives.get(key);
     if (known) return known;
-    const drive = new Drive((own) => this.#carry(key, fresh, own).catch((error: unknown) => this.#putDown(key, error)));
+    const drive = new Drive((own) =>
+      this.#carry(key, fresh, own)
+        .finally(() => own.release())
+        .catch((error: unknown) => this.#putDown(key, error)),
+    );
     this.#drives.set(key, drive);
     void drive.done.finally(() => this.#drives.delete(key));
     return drive;
@@ -169,6 +176,12 @@ export class EffectRunner {
         await this.#environment.platform.timers.sleep(Math.min(LOOK_MS, row.leaseMs), this.#stop.signal);
         continue;
       }
+      if (!drive.known && this.#orphans.isOf(row)) {
+        const { givenUp, release } = await this.#orphans.takeOver(row, compiled.compiled.fullName, this.#stop.signal);
+        drive.release = release;
+        if (givenUp) await this.#inDoubt(row, compiled);
+        continue;
+      }
       const over = row.state === 'CANCELLING' || (row.remainingMs !== undefined && row.remainingMs <= 0);
       try {
         if (!drive.known) await (over ? this.#settle(row, compiled, drive) : this.#attempt(row, compiled, fresh && round === 1, drive));
@@ -176,6 +189,7 @@ export class EffectRunner {
       } catch (error) {
         if (!(error instanceof EffectMoved)) throw error;
       }
+      drive.release();
     }
   }
 
@@ -189,15 +203,18 @@ export class EffectRunner {
     const { platform, store } = this.#environment;
     if (
       !counted &&
-      !(await store.write((tx) => countAttempt(tx, row, this.#environment.owner), { name: `${compiled.compiled.fullName} attempt` }))
+      !(await store.write((tx) => countAttempt(tx, row, this.#environment.owner, drive.ended !== undefined), {
+        name: `${compiled.compiled.fullName} attempt`,
+      }))
     )
       return;
     const attempt = counted ? row.attempt : row.attempt + 1;
     await this.#point('effect.perform');
     const perform = () =>
       outside(this.#environment, row, compiled, attempt, (request, context) => compiled.effect.perform(request, context));
-    const came = await this.#learn(compiled, perform, 'performed');
+    const came = await learn(compiled, perform, 'performed');
     drive.ended = { attempt, atMono: platform.clock.monoNow() };
+    drive.release();
     await this.#point('effect.performed');
     // The other system was not asked (its bulkhead was full, its circuit open): there is nothing to find out, and nobody failed.
     if ('error' in came && came.error instanceof RametError && came.error.executed === 'no') {
@@ -207,33 +224,10 @@ export class EffectRunner {
     } else if ('error' in came) {
       this.#failed(row, compiled, drive, came.error);
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
-      const found = compiled.effect.lookup ? await this.#learn(compiled, () => this.#lookUp(row, compiled), 'looked up') : undefined;
+      const found = compiled.effect.lookup ? await learn(compiled, () => this.#lookUp(row, compiled), 'looked up') : undefined;
       if (found && 'known' in found && found.known) drive.known = found.known;
       else await platform.timers.sleep(steadyBackoffMs(platform, BACKOFF, attempt), this.#stop.signal);
     } else drive.known = came.known;
-  }
-
-  /**
-   * What the other system says. Only it can refuse, and only in words that the contract has; an outcome that does not fit
-   * is as good as none.
-   */
-  async #learn(
-    { compiled, outcome: codec }: CompiledEffect,
-    ask: () => Promise<unknown>,
-    how: 'performed' | 'looked up',
-  ): Promise<{ known: Known | undefined } | { error: unknown }> {
-    try {
-      const outcome = await ask();
-      if (how === 'looked up' && outcome === undefined) return { known: undefined };
-      const decoded = codec.decode(outcome);
-      if (decoded.ok) return { known: { outcome: decoded.value } };
-      return {
-        error: new RametError('InvalidOutput', `the outcome of ${compiled.fullName} does not fit its schema`, { issues: decoded.issues }),
-      };
-    } catch (error) {
-      if (error instanceof DeclaredError && compiled.errors.has(error.error)) return { known: { refusal: error } };
-      return { error };
-    }
   }
 
   #failed(row: EffectRow, { compiled }: CompiledEffect, drive: Drive, error: unknown): void {
@@ -271,7 +265,7 @@ export class EffectRunner {
     for (let failures = 0; failures < LOOKUPS_MAX; ) {
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
       let waitMs: number;
-      const found = await this.#learn(compiled, () => this.#lookUp(row, compiled), 'looked up');
+      const found = await learn(compiled, () => this.#lookUp(row, compiled), 'looked up');
       if ('error' in found) {
         failures++;
         waitMs = steadyBackoffMs(platform, BACKOFF, failures);

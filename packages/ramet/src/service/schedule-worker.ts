@@ -1,5 +1,5 @@
 import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
-import { CRASH_BACKOFF, STARTS_MAX, type Store, type Tx } from '../store/index.ts';
+import { STARTS_MAX, type Store, suspectWaitMs, type Tx } from '../store/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
 /** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
@@ -196,18 +196,16 @@ export class ScheduleWorker {
   }
 
   async #crashed(row: Row): Promise<void> {
-    const { store, platform, onGivenUp } = this.#options;
+    const { store, onGivenUp } = this.#options;
     const crashes = Number(row.crashes) + 1;
     const giveUp = crashes >= STARTS_MAX;
-    // After a first crash there is no reason yet to believe that this run was the cause.
-    const waitMs = crashes === 1 ? 0 : steadyBackoffMs(platform, CRASH_BACKOFF, crashes - 1);
     const mine = await store.write((tx) =>
       tx.run(
         `update ramet_schedules set crashes = ?, lease_until = 0, last_error = ?, next_at = ${giveUp ? '?' : 'ramet_now() + ?'},
            given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where name = ? and epoch = ? and lease_until = ?`,
         crashes,
         CRASHED,
-        giveUp ? NOT_DUE : Math.round(waitMs),
+        giveUp ? NOT_DUE : suspectWaitMs(crashes),
         row.name,
         Number(row.epoch),
         Number(row.lease_until),

@@ -119,6 +119,8 @@ interface LogRow {
   readonly detail: string | null;
 }
 
+const ATTEMPTS = 3;
+
 /** An undo is tried three times and then left to a person, who is told once; attempts are counted across crashes. */
 async function attempts(sim: Simulated, service: string, say: Say): Promise<void> {
   const log = await sim.rows<LogRow>(service, 'select saga_id, actor, step, became, detail from ramet_saga_log order by saga_id, seq');
@@ -132,7 +134,11 @@ async function attempts(sim: Simulated, service: string, say: Say): Promise<void
     const numbers = new Map<string, number>();
     let givenUp = 0;
     for (const { actor, step, became, detail } of entries) {
-      if (actor !== 'engine') tried.clear();
+      if (actor !== 'engine') {
+        tried.clear();
+        // Asked for again by an operator, an undo has three more attempts, however many of the last three were used.
+        for (const [name, number] of numbers) numbers.set(name, Math.ceil(number / ATTEMPTS) * ATTEMPTS);
+      }
       if (step === null) continue;
       if (became === 'COMP_STARTED') {
         const number = Number(/attempt (\d+)/.exec(detail ?? '')?.[1]);

@@ -1,7 +1,7 @@
 import { Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
 import { beginDue, type DueRow, dueLanes, dueRows, giveUpDue, type Lane, noteCrash, postponeDue } from './due-rows.ts';
 import type { Store } from './store.ts';
-import { CRASH_BACKOFF, STARTS_MAX } from './suspects.ts';
+import { STARTS_MAX, suspectWaitMs } from './suspects.ts';
 
 /** Does one piece of due work. Resolving means done; what it throws is reported, and the work comes again with backoff. */
 export type DueHandler = (
@@ -179,9 +179,7 @@ export class DueWorker {
   async #crashed(row: DueRow): Promise<void> {
     const crashes = Number(row.crashes) + 1;
     const giveUp = crashes >= STARTS_MAX;
-    // After a first crash there is no reason yet to believe that this work was the cause.
-    const waitMs = crashes === 1 ? 0 : steadyBackoffMs(this.#platform, CRASH_BACKOFF, crashes - 1);
-    const noted = await noteCrash(this.#store, row, waitMs, giveUp, CRASHED);
+    const noted = await noteCrash(this.#store, row, suspectWaitMs(crashes), giveUp, CRASHED);
     if (noted > 0 && giveUp)
       this.#onGivenUp(
         { id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) },

@@ -20,5 +20,5 @@ export type {
   WriteOptions,
 } from './store.ts';
 export { NoRowChanged } from './store.ts';
-export { CRASH_BACKOFF, STARTS_MAX } from './suspects.ts';
+export { STARTS_MAX, suspectWaitMs } from './suspects.ts';
 export { inTurns } from './turns.ts';

@@ -17,6 +17,8 @@ export const RETENTION = {
   endedMs: 30 * DAY,
   /** Fences of a saga whose end was never heard of: its owner may be gone, or it may still come back. */
   unheardMs: 3 * 365 * DAY,
+  /** Starts that never ended, of work that was not asked for again: then they are counted from the beginning. */
+  startsMs: 30 * DAY,
 } as const;
 
 const EVERY_MS = 10 * MINUTE;
@@ -99,6 +101,7 @@ export function createRetention(store: Store, platform: Platform, onError: (erro
             },
           },
         ),
+        await prune('ramet_starts', 'key', `at < ramet_now() - ${RETENTION.startsMs}`),
         // Kept for sagas that began before them.
         await prune('ramet_saga_events', 'seq', `seq <= ${FIRST_LISTENED}`),
       ];

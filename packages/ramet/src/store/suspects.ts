@@ -7,4 +7,11 @@ export const STARTS_MAX = 8;
  * How long work waits after a start that never ended. It grows, so that a process under something else that kills it is not
  * held against work that merely begins as soon as the process does.
  */
-export const CRASH_BACKOFF: Backoff = { baseMs: 250, capMs: MINUTE };
+const CRASH_BACKOFF: Backoff = { baseMs: 250, capMs: MINUTE };
+
+/**
+ * How long after the begin of a process work is started during which processes have ended so often: not at all after a first
+ * time, which says little, and then longer each time.
+ */
+export const suspectWaitMs = (ended: number): number =>
+  ended < 2 ? 0 : Math.min(CRASH_BACKOFF.capMs, CRASH_BACKOFF.baseMs * 2 ** (ended - 2));

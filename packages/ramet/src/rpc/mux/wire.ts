@@ -1,5 +1,3 @@
-import { PAYLOAD_BYTES } from '../call.ts';
-
 /** The wire format of mux, version 1: docs/mux.md describes it for people. */
 
 /** Every connection begins with these bytes, in both directions: what answers with others is no peer. */
@@ -59,7 +57,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  payloadBytes: PAYLOAD_BYTES,
+  payloadBytes: 4 * 1024 * 1024,
   windowBytes: 256 * 1024,
   callsPerConnection: 10_000,
   streamsPerConnection: 1_000,
