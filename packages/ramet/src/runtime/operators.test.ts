@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { operatorsOf } from '../admin/index.ts';
 import { compose, gateway } from '../gateway/index.ts';
+import type { Store } from '../store/index.ts';
 import { type Several, startSeveral } from './fixtures/several.fixture.ts';
 import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
 import { newWorld, Trips, travel } from './fixtures/travel.fixture.ts';
@@ -104,6 +105,26 @@ test('no other process may ask, in whose name ever', async () => {
   expect(await several.callAs('edge', 'edge', target, request)).toMatchObject({ ok: false, code: 'Forbidden' });
 });
 
+test('participants in other processes forget a saga when its owner says that it ended long ago', async () => {
+  await plan('past');
+  const storeOf = (name: string) => several.runtimes.get(name)?.services.get(name)?.store as Store;
+  const ended = () =>
+    storeOf('trips').reader.get<{ id: string }>("select id from ramet_sagas where business_key = 'past' and ended_at is not null");
+  const { id } = await eventually(ended, (row) => row !== undefined).then((row) => row as { id: string });
+  const fences = async () =>
+    (
+      await Promise.all(
+        ['flights', 'hotels'].map((name) => storeOf(name).reader.all('select 1 from ramet_fences where step_key like ?', `${id}:%`)),
+      )
+    ).flat().length;
+  expect(await fences()).toBeGreaterThan(1);
+  await storeOf('trips').write((tx) => tx.run('update ramet_sagas set notice_at = 0 where id = ?', id));
+  await several.runtimes.get('trips')?.stop();
+  await several.start('trips');
+  await eventually(fences, (count) => count === 0, 20_000);
+  await eventually(() => storeOf('trips').reader.get('select 1 from ramet_sagas where id = ? and notice_at is null', id));
+});
+
 test('a list says which services did not answer', async () => {
   await several.runtimes.get('trips')?.stop();
   const { status, body } = await ask('/sagas');
@@ -113,7 +134,7 @@ test('a list says which services did not answer', async () => {
   await several.start('trips');
   await eventually(
     async () => (await ask('/sagas')).body.items.length,
-    (count) => count === 3,
+    (count) => count === 4,
     20_000,
   );
 });
