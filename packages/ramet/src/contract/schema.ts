@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { z } from 'zod';
 import type { Issue } from '../errors/index.ts';
+import { encodeJson, JsonError } from '../platform/index.ts';
 import { isSchema, notSchema, sidesOf, usageProblems, validateNow } from './boundary.ts';
 import type { JsonSchema, Schema } from './standard.ts';
 
@@ -47,7 +48,9 @@ function compiled(schema: Schema): { codec: Codec; problems: readonly string[] }
   const { input: jsonSchema, output, problems } = sidesOf(schema);
   const opaque = schema['~standard'].vendor !== 'zod' || allowsAnything(jsonSchema);
   const decode = (value: unknown): Decoded => {
-    const result = validated(schema, opaque ? viaJson(value) : value);
+    const given = opaque ? viaJson(value) : { ok: true as const, value };
+    if (!given.ok) return given;
+    const result = validated(schema, given.value);
     if (result.issues) return { ok: false, issues: result.issues.map(issueOf) };
     return { ok: true, value: result.value };
   };
@@ -80,16 +83,22 @@ function allowsAnything(schema: unknown): boolean {
   for (const key of ['items', 'anyOf', 'oneOf', 'allOf', 'prefixItems']) if (key in node && allowsAnything(node[key])) return true;
   if (node['additionalProperties'] !== undefined && node['additionalProperties'] !== false && allowsAnything(node['additionalProperties']))
     return true;
-  for (const key of ['properties', '$defs']) {
+  for (const key of ['properties', 'patternProperties', '$defs']) {
     const children = node[key];
     if (typeof children === 'object' && children !== null && Object.values(children).some(allowsAnything)) return true;
   }
   return false;
 }
 
-function viaJson(value: unknown): unknown {
-  const text = JSON.stringify(value);
-  return text === undefined ? undefined : JSON.parse(text);
+/** What JSON has no word for is refused: it would arrive as something else. */
+function viaJson(value: unknown): Decoded {
+  try {
+    const text = encodeJson(value);
+    return { ok: true, value: text === '' ? undefined : JSON.parse(text) };
+  } catch (error) {
+    if (error instanceof JsonError) return { ok: false, issues: [{ path: '', message: error.message }] };
+    throw error;
+  }
 }
 
 function issueOf(issue: StandardSchemaV1.Issue): Issue {

@@ -3,6 +3,7 @@ export { DAY, type Duration, type DurationRange, durationMs, HOUR, isoOf, MINUTE
 export { ed25519 } from './ed25519.ts';
 export { weaknessOfEd25519 } from './ed25519-point.ts';
 export { hash32, newId, uuidv7 } from './ids.ts';
+export { decodeJson, encodeJson, isPlainJson, JsonError } from './json.ts';
 export { Patience, type PatienceOptions, type Wait } from './patience.ts';
 export { Periodic } from './periodic.ts';
 export { plainKey } from './plain-key.ts';

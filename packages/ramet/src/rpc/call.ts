@@ -71,6 +71,11 @@ export interface Declared {
 
 export type Reply = { readonly ok: true; readonly value: unknown } | Declared | Fault;
 
+/** What the text of a call with its metadata, of a reply, or of one answer of a stream may have at most, unless a transport says otherwise. */
+export const PAYLOAD_BYTES = 4 * 1024 * 1024;
+/** In characters: of an idempotency key, and of the key of a step. */
+export const KEY_LENGTH_MAX = 4_096;
+
 /** What hosts a service: runs operations by name. Never rejects; whatever happens is a reply. */
 export interface Dispatcher {
   call(operation: string, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -5,7 +6,7 @@ import { z } from 'zod';
 import { embedded } from '../bus/embedded/index.ts';
 import { command, contract, event, query } from '../contract/index.ts';
 import { expose, gateway } from '../gateway/index.ts';
-import { use } from '../rpc/index.ts';
+import { external, use } from '../rpc/index.ts';
 import { service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
@@ -21,7 +22,7 @@ test('boot tells every mistake at once, with where and what to do', async () => 
   });
   const wrong = service(Wrong, {
     store: sql<{}>({ migrations: { first: 'create table t (a text)' } }),
-    uses: { elsewhere: use(Elsewhere, { timeout: 'soon' as '1s', bulkhead: 0 }) },
+    uses: { elsewhere: use(Elsewhere, { timeout: 'soon' as '1s', bulkhead: 0 }), bank: external('bank', { url: 'bank:4900' }) },
   }).implement({
     commands: { doIt: async () => {} } as never,
     queries: { ask: async () => ({ n: 1 }) },
@@ -50,6 +51,9 @@ test('boot tells every mistake at once, with where and what to do', async () => 
     "command 'forget' has no handler",
     "migration 'first': name it with four digits",
     "uses 'elsewhere', which the topology does not have",
+    "service 'wrong', uses 'elsewhere': timeout",
+    "service 'wrong', uses 'elsewhere': bulkhead",
+    "service 'wrong', uses 'bank': 'bank:4900' is not a URL of bank",
     "reacts to 'elsewhere.Happened', but the topology has no 'elsewhere'",
     "'often' is no rate",
     "exposes 'wrong.forget', which has no http route",
@@ -61,6 +65,26 @@ test('boot tells every mistake at once, with where and what to do', async () => 
   // A contract that is hosted and exposed here is told once.
   expect(problems.match(/command 'doIt': input/g)).toHaveLength(1);
   expect((failed as { message: string }).message).toContain('problems keep this process from starting');
+});
+
+test('a module that cannot be loaded is named with the place of its mistake', async () => {
+  using folder = temporaryFolder();
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder.path, name), text);
+    return join(folder.path, name);
+  };
+  const throws = write('throws.mjs', '\nnull.x;\n');
+  const broken = write('broken.ts', 'const const = 1;\n');
+  // The test runner has a loader of its own; a real process has none.
+  const script = `
+    import { topology, start } from '${join(import.meta.dirname, 'index.ts')}';
+    const load = (file) => () => import(file);
+    const services = { throws: load('${throws}'), broken: load('${broken}') };
+    const app = topology({ services, profiles: { monolith: {} } });
+    await start(app, { logLevel: 'silent' }).catch(({ problems }) => console.log(problems.join('\\n')));`;
+  const { stdout } = spawnSync(process.execPath, ['-C', 'ramet-source', '--input-type=module', '-e', script], { encoding: 'utf8' });
+  expect(stdout).toContain(`service 'throws' cannot be loaded: Cannot read properties of null (reading 'x') (${throws}:2)`);
+  expect(stdout).toMatch(new RegExp(`service 'broken' cannot be loaded: .* \\(${broken}:1\\)`));
 });
 
 test('a service may react to what programs of others publish when the topology names them, and not call them', async () => {

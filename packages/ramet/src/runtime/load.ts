@@ -1,5 +1,6 @@
 import { createGateway, type GatewayDefinition } from '../gateway/index.ts';
 import type { Platform } from '../platform/index.ts';
+import { compileUses } from '../rpc/index.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { checkService, type ServiceDefinition } from '../service/index.ts';
 import { readMigrations } from '../store/index.ts';
@@ -26,12 +27,19 @@ export async function loadAll<T>(
           problems.push(...wrong);
         }
       } catch (error) {
-        problems.push(`${what} '${name}' cannot be loaded: ${(error as Error).message}`);
+        problems.push(`${what} '${name}' cannot be loaded: ${(error as Error).message}${placeOf(error)}`);
       }
       return undefined;
     }),
   );
   return new Map(loaded.filter((entry) => entry !== undefined));
+}
+
+/** Where a module that cannot be loaded is wrong, as its error says it: the first place in a file of the project. */
+function placeOf(error: unknown): string {
+  const places = ((error as Error)?.stack ?? '').matchAll(/(?:file:\/\/|[\s(]|^)((?:\/|[A-Z]:[\\/])[^\s():]*):(\d+)/gm);
+  for (const [, file = '', line] of places) if (!/[\\/]node_modules[\\/]/.test(file)) return ` (${file}:${line})`;
+  return '';
 }
 
 /** Everything that is wrong with what this process hosts, found without starting it. */
@@ -43,6 +51,7 @@ export function checkAll(
   ports: Readonly<Record<string, number>>,
   problems: string[],
 ): void {
+  const nowhere = localTransport(new Map());
   const services = new Set(Object.keys(topology.services));
   const sources = new Set([...services, ...(topology.foreign ?? [])]);
   for (const name of topology.foreign ?? [])
@@ -51,6 +60,7 @@ export function checkAll(
     if (definition.contract.name !== name)
       problems.push(`service '${name}' of the topology has the contract '${definition.contract.name}'; use one name`);
     problems.push(...checkService(definition));
+    problems.push(...compileUses(platform, nowhere, `service '${name}'`, definition.uses).problems);
     problems.push(...readMigrations(platform, definition.store?.migrations).problems.map((problem) => `service '${name}': ${problem}`));
     const uses = [...Object.entries(definition.uses), ...definition.sagas.flatMap((saga) => Object.entries(saga.uses))];
     for (const [, use] of uses) {
@@ -70,7 +80,6 @@ export function checkAll(
         problems.push(`service '${name}' reacts to '${event.service}.${event.name}', but the topology has no '${event.service}'`);
     }
   }
-  const nowhere = localTransport(new Map());
   for (const [name, definition] of gateways) {
     const own = `gateway '${name}': `;
     const wrong = createGateway({ platform, transport: nowhere, log: { child: () => undefined } as never }, definition).problems;

@@ -5,7 +5,9 @@ import { dropDatabases } from '../store/postgres/instead-of-sqlite.fixture.ts';
  * The tests of the runtime once more, on PostgreSQL: there transactions interleave, and every store is shared.
  */
 vi.mock('../store/sqlite/index.ts', () => import('../store/postgres/instead-of-sqlite.fixture.ts'));
-afterAll(dropDatabases);
+/** Each of the databases, one for a test, costs a checkpoint when it is dropped. */
+const DROP_MS = 600_000;
+afterAll(dropDatabases, DROP_MS);
 
 const ROWID = 'asks for the rowid of SQLite';
 const KILLED = 'the process that is killed has its store in a file';
@@ -31,6 +33,8 @@ beforeEach((context) => {
 
 await import('./saga.test.ts');
 await import('./saga-parallel.test.ts');
+await import('./saga-replay.test.ts');
+await import('./saga-program.test.ts');
 await import('./saga-operator.test.ts');
 await import('./saga-wait.test.ts');
 await import('./saga-sleep.test.ts');

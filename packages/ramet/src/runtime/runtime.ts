@@ -51,7 +51,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const definitions = await loadAll('service', topology.services, hosts, problems);
   const gateways = await loadAll('gateway', topology.gateways, hosts, problems);
   checkAll(platform, topology, definitions, gateways, options.ports ?? {}, problems);
-  if (problems.length > 0) throw new BootError(problems);
+  if (problems.length > 0) throw new BootError([...new Set(problems)]);
   for (const circle of circlesOf(definitions)) log.warn({ services: circle }, circleWarning(circle));
 
   const fatal = options.onFatal ?? ((error: unknown) => exitNow(log, error));

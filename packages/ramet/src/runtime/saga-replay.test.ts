@@ -87,6 +87,41 @@ describe('a program that chose one of two ways', () => {
     expect((await stepsOf(t, tripId)).filter((step) => step.startsWith('confirm'))).toHaveLength(1);
   });
 
+  test.each(['another event', 'the end of a sleep'])(
+    'is that of the event that came first while no process had it, before %s',
+    async (what) => {
+      using folder = temporaryFolder();
+      const saga = program(
+        async ({ tripId }, { step, sleep, waitFor, use: { trips } }) => {
+          await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+          const wait = (key: string) => waitFor(key, RoomBooked, { key, timeout: '1h' }).then(() => key);
+          const first = await Promise.race([
+            what === 'another event' ? wait('second') : sleep('patience', '1s').then(() => 'late'),
+            wait('first'),
+          ]);
+          await step(`confirm ${first}`, trips.confirm({ tripId }), FREE);
+        },
+        [RoomBooked],
+      );
+      const world: World = { ...newWorld(), saga };
+      const began = Date.now();
+      {
+        await using t = await startTravel(folder.path, { world });
+        await t.runtime.client(Trips).plan({ tripId: 'a' });
+        await asleep(t);
+      }
+      {
+        // The service of the saga is away.
+        await using t = await startTravel(folder.path, { world, hosts: ['hotels'] });
+        for (const tripId of ['first', 'second']) await t.runtime.client(Hotels).book({ tripId });
+      }
+      await eventually(() => Date.now() > began + 1_200);
+      await using t = await startTravel(folder.path, { world });
+      expect(await ended(t, 'a')).toMatchObject({ state: 'COMPLETED' });
+      expect(await stepsOf(t, 'a')).toContain('confirm first: OK');
+    },
+  );
+
   test('ends only when the step that lost is definite; its effect stands, and is undone when the program fails', async () => {
     using folder = temporaryFolder();
     const booked = gate();
@@ -272,4 +307,24 @@ describe('a journal that a program does not reach', () => {
     expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'refused' });
     await expect(act(t, sagaId, { kind: 'cancel', reason: 'x' })).rejects.toMatchObject({ code: 'ActionRefused' });
   });
+});
+
+test('what numbers the outcomes costs no write: a saga of three steps is written four times', async () => {
+  using folder = temporaryFolder();
+  const saga = program(async ({ tripId }, { step, use: { trips } }) => {
+    for (const n of [1, 2, 3]) await step(`accept ${n}`, trips.accept({ tripId }), FREE);
+  });
+  await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+  const { store } = hosted(t, 'trips');
+  const write = store.write.bind(store);
+  let writes = 0;
+  (store as { write: typeof write }).write = (work, options) => {
+    if (options?.name === 'saga plan-trip') writes++;
+    return write(work, options);
+  };
+  await t.runtime.client(Trips).plan({ tripId: 'a' });
+  expect((await ended(t, 'a')).state).toBe('COMPLETED');
+  expect(writes).toBe(4);
+  const rows = await store.reader.all<{ delivery: number }>('select delivery from ramet_saga_steps order by idx');
+  expect(rows.map(({ delivery }) => Number(delivery))).toEqual([1, 2, 3]);
 });

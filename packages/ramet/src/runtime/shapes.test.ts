@@ -39,7 +39,7 @@ test.each<[string, unknown, string]>([
   ['a plain object', { place: () => {} }, 'is a plain object: export service('],
   ['a gateway', gateway('web', { routes: [] }), 'is a gateway: export service('],
   ['a saga', fulfil, "is the saga 'fulfil': export service("],
-  ['an import that is not a function', Promise.resolve({ default: right }), "is a promise (name a module by () => import('…'))"],
+  ['an import that is not a function', Promise.resolve({ default: right }), 'is a promise (name a module by a function that imports it)'],
   ['a function that answers nothing', async () => ({ default: null }), 'is null: export service('],
   [
     'a service of a plain contract',

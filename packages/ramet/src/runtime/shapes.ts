@@ -74,7 +74,7 @@ function usesShape(where: string, uses: unknown, report: Report): void {
 function named(given: unknown): string {
   if (typeof given === 'function') return 'a function';
   if (typeof given !== 'object' || given === null) return given === undefined ? 'undefined' : JSON.stringify(given);
-  if (given instanceof Promise) return "a promise (name a module by () => import('…'))";
+  if (given instanceof Promise) return 'a promise (name a module by a function that imports it)';
   const fields = given as Fields;
   if (isContract(given)) return `the contract '${given.name}'`;
   if (isContract(fields['contract'])) {
@@ -88,7 +88,7 @@ function named(given: unknown): string {
   if (isEvent(given)) return `the event '${given.name}'`;
   if ('key' in fields && typeof fields['run'] === 'function') return `the saga '${String(fields['name'])}'`;
   if ('~standard' in fields) return 'a schema';
-  if (Object.prototype.toString.call(given) === '[object Module]') return "a module (name it by () => import('…'))";
+  if (Object.prototype.toString.call(given) === '[object Module]') return 'a module (name it by a function that imports it)';
   return Array.isArray(given) ? 'a list' : 'a plain object';
 }
 

@@ -147,15 +147,19 @@ describe('a program that runs again', () => {
     );
   });
 
-  test('comes to the same end from every point at which it is interrupted, and calls nothing again that has an outcome', async () => {
+  test('comes to its end from every point at which it is interrupted, and calls nothing again that has an outcome', async () => {
     await fc.assert(
-      fc.asyncProperty(tree, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), fc.nat(), async (root, order, at) => {
+      fc.asyncProperty(tree, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), fc.nat(), fc.nat(), async (root, order, at, cut) => {
         const program = programOf(root);
         const first = await live(program, order);
         const whole = await rehearse(platform, program, row, first.steps);
         const outcomes = first.steps.filter(({ delivery }) => delivery !== undefined);
         const delivered = at % (outcomes.length + 1);
-        const journal = asOf(first.steps, whole, delivered);
+        const places = new Map(whole.asked.map(({ name }, i) => [name, i]));
+        const written = asOf(first.steps, whole, delivered).sort((a, b) => (places.get(a.name) ?? 0) - (places.get(b.name) ?? 0));
+        // Intents are written in their order; of those behind the last outcome any number may not have been.
+        const least = written.findLastIndex(({ delivery }) => delivery !== undefined) + 1;
+        const journal = written.slice(0, least + (cut % (written.length - least + 1)));
         const second = await live(program, order, journal);
         expect(second.end?.kind).toBe('returned');
         const done = new Set(outcomes.filter(({ delivery }) => (delivery ?? 0) <= delivered).map(({ stepKey }) => stepKey));

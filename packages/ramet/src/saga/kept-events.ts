@@ -46,13 +46,13 @@ export interface Standing {
   /** Until its time is over, in milliseconds of database time; not above 0 when it is. */
   readonly remainingMs: number;
   /** The event that has come. */
-  readonly event: { readonly id: string; readonly data: unknown } | undefined;
+  readonly event: { readonly id: string; readonly seq: number; readonly data: unknown } | undefined;
 }
 
 /** The open sleeps and waits of a saga, in the order of their intents. */
 export async function standings(reader: Pick<Reader, 'all'>, saga: { id: string; createdAt: number }): Promise<Standing[]> {
-  const rows = await reader.all<{ idx: number; remaining: number; event_id: string | null; data: string | null }>(
-    `select step.idx, step.deadline_at - ramet_now() as remaining, kept.event_id, kept.data
+  const rows = await reader.all<{ idx: number; remaining: number; event_id: string | null; seq: number | null; data: string | null }>(
+    `select step.idx, step.deadline_at - ramet_now() as remaining, kept.event_id, kept.seq, kept.data
      from ramet_saga_steps step join ramet_sagas saga on saga.id = step.saga_id
      left join ramet_saga_events kept on kept.seq =
        (select min(seq) from ramet_saga_events where event = step.event and key = step.event_key
@@ -64,7 +64,7 @@ export async function standings(reader: Pick<Reader, 'all'>, saga: { id: string;
   return rows.map((row) => ({
     idx: Number(row.idx),
     remainingMs: Number(row.remaining),
-    event: row.data === null ? undefined : { id: row.event_id as string, data: JSON.parse(row.data) as unknown },
+    event: row.data === null ? undefined : { id: row.event_id as string, seq: Number(row.seq), data: JSON.parse(row.data) as unknown },
   }));
 }
 

@@ -82,9 +82,12 @@ export async function listSagas(
   masker: Masker,
   filter: { state?: SagaState; attention?: boolean; limit?: number },
 ): Promise<SagaRecord[]> {
-  // Those that need a person are few, in whatever state: they are looked up by that, and an index on the state would read the others too.
-  const inState = filter.attention ? "state || '' = ?" : 'state = ? and created_at > 0';
-  const where = [...(filter.state ? [inState] : []), ...(filter.attention ? ['attention is not null'] : [])].join(' and ') || '1 = 1';
+  // Each of the two has its index, and so have both together; an index of open sagas must not be taken for them.
+  const conditions = [
+    ...(filter.state ? ['state = ?'] : []),
+    ...(filter.attention ? ['attention is not null'] : filter.state ? ['created_at > 0'] : []),
+  ];
+  const where = conditions.join(' and ') || '1 = 1';
   const rows = await store.reader.all<Record<string, string | number | null>>(
     `select * from ramet_sagas where ${where} order by created_at desc, id desc limit ?`,
     ...(filter.state ? [filter.state] : []),

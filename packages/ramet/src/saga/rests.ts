@@ -80,14 +80,16 @@ export class Rests {
     }
   }
 
-  /** What has come, and otherwise in how many milliseconds the first time is over. An event goes before the end of the time. */
+  /**
+   * What has come, in the order in which it came, and otherwise in how many milliseconds the first time is over. An event goes
+   * before the end of a time: after a downtime both may be there, and the event was not late.
+   */
   async #look(reader: Pick<Reader, 'all'>): Promise<{ settled: Standing[]; wakeInMs: number }> {
     const caughtUp = await this.#run.environment.caughtUp();
     const open = (await standings(reader, this.#run.saga)).filter(({ idx }) => this.#open.has(idx));
-    const settled = open.filter(
-      ({ idx, remainingMs, event }) =>
-        event !== undefined || (remainingMs <= 0 && (caughtUp || this.#open.get(idx)?.step.kind === 'sleep')),
-    );
+    // A sleep beside a wait may be its time-out, by a race.
+    const timesCount = caughtUp || open.every(({ idx }) => this.#open.get(idx)?.step.kind === 'sleep');
+    const settled = open.filter(({ remainingMs, event }) => event !== undefined || (timesCount && remainingMs <= 0)).sort(asTheyCame);
     return { settled, wakeInMs: Math.max(caughtUp ? 1 : CATCH_UP_MS, Math.min(...open.map(({ remainingMs }) => remainingMs))) };
   }
 
@@ -120,6 +122,12 @@ export class Rests {
       };
     });
   }
+}
+
+function asTheyCame(a: Standing, b: Standing): number {
+  if (a.event && b.event) return a.event.seq - b.event.seq;
+  if (a.event || b.event) return a.event ? -1 : 1;
+  return a.remainingMs - b.remainingMs;
 }
 
 /** Ends the sleeps and waits of a saga that is over or being undone: they are written with what follows. */

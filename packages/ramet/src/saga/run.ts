@@ -179,7 +179,7 @@ export class Run {
   note(step: StepRow, entry: LogEntry): void {
     this.#changed.add(step);
     this.#entries.push(entry);
-    void this.environment.platform.timers.yield().then(() => this.#flush());
+    this.#flushSoon();
   }
 
   /** Notes the outcome of a step, which is the next one that its program is given. */
@@ -203,12 +203,14 @@ export class Run {
   /** The program rests: what it came to was asked for. */
   gathered(): void {
     this.#gathering = false;
-    this.#flush();
+    if (this.noted) this.#flushSoon();
   }
 
-  #flush(): void {
-    if (!this.noted || this.#gathering || this.#stop.signal.aborted) return;
-    this.save({}).catch((error: unknown) => this.stop(asStop(error)));
+  /** Writes what is noted, unless that is done within a turn: with an intent, or with the end of the saga. */
+  #flushSoon(): void {
+    void this.environment.platform.timers.yield().then(() => {
+      if (this.noted && !this.#gathering && !this.#stop.signal.aborted) this.save({}).catch((error: unknown) => this.stop(asStop(error)));
+    });
   }
 
   /** @returns whether a cancellation was asked for; its reason is the saga's then */

@@ -76,6 +76,8 @@ export interface SimulationOptions {
   readonly deployments?: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
   /** Events may become dead letters: the scenario has poison in it. */
   readonly deadLetters?: 'expected';
+  /** How long the scenario may take, in simulated time (default 10m): one that waits for a schedule needs more. */
+  readonly scenarioWithin?: Duration;
   /** How long after the trouble everything may take to come to rest, in simulated time (default 15m). */
   readonly settleWithin?: Duration;
 }

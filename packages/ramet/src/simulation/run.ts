@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly log?: (line: string) => void;
 }
 
-const SCENARIO_LIMIT_MS = 10 * 60_000;
+const SETUP_LIMIT_MS = 10 * 60_000;
 /** After all has come to rest, late messages still arrive, and none of them may change anything; so long after the last one. */
 const AFTERMATH_MS = 3_000;
 const LOOK_MS = 500;
@@ -107,7 +107,8 @@ export async function runSeed(
     world.trouble();
     const watching = always.length > 0 ? watch() : undefined;
     watching?.catch(uncaught);
-    await world.until(simulation.scenario(sim), SCENARIO_LIMIT_MS);
+    const scenarioMs = durationMs(simulation.scenarioWithin ?? '10m');
+    await world.until(simulation.scenario(sim), scenarioMs, "the scenario has not ended; let it do less, or raise 'scenarioWithin'");
     world.heal(mode === 'liveness' ? 'as it is' : 'healed');
     await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
     await world.until(world.sleep(Math.max(0, world.network.lastArrivalMs - world.scheduler.now) + AFTERMATH_MS));
@@ -170,7 +171,7 @@ export async function runSetup(simulation: Simulation, definitions: Prepared['de
       try {
         await world.until(world.boot());
         await world.until(simulation.setup?.(sim) ?? Promise.resolve());
-        await settle(world, sim, { ...definitions, processes }, SCENARIO_LIMIT_MS, run.violations);
+        await settle(world, sim, { ...definitions, processes }, SETUP_LIMIT_MS, run.violations);
         if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
         await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
       } finally {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { coins, Jar, putAgain } from './fixtures/coins.fixture.ts';
-import { FAULT_KINDS, replay, simulate } from './index.ts';
+import { FAULT_KINDS, replay, type Simulated, simulate } from './index.ts';
 
 test('two right services keep every promise under every seed, in both deployments', async () => {
   const { topology, ...simulation } = coins();
@@ -61,6 +61,17 @@ test('what the scenario throws fails the run, and what setup throws is thrown', 
   expect(failures[0]?.violations[0]).toMatchObject({ id: 'run', detail: expect.stringContaining('nobody came') });
   const setup = () => Promise.reject(new Error('no coins'));
   await expect(simulate(topology, { ...simulation, setup, seeds: 1 })).rejects.toThrow('no coins');
+});
+
+test('a scenario that takes longer than it may fails by its name, and may be given more time', async () => {
+  const { topology, ...simulation } = coins();
+  const options = { ...simulation, seeds: 1, keepFaults: true, scenario: async (sim: Simulated) => sim.sleep('11m') };
+  const { failures } = await simulate(topology, options);
+  expect(failures[0]?.violations[0]).toMatchObject({
+    id: 'run',
+    detail: expect.stringContaining("after 600 s of simulated time the scenario has not ended; let it do less, or raise 'scenarioWithin'"),
+  });
+  expect((await simulate(topology, { ...options, scenarioWithin: '12m' })).failures).toEqual([]);
 });
 
 test('what setup puts into the stores is there in every run', async () => {

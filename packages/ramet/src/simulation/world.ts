@@ -141,7 +141,7 @@ export class World implements Surroundings {
   }
 
   /** Makes events happen until `done` settles. @throws what it rejects with, or an Error when nothing can happen any more */
-  async until<T>(done: Promise<T>, limitMs = Number.POSITIVE_INFINITY): Promise<T> {
+  async until<T>(done: Promise<T>, limitMs = Number.POSITIVE_INFINITY, late = 'what was waited for has not happened'): Promise<T> {
     let settled: { readonly value: T } | { readonly error: unknown } | undefined;
     done.then(
       (value) => {
@@ -154,7 +154,7 @@ export class World implements Surroundings {
     const endMs = this.scheduler.now + limitMs;
     await realTurn();
     while (!settled) {
-      if (this.scheduler.now > endMs) throw new Error(`not within ${limitMs} ms of simulated time`);
+      if (this.scheduler.now > endMs) throw new Error(`after ${limitMs / 1_000} s of simulated time ${late}`);
       if (!(await this.scheduler.step())) throw new Error('nothing can happen any more, and what was waited for has not');
     }
     if ('error' in settled) throw settled.error;

@@ -231,6 +231,13 @@ update ramet_timers set begun_at = due_at where attempts > 0 and given_up_at is 
   {
     name: 'ramet_0010',
     sql: `
+-- sagas: those that need a person and are in one state, as operators list them
+create index ramet_sagas_attention_in on ramet_sagas (state, created_at, id) where attention is not null
+`,
+  },
+  {
+    name: 'ramet_0011',
+    sql: `
 -- starts of work that never ended, because their process did
 create table ramet_starts (key text primary key, operation text not null, starts integer not null, at bigint not null);
 create index ramet_starts_at on ramet_starts (at);

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import { RametError } from '../../errors/index.ts';
+import { JsonError } from '../../platform/index.ts';
 import { fault, type Reply } from '../call.ts';
-import { JsonError } from './json.ts';
+import { notAnswered, tooLarge } from '../payload.ts';
 import { Link, type LinkSettings } from './link.ts';
-import { decodeReply, notAnswered, tooLarge } from './messages.ts';
+import { decodeReply } from './messages.ts';
 import type { Carrier, Pending } from './pending.ts';
 import { FINAL, FRAME, ITEM_COST, OUTCOME, TOKEN_SLOTS } from './wire.ts';
 

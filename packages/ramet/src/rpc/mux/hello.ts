@@ -1,4 +1,4 @@
-import { decodeJson } from './json.ts';
+import { decodeJson } from '../../platform/index.ts';
 import { LIMITS, ProtocolError, VERSIONS } from './wire.ts';
 
 /** How both sides introduce themselves: the only frame whose form is the same in every version. */

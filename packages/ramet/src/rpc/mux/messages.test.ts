@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decodeJson, encodeJson, JsonError } from '../../platform/index.ts';
 import { ANONYMOUS } from '../../security/index.ts';
 import type { CallMeta, Reply } from '../call.ts';
+import { encodeRequest } from '../payload.ts';
 import { commonVersion, decodeHello } from './hello.ts';
-import { decodeJson, encodeJson, JsonError } from './json.ts';
-import { decodeReply, decodeRequest, encodeReply, encodeRequest, outcomeOf } from './messages.ts';
+import { decodeReply, decodeRequest, encodeReply, outcomeOf } from './messages.ts';
 import { OUTCOME, ProtocolError } from './wire.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });

@@ -1,6 +1,6 @@
-import { ERRORS, type ErrorCode, type Issue, RametError } from '../../errors/index.ts';
-import { type CallMeta, type Declared, type Fault, fault, type Reply, type StepMeta, type Target } from '../call.ts';
-import { decodeJson, encodeJson, JsonError } from './json.ts';
+import { ERRORS, type ErrorCode, type Issue } from '../../errors/index.ts';
+import { decodeJson, encodeJson, JsonError } from '../../platform/index.ts';
+import { type CallMeta, type Declared, type Fault, KEY_LENGTH_MAX, type Reply, type StepMeta } from '../call.ts';
 import { OUTCOME, ProtocolError } from './wire.ts';
 
 /** What a call says beside its caller, whom the token names. */
@@ -13,30 +13,8 @@ export interface Request {
 
 const NAME_MAX = 200;
 const TRACE_MAX = 512;
-const KEY_MAX = 4_096;
 const DETAIL_MAX = 16_384;
 const ISSUES_MAX = 1_000;
-
-/**
- * A call as text: a list of service, operation, remaining milliseconds, depth, correlation id, traceparent, an object of what
- * only some calls have (or 0), and the input, where there is one.
- * @throws JsonError when the input cannot travel
- */
-export function encodeRequest(target: Target, input: unknown, meta: CallMeta): string {
-  const { trace, depth } = meta;
-  const timeoutMs = Math.floor(Math.min(meta.timeoutMs, Number.MAX_SAFE_INTEGER));
-  const more = extras(meta);
-  const list =
-    input === undefined
-      ? [target.service, target.operation, timeoutMs, depth, trace.correlationId, trace.traceparent, more]
-      : [target.service, target.operation, timeoutMs, depth, trace.correlationId, trace.traceparent, more, input];
-  return encodeJson(input, list);
-}
-
-function extras({ key, attempt, noRetry, durable, ageMs, suspect, step, trace: { causationId } }: CallMeta): object | 0 {
-  if (key === undefined && step === undefined && causationId === undefined && attempt === undefined && !noRetry && !durable) return 0;
-  return { key, attempt, noRetry, durable, ageMs, suspect, step, causationId };
-}
 
 /**
  * Reads a call. What it does not know of `more` it passes over.
@@ -47,9 +25,9 @@ export function decodeRequest(text: string): Request {
   if (!Array.isArray(list) || list.length < 7) throw new ProtocolError('a call is a list of seven or eight');
   const [service, operation, timeoutMs, depth, correlationId, traceparent, more, input] = list as unknown[];
   const known = typeof more === 'object' && more !== null ? (more as Record<string, unknown>) : {};
-  const causationId = optional(known, 'causationId', KEY_MAX);
+  const causationId = optional(known, 'causationId', KEY_LENGTH_MAX);
   const trace = { correlationId: string(correlationId, TRACE_MAX), traceparent: string(traceparent, TRACE_MAX) };
-  const key = optional(known, 'key', KEY_MAX);
+  const key = optional(known, 'key', KEY_LENGTH_MAX);
   const { attempt, ageMs, step } = known;
   return {
     service: string(service, NAME_MAX),
@@ -77,7 +55,7 @@ function stepOf(given: unknown): StepMeta {
   if (typeof undo !== 'boolean') throw new ProtocolError('a step says whether it is undone');
   const reason = optional(step, 'reason', DETAIL_MAX);
   return {
-    key: string(step['key'], KEY_MAX),
+    key: string(step['key'], KEY_LENGTH_MAX),
     epoch: natural(epoch),
     undo,
     ...(reason === undefined ? {} : { reason }),
@@ -137,23 +115,6 @@ const isIssue = (given: unknown): given is Issue =>
   given !== null &&
   typeof (given as { path?: unknown }).path === 'string' &&
   typeof (given as { message?: unknown }).message === 'string';
-
-/** The fault of a call whose input is not sent, or not taken. */
-export const notSent = (target: Target, error: JsonError | string): Fault =>
-  fault(
-    new RametError('BadRequest', `the input of ${target.service}.${target.operation} cannot be sent: ${messageOf(error)}`, {
-      executed: 'no',
-    }),
-  );
-
-/** The fault of a call that was answered with what cannot travel. */
-export const notAnswered = (what: string, error: JsonError | string): Fault =>
-  fault(new RametError('InvalidOutput', `the answer of ${what} cannot be sent: ${messageOf(error)}`));
-
-export const tooLarge = (what: string, limitBytes: number, executed: Fault['executed']): Fault =>
-  fault(new RametError('PayloadTooLarge', `${what} is larger than ${limitBytes} bytes`, { executed }));
-
-const messageOf = (error: JsonError | string): string => (typeof error === 'string' ? error : error.message);
 
 function parsed(text: string): unknown {
   try {

@@ -1,4 +1,5 @@
 import { RametError } from '../../errors/index.ts';
+import { JsonError } from '../../platform/index.ts';
 import {
   type CallMeta,
   type Cancellation,
@@ -9,11 +10,10 @@ import {
   type Transport,
   type TransportCapabilities,
 } from '../call.ts';
+import { encodeRequest, notSent } from '../payload.ts';
 import type { Identities, RemoteTransport, TransportEnvironment, TransportFactory } from '../remote.ts';
 import { ClientCall } from './client-call.ts';
 import { ClientStream } from './client-stream.ts';
-import { JsonError } from './json.ts';
-import { encodeRequest, notSent } from './messages.ts';
 import { Peer } from './peer.ts';
 import { Routes } from './routes.ts';
 import { listenMux } from './server.ts';

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import { RametError } from '../../errors/index.ts';
+import { JsonError } from '../../platform/index.ts';
 import { type Dispatcher, fault, type Reply } from '../call.ts';
 import type { Deadlines } from '../deadlines.ts';
+import { notAnswered, notSent, tooLarge } from '../payload.ts';
 import type { Identities } from '../remote.ts';
-import { JsonError } from './json.ts';
 import { Link, type LinkSettings } from './link.ts';
-import { decodeRequest, encodeReply, notAnswered, notSent, outcomeOf, type Request, tooLarge } from './messages.ts';
+import { decodeRequest, encodeReply, outcomeOf, type Request } from './messages.ts';
 import { ServerCall } from './server-call.ts';
 import { ServerStream, type StreamAnswers } from './server-stream.ts';
 import { FINAL, FRAME, OUTCOME, ProtocolError, SLOT_BYTES, TOKEN_SLOTS } from './wire.ts';

@@ -1,3 +1,5 @@
+import { PAYLOAD_BYTES } from '../call.ts';
+
 /** The wire format of mux, version 1: docs/mux.md describes it for people. */
 
 /** Every connection begins with these bytes, in both directions: what answers with others is no peer. */
@@ -57,7 +59,7 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = {
-  payloadBytes: 4 * 1024 * 1024,
+  payloadBytes: PAYLOAD_BYTES,
   windowBytes: 256 * 1024,
   callsPerConnection: 10_000,
   streamsPerConnection: 1_000,

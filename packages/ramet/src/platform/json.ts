@@ -40,6 +40,60 @@ function hasOtherNumber(value: unknown): boolean {
   return false;
 }
 
+/** What a value may be as JSON for {@link isPlainJson}. Larger ones are left to the text: it is what every transport takes, less room for what travels beside. */
+const LIGHT_BYTES = 4_000_000;
+/** What any character takes as JSON at most: `\\u0000`. */
+const CHARACTER_BYTES = 6;
+const NODE_BYTES = 8;
+
+/**
+ * Whether a value is a small one that comes back from JSON as it is, found without writing it: no field that is undefined, no
+ * `-0`, no number that is not finite, nothing with a prototype of its own, no circle. False says only that the text has to tell.
+ */
+export function isPlainJson(value: unknown): boolean {
+  try {
+    return roomAfter(value, LIGHT_BYTES, 0) >= 0;
+  } catch {
+    // A getter that throws.
+    return false;
+  }
+}
+
+/** What is left of `room` behind a value; negative when it is too large or not plain. */
+function roomAfter(value: unknown, room: number, depth: number): number {
+  switch (typeof value) {
+    case 'string':
+      return room - CHARACTER_BYTES * value.length - NODE_BYTES;
+    case 'number':
+      return Number.isFinite(value) && (value !== 0 || 1 / value > 0) ? room - 3 * NODE_BYTES : -1;
+    case 'boolean':
+      return room - NODE_BYTES;
+    case 'object':
+      if (value === null) return room - NODE_BYTES;
+      if (depth >= DEPTH_MAX) return -1;
+      return Array.isArray(value) ? roomAfterList(value, room, depth) : roomAfterFields(value, room, depth);
+    default:
+      return -1;
+  }
+}
+
+function roomAfterList(list: readonly unknown[], room: number, depth: number): number {
+  let left = room - NODE_BYTES;
+  for (let i = 0; i < list.length && left >= 0; i++) left = roomAfter(list[i], left, depth + 1);
+  return left;
+}
+
+function roomAfterFields(fields: object, room: number, depth: number): number {
+  if (Object.getPrototypeOf(fields) !== Object.prototype) return -1;
+  let left = room - NODE_BYTES;
+  for (const name in fields) {
+    if (name === '__proto__') return -1;
+    left = roomAfter((fields as Record<string, unknown>)[name], left - CHARACTER_BYTES * name.length, depth + 1);
+    if (left < 0) return left;
+  }
+  return left;
+}
+
 /**
  * The value of a text that came from elsewhere.
  * @throws JsonError when it is no JSON, is nested deeper than 100, or has a key that reaches into the prototype of what it is put on
