@@ -4,7 +4,17 @@ import { type AdminOptions, ask, CliError } from './client.ts';
 import { addDeploy } from './deploy.ts';
 import { addMove } from './move.ts';
 import { addNew } from './new.ts';
-import { deadLetterList, givenUpList, sagaDetail, sagaList, scheduleList, subscriptionList, unansweredLines } from './render.ts';
+import {
+  type DeadLetter,
+  deadLetterDetail,
+  deadLetterList,
+  givenUpList,
+  sagaDetail,
+  sagaList,
+  scheduleList,
+  subscriptionList,
+  unansweredLines,
+} from './render.ts';
 
 const program = new Command('ramet')
   .description('Watches and operates a running Ramet process, and those that it is connected with, over its admin interface')
@@ -81,6 +91,14 @@ program
 
 const letters = program.command('dead-letters').description('events that a subscriber could not handle');
 letters.command('list').action(async () => print(await ask(options(), '/dead-letters'), (answer) => deadLetterList(answer.items)));
+letters
+  .command('show <letterId>')
+  .description('where its last attempt failed')
+  .action(async (id: string) =>
+    print(await ask(options(), '/dead-letters'), (answer) =>
+      deadLetterDetail((answer.items as DeadLetter[]).find((letter) => letter.id === id)),
+    ),
+  );
 for (const how of ['replay', 'discard'] as const) {
   letters
     .command(`${how} <letterId>`)

@@ -53,7 +53,17 @@ test('a detail shows what was done, what undoes it, and how that went', () => {
 test('dead letters say how many events wait behind them', () => {
   expect(
     deadLetterList([
-      { id: 'dl_1', subscriber: 'audit', event: 'orders.OrderPlaced', key: 'ord_1', policy: 'skip', attempts: 8, parked: 2, error: 'boom' },
+      {
+        id: 'dl_1',
+        subscriber: 'audit',
+        event: 'orders.OrderPlaced',
+        key: 'ord_1',
+        policy: 'skip',
+        attempts: 8,
+        parked: 2,
+        stack: '',
+        error: 'boom',
+      },
     ]),
   ).toMatch(/dl_1 +audit +orders\.OrderPlaced +ord_1 +skip +8 +2 +boom/);
 });

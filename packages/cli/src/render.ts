@@ -138,6 +138,13 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly parked: number;
   readonly error: string;
+  readonly stack: string;
+}
+
+export function deadLetterDetail(letter: DeadLetter | undefined): string {
+  if (!letter) return 'It is not among the newest dead letters.';
+  const { id, subscriber, event, key, attempts, parked, error, stack } = letter;
+  return `${id}: ${event} (${key}) for ${subscriber}, ${attempts} attempts, ${parked} wait\n\n${stack || error}`;
 }
 
 export function deadLetterList(items: readonly DeadLetter[]): string {

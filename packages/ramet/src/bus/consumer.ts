@@ -304,7 +304,7 @@ export class Consumer implements Sink {
       { name: `${subscriber} sets ${envelope.type} aside` },
     );
     if (!mine) return;
-    onOutcome?.(final ? 'dead' : 'retrying', envelope, failure);
+    onOutcome?.(final ? 'dead' : 'retrying', envelope, failure, attempts);
     if (!final) this.retries.wake();
   }
 
@@ -326,7 +326,7 @@ export class Consumer implements Sink {
       await this.#claims.write(claim, delivery.pos - 1, delivery.pos - 1, 0);
       claim.checkpoint = delivery.pos - 1;
     }
-    onOutcome?.(final ? 'halted' : 'retrying', delivery.envelope, failure);
+    onOutcome?.(final ? 'halted' : 'retrying', delivery.envelope, failure, attempts);
     throw halted(subscriber, source, delivery.pos, delayMs ?? Number.POSITIVE_INFINITY);
   }
 

@@ -13,6 +13,8 @@ export interface DeadLetter {
   readonly key: string;
   readonly reason: string;
   readonly error: string;
+  /** Where the last attempt failed, and what caused it; empty where no code threw. */
+  readonly stack: string;
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
@@ -37,6 +39,7 @@ export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLe
     key: row['key'] as string,
     reason: row['reason'] as string,
     error: row['error'] as string,
+    stack: row['stack'] as string,
     attempts: Number(row['attempts']),
     firstFailedAt: isoOf(Number(row['first_failed_at'])),
     lastFailedAt: isoOf(Number(row['last_failed_at'])),

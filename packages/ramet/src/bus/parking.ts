@@ -28,6 +28,8 @@ export type PoisonPolicy = 'park-key' | 'skip' | 'halt';
 
 export interface Failure {
   readonly message: string;
+  /** Where it was thrown, and what caused it; empty where no code threw. */
+  readonly stack: string;
   readonly stackHash: string;
   readonly permanent: boolean;
   readonly code: string;
@@ -39,6 +41,7 @@ const PERMANENT = new Set(['PermanentFailure', 'UnknownEvent', 'BadRequest']);
 /** An event that may be a repetition and that the inbox may have forgotten: handled again, it could take effect twice. */
 export const BEYOND_HORIZON: Failure = {
   message: 'it may have been handled already, longer ago than the inbox remembers; replay it if it was not',
+  stack: '',
   stackHash: '',
   permanent: true,
   code: 'DEDUP_HORIZON',
@@ -50,17 +53,28 @@ const NOT_ITS_FAULT = new Set(['StoreUnavailable', 'ShuttingDown', 'ClaimLost'])
 /** Whether it is the store that failed and not the event: no attempt is spent on that. */
 export const isAway = (error: unknown): boolean => error instanceof RametError && NOT_ITS_FAULT.has(error.code);
 
-/** What is kept of an error: enough to recognise and to group it, and no more than 2,000 characters. */
+const MESSAGE_MAX = 2_000;
+const STACK_MAX = 8_000;
+/** How many causes of an error are kept with its stack. */
+const CAUSES_MAX = 3;
+
+/** What is kept of an error: enough to recognise, to group and to find it, and no more than 10,000 characters. */
 export function failureOf(error: unknown, platform: Platform): Failure {
   const known = error instanceof Error ? error : new Error(String(error));
   const code = error instanceof RametError ? error.code : known.name;
   const where = (known.stack ?? '').split('\n').slice(1, 4).join('\n');
   return {
-    message: `${known.name}: ${known.message}`.slice(0, 2_000),
+    message: `${known.name}: ${known.message}`.slice(0, MESSAGE_MAX),
+    stack: stackOf(known, CAUSES_MAX).slice(0, STACK_MAX),
     stackHash: platform.crypto.sha256(`${known.name}\n${where}`).slice(0, 16),
     permanent: error instanceof RametError && PERMANENT.has(code),
     code,
   };
+}
+
+function stackOf(error: Error, causes: number): string {
+  const own = error.stack ?? `${error.name}: ${error.message}`;
+  return causes > 0 && error.cause instanceof Error ? `${own}\ncaused by ${stackOf(error.cause, causes - 1)}` : own;
 }
 
 /** Whether this subscriber sees the event for the first time; from now on it has. */
@@ -202,9 +216,9 @@ export async function recordLetter(
   );
   await tx.run(
     `insert into ramet_dead_letters
-       (id, subscriber, event_id, event, key, envelope, reason, error, stack_hash, attempts, first_failed_at, last_failed_at, policy)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, ramet_now()), ramet_now(), ?)
-     on conflict (id) do update set reason = excluded.reason, error = excluded.error, stack_hash = excluded.stack_hash,
+       (id, subscriber, event_id, event, key, envelope, reason, error, stack, stack_hash, attempts, first_failed_at, last_failed_at, policy)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, ramet_now()), ramet_now(), ?)
+     on conflict (id) do update set reason = excluded.reason, error = excluded.error, stack = excluded.stack, stack_hash = excluded.stack_hash,
        attempts = excluded.attempts, last_failed_at = excluded.last_failed_at, policy = excluded.policy`,
     `dl_${platform.crypto.sha256(`${subscriber}/${envelope.id}`).slice(0, 24)}`,
     subscriber,
@@ -214,6 +228,7 @@ export async function recordLetter(
     JSON.stringify(envelope),
     failure.code,
     failure.message,
+    failure.stack,
     failure.stackHash,
     attempts,
     first?.first_failed_at ?? null,

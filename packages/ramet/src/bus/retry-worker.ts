@@ -204,7 +204,7 @@ export class RetryWorker {
       },
       { name: `${subscriber} retry failed` },
     );
-    if (mine) this.#tell(final ? 'dead' : 'retrying', envelope, failure);
+    if (mine) this.#tell(final ? 'dead' : 'retrying', envelope, failure, attempts);
   }
 
   /**
@@ -248,8 +248,8 @@ export class RetryWorker {
     );
   }
 
-  #tell(outcome: EventOutcome, envelope: Envelope, failure?: Failure): void {
-    this.#options.onOutcome?.(outcome, envelope, failure);
+  #tell(outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number): void {
+    this.#options.onOutcome?.(outcome, envelope, failure, attempt);
   }
 }
 

@@ -23,7 +23,8 @@ export interface ConsumerOptions {
   readonly onMissed?: (missed: Missed) => void;
   /** Told when the background work failed; it is tried again. */
   readonly onError?: (error: unknown) => void;
-  readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure) => void;
+  /** @param attempt which attempt has failed, from 1 */
+  readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number) => void;
 }
 
 export interface RetryPolicy {

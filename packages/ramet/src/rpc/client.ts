@@ -92,8 +92,8 @@ export class Edge {
   async *stream(operation: Called, input: unknown, origin: CallOrigin): AsyncGenerator<unknown> {
     const { platform, transport, target: state, watch, name } = this.#path;
     const { signal } = origin;
-    if (origin.meta.depth >= DEPTH_MAX) throw failureOf(fault(new RametError('CallTooDeep')), operation);
-    if (signal?.aborted) throw new RametError('Cancelled', undefined, { executed: 'no' });
+    if (origin.meta.depth >= DEPTH_MAX) throw this.noted(operation, failureOf(fault(new RametError('CallTooDeep')), operation));
+    if (signal?.aborted) throw this.noted(operation, new RametError('Cancelled', undefined, { executed: 'no' }));
     const opening = new Opening(platform, state, operation.name, watch);
     const canceller = new Canceller();
     let ended: RametError | undefined;

@@ -78,6 +78,40 @@ const admin =
   };
 
 describe('subscriptions of one service', () => {
+  test('where a reaction fails is in the log once, at its first failure, and is kept with the dead letter', async () => {
+    using folder = temporaryFolder();
+    lines.length = 0;
+    const failing = service(Books, { store: sql<Tables>({ migrations: {} }) }).implement({
+      reactions: (on) => [
+        on(
+          Bank.events.Paid,
+          function enterIntoBook() {
+            throw new Error('unbalanced', { cause: new TypeError('no such column') });
+          },
+          { attempts: 3 },
+        ),
+      ],
+    });
+    const runtime = await open(folder.path, failing, { admin: { port: 0, tokenFile: join(folder.path, 'admin.token') } });
+    await pay(runtime, 1);
+    const ask = admin(folder.path, runtime);
+    const [letter] = await eventually(
+      async () => (await ask('/dead-letters')).items as { stack: string; error: string }[],
+      (letters) => letters.length === 1,
+    );
+    const told = lines.map((line) => JSON.parse(line)).filter(({ eventId }) => eventId !== undefined);
+    expect(told.map(({ attempt, stack }) => [attempt, stack !== undefined])).toEqual([
+      [1, true],
+      [2, false],
+      [3, true],
+    ]);
+    for (const stack of [told[0].stack, letter?.stack])
+      expect(stack).toMatch(
+        /Error: unbalanced\n\s+at enterIntoBook[\s\S]*subscriptions\.test\.ts[\s\S]*caused by TypeError: no such column/,
+      );
+    expect(letter?.error).toBe('Error: unbalanced');
+  });
+
   test('two reactions to one event, in subscriptions of their own, each take it once, over a restart too', async () => {
     using folder = temporaryFolder();
     const books = [{ name: 'sums' }, { name: 'history', options: { subscription: 'history' } }];

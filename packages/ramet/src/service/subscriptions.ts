@@ -122,13 +122,15 @@ export function hostHandlers(
     poison: group.poison,
     retry: { maxAttempts: group.attempts, ...PAUSES },
     onError: (error) => log.warn({ err: error, subscription }, 'events that failed could not be taken up again; it is tried later'),
-    onOutcome: (outcome, envelope, failure) => {
+    onOutcome: (outcome, envelope, failure, attempt = 0) => {
       onOutcome?.(subscription, envelope.type, outcome, envelope.id);
       const fields = { subscription, event: envelope.type, eventId: envelope.id, key: envelope.key, correlationId: envelope.correlationId };
-      if (outcome === 'halted') log.error({ ...fields, failure: failure?.message }, HALTED);
-      else if (outcome === 'dead') log.error({ ...fields, failure: failure?.message }, DEAD[group.poison]);
-      else if (outcome === 'retrying')
-        log.warn({ ...fields, failure: failure?.message }, 'an event could not be handled; it is tried again');
+      // Where it failed is said at the first attempt, and again when it is given up.
+      const failed = { ...fields, failure: failure?.message, attempt };
+      const whole = failure?.stack ? { ...failed, stack: failure.stack } : failed;
+      if (outcome === 'halted') log.error(whole, HALTED);
+      else if (outcome === 'dead') log.error(whole, DEAD[group.poison]);
+      else if (outcome === 'retrying') log.warn(attempt === 1 ? whole : failed, 'an event could not be handled; it is tried again');
     },
     onMissed({ source, p, after, through }) {
       onMissed?.(subscription, source, through - after);

@@ -246,4 +246,11 @@ alter table ramet_sagas add column crashes integer not null default 0;
 create index ramet_sagas_suspects on ramet_sagas (crashes, id) where crashes > 0 and state in ('RUNNING', 'COMPENSATING')
 `,
   },
+  {
+    name: 'ramet_0012',
+    sql: `
+-- bus: where the last attempt of a dead letter failed
+alter table ramet_dead_letters add column stack text not null default ''
+`,
+  },
 ];
