@@ -130,6 +130,11 @@ function bindHttp(operation: Operation, input: Codec, report: (problem: string) 
     return undefined;
   }
   const params = [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
+  const colon = /\/(?::(\w+)|\*+)(?=\/|$)/.exec(path);
+  if (colon)
+    report(`http '${route}' has the segment '${colon[0].slice(1)}': a parameter is a field in braces, as {${colon[1] ?? 'orderId'}}`);
+  if (status !== undefined && !(Number.isInteger(status) && status >= 200 && status <= 299))
+    report(`http '${route}' has status ${status}: success is a whole number from 200 to 299`);
   const properties = (input.jsonSchema['properties'] ?? {}) as Record<string, unknown>;
   for (const param of params) if (!(param in properties)) report(`http '${route}' names {${param}}, which is not a field of the input`);
   return { method, path, params, status: status ?? (operation.output ? 200 : 204) };

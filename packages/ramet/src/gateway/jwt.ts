@@ -45,7 +45,7 @@ export function jwtProblems({ issuer, audience, keys, algorithm = 'EdDSA', type 
   if (!ALGORITHMS.includes(algorithm)) problems.push(`the algorithm '${algorithm}' is not accepted; it is one of ${ALGORITHMS.join(', ')}`);
   if (!TYPE.test(type)) problems.push(`the type '${type}' is not a media type; write it as 'at+jwt' or 'JWT'`);
   try {
-    durationMs(leeway);
+    durationMs(leeway, { most: '5m' });
   } catch (error) {
     problems.push((error as Error).message);
   }

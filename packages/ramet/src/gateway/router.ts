@@ -146,6 +146,9 @@ function segmentsOf(pattern: string): string[] {
   }
   const segments = pattern.slice(1).split('/');
   for (const segment of segments) {
+    if (/^(?::|\*+$)/.test(segment)) {
+      throw new RangeError(`'${segment}' in '${pattern}' is no segment: write a parameter as one name in braces, as {orderId}`);
+    }
     if (segment === '.' || segment === '..' || !(LITERAL.test(segment) || /^\{.*\}$/.test(segment))) {
       throw new RangeError(`'${segment}' in '${pattern}' is no segment: write plain ASCII letters, or one {parameter}`);
     }

@@ -1,5 +1,5 @@
 import { type Codec, type CompiledOperation, compileContract, compileSchema, NOTHING } from '../contract/index.ts';
-import type { Platform } from '../platform/index.ts';
+import { type Platform, Settings, shown } from '../platform/index.ts';
 import { type CallWatcher, type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
 import { jwtProblems } from './jwt.ts';
@@ -68,8 +68,12 @@ export function compileRoutes(
     problems.push(...compiled.problems.map((problem) => `${where}: ${problem}`));
     compiled.routes.forEach(add);
   }
-  const limits = [definition.limit, ...routes.map((route) => route.limit)];
-  for (const limit of limits) if (limit) problems.push(...limitProblems(limit).map((problem) => `${where}: ${problem}`));
+  if (definition.limit) problems.push(...limitProblems(definition.limit, routes).map((problem) => `${where}, limit: ${problem}`));
+  for (const route of routes) {
+    const { method, pattern, limit } = route;
+    if (limit)
+      problems.push(...limitProblems(limit, [route]).map((problem) => `${where}, route '${method} ${pattern}', limit: ${problem}`));
+  }
   for (const [name, cap] of Object.entries(definition.caps))
     if (!Number.isInteger(cap) || cap < 1) problems.push(`${where}: caps.${name} is ${cap}; write a whole number from 1`);
   const needsToken = routes.filter((route) => !('access' in route.access && route.access.access === 'public'));
@@ -80,13 +84,22 @@ export function compileRoutes(
   return { router, routes, site, problems };
 }
 
-function limitProblems(limit: Limit): string[] {
+/** @param routes that the limit is for: a field that it counts by is one of the input of at least one of them */
+function limitProblems({ rate, by = 'client', storeFailure }: Limit, routes: readonly Route[]): string[] {
+  const settings = new Settings();
   try {
-    parseRate(limit.rate);
-    return [];
+    parseRate(rate);
   } catch (error) {
-    return [(error as Error).message];
+    settings.report((error as Error).message);
   }
+  settings.word('storeFailure', storeFailure, ['failOpen', 'failClosed']);
+  if (by === 'client') return settings.problems;
+  const field = /^input\.(.+)$/.exec(by)?.[1];
+  const fields = routes.flatMap(({ input }) => Object.keys((input.jsonSchema['properties'] ?? {}) as object));
+  if (field === undefined) settings.report(`by: ${shown(by)} is neither 'client' nor a field of the input, as 'input.email'`);
+  else if (!fields.includes(field))
+    settings.report(`by: the input has no field '${field}'; it has ${fields.map((name) => `'${name}'`).join(', ') || 'none'}`);
+  return settings.problems;
 }
 
 function isAccess(access: unknown): access is Access {
@@ -151,9 +164,14 @@ function composed(
     problems.push(...faulty.map((problem) => `route '${declared.route}', ${what}: ${problem}`));
     return codec;
   };
-  const [method = '', pattern = ''] = declared.route.split(' ');
-  if (!pattern.startsWith('/')) problems.push(`route '${declared.route}' is no route: write a method and a path, as 'GET /home'`);
+  const [method = '', pattern = '', ...rest] = declared.route.split(' ');
+  if (!pattern.startsWith('/') || rest.length > 0)
+    problems.push(`route '${declared.route}' is no route: write a method and a path, as 'GET /home'`);
   if (!isAccess(declared.access)) problems.push(`route '${declared.route}' ${NO_ACCESS}`);
+  const settings = new Settings(`route '${declared.route}', `);
+  settings.count('status', declared.status, 200, 200, 299);
+  for (const [name, { status }] of Object.entries(declared.errors)) settings.count(`failure '${name}', status`, status, 400, 400, 499);
+  problems.push(...settings.problems);
   const input = compile(declared.input, 'input') ?? NOTHING;
   const output = compile(declared.output, 'output');
   const errors = new Map(

@@ -24,4 +24,5 @@ export type {
   Verifier,
 } from './platform.ts';
 export { type RealPlatformOptions, realPlatform, systemFiles } from './real.ts';
+export { Settings } from './settings.ts';
 export { type Revealed, type Source, sourced } from './source.ts';

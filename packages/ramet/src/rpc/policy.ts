@@ -1,4 +1,4 @@
-import { type Duration, durationMs, SECOND } from '../platform/index.ts';
+import { type Duration, SECOND, Settings } from '../platform/index.ts';
 import type { BreakerSettings } from './breaker.ts';
 
 /** How a service calls another one: named in `use()` and `external()`, with defaults for what is left out. */
@@ -47,42 +47,25 @@ export const DEFAULT_POLICY: CompiledPolicy = { timeoutMs: 5 * SECOND, retries: 
 export const RETRY_BACKOFF = { baseMs: 50, capMs: 2 * SECOND };
 /** Three attempts: what they do not bring, more of them do not bring either. */
 const RETRIES_MAX = 2;
+/** Of calls and failures: beyond it a number is a mistake. */
+const COUNT_MAX = 1_000_000;
 
 /** Fills in the defaults. @returns the policy and what is wrong with it */
 export function compilePolicy(policy: Policy): { policy: CompiledPolicy; problems: string[] } {
-  const problems: string[] = [];
-  const duration = (name: string, value: Duration | undefined, otherwiseMs: number): number => {
-    try {
-      return value === undefined ? otherwiseMs : durationMs(value);
-    } catch (error) {
-      problems.push(`${name}: ${(error as Error).message}`);
-      return otherwiseMs;
-    }
-  };
-  const count = (name: string, value: number, least: number, most = Number.POSITIVE_INFINITY): number => {
-    if (!Number.isInteger(value) || value < least || value > most)
-      problems.push(`${name}: ${value} is not a whole number from ${least}${Number.isFinite(most) ? ` to ${most}` : ''}`);
-    return value;
-  };
-  const breaker = (given: BreakerPolicy): BreakerSettings => {
-    const { failureRate = DEFAULT_BREAKER.failureRate } = given;
-    if (!(failureRate > 0 && failureRate <= 1))
-      problems.push(`breaker.failureRate: ${failureRate} is no share: write a number above 0 and up to 1, such as 0.5`);
-    const windowMs = duration('breaker.window', given.window, DEFAULT_BREAKER.windowMs);
-    if (windowMs < SECOND) problems.push('breaker.window: a window of less than 1s sees too few calls');
-    return {
-      consecutive: count('breaker.consecutive', given.consecutive ?? DEFAULT_BREAKER.consecutive, 1),
-      failureRate,
-      minimumCalls: count('breaker.minimumCalls', given.minimumCalls ?? DEFAULT_BREAKER.minimumCalls, 1),
-      windowMs,
-      openForMs: duration('breaker.openFor', given.openFor, DEFAULT_BREAKER.openForMs),
-    };
-  };
+  const settings = new Settings();
+  const breaker = (given: BreakerPolicy): BreakerSettings => ({
+    consecutive: settings.count('breaker.consecutive', given.consecutive, DEFAULT_BREAKER.consecutive, 1, COUNT_MAX),
+    failureRate: settings.share('breaker.failureRate', given.failureRate, DEFAULT_BREAKER.failureRate),
+    minimumCalls: settings.count('breaker.minimumCalls', given.minimumCalls, DEFAULT_BREAKER.minimumCalls, 1, COUNT_MAX),
+    // A shorter one sees too few calls.
+    windowMs: settings.duration('breaker.window', given.window, DEFAULT_BREAKER.windowMs, { least: '1s', most: '1d' }),
+    openForMs: settings.duration('breaker.openFor', given.openFor, DEFAULT_BREAKER.openForMs, { least: '1ms', most: '1d' }),
+  });
   const compiled: CompiledPolicy = {
-    timeoutMs: duration('timeout', policy.timeout, DEFAULT_POLICY.timeoutMs),
-    retries: count('retries', policy.retries ?? DEFAULT_POLICY.retries, 0, RETRIES_MAX),
-    bulkhead: count('bulkhead', policy.bulkhead ?? DEFAULT_POLICY.bulkhead, 1),
+    timeoutMs: settings.duration('timeout', policy.timeout, DEFAULT_POLICY.timeoutMs, { least: '1ms' }),
+    retries: settings.count('retries', policy.retries, DEFAULT_POLICY.retries, 0, RETRIES_MAX),
+    bulkhead: settings.count('bulkhead', policy.bulkhead, DEFAULT_POLICY.bulkhead, 1, COUNT_MAX),
     breaker: policy.breaker === false ? false : breaker(policy.breaker ?? {}),
   };
-  return { policy: compiled, problems };
+  return { policy: compiled, problems: settings.problems };
 }

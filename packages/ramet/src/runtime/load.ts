@@ -61,6 +61,8 @@ export function checkAll(
       problems.push(`service '${name}' of the topology has the contract '${definition.contract.name}'; use one name`);
     problems.push(...checkService(definition));
     problems.push(...compileUses(platform, nowhere, `service '${name}'`, definition.uses).problems);
+    for (const saga of definition.sagas.flatMap((current) => [current, ...current.previous]))
+      problems.push(...compileUses(platform, nowhere, `service '${name}', saga '${saga.name}'`, saga.uses).problems);
     problems.push(...readMigrations(platform, definition.store?.migrations).problems.map((problem) => `service '${name}': ${problem}`));
     const uses = [...Object.entries(definition.uses), ...definition.sagas.flatMap((saga) => Object.entries(saga.uses))];
     for (const [, use] of uses) {

@@ -24,7 +24,7 @@ export async function planOf(
   const named = topology.profiles[name];
   if (!named)
     throw new BootError([`profile '${name}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`]);
-  const profile = typeof named === 'function' ? await named() : named;
+  const profile = typeof named === 'function' ? await made(name, named) : named;
   const { processes } = profile;
   const problems: string[] = [];
   const known = (part: string) => part in topology.services || part in topology.gateways;
@@ -65,4 +65,14 @@ export async function planOf(
     problems.push(`profile '${name}' has no process '${options.process}'; it has ${Object.keys(processes).join(', ')}`);
   if (problems.length > 0) throw new BootError(problems);
   return { profile, hosts: new Set(options.hosts ?? chosen), process: options.process };
+}
+
+/** @throws BootError when an adapter refuses an option that the profile gives it */
+async function made(name: string, profile: () => Profile | Promise<Profile>): Promise<Profile> {
+  try {
+    return await profile();
+  } catch (error) {
+    if (error instanceof RangeError) throw new BootError([`profile '${name}': ${error.message}`]);
+    throw error;
+  }
 }

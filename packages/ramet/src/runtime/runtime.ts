@@ -24,6 +24,7 @@ import { openStores } from './open-stores.ts';
 import type { Runtime, StartOptions } from './options.ts';
 import { planOf } from './plan.ts';
 import { type RunningParts, shutDown } from './shutdown.ts';
+import { startProblems } from './start-problems.ts';
 import type { Topology } from './topology.ts';
 import { guardUnawaited } from './unawaited.ts';
 
@@ -38,7 +39,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const platform = options.platform ?? realPlatform();
   const startedAtMono = platform.clock.monoNow();
   const { name: service = 'ramet', version = '0', env = 'development', logLevel = 'info' } = options;
-  const problems = webhookProblems(options.alertWebhook);
+  const problems = [...webhookProblems(options.alertWebhook), ...startProblems(options)];
   if (!isLogLevel(logLevel)) problems.push(`LOG_LEVEL '${logLevel}' is none of trace, debug, info, warn, error, silent`);
   const log = createLog({ platform, service, version, env, level: isLogLevel(logLevel) ? logLevel : 'info', destination: options.logTo });
   const metrics = createMetrics({ service, version, env, onError: (error) => log.warn({ err: error }, 'a gauge could not be read') });

@@ -154,7 +154,7 @@ describe('subscriptions of one service', () => {
       "service 'books': subscription 'His Story': use lower-case letters, digits and hyphens",
       "service 'books': two reactions to 'bank.Paid' in subscription 'books'; make them one, or give one of them a 'subscription' of its own",
       "service 'books': the reactions of subscription 'books' say 'park-key' and 'skip' for 'poison'; say one, or give those that differ a 'subscription' of their own",
-      "service 'books', subscription 'books.His Story': 'attempts' is 0, which is not a whole number from 1",
+      "service 'books', subscription 'books.His Story': attempts: 0 is not a whole number from 1 to 1000",
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { type Codec, type CompiledContract, type CompiledOperation, compileSchema } from '../contract/index.ts';
-import { durationMs, SECOND } from '../platform/index.ts';
+import { SECOND, Settings } from '../platform/index.ts';
 import type { Effect, ServiceDefinition } from './types.ts';
 
 /** An effect with its schemas made ready. */
@@ -30,12 +30,9 @@ export function compileEffects(
     const outcome = compileSchema(effect.outcome);
     for (const problem of request.problems) problems.push(`${where}, request: ${problem}`);
     for (const problem of outcome.problems) problems.push(`${where}, outcome: ${problem}`);
-    let quietMs = QUIET_MS;
-    try {
-      if (effect.quiet !== undefined) quietMs = durationMs(effect.quiet);
-    } catch (error) {
-      problems.push(`${where}, quiet: ${(error as Error).message}`);
-    }
+    const settings = new Settings(`${where}, `);
+    const quietMs = settings.duration('quiet', effect.quiet, QUIET_MS, { most: '1d' });
+    problems.push(...settings.problems);
     effects.set(name, { compiled, effect, request: request.codec, outcome: outcome.codec, quietMs });
   }
   return { effects, problems };

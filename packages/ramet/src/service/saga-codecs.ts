@@ -1,6 +1,10 @@
 import { type Codec, compileSchema, isSecretField } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
+import { Settings } from '../platform/index.ts';
 import type { Saga } from '../saga/index.ts';
+
+const VERSION_MAX = 1_000_000_000;
+const NAME = /^(?=.{1,100}$)[\p{L}\p{N}]+(?:[ ._-][\p{L}\p{N}]+)*$/u;
 
 /** The compiled inputs of a service's sagas. */
 export class SagaCodecs {
@@ -16,6 +20,11 @@ export class SagaCodecs {
       if (versions.has(`${saga.name}@${saga.version}`))
         problems.push(`${where}: version ${saga.version} is listed twice; give each program its own`);
       versions.add(`${saga.name}@${saga.version}`);
+      const settings = new Settings(`${where}: `);
+      settings.count('version', saga.version, 1, 1, VERSION_MAX);
+      if (!NAME.test(saga.name))
+        settings.report('name it with 1 to 100 letters, digits, dots, hyphens, underscores and single spaces between them');
+      problems.push(...settings.problems);
       const { codec, problems: wrong } = compileSchema(saga.input);
       for (const problem of wrong) problems.push(`${where}, input: ${problem}`);
       const properties = codec.jsonSchema['properties'] as Record<string, unknown> | undefined;

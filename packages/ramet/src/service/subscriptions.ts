@@ -9,7 +9,7 @@ import {
 } from '../bus/index.ts';
 import { readEvent, upcastProblems } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
-import { newId, type Platform } from '../platform/index.ts';
+import { newId, type Platform, Settings } from '../platform/index.ts';
 import { NEVER } from '../rpc/index.ts';
 import { ALERT_WORK } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
@@ -41,6 +41,7 @@ export interface SubscriptionEnvironment {
 /** Pauses between the starts of one event. */
 const PAUSES = { baseMs: 100, capMs: 10_000 };
 const ATTEMPTS = 8;
+const ATTEMPTS_MAX = 1_000;
 const NAME = /^[a-z][a-z0-9-]*$/;
 
 interface Group {
@@ -84,9 +85,10 @@ export function groupReactions(service: string, reactions: ServiceDefinition['re
       problems.push(
         `service '${service}': the reactions of subscription '${name}' say ${[...attempts].join(' and ')} for 'attempts'; say one`,
       );
-    for (const count of attempts)
-      if (!Number.isInteger(count) || count < 1)
-        problems.push(`service '${service}', subscription '${name}': 'attempts' is ${count}, which is not a whole number from 1`);
+    const settings = new Settings(`service '${service}', subscription '${name}': `);
+    for (const policy of poison) settings.word('poison', policy, ['park-key', 'skip', 'halt']);
+    for (const count of attempts) settings.count('attempts', count, ATTEMPTS, 1, ATTEMPTS_MAX);
+    problems.push(...settings.problems);
     return { name, poison: [...poison][0] as PoisonPolicy, attempts: [...attempts][0] as number, reactions: members };
   });
   return { groups, problems };

@@ -1,4 +1,4 @@
-import { DAY, type Duration, durationMs } from '../../platform/index.ts';
+import { DAY, type Duration, Settings } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
@@ -27,7 +27,9 @@ export interface EmbeddedOptions {
  * @throws RangeError when `keep` is no duration
  */
 export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
-  const keepMs = keep === undefined ? KEEP_MS : keep === 'forever' ? undefined : durationMs(keep);
+  const settings = new Settings('embedded: ');
+  const keepMs = keep === 'forever' ? undefined : settings.duration('keep', keep, KEEP_MS, { least: '1m' });
+  settings.check();
   return { capabilities, create: (environment) => createEmbedded(environment, keepMs) };
 }
 

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from '@platformatic/kafka';
-import { DAY, type Duration, durationMs, SECOND } from '../../platform/index.ts';
+import { DAY, type Duration, SECOND, Settings, shown } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
@@ -14,6 +14,7 @@ import { kafkaTarget } from './target.ts';
 const KEEP_MS = 14 * DAY;
 const SESSION_MS = 15 * SECOND;
 const PARTITIONS = 6;
+const BROKER = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
 /** How long events that are under way to brokers may take to arrive when the process ends. */
 const ARRIVE_MS = 5 * SECOND;
 const CLOSE_MS = 2 * SECOND;
@@ -45,10 +46,15 @@ export interface KafkaOptions {
  * @throws RangeError when there is no broker, or `keep` or `session` is no duration
  */
 export function kafka(options: KafkaOptions): BusFactory {
-  const { brokers, prefix = '', topic, partitions = PARTITIONS, replicas = 0, keep, session, tls, sasl } = options;
-  if (brokers.length === 0) throw new RangeError("kafka: 'brokers' is empty; name some as 'host:port'");
-  const keepMs = keep === undefined ? KEEP_MS : durationMs(keep);
-  const sessionMs = session === undefined ? SESSION_MS : durationMs(session);
+  const { brokers, prefix = '', topic, keep, session, tls, sasl } = options;
+  const given = new Settings('kafka: ');
+  if (brokers.length === 0) given.report("'brokers' is empty; name some as 'host:port'");
+  for (const broker of brokers) if (!BROKER.test(broker)) given.report(`brokers: ${shown(broker)} is no address: write it as 'host:port'`);
+  const partitions = given.count('partitions', options.partitions, PARTITIONS, 1, 10_000);
+  const replicas = given.count('replicas', options.replicas, 0, 1, 100);
+  const keepMs = given.duration('keep', keep, KEEP_MS, { least: '1m' });
+  const sessionMs = given.duration('session', session, SESSION_MS, { least: '1s', most: '1h' });
+  given.check();
   const settings: ClusterOptions = {
     brokers,
     prefix,

@@ -1,4 +1,4 @@
-import { DAY, type Duration, durationMs, type Periodic, SECOND, type Source } from '../../platform/index.ts';
+import { DAY, type Duration, type Periodic, SECOND, Settings, type Source } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
@@ -30,8 +30,10 @@ export interface PostgresBusOptions {
  * @throws RangeError when `keep` or `lease` is no duration
  */
 export function postgresBus(url: Source, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
-  const keepMs = keep === undefined ? KEEP_MS : durationMs(keep);
-  const leaseMs = lease === undefined ? LEASE_MS : durationMs(lease);
+  const settings = new Settings('postgresBus: ');
+  const keepMs = settings.duration('keep', keep, KEEP_MS, { least: '1m' });
+  const leaseMs = settings.duration('lease', lease, LEASE_MS, { least: '300ms', most: '1h' });
+  settings.check();
   const names = namesOf(schema);
   return {
     capabilities,

@@ -1,4 +1,4 @@
-import { type Duration, durationMs, Periodic, type Platform, steadyBackoffMs } from '../../platform/index.ts';
+import { type Duration, MINUTE, Periodic, type Platform, Settings, steadyBackoffMs } from '../../platform/index.ts';
 import {
   type AddressRange,
   addressRules,
@@ -48,7 +48,9 @@ export function consul(url: string, options: ConsulOptions = {}): DiscoveryFacto
     throw new RangeError("consul: the URL of the agent is http://host:port or https://host:port; a token goes into 'token'");
   }
   const refused = addressRules(options.allow ?? ['private']);
-  const keepMs = durationMs(options.keep ?? '15m');
+  const settings = new Settings('consul: ');
+  const keepMs = settings.duration('keep', options.keep, 15 * MINUTE);
+  settings.check();
   return {
     capabilities: CONSUL_CAPABILITIES,
     create: (environment) => new ConsulDiscovery(base, options, refused, keepMs, environment),

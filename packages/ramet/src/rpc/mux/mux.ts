@@ -1,5 +1,5 @@
 import { RametError } from '../../errors/index.ts';
-import { JsonError } from '../../platform/index.ts';
+import { JsonError, Settings } from '../../platform/index.ts';
 import {
   type CallMeta,
   type Cancellation,
@@ -36,16 +36,24 @@ export interface MuxOptions {
   readonly connectMs?: number;
 }
 
+const WAIT_MAX_MS = 3_600_000;
+/** A frame says its length in 32 bits. */
+const LIMIT_MAX = 2 ** 31 - 1;
+
 export const CAPABILITIES: TransportCapabilities = { name: 'mux', remote: true, streams: true };
 
 /**
  * The transport between processes of Ramet: frames of JSON on one connection to each process, over TCP, a Unix socket (a host
  * that begins with a slash is the folder of sockets) or TLS. The format: docs/mux.md.
+ * @throws RangeError when an option is out of its range
  */
-export const mux = (options: MuxOptions = {}): TransportFactory => ({
-  capabilities: CAPABILITIES,
-  create: (environment) => createMux(environment, options),
-});
+export function mux(options: MuxOptions = {}): TransportFactory {
+  const settings = new Settings('mux: ');
+  for (const name of ['pingAfterMs', 'deadAfterMs', 'connectMs'] as const) settings.count(name, options[name], 1, 1, WAIT_MAX_MS);
+  for (const [name, limit] of Object.entries(options.limits ?? {})) settings.count(`limits.${name}`, limit, 1, 1, LIMIT_MAX);
+  settings.check();
+  return { capabilities: CAPABILITIES, create: (environment) => createMux(environment, options) };
+}
 
 function createMux({ platform, addresses, identities, onError, process = '' }: TransportEnvironment, options: MuxOptions): RemoteTransport {
   const { tls: given, limits, pingAfterMs = 2_500, deadAfterMs = 7_500, connectMs = 3_000 } = options;

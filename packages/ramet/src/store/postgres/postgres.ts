@@ -1,6 +1,6 @@
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { RametError } from '../../errors/index.ts';
-import { type Source, sourced } from '../../platform/index.ts';
+import { Settings, type Source, sourced } from '../../platform/index.ts';
 import { type ReadPath, readsOf } from '../reads.ts';
 import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
@@ -40,6 +40,9 @@ const CONNECT_MS = 5_000;
 /** So much longer than its own limit for a statement a server may take before its silence counts as an outage. */
 const SILENCE_MS = 5_000;
 const CONNECTIONS = 10;
+const READERS = 5;
+const CONNECTIONS_MAX = 1_000;
+const TIMEOUT_MAX_MS = 3_600_000;
 const LISTENS =
   'select pid from pg_stat_activity where datname = current_database() and usename = current_user and application_name = ? limit 1';
 const applicationName = (service: string, use: string): string => `ramet ${service} ${use}`;
@@ -52,9 +55,12 @@ const PARTITIONS_MAX = 256;
  * @throws RangeError when an option is out of its range
  */
 export function postgres(url: Source<[service: string]>, options: PostgresOptions = {}): StoreFactory {
-  const { partitions = 16 } = options;
-  if (!Number.isInteger(partitions) || partitions < 1 || partitions > PARTITIONS_MAX)
-    throw new RangeError(`partitions: a whole number from 1 to ${PARTITIONS_MAX}, not ${partitions}`);
+  const settings = new Settings('postgres: ');
+  const partitions = settings.count('partitions', options.partitions, 16, 1, PARTITIONS_MAX);
+  settings.count('connections', options.connections, CONNECTIONS, 1, CONNECTIONS_MAX);
+  settings.count('readers', options.readers, READERS, 1, CONNECTIONS_MAX);
+  for (const name of ['waitMs', 'statementTimeoutMs', 'lockTimeoutMs'] as const) settings.count(name, options[name], 1, 1, TIMEOUT_MAX_MS);
+  settings.check();
   const capabilities: StoreCapabilities = {
     name: 'postgres',
     durable: true,
@@ -97,7 +103,7 @@ interface Opening {
 async function openStore(opening: Opening): Promise<Store> {
   const { service, schema, capabilities, options, environment } = opening;
   const { platform, warn } = environment;
-  const { connections = CONNECTIONS, readers = 5, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
+  const { connections = CONNECTIONS, readers = READERS, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
   const connect = connector(opening);
   const partitions = await prepared(opening, connect);
   if (partitions !== capabilities.partitions)

@@ -1,0 +1,58 @@
+import { type Duration, type DurationRange, durationMs, shown } from './duration.ts';
+
+/**
+ * Reads the options that somebody has given, and collects everything that is wrong with them, each with its name and the value
+ * that was given: boot reports all problems at once.
+ */
+export class Settings {
+  readonly problems: string[] = [];
+  readonly #where: string;
+
+  /** @param where before each problem, as `kafka: ` */
+  constructor(where = '') {
+    this.#where = where;
+  }
+
+  /** Milliseconds of a duration; `otherwiseMs` where it is left out or wrong. */
+  duration(name: string, value: Duration | undefined, otherwiseMs: number, range: DurationRange = {}): number {
+    if (value === undefined) return otherwiseMs;
+    try {
+      return durationMs(value, range);
+    } catch (error) {
+      this.report(`${name}: ${(error as Error).message}`);
+      return otherwiseMs;
+    }
+  }
+
+  /** A whole number between `least` and `most`; `otherwise` where it is left out or wrong. */
+  count(name: string, value: number | undefined, otherwise: number, least: number, most: number): number {
+    if (value === undefined) return otherwise;
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    this.report(`${name}: ${shown(value)} is not a whole number from ${least} to ${most}`);
+    return otherwise;
+  }
+
+  /** A number above 0 and up to 1; `otherwise` where it is left out or wrong. */
+  share(name: string, value: number | undefined, otherwise: number): number {
+    if (value === undefined) return otherwise;
+    if (typeof value === 'number' && value > 0 && value <= 1) return value;
+    this.report(`${name}: ${shown(value)} is no share: write a number above 0 and up to 1, such as 0.5`);
+    return otherwise;
+  }
+
+  /** One of several words; the first where it is left out or wrong. */
+  word<W extends string>(name: string, value: W | undefined, words: readonly [W, ...W[]]): W {
+    if (value === undefined || words.includes(value)) return value ?? words[0];
+    this.report(`${name}: ${shown(value)} is none of ${words.map((word) => `'${word}'`).join(', ')}`);
+    return words[0];
+  }
+
+  report(problem: string): void {
+    this.problems.push(this.#where + problem);
+  }
+
+  /** @throws RangeError that names every problem */
+  check(): void {
+    if (this.problems.length > 0) throw new RangeError(this.problems.join('; '));
+  }
+}
