@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { DeclaredError } from '../errors/index.ts';
-import { act, effectsOf, ended, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
+import { act, effectsOf, ended, fault, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
 import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
 import { Hotels, newWorld, Trips, type World } from './fixtures/travel.fixture.ts';
 
@@ -328,3 +328,34 @@ test('what numbers the outcomes costs no write: a saga of three steps is written
   const rows = await store.reader.all<{ delivery: number }>('select delivery from ramet_saga_steps order by idx');
   expect(rows.map(({ delivery }) => Number(delivery))).toEqual([1, 2, 3]);
 });
+
+test.each(['answered at last', 'never answered'] as const)(
+  'a step without an undo that is under way when its program throws is made definite: %s',
+  async (how) => {
+    using folder = temporaryFolder();
+    const answer = gate();
+    const saga = program(async ({ tripId }, { step, sleep, use: { trips, hotels, flights } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      const slow = step('buy flight', flights.buy({ tripId }), { undo: 'nothing', timeout: '100ms', deadline: '2s' });
+      await Promise.race([slow, step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) })]);
+      void sleep('of a branch', '1h');
+      throw new Error('changed my mind');
+    });
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    intercept(t, 'flights', async (_, real) => {
+      await answer.opened;
+      return how === 'never answered' ? fault('DeadlineExceeded', 'unknown') : real();
+    });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await eventually(
+      () => stepsOf(t, 'a'),
+      (steps) => steps.includes('book hotel: OK'),
+    );
+    expect((await show(t, 'a')).state).toBe('RUNNING');
+    answer.open();
+    const after = await ended(t, 'a');
+    expect(after).toMatchObject({ state: 'COMPENSATED', failureReason: expect.stringContaining('changed my mind') });
+    const buying = after.steps.find(({ name }) => name === 'buy flight');
+    expect(buying?.state).toBe(how === 'never answered' ? 'UNKNOWN' : 'OK');
+  },
+);

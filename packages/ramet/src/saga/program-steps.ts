@@ -20,8 +20,12 @@ export class ProgramSteps {
   /** Promises that the program may be waiting for, and those of them that are not of sleeps and waits. */
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #steps = new Set<Promise<unknown>>();
+  /** Those of them that have no undo. */
+  readonly #lasting = new Set<Promise<unknown>>();
   /** The program has returned: sleeps and waits that are open are not waited for. */
   #returned = false;
+  /** The program has thrown: it begins nothing new, and what it began becomes definite. */
+  #failed = false;
   /** Calls whose outcome is open, and intents on their way. */
   #calls = 0;
   /** Why the program is undone, as soon as the calls that are under way are definite. */
@@ -69,13 +73,26 @@ export class ProgramSteps {
    * Resolves when every step that was begun is definite. A branch that goes on after its step begins the next one within a
    * turn. Sleeps and waits have no effect: one that is open when the program returns, has lost a race.
    */
-  async ended(): Promise<void> {
+  ended(): Promise<void> {
+    return this.#definiteAll(this.#steps);
+  }
+
+  async #definiteAll(steps: ReadonlySet<Promise<unknown>>): Promise<void> {
     this.#deliveries.active();
     this.#returned = true;
     this.#deliveries.returned();
     await this.#deliveries.wentLive;
     const { timers } = this.#run.environment.platform;
-    for (; this.#steps.size > 0 || !this.#deliveries.quiet; await timers.yield()) await Promise.allSettled(this.#steps);
+    for (; steps.size > 0 || !this.#deliveries.quiet; await timers.yield()) await Promise.allSettled(steps);
+  }
+
+  /**
+   * The program has thrown. Resolves when the steps that have no undo are definite: the others become so by being undone,
+   * because an undo leaves a tombstone.
+   */
+  failed(): Promise<void> {
+    this.#failed = true;
+    return this.#definiteAll(this.#lasting);
   }
 
   /**
@@ -83,11 +100,12 @@ export class ProgramSteps {
    * @param unlessKnown may refuse, by throwing, a step that is not in the journal
    */
   begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
+    if (this.#failed && !this.#known(intent.name)) return new Promise(() => {});
     const promise = new Promise<unknown>((resolve, reject) => {
       const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(step.result) : reject(errorOf(this.#run, step)));
       this.#definite(intent, timeoutMs, unlessKnown).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
     });
-    const sets = isRest(intent) ? [this.#underWay] : [this.#underWay, this.#steps];
+    const sets = [this.#underWay, ...(isRest(intent) ? [] : [this.#steps]), ...(isRest(intent) || intent.undo ? [] : [this.#lasting])];
     for (const set of sets) set.add(promise);
     const done = () => {
       for (const set of sets) set.delete(promise);
@@ -99,7 +117,7 @@ export class ProgramSteps {
 
   /** A value that the program gets at once, and gets again when it runs again. @throws RametError Diverged */
   value<T>(name: string, what: string, make: () => T): T {
-    if (this.over) return make();
+    if (this.over || (this.#failed && !this.#known(name))) return make();
     this.#deliveries.active();
     const invocation = { kind: 'value', service: '', operation: what, input: null };
     this.#run.environment.rehearsal?.asked({ name, kind: 'value', invocation }, this.#deliveries.delivered);
@@ -129,6 +147,10 @@ export class ProgramSteps {
     if (this.#seen.has(name)) throw new RametError('DuplicateStep', `saga '${this.#run.saga.type}' has two steps named '${name}'`);
     if (name.endsWith(':undo')) throw new RametError('DuplicateStep', `'${name}' is how participants call the undo of another step`);
     this.#seen.add(name);
+    return this.#known(name);
+  }
+
+  #known(name: string): StepRow | undefined {
     return this.#run.steps.find((step) => step.name === name);
   }
 

@@ -16,8 +16,8 @@ const STOP_GRACE_MS = 10 * SECOND;
 export type End = Suspension | { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
 
 /**
- * Runs a program over the journal until it returns, throws, or cannot go on. Steps that it did not wait for are waited for
- * before it counts as returned; sleeps and waits are not, as they have no effect. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
+ * Runs a program over the journal until it returns, throws, or cannot continue. Steps that it did not wait for are waited for
+ * before it counts as returned or failed; sleeps and waits are not, as they have no effect. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
  * no further step: the journal holds every intent there will be, and so does the compensation.
  */
 export async function runProgram(
@@ -30,8 +30,10 @@ export async function runProgram(
   let onStop = () => {};
   try {
     const end = await new Promise<End>((resolve) => {
+      let failure: End | undefined;
       const finish = (how: End) => {
-        resolve(how);
+        // A step that stays unknown while a failed program comes to its end is undone for the reason that was there first.
+        resolve(how.kind === 'compensate' ? (failure ?? how) : how);
         over.abort(new RametError('StepCancelled', 'the program has ended'));
       };
       const steps = new ProgramSteps(run, over.signal, finish);
@@ -51,10 +53,12 @@ export async function runProgram(
         JSON.stringify(value);
         return { kind: 'returned', value };
       };
-      const threw = (error: unknown) => {
+      const threw = async (error: unknown): Promise<void> => {
         const unreached = steps.unreached();
-        if (unreached === undefined) finish({ kind: 'threw', error });
-        else finish({ kind: 'diverged', reason: `${unreached}; it throws ${textOf(error)} before` });
+        if (unreached !== undefined) return finish({ kind: 'diverged', reason: `${unreached}; it throws ${textOf(error)} before` });
+        failure = { kind: 'threw', error };
+        await steps.failed();
+        finish(failure);
       };
       const uses = usesOf((call) => drafts.made(call));
       const context = programContext(run, program, uses, steps, drafts);
