@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CodeBlock, codeBlocks } from './checks/markdown.ts';
 import { run } from './run.ts';
@@ -45,6 +46,31 @@ test('the packed declarations type-check that example without the sources', { ti
 
   const { output, ok } = await run('tsc', ['-p', '.', '--pretty', 'false'], { root, cwd: project });
   expect(ok, output).toBe(true);
+});
+
+test('a project whose compiler is not strict is told so, at the first contract', { timeout: 2 * MINUTE }, async () => {
+  write('loose.ts', "import { contract } from 'ramet';\nexport const Orders = contract('orders', {});\n");
+  const compilerOptions = {
+    ...{ target: 'es2024', module: 'nodenext', strict: false, noEmit: true, skipLibCheck: true },
+    ...{ types: ['node'], typeRoots: [join(root, 'node_modules/@types')] },
+  };
+  write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['loose.ts'] }));
+  const { output, ok } = await run('tsc', ['-p', '.', '--pretty', 'false'], { root, cwd: project });
+  expect(ok).toBe(false);
+  expect(output).toContain('set \\"strict\\": true in tsconfig.json');
+});
+
+test('an adapter whose client library is not installed says which one to install', async () => {
+  for (const [adapter, name] of [
+    ['ramet/postgres', 'pg'],
+    ['ramet/postgres-bus', 'pg'],
+    ['ramet/kafka', '@platformatic/kafka'],
+    ['ramet/redis', 'redis'],
+  ]) {
+    write('needs.js', `await import('${adapter}').catch(({ code, message }) => console.log(code, message));\n`);
+    const { stdout } = await promisify(execFile)(process.execPath, ['needs.js'], { cwd: project });
+    expect(stdout).toBe(`Misconfigured '${adapter}' needs the package '${name}', which is not installed: run 'npm install ${name}'\n`);
+  }
 });
 
 /** The README's blocks that name a file, up to and with the first one that says how to run them. */

@@ -106,9 +106,12 @@ export interface Contract<
 }
 export type AnyContract = Contract<any, any, any, any>;
 
+/** A name where the compiler is strict; else what to do about it, for types of handlers and clients are wrong without. */
+type Name<N extends string> = undefined extends string ? `set "strict": true in tsconfig.json: the types of Ramet need it` : N;
+
 /** Declares a contract: what a service named `name` promises to others. Queries and streams stand together under `queries`. */
 export function contract<N extends string, C extends Operations = {}, Q extends Operations = {}, E extends Events = {}>(
-  name: N,
+  name: Name<N>,
   d: { commands?: C; queries?: Q; events?: E },
 ): Contract<N, C, Q, E> {
   const named = (operations: Operations | undefined) =>

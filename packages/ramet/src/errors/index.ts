@@ -1,3 +1,4 @@
+export { builtin, nodeProblem, peer } from './needs.ts';
 export { isOutage, unreachable } from './outage.ts';
 export { type Problem, problemOf } from './problem.ts';
 export { BootError, DeclaredError, type Issue, PermanentError, RametError, type RametErrorOptions } from './ramet-error.ts';

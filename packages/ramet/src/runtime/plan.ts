@@ -1,4 +1,5 @@
 import { BootError } from '../errors/index.ts';
+import { failBoot } from './boot-wait.ts';
 import type { Profile, Topology } from './topology.ts';
 
 /** What a process is to be, by the topology. */
@@ -73,6 +74,7 @@ async function made(name: string, profile: () => Profile | Promise<Profile>): Pr
     return await profile();
   } catch (error) {
     if (error instanceof RangeError) throw new BootError([`profile '${name}': ${error.message}`]);
-    throw error;
+    // One of an adapter, such as a client library that is missing, is said as one sentence too.
+    return failBoot(error);
   }
 }

@@ -1,7 +1,7 @@
 import { createAdmin, operatorsDispatcher, operatorsOf, serviceRoutes, startAdminServer, startProbeServer } from '../admin/index.ts';
 import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
-import { BootError, RametError, reasonOf } from '../errors/index.ts';
+import { BootError, nodeProblem, RametError, reasonOf } from '../errors/index.ts';
 import { createGateway, createGatewayServer } from '../gateway/index.ts';
 import { Admission } from '../load/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
@@ -35,6 +35,8 @@ const READY_CHECK_MS = 2 * SECOND;
  * @throws BootError with every problem found, before anything is served
  */
 export async function start(topology: Topology, options: StartOptions = {}): Promise<Runtime> {
+  const tooOld = nodeProblem();
+  if (tooOld !== undefined) throw new BootError([tooOld]);
   guardUnawaited();
   const platform = options.platform ?? realPlatform();
   const startedAtMono = platform.clock.monoNow();

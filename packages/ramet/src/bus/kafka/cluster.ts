@@ -1,14 +1,9 @@
-import {
-  Admin,
-  type ConnectionOptions,
-  Consumer,
-  compatibilityPartitioner,
-  type GroupOptions,
-  ListOffsetTimestamps,
-  Producer,
-} from '@platformatic/kafka';
+import type { Admin, ConnectionOptions, Consumer, GroupOptions, Producer } from '@platformatic/kafka';
+import { peer } from '../../errors/index.ts';
 import { HOUR, type Platform, SECOND } from '../../platform/index.ts';
 import { EVENT_MAX_BYTES } from '../envelope.ts';
+
+const client = await peer('@platformatic/kafka', 'ramet/kafka', () => import('@platformatic/kafka'));
 
 /** How long the client waits for an answer; longer than any fetch is held open at a broker. */
 const ANSWER_MS = 10_000;
@@ -41,8 +36,8 @@ export class Cluster {
   constructor(platform: Platform, options: ClusterOptions) {
     this.#platform = platform;
     this.options = options;
-    this.#admin = new Admin(this.#base(3));
-    this.#offsets = new Consumer({ ...this.#base(1), groupId: `${options.prefix}ramet` });
+    this.#admin = new client.Admin(this.#base(3));
+    this.#offsets = new client.Consumer({ ...this.#base(1), groupId: `${options.prefix}ramet` });
   }
 
   topicOf(type: string): string {
@@ -54,12 +49,17 @@ export class Cluster {
   }
 
   producer(): Producer {
-    return new Producer({ ...this.#base(5), retryDelay: 200, idempotent: true, partitioner: compatibilityPartitioner as never });
+    return new client.Producer({
+      ...this.#base(5),
+      retryDelay: 200,
+      idempotent: true,
+      partitioner: client.compatibilityPartitioner as never,
+    });
   }
 
   /** A client of a group. Nothing is tried again by it: whoever uses it knows what to do first. */
   consumer(group: string, more: GroupOptions & { readonly protocolsMetadata?: () => Promise<Buffer> } = {}): Consumer {
-    return new Consumer<Buffer, Buffer, Buffer, Buffer>({ ...this.#base(0), groupId: this.groupOf(group), ...more });
+    return new client.Consumer<Buffer, Buffer, Buffer, Buffer>({ ...this.#base(0), groupId: this.groupOf(group), ...more });
   }
 
   /** Creates the topics that are missing. */
@@ -79,7 +79,7 @@ export class Cluster {
     if (topics.length === 0) return new Map();
     return this.#offsets.listOffsets({
       topics: [...topics],
-      timestamp: which === 'earliest' ? ListOffsetTimestamps.EARLIEST : ListOffsetTimestamps.LATEST,
+      timestamp: which === 'earliest' ? client.ListOffsetTimestamps.EARLIEST : client.ListOffsetTimestamps.LATEST,
     });
   }
 

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from '@platformatic/kafka';
-import { DAY, type Duration, SECOND, Settings, shown } from '../../platform/index.ts';
+import { DAY, type Duration, SECOND, Settings, type Source, shown, sourced } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../outbox.ts';
@@ -21,6 +21,13 @@ const CLOSE_MS = 2 * SECOND;
 
 const capabilities: BusCapabilities = { name: 'kafka', order: 'topic-key', durable: true, remote: true, replay: true };
 
+/** How this process proves to brokers who it is. */
+export type KafkaSasl = Omit<NonNullable<ConnectionOptions['sasl']>, 'username' | 'password' | 'token'> & {
+  readonly username?: Source;
+  readonly password?: Source;
+  readonly token?: Source;
+};
+
 export interface KafkaOptions {
   /** `host:port` of some brokers. */
   readonly brokers: readonly string[];
@@ -37,7 +44,8 @@ export interface KafkaOptions {
   /** How long the partitions of a process that is not heard of stay with it (default `15s`). */
   readonly session?: Duration;
   readonly tls?: ConnectionOptions['tls'];
-  readonly sasl?: ConnectionOptions['sasl'];
+  /** Name, password and token are a text, a secret, or a function each; the last two are asked for at each connection. */
+  readonly sasl?: KafkaSasl;
 }
 
 /**
@@ -62,7 +70,7 @@ export function kafka(options: KafkaOptions): BusFactory {
     partitions,
     replicas,
     keepMs,
-    connection: { ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl }) },
+    connection: { ...(tls === undefined ? {} : { tls }), ...(sasl === undefined ? {} : { sasl: asked(sasl) }) },
   };
   return {
     capabilities,
@@ -77,6 +85,15 @@ export function kafka(options: KafkaOptions): BusFactory {
         await cluster.close();
       }
     },
+  };
+}
+
+function asked({ username, password, token, ...sasl }: KafkaSasl): NonNullable<ConnectionOptions['sasl']> {
+  return {
+    ...sasl,
+    ...(username === undefined ? {} : { username: () => sourced(username) }),
+    ...(password === undefined ? {} : { password: () => sourced(password) }),
+    ...(token === undefined ? {} : { token: () => sourced(token) }),
   };
 }
 

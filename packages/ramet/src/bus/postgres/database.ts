@@ -1,7 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { Periodic, type Platform, type Source, sourced } from '../../platform/index.ts';
 import { asBusError } from './away.ts';
-import { MIGRATIONS, type Names } from './schema.ts';
+import { driver, MIGRATIONS, type Names } from './schema.ts';
 
 const CONNECTIONS = 8;
 const CONNECT_MS = 5_000;
@@ -72,7 +72,7 @@ export class BusDatabase {
 
   #pooled(): Promise<pg.Pool> {
     this.#pool ??= sourced(this.#source).then((connectionString) => {
-      const pool = new pg.Pool({
+      const pool = new driver.Pool({
         connectionString,
         max: CONNECTIONS,
         connectionTimeoutMillis: CONNECT_MS,
@@ -191,7 +191,7 @@ class Listener {
   }
 
   async #connect(url: string, channel: string, hear: (message: string | undefined) => void): Promise<void> {
-    const client = new pg.Client({
+    const client = new driver.Client({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_MS,
       query_timeout: CONNECT_MS,
@@ -205,7 +205,7 @@ class Listener {
     client.on('notification', ({ payload }) => hear(payload));
     try {
       await client.connect();
-      await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+      await client.query(`listen ${driver.escapeIdentifier(channel)}`);
       this.#client = client;
     } catch (error) {
       await client.end().catch(() => {});

@@ -1,4 +1,7 @@
-import pg from 'pg';
+import { peer } from '../../errors/index.ts';
+
+/** The client of PostgreSQL. */
+export const { default: driver } = await peer('pg', 'ramet/postgres-bus', () => import('pg'));
 
 /** What the bus calls its things on the server. */
 export interface Names {
@@ -8,7 +11,7 @@ export interface Names {
   readonly channel: string;
 }
 
-export const namesOf = (schema: string): Names => ({ schema: pg.escapeIdentifier(schema), channel: schema });
+export const namesOf = (schema: string): Names => ({ schema: driver.escapeIdentifier(schema), channel: schema });
 
 /**
  * The tables of the bus, in a schema of their own. They are no service's: whoever hosts a service writes its events here, and

@@ -1,12 +1,12 @@
 import { RametError } from '../../errors/index.ts';
-import type { Platform } from '../../platform/index.ts';
+import { type Platform, type Source, sourced } from '../../platform/index.ts';
 import type { Instance, Registration } from '../index.ts';
 
 const REQUEST_MS = 5_000;
 const BODY_MAX_CHARACTERS = 8_000_000;
 
-/** A token for Consul's ACL; a `Secret` is one. */
-export type Token = string | { reveal(): string };
+/** A token for Consul's ACL, asked for at each request. */
+export type Token = Source;
 
 /** What a look at a service found. */
 export interface Look {
@@ -84,7 +84,7 @@ export class Agent {
     try {
       const answer = await this.#platform.http.fetch(this.#base + path, {
         method,
-        headers: this.#headers(body),
+        headers: await this.#headers(body),
         signal: controller.signal,
         ...(body === undefined ? {} : { body }),
       });
@@ -102,8 +102,8 @@ export class Agent {
     }
   }
 
-  #headers(body: string | undefined): Record<string, string> {
-    const token = typeof this.#token === 'object' ? this.#token.reveal() : this.#token;
+  async #headers(body: string | undefined): Promise<Record<string, string>> {
+    const token = this.#token === undefined ? undefined : await sourced(this.#token);
     return {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { 'x-consul-token': token }),

@@ -20,7 +20,7 @@ const BACKOFF = { baseMs: 500, capMs: 5_000 };
 const NOBODY: readonly Instance[] = [];
 
 export interface ConsulOptions {
-  /** For Consul's ACL: text, or a secret. It needs `service:write` for what is registered here and `service:read` for what is called. */
+  /** For Consul's ACL: a text, a secret, or a function. It needs `service:write` for what is registered here and `service:read` for what is called. */
   readonly token?: Token;
   /** Stands before the names of services, so that several installations can share one Consul, as in `shop-`. */
   readonly prefix?: string;

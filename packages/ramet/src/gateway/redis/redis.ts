@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createClient } from 'redis';
-import type { Platform } from '../../platform/index.ts';
+import { peer, RametError } from '../../errors/index.ts';
+import { type Platform, type Source, sourced, type Timer } from '../../platform/index.ts';
 import type { LimitCounter, LimitStore, LimitStoreCapabilities, LimitStoreEnvironment, LimitStoreFactory } from '../limit-store.ts';
 import { decisionOf, type Rate, type RateDecision, TOLERANCE } from '../rate-limit.ts';
 import { GCRA } from './gcra.ts';
+
+const { createClient } = await peer('redis', 'ramet/redis', () => import('redis'));
 
 export interface RedisLimitsOptions {
   /** Stands before every key (default `ramet:limits:`): shops that share a Redis count apart. */
@@ -23,21 +25,63 @@ const SHA1 = createHash('sha1').update(GCRA).digest('hex');
 /**
  * Counts limits in a Redis (7 or later, or Valkey), for all replicas together: one script for each request, in the time of the
  * server. Keys are hashed, because they hold addresses and names of people, and go when their limit is whole again.
- * @param url `redis://…` or `rediss://…`, or a secret that holds one
+ * @param url `redis://…` or `rediss://…`: a text, a secret, or a function, which is asked until it has answered
  * @throws RangeError (from `create`) when that is no such address
  */
-export function redis(url: string | { reveal(): string }, { prefix = 'ramet:limits:' }: RedisLimitsOptions = {}): LimitStoreFactory {
-  return {
-    capabilities: CAPABILITIES,
-    create: (environment) => redisStore(environment, typeof url === 'string' ? url : url.reveal(), prefix),
-  };
+export function redis(url: Source, { prefix = 'ramet:limits:' }: RedisLimitsOptions = {}): LimitStoreFactory {
+  return { capabilities: CAPABILITIES, create: (environment) => redisStore(environment, url, prefix) };
 }
 
 type Client = ReturnType<typeof createClient>;
 
-function redisStore({ platform, onError }: LimitStoreEnvironment, url: string, prefix: string): LimitStore {
-  checkAddress(url);
-  const client: Client = createClient({
+function redisStore({ platform, onError }: LimitStoreEnvironment, source: Source, prefix: string): LimitStore {
+  let away = false;
+  let closed = false;
+  let client: Client | undefined;
+  let again: Timer | undefined;
+  const failed = (error: unknown) => {
+    if (!away && !closed) onError(error, { limits: 'redis' });
+    away = true;
+  };
+  const open = (url: string) => {
+    checkAddress(url);
+    client = clientOf(platform, url);
+    client.on('ready', () => {
+      away = false;
+    });
+    client.on('error', failed);
+    // It goes on trying; what fails meanwhile was reported above.
+    client.connect().catch(() => {});
+  };
+  const find = async () => {
+    try {
+      const url = await sourced(source);
+      if (!closed) open(url);
+    } catch (error) {
+      failed(error);
+      if (!closed) again = platform.timers.set(RECONNECT_MAX_MS, () => void find());
+    }
+  };
+  if (typeof source === 'function') void find();
+  else open(typeof source === 'string' ? source : source.reveal());
+  const connected = (): Client => {
+    if (!client) throw new RametError('Unavailable', 'the address of the Redis of the limits is not known yet');
+    return client;
+  };
+  return {
+    capabilities: CAPABILITIES,
+    counter: (bucket, rate) => counterOf(connected, platform, `${prefix}${bucket}:${rate.count}/${rate.windowMs}:`, rate),
+    async close() {
+      if (closed) return;
+      closed = true;
+      again?.cancel();
+      client?.destroy();
+    },
+  };
+}
+
+function clientOf(platform: Platform, url: string): Client {
+  return createClient({
     url,
     name: 'ramet-limits',
     // Who is not connected says so at once: what waits here is a request.
@@ -50,34 +94,14 @@ function redisStore({ platform, onError }: LimitStoreEnvironment, url: string, p
       reconnectStrategy: (retries) => Math.min(RECONNECT_MAX_MS, 50 * 2 ** Math.min(retries, 10)) * (0.5 + platform.random.next() / 2),
     },
   });
-  let away = false;
-  let closed = false;
-  client.on('ready', () => {
-    away = false;
-  });
-  client.on('error', (error: unknown) => {
-    if (!away && !closed) onError(error, { limits: 'redis' });
-    away = true;
-  });
-  // It goes on trying; what fails meanwhile was told above.
-  client.connect().catch(() => {});
-  return {
-    capabilities: CAPABILITIES,
-    counter: (bucket, rate) => counterOf(client, platform, `${prefix}${bucket}:${rate.count}/${rate.windowMs}:`, rate),
-    async close() {
-      if (closed) return;
-      closed = true;
-      client.destroy();
-    },
-  };
 }
 
-function counterOf(client: Client, { crypto }: Platform, prefix: string, rate: Rate): LimitCounter {
+function counterOf(client: () => Client, { crypto }: Platform, prefix: string, rate: Rate): LimitCounter {
   const rest = [String(rate.count), String(rate.windowMs), String(TOLERANCE)];
   return {
     async take(key): Promise<RateDecision> {
       const args = ['1', `${prefix}${crypto.sha256(key).slice(0, HASH_LENGTH)}`, ...rest];
-      const [allowed, used] = (await run(client, args)) as unknown as [number, string];
+      const [allowed, used] = (await run(client(), args)) as unknown as [number, string];
       return decisionOf(rate, Number(used), allowed === 1);
     },
   };

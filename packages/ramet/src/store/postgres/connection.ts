@@ -1,9 +1,12 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { peer } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import { sessionEnded } from './errors.ts';
 import { Messages } from './messages.ts';
 import type { Statement } from './statements.ts';
 import { reader } from './values.ts';
+
+const { default: driver } = await peer('pg', 'ramet/postgres', () => import('pg'));
 
 /** What one statement answered. */
 export interface Answer {
@@ -72,7 +75,7 @@ export class Connection {
   /** @throws what the server or the network says */
   static async open({ platform, url, settings, application, connectTimeoutMs }: ConnectOptions): Promise<Connection> {
     const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, '\\$&')}`);
-    const client = new pg.Client({
+    const client = new driver.Client({
       connectionString: url,
       options: options.join(' '),
       application_name: application,
@@ -263,4 +266,4 @@ class Exchange {
 }
 
 // The driver lets nobody else use its pipeline, and asks by `instanceof`.
-Object.setPrototypeOf(Exchange.prototype, pg.Query.prototype);
+Object.setPrototypeOf(Exchange.prototype, driver.Query.prototype);

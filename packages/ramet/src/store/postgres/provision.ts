@@ -1,8 +1,10 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
-import pg from 'pg';
-import { postgresPasses, postgresRemedy, reasonOf } from '../../errors/index.ts';
-import { type Duration, durationMs, Patience, type Platform, realPlatform } from '../../platform/index.ts';
+import type pg from 'pg';
+import { peer, postgresPasses, postgresRemedy, reasonOf } from '../../errors/index.ts';
+import { type Duration, durationMs, Patience, type Platform, realPlatform, type Source, sourced } from '../../platform/index.ts';
 import { quoted } from './schema.ts';
+
+const { default: driver } = await peer('pg', 'ramet/postgres', () => import('pg'));
 
 export interface ProvisionOptions {
   /** Names of services, as in the topology. */
@@ -41,7 +43,7 @@ const SILENCE_MS = 30_000;
  * @param adminUrl the database, as a role that may create roles and schemas there
  * @throws RangeError for names that are none, and what the server says
  */
-export async function provision(adminUrl: string, options: ProvisionOptions): Promise<Provisioned> {
+export async function provision(adminUrl: Source, options: ProvisionOptions): Promise<Provisioned> {
   const { services, prefix = '', password, platform = realPlatform(), wait = '60s' } = options;
   const { onWait = (message: string) => process.emitWarning(message) } = options;
   const wrong = [...services.map((service) => `${prefix}${service}`)].filter((name) => !NAME.test(name));
@@ -60,7 +62,7 @@ export async function provision(adminUrl: string, options: ProvisionOptions): Pr
     },
     onOver: () => {},
   });
-  return patience.until('PostgreSQL', () => provisionOnce(adminUrl, secrets, prefix, platform));
+  return patience.until('PostgreSQL', async () => provisionOnce(await sourced(adminUrl), secrets, prefix, platform));
 }
 
 /** All of it in one transaction. */
@@ -71,7 +73,7 @@ async function provisionOnce(
   platform: Platform,
 ): Promise<Provisioned> {
   const urls: Record<string, string> = {};
-  const client = new pg.Client({
+  const client = new driver.Client({
     connectionString: adminUrl,
     application_name: 'ramet provision',
     connectionTimeoutMillis: CONNECT_MS,

@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import {
   type DatabaseConnection,
   DefaultQueryExecutor,
@@ -7,7 +7,11 @@ import {
   SqliteAdapter,
   SqliteQueryCompiler,
 } from 'kysely';
+import { builtin } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
+
+/** As it is in this Node. */
+export const { DatabaseSync: Sqlite } = builtin<typeof import('node:sqlite')>('node:sqlite', 'ramet/sqlite');
 
 const STATEMENTS_MAX = 512;
 
@@ -28,7 +32,7 @@ export interface Connection {
 
 /** Opens a connection. The write connection is durable (`synchronous=FULL`): what it committed survives the loss of power. */
 export function connect(platform: Platform, file: string, { readOnly }: { readOnly: boolean }): Connection {
-  const db = new DatabaseSync(file, { readOnly, timeout: 5_000, enableForeignKeyConstraints: true });
+  const db = new Sqlite(file, { readOnly, timeout: 5_000, enableForeignKeyConstraints: true });
   db.function('ramet_now', () => Math.round(platform.clock.wallNow()));
   db.exec(
     readOnly ? 'pragma query_only = on' : 'pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = 67108864',

@@ -1,13 +1,13 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteAdapter, SqliteIntrospector } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import { type ReadPath, readsOf } from '../reads.ts';
 import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
 import { checkOwnTexts, keptParam, keptRow, keptRows } from '../text.ts';
 import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
-import { Compiler, type Connection, connect, executorOver } from './connection.ts';
+import { Compiler, type Connection, connect, executorOver, Sqlite } from './connection.ts';
 import { closed, readOnly, translated } from './errors.ts';
 import { tablesOf } from './tables.ts';
 
@@ -61,7 +61,7 @@ export function sqlite(folder: string, { exclusive = true, opened }: SqliteOptio
 function takeLock(directory: string): DatabaseSync {
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(join(directory, 'ramet.lock'), { timeout: 2_000 });
+    lock = new Sqlite(join(directory, 'ramet.lock'), { timeout: 2_000 });
     lock.exec('pragma locking_mode = exclusive; begin exclusive; create table if not exists holder (pid integer)');
     lock.exec('commit; begin exclusive');
     return lock;
