@@ -38,7 +38,7 @@ function operationProblems(document: any, path: string, operation: any): string[
   const responses = Object.entries<any>(operation.responses ?? {});
   if (!responses.some(([status]) => /^2\d\d$/.test(status))) problems.push('there is no success');
   for (const [status, response] of responses) {
-    if (!/^[1-5]\d\d$/.test(status)) problems.push(`response ${status} is no status`);
+    if (!/^([1-5]\d\d|default)$/.test(status)) problems.push(`response ${status} is no status`);
     if (typeof response.description !== 'string') problems.push(`response ${status} has no description`);
     if (/^[45]/.test(status) && !response.content?.['application/problem+json']) problems.push(`response ${status} is no problem+json`);
   }
