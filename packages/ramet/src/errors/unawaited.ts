@@ -19,6 +19,12 @@ export function whenUnawaited<E>(error: E, notice: () => void): E {
 /** Whether a rejection that no code handles is of {@link whenUnawaited}, so that it is no reason to end the process. */
 export const isNoted = (error: unknown): boolean => typeof error === 'object' && error !== null && NOTICE in error;
 
+/** An error tells of another one that is marked: it has it as its `cause`, or is of a `Promise.any` that has it among others. */
+const markedIn = (error: unknown): unknown => {
+  if (isNoted(error) || !(error instanceof Error)) return error;
+  return error instanceof AggregateError ? (error.errors as unknown[]).find(isNoted) : error.cause;
+};
+
 /** A listener for rejections that no code handles. */
 export type RejectionListener = (reason: unknown, promise: Promise<unknown>) => void;
 
@@ -26,9 +32,10 @@ export type RejectionListener = (reason: unknown, promise: Promise<unknown>) => 
 export const asGuard = <L extends RejectionListener>(listener: L): L => Object.assign(listener, { [GUARD]: true });
 export const isGuard = (listener: object): boolean => GUARD in listener;
 
-/** Calls the notice of an error whose rejection no code has handled. @returns whether it had one */
+/** Calls the notice of an error whose rejection no code has handled, or of the one that it tells of. @returns whether it had one */
 export function noticeUnawaited(error: unknown): boolean {
-  if (!isNoted(error)) return false;
-  (error as Noted)[NOTICE]?.();
+  const marked = markedIn(error);
+  if (!isNoted(marked)) return false;
+  (marked as Noted)[NOTICE]?.();
   return true;
 }

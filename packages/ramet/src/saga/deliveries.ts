@@ -25,6 +25,8 @@ export interface DeliveryOptions {
   /** Whether the program must get nothing more. */
   readonly over: () => boolean;
   readonly diverged: (reason: string) => void;
+  /** The program rests, and has got everything that is recorded. */
+  readonly rested: () => void;
 }
 
 /** Gives a program the outcomes of its steps, one after another. */
@@ -128,6 +130,7 @@ export class Deliveries {
     this.#turning = false;
     this.#run.gathered();
     if (!this.#live && !this.#options.over()) this.#rested();
+    if (this.#live) this.#options.rested();
   }
 
   #next(): (() => void) | undefined {

@@ -105,6 +105,11 @@ export interface LogEntry {
 export type RawRow = Record<string, string | number | null>;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 const parsed = (text: string | number | null | undefined): any => (text == null ? undefined : JSON.parse(String(text)));
+/**
+ * A value as the journal gives it. A program gets this and never the value that will be written: it may change what it gets, and must
+ * get the same when it runs again.
+ */
+export const reread = <T>(value: T): T => parsed(json(value));
 
 export function sagaOf(row: RawRow): SagaRow {
   return {

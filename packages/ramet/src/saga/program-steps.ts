@@ -1,10 +1,14 @@
-import { DeclaredError, RametError } from '../errors/index.ts';
+import { DeclaredError, RametError, whenUnawaited } from '../errors/index.ts';
+import { SECOND } from '../platform/index.ts';
 import { Deliveries } from './deliveries.ts';
 import { addStep, differs, intend } from './intent.ts';
-import { type Intent, isRest, type StepError, type StepRow } from './journal.ts';
+import { type Intent, isRest, reread, type StepError, type StepRow } from './journal.ts';
 import { Rests } from './rests.ts';
 import { asStop, type Run } from './run.ts';
 import { resolve, type Suspension } from './step.ts';
+
+/** How soon a cancellation is taken while a program awaits something of its own. */
+const IDLE_LOOK_MS = 1 * SECOND;
 
 /**
  * The steps of one run of a program. They are found in the journal by name and give what they gave before, in the order of
@@ -26,6 +30,8 @@ export class ProgramSteps {
   #returned = false;
   /** The program has thrown: it begins nothing new, and what it began becomes definite. */
   #failed = false;
+  /** Whether it is looked after a program that awaits nothing but something of its own. */
+  #idle = false;
   /** Calls whose outcome is open, and intents on their way. */
   #calls = 0;
   /** Why the program is undone, as soon as the calls that are under way are definite. */
@@ -45,6 +51,7 @@ export class ProgramSteps {
       asked: this.#seen,
       over: () => this.over,
       diverged: (reason) => this.suspend({ kind: 'diverged', reason }),
+      rested: () => void this.#rested(),
     });
     over.addEventListener('abort', () => this.#deliveries.stop(), { once: true });
   }
@@ -102,7 +109,7 @@ export class ProgramSteps {
   begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
     if (this.#failed && !this.#known(intent.name)) return new Promise(() => {});
     const promise = new Promise<unknown>((resolve, reject) => {
-      const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(step.result) : reject(errorOf(this.#run, step)));
+      const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(reread(step.result)) : reject(this.#errorOf(step)));
       this.#definite(intent, timeoutMs, unlessKnown).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
     });
     const sets = [this.#underWay, ...(isRest(intent) ? [] : [this.#steps]), ...(isRest(intent) || intent.undo ? [] : [this.#lasting])];
@@ -181,8 +188,7 @@ export class ProgramSteps {
           if (suspension) throw new Suspended(suspension);
         }
         if (run.stopped.aborted) throw run.stopped.reason;
-        // A pivot that was refused is no point of no return: nothing happened, and the saga may go either way again.
-        if (stored.kind === 'pivot' && stored.state === 'REJECTED' && run.saga.pivoted) await run.save({ pivoted: false });
+        if (stored.kind === 'pivot' && run.saga.pivoted && !this.#hasPivot) await run.save({ pivoted: false });
         return stored;
       });
       if (this.over) return undefined;
@@ -202,6 +208,42 @@ export class ProgramSteps {
       this.#calls--;
       if (this.#calls === 0 && this.#ending) this.#suspend(this.#ending);
     }
+  }
+
+  /** A branch that fails by it may be awaited later, or never: that ends no process, and is in the log when it happens. */
+  #errorOf(step: StepRow): Error {
+    const { environment, saga } = this.#run;
+    const error = errorOf(this.#run, step);
+    return whenUnawaited(error, () => {
+      if (!this.#deliveries.live) return;
+      environment.log.warn(
+        { event: 'saga_branch_unawaited', saga: saga.type, sagaId: saga.id, step: step.name, reason: error.message },
+        'a branch of the program of a saga failed while no code awaited it; it counts where the branch is awaited',
+      );
+    });
+  }
+
+  /** The program rests, and nothing that it has asked for is open: it awaits something of its own, perhaps for ever. */
+  async #rested(): Promise<void> {
+    const idle = () => !this.over && !this.#returned && this.#underWay.size === 0;
+    if (this.#idle || !idle()) return;
+    this.#idle = true;
+    try {
+      while (idle()) {
+        await this.#run.environment.platform.timers.sleep(IDLE_LOOK_MS, this.#over);
+        if (idle() && (await this.#run.cancelled())) this.suspend({ kind: 'compensate', reason: this.#run.saga.cancelReason as string });
+      }
+    } catch (error) {
+      // The saga is over, or the store cannot be asked: then the next write meets that too.
+      if (!this.#over.aborted) this.suspend({ kind: 'stopped', error: asStop(error) });
+    } finally {
+      this.#idle = false;
+    }
+  }
+
+  /** A pivot that was refused is no point of no return: nothing happened. Where all were, the saga may go either way again. */
+  get #hasPivot(): boolean {
+    return this.#run.steps.some(({ kind, state }) => kind === 'pivot' && state !== 'REJECTED');
   }
 
   #tooLate({ name, undo }: Intent): string | undefined {
@@ -229,7 +271,7 @@ class Suspended extends Error {
 
 /** Why a step did not happen, as its program gets it. A definite refusal by a fault need not be known to it. */
 function errorOf(run: Run, { invocation, error }: StepRow): Error {
-  const why = error as StepError;
+  const why = reread(error) as StepError;
   if (why.kind === 'fault') return new RametError('BadRequest', `${why.code}: ${why.detail}`);
   return new DeclaredError(why.error, why.status, why.data, run.environment.shown(invocation, why.error, why.data));
 }

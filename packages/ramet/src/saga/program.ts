@@ -2,6 +2,7 @@ import { topicOf } from '../bus/index.ts';
 import { RametError } from '../errors/index.ts';
 import { type Duration, durationMs, newId, SECOND, type Timer, waitMs } from '../platform/index.ts';
 import { Drafts } from './drafts.ts';
+import { reread } from './journal.ts';
 import { ProgramSteps } from './program-steps.ts';
 import { asStop, type Run, textOf } from './run.ts';
 import type { Invocation, Saga, SagaContext } from './saga.ts';
@@ -64,7 +65,7 @@ export async function runProgram(
       const context = programContext(run, program, uses, steps, drafts);
       steps.start(() => {
         void Promise.resolve()
-          .then(() => program.run(run.saga.input, context))
+          .then(() => program.run(reread(run.saga.input), context))
           .then(returned)
           .then(finish, threw);
       });
