@@ -11,8 +11,23 @@ import { discardInput, endConnection } from './sockets.ts';
  */
 const WAITING_MAX = 1_000;
 const WAITING_BYTES_MAX = 256 * 1024;
+/** What may wait on all connections of a server: each request that waits is some kilobytes, and there may be many connections. */
+const ALL_WAITING_MAX = 20_000;
 /** How long a client that said that it sends nothing more waits for what it has asked: longer, and it has gone. */
 const HALF_OPEN_MS = SECOND;
+
+/** The requests that were sent ahead on the connections of a server, and are not answered. */
+export class Backlog {
+  #held = 0;
+
+  /** Takes a place for a request, until it is closed. @returns whether there is one */
+  take(exchange: Exchange): boolean {
+    if (this.#held >= ALL_WAITING_MAX) return false;
+    this.#held++;
+    exchange.onClosed(() => this.#held--);
+    return true;
+  }
+}
 
 /**
  * One connection of a client. Its requests run one after another, however many are sent ahead, so that answers leave in order and no
@@ -22,6 +37,7 @@ const HALF_OPEN_MS = SECOND;
 export class Connection {
   readonly #platform: Platform;
   readonly #socket: Socket;
+  readonly #backlog: Backlog;
   readonly #run: (exchange: Exchange) => void;
   /** The first is under way. */
   readonly #queue: Exchange[] = [];
@@ -29,9 +45,10 @@ export class Connection {
   #told = false;
 
   /** @param run makes and sends the answer of an exchange whose turn has come */
-  constructor(platform: Platform, socket: Socket, run: (exchange: Exchange) => void) {
+  constructor(platform: Platform, socket: Socket, backlog: Backlog, run: (exchange: Exchange) => void) {
     this.#platform = platform;
     this.#socket = socket;
+    this.#backlog = backlog;
     this.#run = run;
     socket.once('end', () => this.#halfOpen());
     socket.once('close', () => this.#lost());
@@ -54,7 +71,7 @@ export class Connection {
   /** Takes one more request. @returns whether it will run, or be refused when its turn comes */
   add(exchange: Exchange): boolean {
     if (this.#ending || this.#socket.destroyed) return false;
-    if (this.#queue.length > 0 && this.#holdsTooMuch(exchange)) {
+    if (this.#queue.length > 0 && !this.#mayWait(exchange)) {
       this.takeNoMore();
       return false;
     }
@@ -68,10 +85,11 @@ export class Connection {
   /** Sends an answer. @param last whether nothing more is answered on the connection, where no request waits behind it */
   async send(exchange: Exchange, answer: HttpAnswer, last: boolean): Promise<void> {
     const alone = this.#queue.length === 1;
-    const ends = exchange.incomplete || (alone && (last || this.#ending));
+    const ends = exchange.endsConnection(answer) || (alone && (last || this.#ending));
     if (ends) {
       this.#told = true;
       this.takeNoMore();
+      for (const behind of this.#queue.splice(1)) behind.close();
     }
     await exchange.send(answer, ends);
   }
@@ -99,10 +117,12 @@ export class Connection {
     discardInput(this.#socket);
   }
 
-  #holdsTooMuch(exchange: Exchange): boolean {
+  /** @returns whether there is room for one more behind those that are there */
+  #mayWait(exchange: Exchange): boolean {
     exchange.readBefore = this.#socket.bytesRead;
-    const waiting = this.#queue[1] ?? exchange;
-    return this.#queue.length > WAITING_MAX || exchange.readBefore - waiting.readBefore > WAITING_BYTES_MAX;
+    const first = this.#queue[1] ?? exchange;
+    if (this.#queue.length > WAITING_MAX || exchange.readBefore - first.readBefore > WAITING_BYTES_MAX) return false;
+    return this.#backlog.take(exchange);
   }
 
   #left(exchange: Exchange): void {

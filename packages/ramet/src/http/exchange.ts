@@ -65,6 +65,15 @@ export class Exchange {
     return this.#body !== undefined && !this.request.complete;
   }
 
+  /**
+   * Whether the connection ends with the answer, whatever it says: the client may send the rest of a body, or hold it back because it was
+   * not told to send it; it may go on in another protocol; or, before HTTP/1.1, it finds the end of a stream in the end of the connection.
+   */
+  endsConnection(answer: HttpAnswer): boolean {
+    const isUpgrade = this.gated.ok && this.gated.headers.has('upgrade');
+    return this.incomplete || this.#awaitsContinue || isUpgrade || ('lines' in answer && this.request.httpVersion === '1.0');
+  }
+
   /** Reads the body; a client that waits to be told so sends it now. @throws RametError what {@link Body.read} throws */
   async body(): Promise<Uint8Array | undefined> {
     if (!this.#body) return undefined;

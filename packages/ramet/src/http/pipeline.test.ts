@@ -104,12 +104,69 @@ describe('requests that were sent ahead', () => {
     expect(t.ran).toEqual(['/slow']);
   });
 
-  test('do not run behind an answer that ends the connection', async () => {
-    await using t = await serve(async (_, path) => text(path));
-    const wire = await Wire.ask(t.port, get('/last', 'connection: close') + post('/behind', '{}'));
-    expect(wire.statuses).toEqual([200]);
-    expect(t.ran).toEqual(['/last']);
+  const EXPECTS = 'expect: 100-continue';
+  test.each([
+    ['where the client asks for it', get('/last', 'connection: close')],
+    ['where a client waits for a body to be asked for, and there is none', get('/last', EXPECTS)],
+    ['where a body of no bytes was to be asked for', post('/last', '', EXPECTS)],
+    ['where a body has come that was not asked for', post('/last', '{}', EXPECTS)],
+    ['where the client would go on in another protocol', get('/last', 'connection: upgrade', 'upgrade: websocket')],
+    ['the same, with a body', post('/last', '{}', 'connection: upgrade', 'upgrade: websocket')],
+    ['where the end of a stream is the end of its connection', get('/stream', 'connection: keep-alive').replace('1.1', '1.0')],
+  ])('do not run behind an answer that ends the connection: %s', async (_, last) => {
+    await using t = await serve(async (_exchange, path) => {
+      if (path !== '/stream') return text(path);
+      const lines = async function* () {
+        yield 'line\n';
+        await sleep(20);
+      };
+      return { status: 200, headers: {}, lines: lines() };
+    });
+    const together = await Wire.ask(t.port, last + post('/behind', '{}') + get('/behind'));
+    const apart = await Wire.open(t.port);
+    apart.socket.write(last);
+    await until(() => apart.statuses.length > 0, 'the answer');
+    apart.socket.write(post('/behind', '{}'));
+    await until(() => apart.closed, 'the end');
+    for (const wire of [together, apart]) {
+      expect(wire.statuses).toEqual([200]);
+      expect(wire.received).toMatch(/^connection: close\r$/im);
+    }
+    expect(t.ran).not.toContain('/behind');
   });
+
+  test('have their turn behind a body that was asked for', async () => {
+    await using t = await serve(async (exchange, path) => text(`${path} ${(await exchange.body())?.length}`));
+    const wire = await Wire.ask(t.port, post('/first', '{}', EXPECTS) + get('/last', 'connection: close'));
+    expect(wire.statuses).toEqual([100, 200, 200]);
+    expect(t.ran).toEqual(['/first', '/last']);
+  });
+
+  test('are no more than there is room for, on however many connections', async () => {
+    const first = Promise.withResolvers<void>();
+    await using t = await serve(async () => {
+      await first.promise;
+      return text('answer');
+    });
+    const wires = await Promise.all(Array.from({ length: 25 }, () => Wire.open(t.port)));
+    for (const wire of wires) wire.socket.write(get('/one').repeat(950));
+    let held = 0;
+    await until(() => {
+      const now = t.server.inFlight;
+      const same = now > wires.length && now === held;
+      held = now;
+      return same;
+    }, 'what is held not to grow');
+    expect(held).toBeLessThanOrEqual(20_000 + wires.length);
+    first.resolve();
+    await until(() => t.server.inFlight === 0, 'all that was taken to be answered', 60_000);
+    expect(t.ran).toHaveLength(held);
+    const again = await Wire.open(t.port);
+    again.socket.write(get('/one').repeat(900) + get('/one', 'connection: close'));
+    await until(() => again.closed, '901 answers');
+    expect(again.statuses).toHaveLength(901);
+    for (const wire of wires) wire.socket.destroy();
+  }, 90_000);
 
   test('may be many', async () => {
     await using t = await serve(async (exchange, path) => text(`${path} ${(await exchange.body())?.length}`));

@@ -6,7 +6,7 @@ import type { Platform } from '../platform/index.ts';
 import { type Log, newTrace } from '../telemetry/index.ts';
 import { type HttpAnswer, parserError, problemAnswer, rawAnswer } from './answers.ts';
 import { BodyBudget, declaresTooMuch } from './body.ts';
-import { Connection } from './connection.ts';
+import { Backlog, Connection } from './connection.ts';
 import { Exchange } from './exchange.ts';
 import { type GatedRequest, gate, type Refusal } from './request-gate.ts';
 import { endConnection, guardSockets } from './sockets.ts';
@@ -96,6 +96,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   // A client that says that it sends nothing more may still wait for its answer.
   Object.assign(server, { httpAllowHalfOpen: true });
   const budget = new BodyBudget();
+  const backlog = new Backlog();
   const connections = new Map<Duplex, Connection>();
   const perAddress = new Map<string, number>();
   let draining = false;
@@ -121,7 +122,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       }
       perAddress.set(key, held + 1);
     }
-    const connection = new Connection(platform, socket, (exchange) => void serve(connection, exchange));
+    const connection = new Connection(platform, socket, backlog, (exchange) => void serve(connection, exchange));
     connections.set(socket, connection);
     socket.once('close', () => {
       connections.delete(socket);
@@ -138,7 +139,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const { socket, method = '', url = '', httpVersion, rawHeaders } = request;
     const gated = gate({ method, url, httpVersion, rawHeaders }, options.hosts ? { hosts: options.hosts } : {});
     const exchange = new Exchange(platform, { request, response, awaitsContinue }, declaresTooMuch(gated) ?? gated, budget);
-    if (!connections.get(socket)?.add(exchange)) return;
+    if (!connections.get(socket)?.add(exchange)) return exchange.close();
     underWay++;
     exchange.onClosed(() => underWay--);
   };
