@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import { RametError } from '../errors/index.ts';
 import { type Platform, SECOND, type Timer } from '../platform/index.ts';
 import type { GatedRequest, Refusal } from './request-gate.ts';
@@ -6,6 +6,11 @@ import type { GatedRequest, Refusal } from './request-gate.ts';
 const BODY_MAX_BYTES = 1024 * 1024;
 /** Of all bodies that are being read or have been read and are not answered. */
 const ALL_BODIES_MAX_BYTES = 128 * 1024 * 1024;
+/** A small piece costs as much time as a large one: a client that cuts its body into more has no use for it. */
+const PIECES_MAX = 16_384;
+const GATHERED_MIN_BYTES = 1_024;
+/** So much is read of a body that nobody has asked for. */
+const UNASKED_MAX_BYTES = 64 * 1024;
 /** A body may take this long, and a second more for each {@link SLOWEST_BYTES_PER_SECOND}: slower ones hold what others need. */
 const PATIENCE_MS = 5_000;
 const SLOWEST_BYTES_PER_SECOND = 1_024;
@@ -30,13 +35,46 @@ export class BodyBudget {
 export const announcesBody = (headers: ReadonlyMap<string, string>): boolean =>
   headers.has('transfer-encoding') || !/^0*$/.test(headers.get('content-length') ?? '');
 
-/** The body of one request: nothing of it is awaited before somebody asks for it. */
+/**
+ * The bytes of a body as they arrive. A piece of one byte is an object of several hundred: pieces are copied together at once, so that
+ * a body takes at most twice the memory of its bytes, however its client cuts it.
+ */
+class Gathered {
+  #bytes: Buffer | undefined;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(piece: Buffer): void {
+    const held = this.#bytes;
+    const length = this.#length + piece.length;
+    // Most bodies come in one piece, which is not copied.
+    if (!held) this.#bytes = piece;
+    else {
+      if (length > held.length) {
+        this.#bytes = Buffer.allocUnsafeSlow(Math.max(GATHERED_MIN_BYTES, 2 * length));
+        held.copy(this.#bytes, 0, 0, this.#length);
+      }
+      piece.copy(this.#bytes as Buffer, this.#length);
+    }
+    this.#length = length;
+  }
+
+  get whole(): Buffer {
+    return this.#bytes?.subarray(0, this.#length) ?? Buffer.alloc(0);
+  }
+}
+
+/** The body of one request: it is not awaited before somebody asks for it, and little of it is read. */
 export class Body {
   readonly #platform: Platform;
-  readonly #request: IncomingMessage;
   readonly #budget: BodyBudget;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #request: IncomingMessage;
+  #isAsked = false;
+  #gathered = new Gathered();
+  #pieces = 0;
   #broken: RametError | undefined;
   #isWhole = false;
   #reading: PromiseWithResolvers<Uint8Array> | undefined;
@@ -44,8 +82,19 @@ export class Body {
 
   constructor(platform: Platform, request: IncomingMessage, budget: BodyBudget) {
     this.#platform = platform;
-    this.#request = request;
     this.#budget = budget;
+    this.#request = request;
+    // A stream keeps what waits in pieces, which may be of one byte each: they are taken here, before they come to be in it.
+    request.push = (piece: Buffer | null) => {
+      if (piece === null) {
+        this.#whole();
+        return IncomingMessage.prototype.push.call(request, null);
+      }
+      this.#add(piece);
+      // Where not, the parser stops reading.
+      return this.#isAsked || (!this.#broken && this.#gathered.length < UNASKED_MAX_BYTES);
+    };
+    request.once('close', () => this.#gone());
   }
 
   /**
@@ -54,16 +103,12 @@ export class Body {
    *   MalformedRequest when its framing is broken, Cancelled when the client has gone
    */
   read(): Promise<Uint8Array> {
+    this.#isAsked = true;
+    if (this.#broken) return Promise.reject(this.#broken);
+    if (this.#isWhole) return Promise.resolve(this.#gathered.whole);
     const reading = Promise.withResolvers<Uint8Array>();
     this.#reading = reading;
-    if (this.#broken) {
-      reading.reject(this.#broken);
-      return reading.promise;
-    }
-    const request = this.#request;
-    request.on('data', (chunk: Buffer) => this.#add(chunk));
-    request.once('end', () => this.#whole());
-    request.once('close', () => this.#gone());
+    this.#request.socket.resume();
     this.#hurry(this.#platform.clock.monoNow(), PATIENCE_MS);
     return reading.promise;
   }
@@ -73,23 +118,28 @@ export class Body {
     this.#broken ??= error;
     this.#timer?.cancel();
     this.#reading?.reject(this.#broken);
+    this.#forget();
   }
 
   /** Gives back what it holds. */
   release(): void {
     this.#gone();
-    this.#budget.release(this.#bytes);
-    this.#bytes = 0;
-    this.#chunks = [];
+    this.#forget();
   }
 
-  #add(chunk: Buffer): void {
+  #forget(): void {
+    this.#budget.release(this.#gathered.length);
+    this.#gathered = new Gathered();
+  }
+
+  #add(piece: Buffer): void {
     if (this.#broken) return;
-    if (this.#bytes + chunk.length > BODY_MAX_BYTES) this.fail(tooLarge());
-    else if (this.#budget.take(chunk.length)) {
-      this.#bytes += chunk.length;
-      this.#chunks.push(chunk);
-    } else this.fail(new RametError('Overloaded', 'Too many bodies are being received', { retryAfterMs: SECOND }));
+    this.#pieces++;
+    if (this.#gathered.length + piece.length > BODY_MAX_BYTES) this.fail(tooLarge());
+    else if (this.#pieces > PIECES_MAX)
+      this.fail(new RametError('PayloadTooLarge', `The body comes in more than ${PIECES_MAX} pieces; send it in larger ones`));
+    else if (this.#budget.take(piece.length)) this.#gathered.add(piece);
+    else this.fail(new RametError('Overloaded', 'Too many bodies are being received', { retryAfterMs: SECOND }));
   }
 
   /** Making an error costs more than reading a small body: one is made only where somebody waits for it. */
@@ -100,13 +150,12 @@ export class Body {
   #whole(): void {
     this.#isWhole = true;
     this.#timer?.cancel();
-    this.#reading?.resolve(this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks));
-    this.#chunks = [];
+    this.#reading?.resolve(this.#gathered.whole);
   }
 
   #hurry(startedMono: number, afterMs: number): void {
     this.#timer = this.#platform.timers.set(afterMs, () => {
-      const allowedMs = PATIENCE_MS + (this.#bytes / SLOWEST_BYTES_PER_SECOND) * SECOND;
+      const allowedMs = PATIENCE_MS + (this.#gathered.length / SLOWEST_BYTES_PER_SECOND) * SECOND;
       const leftMs = allowedMs - (this.#platform.clock.monoNow() - startedMono);
       if (leftMs <= 0) this.fail(new RametError('RequestTimeout', 'The body comes too slowly'));
       else this.#hurry(startedMono, leftMs);

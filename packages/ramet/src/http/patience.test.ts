@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import type { Platform } from '../platform/index.ts';
 import { get, post, platform as real, serve, text, until, Wire } from './raw.fixture.ts';
@@ -71,6 +73,59 @@ describe('a body', () => {
     decided.resolve();
     await until(() => wire.closed, 'the end');
     expect(wire.statuses).toEqual([403]);
+  });
+
+  test.each([1, 7, 1_000, 70_000])('is the same however its client cuts it: %i bytes at a time', async (size) => {
+    await using t = await serve(async (exchange, path) => {
+      // One that waits, and one that is awaited.
+      if (path === '/later') await sleep(50);
+      return text(Buffer.from((await exchange.body()) ?? []).toString('latin1'));
+    });
+    const whole = Array.from({ length: 5_000 + size * 2 }, (_, i) => String.fromCharCode(0x21 + ((i * 7) % 90))).join('');
+    const pieces = whole.match(new RegExp(`[^]{1,${size}}`, 'g')) ?? [];
+    const cut = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('');
+    const ask = (path: string, ...headers: string[]) =>
+      [`POST ${path} HTTP/1.1`, 'host: a', 'transfer-encoding: chunked', ...headers, '', `${cut}0\r\n\r\n`].join('\r\n');
+    const wire = await Wire.ask(t.port, ask('/later') + ask('/last', 'connection: close'));
+    const bodies = wire.received.split('HTTP/1.1 200 OK').map((answer) => answer.slice(answer.indexOf('\r\n\r\n') + 4));
+    expect(bodies.slice(1)).toEqual([whole, whole]);
+  });
+
+  test('that comes in too many pieces is refused', async () => {
+    await using t = await serve(async (exchange) => text(String((await exchange.body())?.length)));
+    const head = 'POST /upload HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n';
+    const taken = await Wire.ask(t.port, `${head}${'1\r\nx\r\n'.repeat(16_384)}0\r\n\r\n`);
+    expect(taken.received).toMatch(/\r\n\r\n16384$/);
+    const wire = await Wire.ask(t.port, `${head}${'1\r\nx\r\n'.repeat(100_000)}0\r\n\r\n`);
+    expect(wire.statuses).toEqual([413]);
+    expect(wire.received).toContain('16384 pieces');
+    expect(t.ran).toHaveLength(1);
+  });
+
+  test('that waits takes the memory of its bytes, however its client cuts it', async () => {
+    setFlagsFromString('--expose_gc');
+    const collect = runInNewContext('gc') as () => void;
+    const heldMb = () => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return (heapUsed + external) / MIB;
+    };
+    const never = new Promise<never>(() => {});
+    const read: (() => number)[] = [];
+    await using t = await serve((exchange) => {
+      const { socket } = exchange.request;
+      read.push(() => socket.bytesRead);
+      return never;
+    });
+    const before = heldMb();
+    const cut = '1\r\nx\r\n'.repeat(60_000);
+    const wires = await Promise.all(Array.from({ length: 10 }, () => Wire.open(t.port)));
+    for (const wire of wires)
+      wire.socket.write(`${get('/never')}POST /upload HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n${cut}`);
+    await until(() => read.length === 10 && read.every((bytes) => bytes() > 16_384 * 6), 'what is read of each');
+    await sleep(200);
+    expect(heldMb() - before).toBeLessThan(30);
+    for (const wire of wires) wire.socket.destroy();
   });
 
   test('finds no room when too many are held', async () => {
