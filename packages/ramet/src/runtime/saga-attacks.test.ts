@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { noticeUnawaited } from '../errors/index.ts';
-import { effectsOf, ended, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
+import { effectsOf, ended, fault, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
 import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
 import { newWorld, Trips, type World } from './fixtures/travel.fixture.ts';
 
@@ -154,3 +154,23 @@ test('a program that awaits something of its own for ever can be cancelled', asy
   never.open();
   expect(effects).toEqual(['accept', 'drop']);
 });
+
+test.each(['nothing', 'something'] as const)(
+  'a step that is cancelled between two attempts, and whose undo is %s, is left with an outcome',
+  async (undo) => {
+    using folder = temporaryFolder();
+    const saga = program(async ({ tripId }, { step, use: { trips, hotels } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await step('book hotel', hotels.book({ tripId }), undo === 'nothing' ? FREE : { undo: hotels.cancel({ tripId }) });
+    });
+    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    let tries = 0;
+    intercept(t, 'hotels', async (operation, real) => (operation === 'book' && tries++ >= 0 ? fault('Internal', 'unknown') : real()));
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await eventually(() => tries > 0);
+    expect(await cancel(t, 'a')).toBe('accepted');
+    const after = await ended(t, 'a');
+    expect(after.state).toBe('COMPENSATED');
+    expect(after.steps.find(({ name }) => name === 'book hotel')?.state).toBe('UNKNOWN');
+  },
+);

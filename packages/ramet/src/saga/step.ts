@@ -59,7 +59,7 @@ export async function resolve(
     if (over.aborted) return { kind: 'stopped', error: asStop(over.reason) };
     // Until its pivot a saga that is being cancelled makes no further attempt: what the last one did is undone.
     if (attempt > 1 && !run.saga.pivoted && yieldsToCancellation(run, step) && (await run.cancelled()))
-      return { kind: 'compensate', reason: run.saga.cancelReason as string };
+      return await unknown(run, step, 'no definite answer before the saga was cancelled');
     const endless = step.deadlineMs === undefined || (run.saga.pivoted && clock.monoNow() >= deadlineMono);
     const remainingMs = endless ? Number.POSITIVE_INFINITY : deadlineMono - clock.monoNow();
     const askedMono = clock.monoNow();
