@@ -132,6 +132,24 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
+    'probes ahead of the writes that wait: a store that is only busy takes writes',
+    onStore(async ({ store, platform }) => {
+      let written = 0;
+      const writes = Array.from({ length: 300 }, (_, i) =>
+        store.write(async (tx) => {
+          await platform.timers.yield();
+          await insert(tx, `${i}`);
+          written++;
+        }),
+      );
+      await platform.timers.yield();
+      await store.probe();
+      expect(written).toBeLessThan(150);
+      await Promise.all(writes);
+    }),
+  );
+
+  it(
     'finishes what was accepted when it closes, and refuses everything later',
     onStore(async ({ store, open, platform }) => {
       const accepted = Array.from({ length: 20 }, (_, i) =>

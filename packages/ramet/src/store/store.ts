@@ -72,6 +72,8 @@ export interface WriteOptions {
   readonly name?: string;
   /** Alone among all processes that use this store, however long it takes: for migrations. */
   readonly exclusive?: boolean;
+  /** Ahead of the writes that wait: for readiness, which asks whether the store takes writes and not how many there are. */
+  readonly first?: boolean;
 }
 
 export interface Tx extends Reader {

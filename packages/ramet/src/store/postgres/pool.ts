@@ -61,8 +61,11 @@ export class Pool {
     this.#options = options;
   }
 
-  /** @throws RametError StoreUnavailable when none can be had in time, when the server cannot be reached, and after `close` */
-  take(): Promise<Connection> {
+  /**
+   * @param first ahead of those that wait
+   * @throws RametError StoreUnavailable when none can be had in time, when the server cannot be reached, and after `close`
+   */
+  take(first = false): Promise<Connection> {
     if (this.#closed) return Promise.reject(closed(this.#options.service));
     const idle = this.#takeIdle();
     if (idle) return Promise.resolve(idle);
@@ -71,7 +74,8 @@ export class Pool {
       return Promise.reject(unavailable(service, `${WAITING_MAX} wait for one of its ${max} connections`));
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { resolve, reject, timer: undefined };
-      this.#waiting.push(waiter);
+      if (first) this.#waiting.unshift(waiter);
+      else this.#waiting.push(waiter);
       if (this.#all.size + this.#opening < max && this.#opening < this.#waiting.length) void this.#open();
       if (!this.#waiting.includes(waiter)) return;
       waiter.timer = platform.timers.set(waitMs, () => {

@@ -143,7 +143,7 @@ async function openStore(opening: Opening): Promise<Store> {
         async (tx) => {
           await tx.run('insert into ramet_probe (id, at) values (1, ramet_now()) on conflict (id) do update set at = excluded.at');
         },
-        { name: 'readiness' },
+        { name: 'readiness', first: true },
       ),
     close() {
       closing ??= close();

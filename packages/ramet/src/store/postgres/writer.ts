@@ -89,7 +89,7 @@ export class Writer {
     const { platform } = this.#environment;
     const handler = options.name ?? this.#service;
     for (let run = 1; ; run++) {
-      const connection = await this.#pool.take();
+      const connection = await this.#pool.take(options.first);
       let spoilt = true;
       let outcome: Outcome;
       let value: R | undefined;

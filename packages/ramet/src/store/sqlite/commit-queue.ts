@@ -11,7 +11,10 @@ export const BATCH_MAX = 16;
 /** How long at most, and how often, to wait for another process that writes to this store (`exclusive: false`). */
 const LOCK_WAIT_MS = 5_000;
 const LOCK_RETRY_MS = 2;
-/** How long writes may follow each other before timers and sockets have their turn: none of them leaves the microtask queue. */
+/**
+ * How long writes may follow each other before timers and sockets have their turn: none of them leaves the microtask queue. A
+ * batch takes no further transaction after this time.
+ */
 const TURN_MS = 10;
 
 interface Job {
@@ -52,7 +55,9 @@ export class CommitQueue {
   write<R>(work: (tx: Tx) => Promise<R> | R, options: WriteOptions | undefined): Promise<R> {
     if (this.#closed || this.#broken) return Promise.reject(this.#broken ?? closed(this.#service));
     return new Promise<R>((resolve, reject) => {
-      this.#waiting.push({ work, name: options?.name ?? this.#service, resolve: resolve as (value: unknown) => void, reject });
+      const job = { work, name: options?.name ?? this.#service, resolve: resolve as (value: unknown) => void, reject };
+      if (options?.first) this.#waiting.unshift(job);
+      else this.#waiting.push(job);
       this.#running ??= this.#drain();
     });
   }
@@ -89,9 +94,11 @@ export class CommitQueue {
   async #batch(): Promise<void> {
     const jobs: Job[] = [];
     const outcomes: Outcome[] = [];
+    const { clock } = this.#environment.platform;
+    const beganMono = clock.monoNow();
     let failure = await this.#attempt('begin immediate', 'sqlite.begin');
     if (failure === undefined) {
-      while (this.#waiting.length > 0 && jobs.length < BATCH_MAX) {
+      while (this.#waiting.length > 0 && jobs.length < BATCH_MAX && (jobs.length === 0 || clock.monoNow() - beganMono < TURN_MS)) {
         const job = this.#waiting.shift() as Job;
         jobs.push(job);
         const outcome = await this.#runInSavepoint(job);

@@ -120,6 +120,26 @@ describe('sqlite', () => {
     await expect(sqlite(folder).open('things', environment)).rejects.toMatchObject({ code: 'StoreUnwritable' });
   });
 
+  test('lets timers and sockets have their turn between transactions that take long', async () => {
+    const store = await opened();
+    let turns = 0;
+    let over = false;
+    const turning = (async () => {
+      for (; !over; turns++) await environment.platform.timers.yield();
+    })();
+    const long = (id: number) =>
+      store.write(async (tx) => {
+        for (const until = performance.now() + 12; performance.now() < until; ) await tx.get('select 1');
+        await tx.run('insert into things (id) values (?)', `${id}`);
+      });
+    await Promise.all(Array.from({ length: 32 }, (_, id) => long(id)));
+    over = true;
+    await turning;
+    expect(await count(store)).toBe(32);
+    expect(turns).toBeGreaterThan(10);
+    await store.close();
+  });
+
   test('answers StoreUnavailable on a full disk, writes nothing, and recovers by itself', async () => {
     const store = await opened();
     const pages = (max: number) => store.write((tx) => tx.get(`pragma max_page_count = ${max}`));
