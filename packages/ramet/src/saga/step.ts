@@ -5,35 +5,34 @@ import { yieldsToCancellation } from './intent.ts';
 import type { StepError, StepRow } from './journal.ts';
 import { asStop, type Run } from './run.ts';
 
-/** Why a program does not go on, beside returning and throwing. */
+/** Why a program does not continue, beside returning and throwing. */
 export type Suspension =
   | { readonly kind: 'compensate'; readonly reason: string }
   | { readonly kind: 'diverged'; readonly reason: string }
   | { readonly kind: 'stopped'; readonly error: RametError }
-  /** The saga was given out of hands until its time has come or something wakes it. */
+  /** The saga was released until its wake-up time, or until something wakes it. */
   | { readonly kind: 'asleep' };
 
-/** After so many attempts of a step that must succeed, somebody is told. */
+/** After so many attempts of a step that must succeed, or after {@link REFUSED_MAX_MS} without one, an alert is raised. */
 const ATTEMPTS_UNTIL_ALERT = 10;
-/** How soon a step looks again whether the way to its participant is open. */
-const SHUT_LOOK_MS = 1_000;
-
+/** Faults of a call that did not reach the participant: its circuit is open, or it has too much to do. Such a call is no attempt. */
+const REFUSED = new Set(['CircuitOpen', 'BulkheadFull', 'Overloaded']);
+/** How soon a step is tried again after such a fault. */
+const REFUSED_LOOK_MS = 1_000;
 /**
- * By so much at most the deadline of a step is moved, because the way to its participant was shut. A circuit that opens must
- * not cost orders that have nothing to do with its failures.
+ * For so long at most, in all, the deadline of a step moves while its calls are refused. A circuit that opens must not cancel
+ * orders that have nothing to do with its failures.
  */
-const SHUT_MAX_MS = 5 * MINUTE;
-/** Faults of a step that was not even asked for: the way to the participant was shut. */
-const SHUT = new Set(['CircuitOpen', 'BulkheadFull', 'Overloaded']);
+const REFUSED_MAX_MS = 5 * MINUTE;
 
 /** Faults after which a step certainly did not and will not happen: the request itself is at fault. */
 const DEFINITE = new Set(['BadRequest', 'UnknownOperation', 'Forbidden', 'NotFound', 'MissingIdempotencyKey', 'InvalidOutput']);
 
 /**
  * Calls with the step's key until the outcome is definite or the deadline has passed; a step without one is called for ever,
- * and so is one that the pivot has overtaken. While the way is shut the deadline moves.
- * @param resumed its intent was found in the journal: whether an attempt was made nobody knows
- * @param over aborts when the program has ended, and nobody waits for the outcome any more
+ * and so is one that the pivot has overtaken. While calls are refused before they reach the participant, the deadline moves.
+ * @param resumed its intent was found in the journal: whether an attempt was made is not known
+ * @param over aborts when the program has ended, and does not wait for the outcome any more
  * @returns a suspension when the outcome stays unknown
  */
 export async function resolve(
@@ -50,11 +49,11 @@ export async function resolve(
       ? Number.POSITIVE_INFINITY
       : clock.monoNow() + Math.max(step.remainingMs ?? 0, Math.min(timeoutMs, step.deadlineMs));
   let doubtful = resumed && step.kind !== 'ask';
-  // Its process may have ended by it: that of the participant is perhaps this one.
+  // The call may have ended the process before: the participant may be in the same one.
   let suspect = resumed && step.kind !== 'ask';
-  let told = false;
+  let alerted = false;
   let attempts = 0;
-  let shutMs = 0;
+  let refusedMs = 0;
   for (let attempt = 1; ; attempt++) {
     if (over.aborted) return { kind: 'stopped', error: asStop(over.reason) };
     // Until its pivot a saga that is being cancelled makes no further attempt: what the last one did is undone.
@@ -86,21 +85,22 @@ export async function resolve(
     const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt' || reply.code === 'GivenUp';
     if (reply.code === 'GivenUp' && (run.saga.pivoted || step.deadlineMs === undefined))
       return { kind: 'diverged', reason: `step '${step.name}': ${reply.detail}` };
-    // A way that is shut may open sooner than it says, and looking costs nothing: such a refusal is no attempt.
-    const shut = SHUT.has(reply.code) && reply.executed === 'no';
-    const waitable = shut && shutMs < SHUT_MAX_MS;
-    const waitMs = shut ? Math.min(reply.retryAfterMs ?? 0, SHUT_LOOK_MS) : (reply.retryAfterMs ?? 0);
-    if (!shut) attempts++;
+    // A circuit may close sooner than its refusal says, and asking it costs nothing.
+    const refused = REFUSED.has(reply.code) && reply.executed === 'no';
+    const waitable = refused && refusedMs < REFUSED_MAX_MS;
+    const waitMs = refused ? Math.min(reply.retryAfterMs ?? 0, REFUSED_LOOK_MS) : (reply.retryAfterMs ?? 0);
+    if (!refused) attempts++;
     if (step.deadlineMs !== undefined && (hopeless || (!waitable && !run.saga.pivoted && clock.monoNow() + waitMs >= deadlineMono)))
       return await unknown(run, step, reply.detail);
-    if (endless && attempts >= ATTEMPTS_UNTIL_ALERT && !told) {
-      told = true;
+    // Behind an open circuit few steps make an attempt, and each of them waits.
+    if (endless && !alerted && (attempts >= ATTEMPTS_UNTIL_ALERT || refusedMs >= REFUSED_MAX_MS)) {
+      alerted = true;
       await stuck(run, step, reply.detail);
     }
     await run.pause(reply.code === 'CircuitOpen' ? 1 : attempt, Math.min(waitMs, 30_000), over);
-    if (!shut) continue;
-    const lostMs = Math.min(clock.monoNow() - askedMono, SHUT_MAX_MS - shutMs);
-    shutMs += lostMs;
+    if (!refused) continue;
+    const lostMs = Math.min(clock.monoNow() - askedMono, REFUSED_MAX_MS - refusedMs);
+    refusedMs += lostMs;
     deadlineMono += lostMs;
   }
 }
@@ -157,7 +157,7 @@ async function stuck(run: Run, step: StepRow, detail: string): Promise<void> {
         key: saga.key,
         step: step.name,
         state: saga.state,
-        reason: `saga '${saga.type}' (${saga.key}): step '${step.name}' has failed ${ATTEMPTS_UNTIL_ALERT} times and goes on being retried: ${detail}`,
+        reason: `saga '${saga.type}' (${saga.key}): step '${step.name}' does not succeed and is retried: ${detail}`,
       },
     },
   );
