@@ -62,8 +62,8 @@ export function createRetention(store: Store, platform: Platform, onError: (erro
     return deleted === CHUNK;
   };
   /** Rows of a version that did not say until when they are kept, and may run beside this one: from now on the longest. */
-  const adopt = (table: string, key: string, keepMs: number) =>
-    store.write(
+  const adopt = async (table: string, key: string, keepMs: number): Promise<boolean> => {
+    const adopted = await store.write(
       (tx) =>
         tx.run(
           `update ${table} set keep_until = ramet_now() + ${keepMs}
@@ -71,13 +71,15 @@ export function createRetention(store: Store, platform: Platform, onError: (erro
         ),
       { name: 'retention' },
     );
+    return adopted === CHUNK;
+  };
   const requests = '(operation, principal, key)';
   return new Periodic(
     platform,
     async () => {
-      await adopt('ramet_requests', requests, RETENTION.sentKeysMs);
-      await adopt('ramet_fences', 'step_key', RETENTION.unheardMs);
       const again = [
+        await adopt('ramet_requests', requests, RETENTION.sentKeysMs),
+        await adopt('ramet_fences', 'step_key', RETENTION.unheardMs),
         await prune('ramet_requests', requests, 'keep_until < ramet_now()', {
           returning: 'principal, at',
           marks(tx, rows) {
