@@ -1,20 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Platform, realPlatform } from '../platform/index.ts';
-
-/** The real platform with clocks that can be moved forward. */
-export function movable(): { readonly platform: Platform; move(ms: number): void } {
-  const real = realPlatform();
-  let byMs = 0;
-  const clock = { wallNow: () => real.clock.wallNow() + byMs, monoNow: () => real.clock.monoNow() + byMs };
-  return {
-    platform: { ...real, clock },
-    move: (ms) => {
-      byMs += ms;
-    },
-  };
-}
 
 export interface KeyOfIssuer {
   readonly jwk: Record<string, unknown>;

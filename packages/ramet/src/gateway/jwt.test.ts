@@ -2,9 +2,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { RametError } from '../errors/index.ts';
+import { movable } from '../platform/movable.fixture.ts';
 import { localTransport } from '../rpc/local/index.ts';
 import { silentLog } from '../telemetry/index.ts';
-import { type Issuer, movable, newKey, startIssuer, tokenOf } from './issuer.fixture.ts';
+import { type Issuer, newKey, startIssuer, tokenOf } from './issuer.fixture.ts';
 import { createAuthenticator, type JwtOptions, jwtProblems } from './jwt.ts';
 import { keySource } from './key-source.ts';
 

@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type TransportRoutes, unwrap } from '../rpc/index.ts';
+import { serviceCaller } from '../security/index.ts';
 import { newTrace } from '../telemetry/index.ts';
 import { type KeySource, LOOK_MS } from './key-set.ts';
 
@@ -28,7 +29,7 @@ export function keySource(platform: Platform, transport: TransportRoutes, gatewa
   if (typeof place === 'string') return async (signal) => JSON.parse(await textAt(platform, place, signal));
   return async (signal) => {
     const meta = {
-      caller: { kind: 'service' as const, subject: gateway, scopes: [] },
+      caller: serviceCaller(gateway),
       trace: newTrace(platform, {}),
       depth: 0,
       timeoutMs: LOOK_MS,

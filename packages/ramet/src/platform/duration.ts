@@ -9,8 +9,8 @@ export const DAY = 24 * HOUR;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: SECOND, m: MINUTE, h: HOUR, d: DAY };
 /** A hundred years. A longer time is a mistake, and the moment at its end may be one that neither a date nor a store can hold. */
 const LONGEST_MS = 36_525 * DAY;
-/** The first and the last moment that a date can hold. */
-const DATE_MS = 8_640_000_000_000_000;
+/** The last moment that a date can hold, in milliseconds since 1970; the first one is as far before. */
+export const LAST_DATE_MS = 8_640_000_000_000_000;
 const SHOWN_MAX = 100;
 
 /** Between which durations another one must lie; both are allowed themselves. */
@@ -50,4 +50,5 @@ export function shown(value: unknown): string {
 }
 
 /** A moment as ISO 8601 in UTC. One that no date can hold reads as the last that one can: a list must not fail for one of its rows. */
-export const isoOf = (ms: number): string => new Date(Number.isNaN(ms) ? 0 : Math.max(-DATE_MS, Math.min(DATE_MS, ms))).toISOString();
+export const isoOf = (ms: number): string =>
+  new Date(Number.isNaN(ms) ? 0 : Math.max(-LAST_DATE_MS, Math.min(LAST_DATE_MS, ms))).toISOString();

@@ -1,5 +1,17 @@
 export { type Backoff, backoffMs, steadyBackoffMs } from './backoff.ts';
-export { DAY, type Duration, type DurationRange, durationMs, HOUR, isoOf, MINUTE, SECOND, shown, waitMs } from './duration.ts';
+export {
+  DAY,
+  type Duration,
+  type DurationRange,
+  durationMs,
+  HOUR,
+  isoOf,
+  LAST_DATE_MS,
+  MINUTE,
+  SECOND,
+  shown,
+  waitMs,
+} from './duration.ts';
 export { ed25519 } from './ed25519.ts';
 export { weaknessOfEd25519 } from './ed25519-point.ts';
 export { hash32, newId, uuidv7 } from './ids.ts';

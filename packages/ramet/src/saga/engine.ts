@@ -114,6 +114,7 @@ export class SagaEngine {
 
   /** Programs that open sagas began with and that this deployment does not have: they will wait for an operator. */
   async missingPrograms(): Promise<{ saga: string; version: number; open: number }[]> {
+    // The first condition is that of the indexes of open sagas.
     const rows = await this.#options.store.reader.all<{ type: string; program_version: number; open: number }>(
       `select type, program_version, count(*) as open from ramet_sagas
        where state in ('RUNNING', 'COMPENSATING') and state = 'RUNNING' group by type, program_version`,

@@ -18,10 +18,13 @@ export interface DeliveryEnvironment {
   readonly postAlert?: ((alert: unknown, id: string) => Promise<void>) | undefined;
 }
 
+/** Faults after which a sent command is not repeated. */
+const FINAL = new Set(['BadRequest', 'DedupHorizon', 'GivenUp']);
+
 /** Delivers sent commands and alerts until they have arrived. */
 export function deliveries({ platform, store, transport, outbound, service, log, postAlert }: DeliveryEnvironment): DueWorker {
   const edges = new Edges(transport, outbound);
-  /** Whose last attempt lost its connection: perhaps because the command ended the process that it was sent to. */
+  /** Commands one of whose attempts lost its connection: perhaps the command ended the process that it was sent to. */
   const lost = new Set<string>();
   const send: DueHandler = async (payload, { id, ageMs }) => {
     const sent = payload as SentCommand;
@@ -37,8 +40,9 @@ export function deliveries({ platform, store, transport, outbound, service, log,
       suspect: lost.has(id),
       ...(ageMs < MINUTE ? {} : { ageMs }),
     });
-    if (!reply.ok && mayHaveEndedIt(reply)) lost.add(id);
-    else if (reply.ok || reply.kind === 'declared' || reply.code === 'GivenUp') lost.delete(id);
+    const isFinal = reply.ok || reply.kind === 'declared' || FINAL.has(reply.code);
+    if (isFinal) lost.delete(id);
+    else if (mayHaveEndedIt(reply)) lost.add(id);
     if (reply.ok) return;
     if (reply.kind === 'declared' || reply.code === 'BadRequest') {
       log.warn(

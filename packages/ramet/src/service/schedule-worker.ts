@@ -1,5 +1,5 @@
 import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../platform/index.ts';
-import { STARTS_MAX, type Store, suspectWaitMs, type Tx } from '../store/index.ts';
+import { NOT_DUE, STARTS_MAX, type Store, suspectWaitMs, type Tx } from '../store/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
 /** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
@@ -56,8 +56,6 @@ interface Options {
   readonly onGivenUp?: (schedule: string, starts: number) => void;
 }
 
-/** The moment of a run that does not take place by itself: behind every moment that a date can name. */
-const NOT_DUE = 8_640_000_000_000_001;
 const CRASHED = 'the process ended during this run';
 
 /**

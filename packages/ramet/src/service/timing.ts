@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import { DAY, type Duration, durationMs, SECOND } from '../platform/index.ts';
+import { DAY, type Duration, durationMs, LAST_DATE_MS, SECOND } from '../platform/index.ts';
 import { type Span, Zone } from './zone.ts';
 
 /** When a schedule is due. */
@@ -15,10 +15,8 @@ export interface CompiledTiming {
   next(dueMs: number, nowMs: number): number;
 }
 
-/** The last moment that a date can say. */
-const NEVER_MS = 8_640_000_000_000_000;
 /** Occurrences are looked for up to here; the last moment less a day for the time zone. */
-const LAST_MS = NEVER_MS - DAY;
+const LAST_MS = LAST_DATE_MS - DAY;
 
 /**
  * Makes a timing ready. Cron patterns have five fields and are read in their time zone: a time of day that a change of the
@@ -41,15 +39,15 @@ function cronTiming(pattern: string, timezone: string): CompiledTiming {
   const zone = new Zone(timezone);
   const cron = parsed(pattern);
   /** The first time of day after one, both as the wall clock shows them, written as if they were UTC. */
-  const shownAfter = (shownMs: number) => cron.nextRun(new Date(shownMs))?.getTime() ?? NEVER_MS;
-  if (shownAfter(0) === NEVER_MS) throw new RangeError(`'${pattern}' is never due`);
+  const shownAfter = (shownMs: number) => cron.nextRun(new Date(shownMs))?.getTime() ?? LAST_DATE_MS;
+  if (shownAfter(0) === LAST_DATE_MS) throw new RangeError(`'${pattern}' is never due`);
   return {
     spec: `cron ${pattern} ${timezone}`,
     next(dueMs, nowMs) {
       let afterMs = Math.max(dueMs, nowMs);
       for (let fromMs = afterMs; ; ) {
         const nextMs = dueIn(zone.spanOf(fromMs), afterMs, shownAfter);
-        if (nextMs >= LAST_MS) return NEVER_MS;
+        if (nextMs >= LAST_MS) return LAST_DATE_MS;
         const changeMs = zone.changeIn(fromMs, nextMs);
         if (changeMs === undefined) return nextMs;
         fromMs = changeMs;

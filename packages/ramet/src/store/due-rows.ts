@@ -1,3 +1,4 @@
+import { LAST_DATE_MS } from '../platform/index.ts';
 import type { Reader, Store, Tx } from './store.ts';
 
 /** Work that must happen at or after a moment, however often the process restarts: timers are rows. */
@@ -51,8 +52,8 @@ export interface GivenUpWork {
   readonly givenUpAt: string;
 }
 
-/** The moment of work that is not due any more: behind every moment that a date can name. */
-const NEVER = 8_640_000_000_000_001;
+/** The moment of work that is not due any more. */
+export const NOT_DUE = LAST_DATE_MS + 1;
 
 const COLUMNS = 'id, kind, lane, payload, attempts, crashes, lease_until, due_at - ramet_now() as wait, ramet_now() - begun_at as age';
 
@@ -123,7 +124,7 @@ export function noteCrash(store: Store, row: DueRow, inMs: number, giveUp: boole
          given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where id = ? and attempts = ? and lease_until = ?`,
       Number(row.crashes) + 1,
       error,
-      giveUp ? NEVER : Math.round(inMs),
+      giveUp ? NOT_DUE : Math.round(inMs),
       row.id,
       Number(row.attempts),
       Number(row.lease_until),
@@ -136,7 +137,7 @@ export function giveUpDue(store: Store, id: string, attempt: number, error: stri
   return store.write((tx) =>
     tx.run(
       'update ramet_timers set due_at = ?, lease_until = 0, last_error = ?, given_up_at = ramet_now() where id = ? and attempts = ?',
-      NEVER,
+      NOT_DUE,
       error,
       id,
       attempt,

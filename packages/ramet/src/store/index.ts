@@ -1,5 +1,5 @@
 export { type DueHandler, DueWorker, GiveUp } from './due.ts';
-export { type GivenUpWork, listGivenUp, retryGivenUp, schedule } from './due-rows.ts';
+export { type GivenUpWork, listGivenUp, NOT_DUE, retryGivenUp, schedule } from './due-rows.ts';
 export { inboxLowWater, mayBeForgotten } from './marks.ts';
 export { type Migrations, migrate, readMigrations } from './migrate.ts';
 export { type MovedTable, type MoveOptions, moveStore, refuseMoved } from './move.ts';
