@@ -75,8 +75,8 @@ const EXPLAINED: readonly (readonly [pattern: RegExp, why: string])[] = [
 
 /** The same where engines are restarted and processes killed while others go on. */
 const EXPLAINED_BY_FAULTS: typeof EXPLAINED = [
-  [/"msg":"the bus failed and goes on"/, 'PostgreSQL or the broker was away, and it goes on'],
-  [/"level":"error".*step '[^']+' has failed \d+ times and goes on being retried/, 'a step behind the pivot waits for its service'],
+  [/"msg":"the bus failed, will retry"/, 'PostgreSQL or the broker was unavailable'],
+  [/"level":"error".*step '[^']+' does not succeed and is retried/, 'a step behind the pivot waits for its service'],
   [/^\{(?!.*"level":"error")/, 'a process was killed while it wrote the line'],
 ];
 

@@ -19,7 +19,7 @@ export interface AdminServerOptions {
   readonly shared?: boolean;
 }
 
-/** Operators are few; who holds so many connections is none. */
+/** Operators are few: they need no more connections. */
 const CONNECTIONS = 256;
 const LOCAL = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
 
@@ -66,7 +66,7 @@ export async function startAdminServer({
         return { status: 200, headers, body: JSON.stringify(value) ?? '' };
       } catch (error) {
         if (!(error instanceof RametError || error instanceof DeclaredError)) log.error({ err: error }, 'the admin interface failed');
-        return told(error, trace);
+        return inFull(error, trace);
       }
     },
     onRefused: (refused) => log.warn(refused, 'the admin interface refused what it was sent'),
@@ -75,7 +75,7 @@ export async function startAdminServer({
 }
 
 /** Operators may know what clients may not. */
-function told(error: unknown, trace: Trace): WholeAnswer {
+function inFull(error: unknown, trace: Trace): WholeAnswer {
   const answer = problemAnswer(error, trace);
   const problem = JSON.parse(String(answer.body)) as { detail?: string };
   if (!(error instanceof RametError) || problem.detail?.startsWith(error.message)) return answer;

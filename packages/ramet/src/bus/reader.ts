@@ -9,7 +9,7 @@ const BATCH_MAX = 500;
 /** How often a subscription that stands still looks whether somebody has resumed it. */
 const STANDSTILL_MS = 1_000;
 const BACKOFF = { baseMs: 100, capMs: 10_000 };
-/** How often a reader looks whether a log that is being filled has come to where it goes on, and how long that may stand still. */
+/** How often a reader checks whether a log that relays are filling has reached its position, and how long the log may make no progress. */
 const FILLING_LOOK_MS = 250;
 const FILLING_MS = 30_000;
 
@@ -153,7 +153,7 @@ export class PartitionReader {
     return this.#options.log.prunedTo(this.#options.p).catch(() => 0);
   }
 
-  /** Where to go on; undefined while a log that relays fill has not come there yet. A source that is behind what it has already given was restored from an older copy: its new events would pass for old ones. */
+  /** Where to continue; undefined while a log that relays fill has not reached that position. A source that is behind what it has already given was restored from an older copy: its new events would pass for old ones. */
   async #begin(): Promise<number | undefined> {
     const { log, p, subscription, begin } = this.#options;
     const { group, sink } = subscription;
@@ -174,7 +174,7 @@ export class PartitionReader {
     return pruned;
   }
 
-  /** Whether relays go on filling the log. One that is empty may wait for the process of its source. */
+  /** Whether relays still fill the log. One that is empty may wait for the process of its source. */
   #isFilling(head: number): boolean {
     const nowMono = this.#platform.clock.monoNow();
     if (this.#filling === undefined || head > this.#filling.head) this.#filling = { head, sinceMono: nowMono };

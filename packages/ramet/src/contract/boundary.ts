@@ -107,7 +107,7 @@ const STABLE = 'a value is validated at each boundary, so a schema must leave al
  */
 export function validateNow(schema: Schema, value: unknown): StandardSchemaV1.Result<unknown> | 'asynchronous' {
   if (schema instanceof z.ZodType) {
-    // By its standard interface zod begins anew, asynchronously, when a check throws.
+    // By its standard interface zod begins again, asynchronously, when a check throws.
     try {
       const { data, error } = schema.safeParse(value);
       return error ? { issues: error.issues } : { value: data };

@@ -56,7 +56,7 @@ export function limitKey(address: string): string {
 
 /**
  * Makes what says which connections count together: those of one customer, as {@link limitKey} has it. Those of trusted proxies are not
- * counted, because all clients behind a proxy come from its address, nor is a connection whose address nobody knows.
+ * counted, because all clients behind a proxy come from its address, nor is a connection whose address is not known.
  * @param trusted as for {@link clientAddressReader}
  */
 export function connectionKeyReader(trusted: readonly string[]): (socketAddress: string) => string | undefined {

@@ -16,7 +16,7 @@ export function corsHeaders(definition: GatewayDefinition, { headers }: GatedReq
   };
 }
 
-/** A preflight is answered here: it carries no identity, costs nobody's limit, and reaches no service. */
+/** A preflight is answered here: it carries no identity, counts against no limit, and reaches no service. */
 export function corsPreflight(platform: Platform, definition: GatewayDefinition, gated: GatedRequest): GatewayResponse | undefined {
   if (gated.method !== 'OPTIONS' || definition.origins.length === 0 || !gated.headers.has('access-control-request-method'))
     return undefined;

@@ -18,7 +18,7 @@ import { SITE_PATTERN } from './site.ts';
 
 /** No request without a token may fail authentication more often than this, per client. */
 const AUTH_FAILURES: Limit = { rate: '300/15m' };
-/** What a client may ask for that is not there, where the gateway has no limit: nobody needs more, and looking for holes does. */
+/** How often a client may ask for unknown routes, where the gateway has no limit: only a search for holes needs more. */
 const UNKNOWN_ROUTES: Limit = { rate: '1000/15m' };
 
 /**
@@ -104,7 +104,7 @@ export function createGateway(
             await count(one, own ? 'route' : 'client', own ? `${principal} ${pattern}` : principal, rateHeaders);
           }
           const key = keyOf(route, request);
-          // All that the head decides has been decided: here a request is admitted, of whatever kind its route is. Behind it, it costs.
+          // All that the head decides has been decided. What follows costs memory and time.
           const input = inputOf(route, request, params, await request.body());
           for (const one of declared.filter(isByField))
             await count(one, 'field', `${principal} ${pattern} ${fieldOf(input, one.by as string)}`, rateHeaders);
@@ -133,7 +133,7 @@ const forwarded = (request: CanonicalRequest): string[] => {
   return header === undefined ? [] : [header];
 };
 
-/** A limit by a field comes on top of the gateway's: whoever changes the field with every request must not escape both. */
+/** A limit by a field comes on top of the gateway's: a client that changes the field with every request must not escape both. */
 function limitsOf({ limit: general }: GatewayDefinition, { limit: own }: Route): Limit[] {
   if (own === false) return [];
   const limits = own === undefined ? [general] : isByField(own) ? [general, own] : [own];

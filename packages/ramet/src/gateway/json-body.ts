@@ -82,7 +82,7 @@ interface Frame {
 
 /** Up to here comparing with each key is faster than hashing them all. */
 const FEW_KEYS = 8;
-/** Numbers without an exponent arrive as they are written when they are no longer, without a look at their value. */
+/** Numbers without an exponent that are not longer than this arrive as they are written: their value need not be looked at. */
 const ALWAYS_EXACT_LENGTH = 15;
 
 const QUOTE = 0x22;

@@ -20,13 +20,13 @@ export interface Admitted {
   readonly trace: Trace;
   readonly key: string | undefined;
   readonly input: unknown;
-  /** What the client is told of its limits. */
+  /** The headers that name the client's limits. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /** After this a request has no answer, whatever its route still does. */
 const REQUEST_TIMEOUT_MS = 35_000;
-/** A stream that says nothing for so long begins all the same, so that its client knows that it is there. */
+/** A stream that is silent for so long begins anyway, so that its client knows that it is open. */
 const FIRST_WORD_MS = 10_000;
 const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 
@@ -74,7 +74,7 @@ function originOf(platform: Platform, { request, caller, trace }: Admitted): Cal
   };
 }
 
-/** A route of the gateway's own may wait for anything; its client does not. */
+/** A composed route may wait for anything; its client waits no longer than {@link REQUEST_TIMEOUT_MS}. */
 function inTime<T>(platform: Platform, cancellation: Canceller, pattern: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = platform.timers.set(REQUEST_TIMEOUT_MS, () => {

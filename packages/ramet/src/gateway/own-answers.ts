@@ -16,7 +16,7 @@ export interface OwnAnswers {
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
-/** What a gateway answers by itself: to monitors, to who asks what it can do, and the document of its routes. It reaches no service. */
+/** What a gateway answers itself: health, metrics, its methods, and the document of its routes. It reaches no service. */
 export async function ownAnswer(
   { health, metrics, handler, definition, platform }: OwnAnswers,
   { method, path }: GatedRequest,

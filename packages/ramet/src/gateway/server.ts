@@ -75,7 +75,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     return { ...response, headers: { ...cors, ...response.headers, vary } };
   }
 
-  /** Nothing of a request is looked at before there is time for it; its place is free again when its answer is known. */
+  /** A request is looked at only when there is time for it; its place is free again when its answer is known. */
   async function admitted(exchange: AdmittedExchange): Promise<GatewayResponse> {
     const { gated, canceller } = exchange;
     const entered = shed.enter(gated.method, () => canceller.cancelled);
@@ -99,7 +99,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
   function onRefused({ status, reason, method, ...more }: Refused): void {
     standard.httpRefused.add(1, { gateway: definition.name, reason });
     if (status !== 0) standard.httpRequestDuration.record(0, { method, route: '(refused)', status_code: String(status) });
-    // The one that operators must look at: whoever is refused by it may be every client behind a proxy.
+    // The one that operators must look at: it may refuse every client behind a proxy.
     log[reason === 'TooManyConnections' ? 'warn' : 'info']({ gateway: definition.name, status, reason, method, ...more }, 'refused');
   }
 

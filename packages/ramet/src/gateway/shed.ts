@@ -5,7 +5,7 @@ import { type Log, newTrace } from '../telemetry/index.ts';
 import { refusal } from './handler.ts';
 import type { GatewayResponse } from './request.ts';
 
-/** What stands for the route of a request that was refused before its route was looked for. */
+/** The route, in metrics, of a request that was refused before its route was looked for. */
 export const SHED = '(shed)';
 
 export interface ShedOptions {
@@ -16,7 +16,7 @@ export interface ShedOptions {
   readonly onShed: (priority: RequestPriority) => void;
 }
 
-/** Lets requests in, or refuses them: next to nothing is done for one that is refused, so that the others have the time. */
+/** Admits requests, or refuses them. A refusal costs next to nothing, so that the others have the time. */
 export class Shed {
   readonly #options: ShedOptions;
   readonly #overloaded = new RametError('Overloaded', 'the process has more requests than it can answer in time', {
@@ -33,7 +33,7 @@ export class Shed {
     return this.#options.admission.enter(priorityOf(method), isGone);
   }
 
-  /** The answer to a request that was not let in. */
+  /** The answer to a request that was not admitted. */
   refused(method: string, headers: ReadonlyMap<string, string>): GatewayResponse {
     const { platform, onShed } = this.#options;
     onShed(priorityOf(method));

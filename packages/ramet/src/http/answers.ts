@@ -13,7 +13,7 @@ export interface ProblemDetails {
 }
 
 /**
- * The headers of an error answer: its type, that nobody may keep it, and what the status asks for (`allow`,
+ * The headers of an error answer: its type, that no cache may keep it, and what the status requires (`allow`,
  * `retry-after` in whole seconds, `www-authenticate` as RFC 6750 has it).
  */
 export function problemHeaders({ status, code }: { status: number; code: string }, details: ProblemDetails = {}): Record<string, string> {
@@ -38,7 +38,7 @@ export interface WholeAnswer {
   readonly body: string | Uint8Array;
 }
 
-/** An answer that is told piece by piece while it comes about; it ends when its lines do. */
+/** An answer that is sent piece by piece while it is made; it ends when its lines do. */
 export interface StreamedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -64,7 +64,7 @@ export function problemAnswer(
   const problem = problemOf(error, correlationId);
   const retryAfterMs = error instanceof RametError ? error.retryAfterMs : undefined;
   return {
-    // 499 is what we call it when the client has gone; whoever is still there is told to come back.
+    // 499 means that the client has gone; a client that is still there may try again.
     status: problem.status === 499 ? 503 : problem.status,
     headers: { ...problemHeaders(problem, { retryAfterMs, ...details }), 'x-correlation-id': correlationId },
     body: JSON.stringify(problem),

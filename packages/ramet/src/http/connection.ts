@@ -42,7 +42,7 @@ export class Connection {
   /** The first is under way. */
   readonly #queue: Exchange[] = [];
   #ending = false;
-  #told = false;
+  #announced = false;
 
   /** @param run makes and sends the answer of an exchange whose turn has come */
   constructor(platform: Platform, socket: Socket, backlog: Backlog, run: (exchange: Exchange) => void) {
@@ -60,7 +60,7 @@ export class Connection {
 
   /** Whether the client takes the connection for one that it may use again: nothing that was sent, or will be, says otherwise. */
   get stays(): boolean {
-    return !this.#told && !this.#ending && !this.#queue.some(({ begun }) => !begun);
+    return !this.#announced && !this.#ending && !this.#queue.some(({ begun }) => !begun);
   }
 
   /** Whether nothing that arrives from now on is taken. */
@@ -87,7 +87,7 @@ export class Connection {
     const alone = this.#queue.length === 1;
     const ends = exchange.endsConnection(answer) || (alone && (last || this.#ending));
     if (ends) {
-      this.#told = true;
+      this.#announced = true;
       this.takeNoMore();
       for (const behind of this.#queue.splice(1)) behind.close();
     }
@@ -95,7 +95,7 @@ export class Connection {
   }
 
   /**
-   * What came last is no HTTP, or comes too slowly: nothing more is taken. A request whose body it was is refused in its turn,
+   * What came last is not HTTP, or comes too slowly: nothing more is taken. A request whose body it was is refused in its turn,
    * and answers under way are sent whole.
    * @returns whether nothing is under way, so that the refusal can be sent now
    */

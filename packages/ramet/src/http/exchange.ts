@@ -7,7 +7,7 @@ import { COMMON_HEADERS, type HttpAnswer } from './answers.ts';
 import { announcesBody, Body, type BodyBudget } from './body.ts';
 import type { GatedRequest, Refusal } from './request-gate.ts';
 
-/** A client that takes nothing for so long is not there. */
+/** A client that reads nothing for so long has gone. */
 const UNREAD_MS = 30 * SECOND;
 /** What a client takes at least of a whole answer, beyond {@link UNREAD_MS}. */
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024;
@@ -50,12 +50,12 @@ export class Exchange {
     this.#body = gated.ok && announcesBody(gated.headers) ? new Body(platform, this.request, budget) : undefined;
   }
 
-  /** Whether the head of the answer has left: from then on it says nothing else. */
+  /** Whether the head of the answer has left: after that no other answer can be sent. */
   get begun(): boolean {
     return this.#response.headersSent;
   }
 
-  /** Whether the answer is told piece by piece, and has begun. */
+  /** Whether the answer is sent piece by piece, and has begun. */
   get streaming(): boolean {
     return this.#streaming;
   }
@@ -74,7 +74,7 @@ export class Exchange {
     return this.incomplete || this.#awaitsContinue || isUpgrade || ('lines' in answer && this.request.httpVersion === '1.0');
   }
 
-  /** Reads the body; a client that waits to be told so sends it now. @throws RametError what {@link Body.read} throws */
+  /** Reads the body; a client that waits for `100 Continue` sends it now. @throws RametError what {@link Body.read} throws */
   async body(): Promise<Uint8Array | undefined> {
     if (!this.#body) return undefined;
     if (this.#awaitsContinue) {

@@ -45,11 +45,11 @@ export interface HttpServer {
   /** Begins to accept connections. @param port 0 takes a free one, and none that another worker of a cluster has @returns the port. */
   listen(port: number, host: string): Promise<number>;
   /**
-   * Says on open connections that they end, takes what clients had sent before now, and then accepts no more. A connection
-   * that waits for its acceptance, and a request that waits to be read, are in nobody's sight: closing would break them.
-   * @param elsewhere where clients are served from now on: on the same `port`, so that others take the connections that wait, or
-   *   at another `address`. They get the time to leave connections that they have not been told to leave: where one is closed
-   *   at the moment at which a request is sent on it, that request is answered by nobody
+   * Says on open connections that they end, takes what clients had sent before now, and then accepts no more. Connections that
+   * wait in the kernel to be accepted, and requests that wait there to be read, would be broken by closing at once.
+   * @param elsewhere where clients are served after this: on the same `port`, so that other processes take the connections that
+   *   wait, or at another `address`. Clients get the time to leave connections on which no answer has said that they end: a request
+   *   that is sent while its connection is being closed gets no answer
    */
   drain(elsewhere?: 'port' | 'address'): Promise<void>;
   /** Requests that wait for their answer. */
@@ -63,7 +63,7 @@ const ACCEPT_MS = 5_000;
 const SHARED_ACCEPT_MS = 250;
 /** Turns of the event loop without a new connection after which none waits, and what the last one sent is read. */
 const QUIET_TURNS = 3;
-/** How long a connection may be idle: what clients are told, so that they leave before. */
+/** How long a connection may be idle: answers say so, and clients leave before. */
 const IDLE_MS = 5_000;
 /** How much longer it is kept: on a busy machine a client's last request may be on its way, or wait in the kernel, for so long. */
 const GRACE_MS = 5_000;
@@ -83,8 +83,8 @@ const LIMITS = {
 };
 
 /**
- * An HTTP server for the edge of a process. Node parses; everything that Node would decide by itself is decided here: which bytes are
- * a request ({@link gate}), in which order requests run ({@link Connection}), what is answered to what is none, and when a connection ends.
+ * An HTTP server for the edge of a process. Node parses. The rest is decided here and not by Node: which bytes are
+ * a request ({@link gate}), in which order requests run ({@link Connection}), how other input is answered, and when a connection ends.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { platform, log } = options;
@@ -147,7 +147,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   // The gate refuses what cannot be met; what can is answered when the body is asked for.
   server.on('checkContinue', take(true));
   server.on('checkExpectation', take(false));
-  // Behind the last one that a connection may have, Node would go on taking requests to answer them with 503 for nobody.
+  // After the last request that a connection may have, Node would take more of them and answer 503, which no client waits for.
   server.on('dropRequest', (_request, socket) => connections.get(socket)?.takeNoMore());
   server.on('connect', (request: IncomingMessage, socket: Duplex) =>
     refuseInput(socket as Socket, new RametError('MalformedRequest', 'This method is not accepted'), request.method),

@@ -15,7 +15,7 @@ const LINGER_BYTES = 4 * 1024 * 1024;
  */
 export function guardSockets(server: Server, platform: Platform): void {
   const guard = (socket: Socket) => {
-    // Whoever needs to know of the end listens to `close`.
+    // Code that needs to know of the end listens to `close`.
     socket.on('error', ignore);
     socket.destroySoon = () => endConnection(socket, platform);
   };

@@ -5,12 +5,12 @@ import { TurnWatch } from './turn-watch.ts';
 import { type Waiting, WaitingLine } from './waiting-line.ts';
 import { YoungCount } from './young-count.ts';
 
-/** What is turned away first comes first. */
+/** `read` is refused before `write`. */
 export type RequestPriority = 'read' | 'write';
 
 /** A turn of the event loop that takes longer has more to do than it can: nothing more is begun in it, and fewer in the next ones. */
 const TURN_MS = 100;
-/** So many are begun in one turn: what they cost is seen at its end. */
+/** How many are begun in one turn: what they cost is seen at its end. */
 const STARTS_PER_TURN = 64;
 const LIMIT_MIN = 16;
 const SHRINK_MOST = 0.5;
@@ -26,7 +26,7 @@ const WAITING_MAX = 1_000;
 const SATURATED_WAITING_MIN = 64;
 /** For so long after one that waited was refused the newest is served first. */
 const OVERLOAD_MS = 200;
-/** How much longer it may be where a turn was long: what is refused then is refused for a pause, and not for what it competes with. */
+/** How much longer a request may wait after a long turn: a single pause is no reason to refuse it. */
 const PAUSE_MS = 100;
 const SWEEP_MS = 25;
 /** After a turn that was shorter, and in which nothing was begun, the loop has a pause. */

@@ -7,7 +7,7 @@ const LATE_MS = 500;
 const LATE_FACTOR = 10;
 /** With so many under way a call is as good as alone: what it takes then is what it needs. */
 const ALONE_MAX = 4;
-/** The limit grows by one with every so-manieth answer in time: what it lets in shows half a second later. */
+/** The limit grows by one each time that so many answers were in time: what it admits shows half a second later. */
 const GROW_EVERY = 8;
 /** How fast the knowledge of what a call needs follows, down and up. */
 const FASTER = 0.3;

@@ -62,7 +62,7 @@ export interface Scenario {
   readonly admission: boolean;
   /** After which an answer is of no use, from the moment at which the client wanted to ask. */
   readonly deadlineMs: number;
-  /** Every so-manieth request writes; all read where it is left out. */
+  /** One request in so many writes; without it all read. */
   readonly writesEvery?: number;
 }
 

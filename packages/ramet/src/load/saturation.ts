@@ -1,4 +1,4 @@
-/** A loop without a pause for so long has no burst but more than it can do. */
+/** A loop without a pause for so long has more to do than it can, and not only a burst. */
 const SATURATED_MS = 250;
 /** One long turn is a single pause, such as a collection of garbage. */
 const SATURATED_TURNS = 4;

@@ -7,7 +7,7 @@ export interface Waiting {
   expire(): void;
 }
 
-/** Where the first has waited for so long there is no burst but overload. */
+/** Where the first has waited for so long it is overload, and not a burst. */
 const OVERLOAD_MS = 100;
 
 /**

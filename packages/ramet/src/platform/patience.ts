@@ -2,7 +2,7 @@ import { type Backoff, steadyBackoffMs } from './backoff.ts';
 import { SECOND } from './duration.ts';
 import type { Platform, Timer } from './platform.ts';
 
-/** How soon a person is told that something is waited for, and how often after that. */
+/** How soon a wait is reported, and how often after that. */
 const FIRST_MS = 2 * SECOND;
 const AGAIN_MS = 10 * SECOND;
 const BACKOFF: Backoff = { baseMs: 100, capMs: 2 * SECOND };
@@ -36,7 +36,7 @@ export class Patience {
   readonly #untilMono: number;
   readonly #waits = new Set<Wait>();
   #timer: Timer | undefined;
-  #told = false;
+  #reportedWait = false;
 
   constructor(platform: Platform, options: PatienceOptions) {
     this.#platform = platform;
@@ -81,7 +81,7 @@ export class Patience {
 
   #enter(wait: Wait): void {
     this.#waits.add(wait);
-    this.#timer ??= this.#tellIn(FIRST_MS);
+    this.#timer ??= this.#reportIn(FIRST_MS);
   }
 
   #leave(wait: Wait): void {
@@ -89,15 +89,15 @@ export class Patience {
     if (this.#waits.size > 0) return;
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#told) this.#options.onOver();
-    this.#told = false;
+    if (this.#reportedWait) this.#options.onOver();
+    this.#reportedWait = false;
   }
 
-  #tellIn(delayMs: number): Timer {
+  #reportIn(delayMs: number): Timer {
     return this.#platform.timers.set(delayMs, () => {
-      this.#told = true;
+      this.#reportedWait = true;
       this.#options.onWait([...this.#waits]);
-      this.#timer = this.#tellIn(AGAIN_MS);
+      this.#timer = this.#reportIn(AGAIN_MS);
     });
   }
 }

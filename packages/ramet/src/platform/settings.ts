@@ -1,7 +1,7 @@
 import { type Duration, type DurationRange, durationMs, shown } from './duration.ts';
 
 /**
- * Reads the options that somebody has given, and collects everything that is wrong with them, each with its name and the value
+ * Reads the options that were given, and collects everything that is wrong with them, each with its name and the value
  * that was given: boot reports all problems at once.
  */
 export class Settings {

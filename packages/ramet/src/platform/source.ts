@@ -1,4 +1,4 @@
-/** A secret: it tells its value when it is asked for. `secrets.get(name)` is one. */
+/** A secret: it gives its value only on request. `secrets.get(name)` is one. */
 export interface Revealed {
   reveal(): string;
 }

@@ -29,8 +29,8 @@ type Inner =
  * How much a failure says:
  * - `whole`: it counts in a row and for the rate;
  * - `rate`: it counts for the rate only, as where a row of failures is that of one instance among several;
- * - `repeated`: the same request has failed before. It counts for nothing, or a single bad request, tried again and again,
- *   would close the way to all others.
+ * - `repeated`: the same request has failed before. It does not count: a single bad request, tried again and again, must not
+ *   open the circuit for all others.
  */
 export type Weight = 'whole' | 'rate' | 'repeated';
 
@@ -56,9 +56,9 @@ const RAMP_MS = 10 * SECOND;
 const STAGE_MS = RAMP_MS / RAMP_PERCENT.length;
 const JITTER = 0.2;
 const SLOTS = 10;
-/** How long it stays open after a probe that failed before already: twice as long for each further one, up to the whole time. */
+/** How long it stays open after a probe whose request had failed before: twice as long for each further one, up to `openForMs`. */
 const REPROBE_MS = SECOND;
-/** How many probes at least whatever waits for an open circuit outlasts. */
+/** Work that waits for an open circuit must outlast so many probes. */
 const PROBES_OUTLASTED = 3;
 /** An instance that fails again and again stays out longer and longer, up to so many times the first. */
 const GROWTH_MAX = 10;
@@ -171,7 +171,7 @@ export class Breaker {
     if (generation === this.#generation && this.#inner.name !== 'open') this.#inner.inFlight--;
   }
 
-  /** @param forMs instead of the time that is set, where that is longer */
+  /** @param forMs a shorter time than the one that is set */
   #open(nowMono: number, forMs?: number): void {
     if (this.#grows && forMs === undefined) {
       if (this.#inner.name === 'closed' && (this.#inner.rampSinceMono === undefined || nowMono - this.#inner.rampSinceMono > 2 * RAMP_MS))

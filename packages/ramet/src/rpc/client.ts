@@ -64,7 +64,7 @@ export class Edge {
     throw this.noted(operation, failureOf(reply, operation));
   }
 
-  /** A call that fails and that no code awaits is reported; the process goes on. @returns the error */
+  /** A call that fails and that no code awaits is reported; the process continues. @returns the error */
   noted<E>({ name }: Called, error: E): E {
     const { watch, target } = this.#path;
     return whenUnawaited(error, () => watch.unawaited?.(target.edge, name, error));

@@ -272,7 +272,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     tell(one, chosen.generation, verdict, nowMono, repeated ? 'repeated' : 'whole');
   }
 
-  /** Whether an attempt has failed that is no news: the same request has failed before. */
+  /** Whether an attempt has failed whose request had failed before. */
   #isRepeated(verdict: Verdict, nowMono: number): boolean {
     const { breaker, witnesses } = this.#state;
     if (!breaker || verdict === 'ignored') return false;

@@ -5,8 +5,8 @@ const KEPT_MS = 10 * MINUTE;
 const KEPT_MAX = 1_000;
 
 /**
- * Which requests to an operation have failed lately, by their keys. A request that fails again and again says about the
- * operation what it said the first time: however often one bad order is tried, it is one witness against the other side.
+ * Which requests to an operation have failed lately, by their keys. Repeated failures of one request count
+ * once, so that one bad order cannot open the circuit for all others.
  */
 export class Witnesses {
   /** When each failed last; the longest ago is first. */

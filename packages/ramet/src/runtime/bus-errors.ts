@@ -13,12 +13,12 @@ const QUIET_MS = 10 * SECOND;
 export function busErrors({ clock }: Platform, log: Log): BusEnvironment['onError'] {
   const toldMono = new Map<string, number>();
   return (error, where) => {
-    if (!isOutage(error)) return log.error({ err: error, ...where }, 'the bus failed and goes on');
+    if (!isOutage(error)) return log.error({ err: error, ...where }, 'the bus failed, will retry');
     const { group, source } = where as { group?: string; source?: string };
     const whose = group ?? `relay of ${source ?? 'all'}`;
     const nowMono = clock.monoNow();
     if (nowMono - (toldMono.get(whose) ?? Number.NEGATIVE_INFINITY) < QUIET_MS) return;
     toldMono.set(whose, nowMono);
-    log.warn({ err: error, ...where }, 'the bus failed and goes on');
+    log.warn({ err: error, ...where }, 'the bus failed, will retry');
   };
 }

@@ -70,7 +70,7 @@ export function openLinks(of: ProcessOf): Links {
     identities,
     process,
     advertise: options.advertise ?? {},
-    onError: (error, where) => log.warn({ err: error, ...where }, 'the link between processes failed and goes on'),
+    onError: (error, where) => log.warn({ err: error, ...where }, 'the link between processes failed, will retry'),
   });
 }
 

@@ -86,7 +86,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     release: () => profile.store.release(),
   };
   try {
-    // What it lacks to speak with the others is told before any store is opened or migrated.
+    // What it lacks to speak with the others is reported before any store is opened or migrated.
     const links = process === undefined ? undefined : openLinks({ topology, profile, process, hosts, options, platform, log });
     parts.links = links;
     await openStores(platform, wait, profile.store, environment, definitions, stores);
@@ -156,7 +156,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
 
     const limits = profile.limits?.create({
       platform,
-      onError: (error) => log.warn({ err: error }, 'the store of limits failed and goes on'),
+      onError: (error) => log.warn({ err: error }, 'the store of limits failed, will retry'),
     });
     parts.limits = limits;
     const ports: Record<string, number> = {};
@@ -252,7 +252,7 @@ async function weaknesses(wait: BootWait, bus: BusFactory, environment: BusEnvir
     return await wait.once('the bus', async () => (await bus.check?.(environment)) ?? []);
   } catch (error) {
     if (error instanceof RametError && error.code === 'Misconfigured') return failBoot(error);
-    return [`the bus is unavailable, and the start goes on without it: events wait in the outbox until it answers (${reasonOf(error)})`];
+    return [`the bus is unavailable; the process starts without it, and events wait in the outbox until it answers (${reasonOf(error)})`];
   }
 }
 

@@ -42,7 +42,7 @@ const CLAIM_MAX = 32;
 const SCAN_MS = 1_000;
 /** When a suspect has run for so long, the next one is taken. */
 const EXPOSED_MS = 1_000;
-/** A suspect that has run for so long without ending the process is none any more. */
+/** A suspect that has run for so long without ending the process is cleared. */
 const CLEARED_MS = 15_000;
 /** How soon the next suspect is looked at. */
 const SUSPECT_LOOK_MS = 50;
@@ -56,9 +56,9 @@ export class SagaEngine {
   readonly #programs = new Map<string, Saga>();
   readonly #calls: Calls;
   readonly #runs = new Map<string, Run>();
-  /** Programs that await what is no invocation, as far as that was logged. */
+  /** Programs of which it was logged that they await something other than a step, sleep or wait. */
   readonly #strays = new Set<string>();
-  /** Put down because something failed, and left alone for a while. */
+  /** Released after an error, and left alone for a while. */
   readonly #resting = new Set<string>();
   readonly #finished = new Set<Promise<void>>();
   readonly #environment: RunEnvironment;
@@ -155,7 +155,7 @@ export class SagaEngine {
     await giveBack(this.#options.store, this.#options.owner).catch(() => {});
   }
 
-  /** Takes over sagas that nobody holds. @returns in how many milliseconds to look again */
+  /** Takes over sagas that no process holds. @returns in how many milliseconds to look again */
   async #claim(): Promise<number> {
     const free = this.#free;
     if (free <= 0) return SCAN_MS;
@@ -243,9 +243,9 @@ export class SagaEngine {
   #dropped(run: Run, error: unknown): void {
     const stop = asStop(error);
     const fields = { saga: run.saga.type, sagaId: run.saga.id, code: stop.code, correlationId: run.saga.trace.correlationId };
-    if (stop.code === 'StaleOwner' || stop.code === 'ShuttingDown') this.#options.log.info(fields, 'the saga goes on elsewhere or later');
+    if (stop.code === 'StaleOwner' || stop.code === 'ShuttingDown') this.#options.log.info(fields, 'the saga continues elsewhere or later');
     else {
-      this.#options.log.warn({ ...fields, err: error }, 'the saga was put down; it is taken up again');
+      this.#options.log.warn({ ...fields, err: error }, 'saga released after an error, will resume');
       this.#resting.add(run.saga.id);
       this.#options.platform.timers.set(REST_MS, () => this.#resting.delete(run.saga.id));
     }
@@ -266,7 +266,7 @@ export class SagaEngine {
 
   async #forward(run: Run): Promise<void> {
     const { saga } = run;
-    // While a step is under way the cause may be its participant, which counts by itself and refuses first.
+    // While a step is under way the cause may be its participant, which counts for itself and refuses first.
     const mostCrashes = run.steps.some(({ state }) => state === 'STARTED') ? STARTS_MAX + 2 : STARTS_MAX;
     if (saga.crashes >= mostCrashes) return this.#diverge(run, `the process ended during each of its last ${saga.crashes} runs`);
     const program = this.#programs.get(programId(saga.type, saga.programVersion));
@@ -301,11 +301,11 @@ export class SagaEngine {
     this.#strays.add(program);
     this.#options.log.warn(
       { event: 'saga_awaits_elsewhere', saga: type, programVersion, sagaId: id },
-      'the program of a saga awaited something that is no step, sleep or wait; it may take another way when it runs again',
+      'the program of a saga awaited something other than a step, sleep or wait; it may take another way when it runs again',
     );
   }
 
-  /** A declared failure is a way that sagas go; anything else is a mistake in the program, which nobody may ever look for. */
+  /** A declared failure is a way that sagas go; anything else is a mistake in the program. */
   #logThrown(saga: Run['saga'], error: unknown): void {
     const fields = { saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
     if (isDeclared(error))

@@ -236,7 +236,7 @@ const ENTRIES_AT_ONCE = 16;
 const hasEnded = (state: SagaState, attention: string | undefined): boolean =>
   state === 'COMPLETED' || state === 'COMPENSATED' || (state === 'COMPENSATION_FAILED' && attention === undefined);
 
-/** Notes, in an update of the saga's row, that it has ended, and when its participants are to be told. */
+/** Notes, in an update of the saga's row, that it has ended, and when its participants are notified. */
 export const noteEnd = (state: SagaState, attention: string | undefined): string =>
   hasEnded(state, attention) ? `ended_at = ramet_now(), notice_at = ramet_now() + ${RETENTION.endedMs}, ` : '';
 

@@ -46,7 +46,7 @@ export function suspects(store: Store, owner: string, adoptAll: boolean, limit: 
   );
 }
 
-/** Takes a saga, under a new epoch. Where its last owner ended without having given it back, that is counted. @returns undefined when somebody else has it, or nobody may have it now */
+/** Takes a saga, under a new epoch. Where its last owner ended without having given it back, that is counted. @returns undefined when another process has it, or no process may have it now */
 export async function claim(store: Store, owner: string, adoptAll: boolean, id: string): Promise<SagaRow | undefined> {
   const row = await store.write((tx) =>
     tx.get<Record<string, string | number | null>>(

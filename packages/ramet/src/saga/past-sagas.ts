@@ -16,7 +16,7 @@ const EVERY_MS = 10 * MINUTE;
 /** Sagas per turn, and per transaction. */
 const SAGAS_AT_ONCE = 100;
 const PLACES = Array(SAGAS_AT_ONCE).fill('?').join(', ');
-/** When a participant that could not be told is told again. */
+/** When a participant that could not be notified is notified again. */
 const AGAIN_MS = 30 * MINUTE;
 /**
  * How long the key of a saga has been noted before the saga is deleted. A start that looked for the key before it was noted has
@@ -41,8 +41,8 @@ interface Ended {
 }
 
 /**
- * What remains to be done for sagas that have ended. When nothing of one can be on its way any more, its participants are told, many
- * sagas in one call, and forget its fences. Later, but never before they have been told, the saga itself is deleted with its steps
+ * What remains to be done for sagas that have ended. When nothing of one can be on its way any more, its participants are notified, many
+ * sagas in one call, and forget its fences. Later, but never before all were notified, the saga itself is deleted with its steps
  * and its log; only its key stays, so that it does not start again.
  */
 export class PastSagas {
@@ -67,14 +67,14 @@ export class PastSagas {
   }
 
   async #turn(): Promise<number> {
-    const moreToTell = await this.#tell();
+    const moreToNotify = await this.#notify();
     const moreToDelete = await this.#delete();
-    if (moreToTell) return 0;
+    if (moreToNotify) return 0;
     return moreToDelete ? NOTED_MS : EVERY_MS;
   }
 
   /** @returns whether there may be more */
-  async #tell(): Promise<boolean> {
+  async #notify(): Promise<boolean> {
     const { store } = this.#options;
     const ended = await store.reader.all<Ended>(
       `select id, ramet_now() - ended_at as ago from ramet_sagas where notice_at is not null and notice_at <= ramet_now()
@@ -85,7 +85,7 @@ export class PastSagas {
       `select saga_id, step_key, invocation from ramet_saga_steps where saga_id in (${PLACES}) and kind in ('step', 'pivot')`,
       ...padded(ended.map(({ id }) => id)),
     );
-    const untold = new Set<string>();
+    const unheard = new Set<string>();
     const byService = Map.groupBy(steps, ({ invocation }) => (JSON.parse(invocation) as Invocation).service);
     await Promise.all(
       [...byService].map(async ([service, asked]) => {
@@ -98,18 +98,19 @@ export class PastSagas {
             )
           )
             continue;
-          // One that is away now need not be asked for the rest.
-          for (const { saga_id } of asked.slice(from)) untold.add(saga_id);
+          // A participant that is unavailable now need not be called for the rest.
+          for (const { saga_id } of asked.slice(from)) unheard.add(saga_id);
           return;
         }
       }),
     );
-    // A participant that was never reached has forgotten by itself by then.
-    const told = ended.filter(({ id, ago }) => !untold.has(id) || Number(ago) > RETENTION.unheardMs).map(({ id }) => id);
-    const later = ended.map(({ id }) => id).filter((id) => !told.includes(id));
+    // A participant that was never reached has forgotten without a notice by then.
+    const isDone = ({ id, ago }: Ended) => !unheard.has(id) || Number(ago) > RETENTION.unheardMs;
+    const notified = ended.filter(isDone).map(({ id }) => id);
+    const later = ended.filter((saga) => !isDone(saga)).map(({ id }) => id);
     await store.write(
       async (tx) => {
-        if (told.length > 0) await tx.run(`update ramet_sagas set notice_at = null where id in (${PLACES})`, ...padded(told));
+        if (notified.length > 0) await tx.run(`update ramet_sagas set notice_at = null where id in (${PLACES})`, ...padded(notified));
         if (later.length > 0)
           await tx.run(`update ramet_sagas set notice_at = ramet_now() + ${AGAIN_MS} where id in (${PLACES})`, ...padded(later));
       },
@@ -118,7 +119,7 @@ export class PastSagas {
     return ended.length === SAGAS_AT_ONCE;
   }
 
-  /** One of an earlier version does not know what is said; it is told again when it may be of this one. */
+  /** A participant of an earlier version does not know this call; it is notified again, when it may be of this version. */
   async #call(service: string, steps: readonly string[]): Promise<boolean> {
     const { platform, service: self } = this.#options;
     const reply = await this.#edges.to(service).call(

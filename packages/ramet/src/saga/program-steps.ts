@@ -30,7 +30,7 @@ export class ProgramSteps {
   #returned = false;
   /** The program has thrown: it begins nothing new, and what it began becomes definite. */
   #failed = false;
-  /** Whether it is looked after a program that awaits nothing but something of its own. */
+  /** Whether a program that awaits only something of its own is being watched for a cancellation. */
   #idle = false;
   /** Calls whose outcome is open, and intents on their way. */
   #calls = 0;
@@ -77,7 +77,7 @@ export class ProgramSteps {
   }
 
   /**
-   * Resolves when every step that was begun is definite. A branch that goes on after its step begins the next one within a
+   * Resolves when every step that was begun is definite. A branch that continues after its step begins the next one within a
    * turn. Sleeps and waits have no effect: one that is open when the program returns, has lost a race.
    */
   ended(): Promise<void> {
@@ -103,7 +103,7 @@ export class ProgramSteps {
   }
 
   /**
-   * A step's promise; one that is refused while nobody waits for it must not end the process.
+   * A step's promise; one that is refused while no code waits for it must not end the process.
    * @param unlessKnown may refuse, by throwing, a step that is not in the journal
    */
   begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
@@ -199,7 +199,7 @@ export class ProgramSteps {
     }
   }
 
-  /** Counts a call that is under way; when it was the last one, what waited for it goes on. */
+  /** Counts a call that is under way; when it was the last one, what waited for it continues. */
   async #counted<T>(call: () => Promise<T>): Promise<T> {
     this.#calls++;
     try {
@@ -241,7 +241,7 @@ export class ProgramSteps {
     }
   }
 
-  /** A pivot that was refused is no point of no return: nothing happened. Where all were, the saga may go either way again. */
+  /** A pivot that was refused did not happen. Where all were refused, the saga can be undone again. */
   get #hasPivot(): boolean {
     return this.#run.steps.some(({ kind, state }) => kind === 'pivot' && state !== 'REJECTED');
   }
@@ -264,7 +264,7 @@ class Suspended extends Error {
   readonly suspension: Suspension;
 
   constructor(suspension: Suspension) {
-    super('the program does not go on');
+    super('the program does not continue');
     this.suspension = suspension;
   }
 }

@@ -25,7 +25,7 @@ export interface Rehearsed {
 
 const NEVER = new Promise<never>(() => {});
 
-/** Timers that fire as soon as all that could happen by itself has: a program that still waits, waits for something of its own. */
+/** Timers that fire one turn later: a program that still waits then, waits for something of its own. */
 const impatient = (timers: Platform['timers']): Platform['timers'] => ({
   ...timers,
   set(_delayMs, fire) {

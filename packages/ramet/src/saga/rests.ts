@@ -12,7 +12,7 @@ const CATCH_UP_MS = 200;
 
 /**
  * The sleeps and waits that a program has open. While a call is under way they are looked after here; when the program has
- * nothing else to wait for, the saga is given out of hands, until its time has come or something wakes it.
+ * nothing else to wait for, the saga is released until its wake-up time, or until something wakes it.
  */
 export class Rests {
   readonly #run: Run;
@@ -81,7 +81,7 @@ export class Rests {
   }
 
   /**
-   * What has come, in the order in which it came, and otherwise in how many milliseconds the first time is over. An event goes
+   * What has arrived, in the order in which it arrived, and otherwise in how many milliseconds the first time is over. An event goes
    * before the end of a time: after a downtime both may be there, and the event was not late.
    */
   async #look(reader: Pick<Reader, 'all'>): Promise<{ settled: Standing[]; wakeInMs: number }> {
@@ -93,7 +93,7 @@ export class Rests {
     return { settled, wakeInMs: Math.max(caughtUp ? 1 : CATCH_UP_MS, Math.min(...open.map(({ remainingMs }) => remainingMs))) };
   }
 
-  /** @returns whether the saga was given out of hands; not when something has come meanwhile */
+  /** @returns whether the saga was released; not when something has arrived meanwhile */
   #letGo(): Promise<boolean> {
     return this.#run.letGo(async (tx) => {
       const { settled, wakeInMs } = await this.#look(tx);

@@ -38,7 +38,7 @@ export interface RunEnvironment {
   /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */
   readonly caughtUp: () => Promise<boolean>;
   readonly onStep?: (saga: string, operation: string, outcome: string, ms: number) => void;
-  /** A program has awaited what is no invocation. */
+  /** A program has awaited something other than a step, sleep or wait. */
   readonly onStray?: (saga: SagaRow) => void;
   /** Only where a program is run over its journal without going live. */
   readonly rehearsal?: Rehearsal;
@@ -60,7 +60,7 @@ interface More {
   readonly alert?: Alert;
   /** Throws `Cancelled` with the reason when a cancellation was asked for, and writes nothing. */
   readonly refuseWhenCancelled?: boolean;
-  /** Gives the saga out of hands for so many milliseconds; undefined when it is to stay. */
+  /** Releases the saga for so many milliseconds; undefined when it is to stay. */
   readonly letGoForMs?: (tx: Tx) => Promise<number | undefined>;
 }
 
@@ -141,7 +141,7 @@ export class Run {
     return this.#changed.size > 0;
   }
 
-  /** Whether the saga was given out of hands, to sleep. */
+  /** Whether the saga was released, to sleep. */
   get released(): boolean {
     return this.#released;
   }
@@ -316,9 +316,9 @@ export class Run {
   }
 
   /**
-   * Writes everything noted and gives the saga out of hands, unless a cancellation was asked for.
+   * Writes everything noted and releases the saga, unless a cancellation was asked for.
    * @param forMs looks within the transaction, while no event is kept, for how long; undefined when the saga is to stay
-   * @returns whether it was given out of hands
+   * @returns whether it was released
    * @throws RametError Cancelled with the reason
    */
   async letGo(forMs: (tx: Tx) => Promise<number | undefined>): Promise<boolean> {

@@ -12,7 +12,7 @@ export interface Invocation<Kind extends string = string, Service extends string
   readonly operation: string;
   readonly input: unknown;
   readonly _?: R;
-  /** Makes `await` a type error: an invocation does nothing until it is given to a step. Awaited all the same, it rejects. */
+  /** Makes `await` a type error: an invocation does nothing until it is given to a step. If it is awaited anyway, it rejects. */
   readonly then?: (giveTheInvocationToAStep: never) => never;
 }
 

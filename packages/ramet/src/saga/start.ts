@@ -101,7 +101,7 @@ export async function requestCancel(
   return { answer: 'accepted', sagaId: row.id };
 }
 
-/** Undoes a saga that waits because its program does not fit: nobody has to wait for one that does, in order to give it up. */
+/** Undoes a saga whose program does not fit its journal: to give it up, no program that fits is needed. */
 async function undoDiverged(tx: Tx, id: string, reason: string): Promise<boolean> {
   const undone = await tx.run(
     `update ramet_sagas set state = 'COMPENSATING', cancel_reason = ?, failure = coalesce(failure, ?), attention = null,

@@ -62,7 +62,7 @@ export class ChangeHub {
           wake = undefined;
         }
         changed = false;
-        // Nobody has to wait for a caller that has gone away.
+        // A caller that has gone is not waited for.
         if (end.aborted) throw whenUnawaited(end.reason, () => {});
         return !this.#ended;
       },

@@ -35,7 +35,7 @@ export interface DispatchEnvironment {
   readonly onShed?: (priority: Priority) => void;
 }
 
-/** How long an effect asked for by a client goes on being tried; one that a saga asked for has the step's deadline. */
+/** How long an effect asked for by a client is tried; one that a saga asked for has the step's deadline. */
 const EFFECT_DEADLINE_MS = 60_000;
 
 /** Runs the operations of one service: validates, runs the handler in its place, validates the answer. Never rejects. */
@@ -110,7 +110,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
   };
 }
 
-/** Under which key a command is repeated; undefined where nobody repeats it. */
+/** Under which key a command is repeated; undefined where its caller does not repeat it. */
 function startKey({ operation, fullName }: CompiledOperation, { step, key }: CallMeta): string | undefined {
   if (operation.kind !== 'command') return undefined;
   if (step) return step.undo ? `${step.key}:undo` : step.key;
@@ -284,7 +284,7 @@ function replyOfError(
   if (declares(compiled, error)) return declared(error);
   const fullName = `${contract.contract.name}.${operation}`;
   if (error instanceof RametError) {
-    // What may succeed later is told by whoever gives up on it; a handler that does what it must not is told at once.
+    // What may succeed later is reported by the caller that gives it up; a handler that does what it must not is reported at once.
     // A chain of calls that is too deep is known whole where it began.
     const isMistake = MISTAKES.has(error.code) || (error.code === 'CallTooDeep' && meta.depth <= 1);
     if (error.status >= 500 && (error.executed !== 'no' || isMistake))

@@ -117,7 +117,7 @@ export function setRequest(tx: Tx, key: string, request: unknown): void {
 /**
  * Counts an attempt before it begins.
  * @param lastEnded whether the one before is known to have ended
- * @returns false when somebody else has moved the effect meanwhile
+ * @returns false when another process has moved the effect meanwhile
  */
 export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEnded: boolean): Promise<boolean> {
   const mine = await tx.run(

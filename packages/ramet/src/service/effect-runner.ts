@@ -148,7 +148,7 @@ export class EffectRunner {
   async #putDown(key: string, error: unknown): Promise<Reply> {
     const stop = error instanceof RametError ? error : new RametError('Internal', String(error), { cause: error });
     if (stop.code !== 'ShuttingDown') {
-      this.#environment.log.warn({ err: error, effect: key }, 'an effect was put down; it is taken up again');
+      this.#environment.log.warn({ err: error, effect: key }, 'an effect was released after an error, will resume');
       await this.#environment.store.write((tx) => keepEffect(tx, key)).catch(() => {});
     }
     return fault(stop);

@@ -181,9 +181,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   });
   for (const [gauge, { description, read }] of Object.entries(definition.gauges))
     metrics.gauge(gauge, { description }, async () => read({ db: store.reader.db }));
-  const retention = createRetention(store, platform, (error) =>
-    log.warn({ err: error }, 'what is out of date could not be deleted; it is tried later'),
-  );
+  const retention = createRetention(store, platform, (error) => log.warn({ err: error }, 'retention failed, will retry'));
   const past = new PastSagas({
     platform,
     store,
@@ -191,7 +189,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     transport,
     outbound,
     keepMs: keepSagasMs(definition),
-    onError: (error) => log.warn({ err: error }, 'what remains to be done for ended sagas could not be done; it is tried later'),
+    onError: (error) => log.warn({ err: error }, 'the clean-up of ended sagas failed, will retry'),
   });
   const schedules = hostSchedules(definition, {
     platform,

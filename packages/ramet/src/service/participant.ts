@@ -181,9 +181,7 @@ export class Participant {
     });
     if (begun) return begun;
     const failed = (error: unknown) =>
-      fault(
-        new RametError('Internal', `the undo failed and goes on being tried: ${error instanceof Error ? error.message : String(error)}`),
-      );
+      fault(new RametError('Internal', `the undo failed and is retried: ${error instanceof Error ? error.message : String(error)}`));
     return (await this.#effects.drive(key).wait(this.#platform, PENDING_MS, failed)) ?? pending();
   }
 

@@ -80,7 +80,7 @@ const claim = ({
     : [CLAIM_UNLESS_FORMER, operation, principal, key, bodyHash, keepMs, operation, formerPrincipal, key];
 
 /**
- * Refuses a request whose key nobody knows here, when it was made so long ago that its answer may have been deleted since.
+ * Refuses a request whose key is not known here, when it was made so long ago that its answer may have been deleted since.
  * @param ageMs how long ago it was made first, where the sender says so
  * @throws RametError DedupHorizon
  */

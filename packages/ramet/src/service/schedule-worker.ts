@@ -68,7 +68,7 @@ export class ScheduleWorker {
   readonly #options: Options;
   readonly #byName: ReadonlyMap<string, Scheduled>;
   readonly #loop: Periodic;
-  /** Runs that ended in this process when the store could not be written: they are no crash. By schedule, the epoch. */
+  /** Runs that ended in this process when the store could not be written: that is not a crash. By schedule, the epoch. */
   readonly #ended = new Map<string, number>();
   #known = false;
 
@@ -114,7 +114,7 @@ export class ScheduleWorker {
     return waitMs === 0 ? 0 : Math.max(1, waitMs);
   }
 
-  /** Writes down when each schedule is due first; one whose timing has changed begins anew. */
+  /** Writes down when each schedule is due first; one whose timing has changed begins again. */
   async #introduce(): Promise<void> {
     const { store, schedules } = this.#options;
     await store.write(

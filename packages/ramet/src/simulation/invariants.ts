@@ -21,7 +21,7 @@ interface SagaRow {
   readonly id: string;
   readonly type: string;
   readonly state: string;
-  /** Whether its participants have been told that it has ended, and so have forgotten it. */
+  /** Whether its participants have been notified of its end, and so have forgotten it. */
   readonly past: number;
 }
 interface StepRow {

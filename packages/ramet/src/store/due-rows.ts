@@ -116,7 +116,7 @@ export function postponeDue(store: Store, id: string, attempt: number, inMs: num
   );
 }
 
-/** Notes that the process ended during the last attempt. @param giveUp no further attempt is made by itself */
+/** Notes that the process ended during the last attempt. @param giveUp no further attempt is made until an operator retries it */
 export function noteCrash(store: Store, row: DueRow, inMs: number, giveUp: boolean, error: string): Promise<number> {
   return store.write((tx) =>
     tx.run(

@@ -48,7 +48,7 @@ export class DueWorker {
   readonly #onGivenUp: (work: WorkInfo & { readonly lane: string }, why: string) => void;
   readonly #loop: Periodic;
   readonly #busy = new Map<string, Lane & { readonly done: Promise<void> }>();
-  /** Attempts that ended in this process when the store could not be written: they are no crash. */
+  /** Attempts that ended in this process when the store could not be written: that is not a crash. */
   readonly #ended = new Map<string, number>();
   #suspect: string | undefined;
 
@@ -97,7 +97,7 @@ export class DueWorker {
     const rows = await dueRows(reader, kind, capabilities.shared, limit);
     const crowded = rows.length === limit && Number(rows.at(-1)?.wait) <= 0;
     if (!crowded) return this.#take(rows);
-    // The earliest are perhaps all of one lane: each is asked by itself.
+    // The earliest may all be of one lane: each lane is looked up alone.
     let waitMs = POLL_MS;
     for (const lane of await dueLanes(reader, kind)) {
       if (this.#busyIn({ kind, lane }) >= LANE_PLACES) continue;
@@ -139,7 +139,7 @@ export class DueWorker {
       else await this.#attempt(row, work);
       this.#loop.wake();
     } catch (error) {
-      // The store is unavailable: it is asked again at the next round that comes by itself.
+      // The store is unavailable: the next periodic round tries again.
       this.#onError(error, work);
     } finally {
       this.#busy.delete(row.id);

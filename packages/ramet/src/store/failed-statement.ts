@@ -13,7 +13,7 @@ export interface FailedStatement {
   readonly depth: number;
 }
 
-/** Takes note of the error of a statement: when the handler did not await it, the process goes on, and the log says whose it was. */
+/** Takes note of the error of a statement: when the handler did not await it, the process continues, and the log names the handler. */
 export type Note = (error: unknown, statement: string) => unknown;
 
 /** @param handler who issued the statement, as `orders.place` */
@@ -36,13 +36,13 @@ export const noting =
       failed?.(error, statement);
     });
 
-/** What a handler is told that goes on after a statement failed. */
+/** The error of a handler that continues after a statement failed. */
 export function afterFailure({ error, statement }: Omit<FailedStatement, 'depth'>, handler: string): Error {
   // What the handler made of these does not matter: neither is its mistake.
   if (error instanceof NoRowChanged || isOutage(error)) return error as Error;
   const refused = new RametError(
     'TransactionFailed',
-    `'${handler}' went on after a statement had failed: ${error instanceof Error ? error.message : String(error)} [${shortened(statement)}]`,
+    `'${handler}' continued after a statement had failed: ${error instanceof Error ? error.message : String(error)} [${shortened(statement)}]`,
     { cause: error },
   );
   // The first failure is the one that is reported.

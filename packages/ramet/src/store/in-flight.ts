@@ -31,7 +31,7 @@ export class InFlight {
   }
 
   /**
-   * Resolves when there is none, and none follows at once: code that the handler does not await goes on some steps of the microtask
+   * Resolves when there is none, and none follows at once: code that the handler does not await continues some steps of the microtask
    * queue after the answer that it waits for.
    */
   async ended(): Promise<void> {
@@ -50,7 +50,7 @@ export class InFlight {
       await new Promise<void>((resolve) => {
         this.#drained = resolve;
       });
-      // What the handler does not await may go on and issue more.
+      // Code that the handler does not await may issue more.
       await this.#turn();
     }
   }

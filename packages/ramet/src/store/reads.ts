@@ -6,7 +6,7 @@ import type { Reads, StoreEnvironment } from './store.ts';
 
 /** How an adapter asks its database for one call. */
 export interface ReadPath {
-  /** A Kysely over a query that may be refused, and that tells when a query begins and ends. */
+  /** A Kysely over a query that may be refused, and that reports when a query begins and ends. */
   open(around: <R>(sql: string, ask: () => Promise<R>) => Promise<R>): Kysely<any>;
 }
 
@@ -32,7 +32,7 @@ export function readsOf(path: ReadPath, environment: StoreEnvironment, service: 
   };
   const ended = async (settled: Promise<void> | undefined) => {
     await settled;
-    // Whether somebody awaits a query that failed is known one turn later.
+    // Whether code awaits a query that failed is known one turn later.
     if (failures > 0) await timers.yield();
     if (unawaited)
       throw new RametError(

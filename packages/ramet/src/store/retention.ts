@@ -22,7 +22,7 @@ export const RETENTION = {
 } as const;
 
 const EVERY_MS = 10 * MINUTE;
-/** Rows per transaction: others who write must not wait for a long deletion. */
+/** Rows per transaction: other writers must not wait for a long deletion. */
 const CHUNK = 500;
 
 /** Up to which number the events kept for sagas are behind all that are open. */
@@ -38,8 +38,8 @@ export const isOfRequest = (stepKey: string): boolean => stepKey.startsWith('req
 type Deleted = Readonly<Record<string, string | number>>;
 
 /**
- * Deletes what nobody can ask for any more, a few hundred rows at once. Outboxes are the matter of the bus, which knows who has
- * still to read them, and sagas that of their engine, which knows whom they have asked.
+ * Deletes what no caller can ask for any more, a few hundred rows at once. Outboxes belong to the bus, which knows which services
+ * have still to read them, and sagas to their engine, which knows which services they have called.
  */
 export function createRetention(store: Store, platform: Platform, onError: (error: unknown) => void): Periodic {
   const prune = async (

@@ -4,12 +4,12 @@ import { RametError } from '../../errors/index.ts';
 const AWAY = new Set(['PLT_KFK_NETWORK', 'PLT_KFK_TIMEOUT']);
 /** What Kafka calls worth another try although a person has to look. */
 const LASTING = new Set(['CORRUPT_MESSAGE']);
-/** Brokers refuse the credentials: no later try is taken. */
+/** Brokers refuse the credentials: no later attempt can succeed. */
 const REFUSED_IDS = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE']);
-/** An error of the client stands in one for all brokers, which stands in one for all tries. */
+/** The client wraps an error in one for all brokers, and that in one for all attempts. */
 const DEPTH_MAX = 6;
 
-/** An error as the client tells it. */
+/** An error as the client throws it. */
 interface Told extends Error {
   readonly code?: string;
   readonly apiId?: string;
@@ -19,8 +19,8 @@ interface Told extends Error {
 }
 
 /**
- * @returns what the client said of brokers that are away, and of what brokers cannot do yet, as after a restart, as
- *   `Unavailable`, which comes back by itself; any other error as it is
+ * @returns `Unavailable` where brokers cannot be reached, or cannot do something yet, as after a restart: this passes without a
+ *   person; any other error as it is
  */
 export function asUnavailable(error: unknown): unknown {
   const passing = within(error, passes);

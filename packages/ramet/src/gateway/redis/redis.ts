@@ -50,7 +50,7 @@ function redisStore({ platform, onError }: LimitStoreEnvironment, source: Source
       away = false;
     });
     client.on('error', failed);
-    // It goes on trying; what fails meanwhile was reported above.
+    // It keeps trying; what fails meanwhile was reported above.
     client.connect().catch(() => {});
   };
   const find = async () => {
