@@ -127,27 +127,33 @@ export function outboxCases(it: Case, onStore: OnStore): void {
     'wakes readers after a commit that added events, and only then',
     onStore(async ({ store, platform }) => {
       const outbox = createOutbox(store);
-      const seen: number[] = [];
-      const look = () => void everything(outbox).then((rows) => seen.push(rows.length));
-      const forget = outbox.onAppend(look);
-      await store.write(async (tx) => {
-        await outbox.append(tx, [envelope('evt_1', 'a')]);
-        await platform.timers.sleep(5);
-        expect(seen).toEqual([]);
-      });
-      await store.write((tx) => outbox.append(tx, []));
-      await store.write((tx) => tx.run("insert into things (id) values ('a')"));
-      const rolledBack = store.write(async (tx) => {
-        await outbox.append(tx, [envelope('evt_2', 'a')]);
-        throw new Error('rolled back');
-      });
-      await expect(rolledBack).rejects.toThrow('rolled back');
-      await platform.timers.sleep(100);
-      expect(seen).toEqual([1]);
-      forget();
-      await store.write((tx) => outbox.append(tx, [envelope('evt_3', 'a')]));
-      await platform.timers.sleep(100);
-      expect(seen).toEqual([1]);
+      const looks: Promise<number>[] = [];
+      const forget = outbox.onAppend(() => void looks.push(everything(outbox).then((rows) => rows.length)));
+      try {
+        await store.write(async (tx) => {
+          await outbox.append(tx, [envelope('evt_1', 'a')]);
+          await platform.timers.sleep(5);
+          expect(looks).toEqual([]);
+        });
+        await store.write((tx) => outbox.append(tx, []));
+        await store.write((tx) => tx.run("insert into things (id) values ('a')"));
+        const rolledBack = store.write(async (tx) => {
+          await outbox.append(tx, [envelope('evt_2', 'a')]);
+          throw new Error('rolled back');
+        });
+        await expect(rolledBack).rejects.toThrow('rolled back');
+        // Long enough for what must not come.
+        await platform.timers.sleep(100);
+        expect(await Promise.all(looks)).toEqual([1]);
+        forget();
+        await store.write((tx) => outbox.append(tx, [envelope('evt_3', 'a')]));
+        await platform.timers.sleep(100);
+        expect(looks).toHaveLength(1);
+      } finally {
+        // Whatever came of the case, nothing reads when the store is closed behind it.
+        forget();
+        await Promise.allSettled(looks);
+      }
     }),
   );
 
