@@ -23,7 +23,8 @@ export interface EmbeddedOptions {
 /**
  * The bus within one process: the outboxes themselves are the log, and each group reads them in place from its own
  * checkpoint. Nothing is copied, so nothing can be lost on the way. Events are deleted when every group of this process has
- * settled them and they are older than `keep`; a group that is new learns how many it cannot have.
+ * settled them and they are older than `keep`; a group that is new learns how many it cannot have. While a group has left, as all do
+ * when the process ends, nothing is deleted.
  * @throws RangeError when `keep` is no duration
  */
 export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
@@ -36,6 +37,8 @@ export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
 interface Group {
   readonly subscription: Subscription;
   readonly readers: PartitionReader[];
+  /** Ends with its readers: from then on nobody asks it anything. */
+  readonly leaving: AbortController;
 }
 
 const reads = ({ topics }: Subscription, outbox: Outbox): boolean => [...topics].some((topic) => topic.startsWith(`${outbox.service}.`));
@@ -55,17 +58,19 @@ function createEmbedded(environment: BusEnvironment, keepMs: number | undefined)
     capabilities,
     attach(outbox) {
       outboxes.push(outbox);
-      for (const group of groups) join(group, outbox);
+      for (const group of groups) if (!group.leaving.signal.aborted) join(group, outbox);
       if (keepMs === undefined || !outbox.retention) return;
       pruners.push(new Pruner(environment, outbox, outbox.retention, { keepMs, through: (p) => settledByAll(outbox, p, groups) }));
     },
     consume(subscription) {
-      const group: Group = { subscription, readers: [] };
+      // It is back.
+      for (const group of groups) if (group.leaving.signal.aborted && group.subscription.group === subscription.group) groups.delete(group);
+      const group: Group = { subscription, readers: [], leaving: new AbortController() };
       groups.add(group);
       for (const outbox of outboxes) join(group, outbox);
       return {
         async stop() {
-          groups.delete(group);
+          group.leaving.abort();
           await Promise.all(group.readers.map((reader) => reader.stop()));
         },
       };
@@ -78,17 +83,32 @@ function createEmbedded(environment: BusEnvironment, keepMs: number | undefined)
       return lag;
     },
     async close() {
+      const staying = [...groups].filter(({ leaving }) => !leaving.signal.aborted);
+      for (const { leaving } of staying) leaving.abort();
       await Promise.all(pruners.map((pruner) => pruner.stop()));
-      await Promise.all([...groups].flatMap((group) => group.readers.map((reader) => reader.stop())));
+      await Promise.all(staying.flatMap(({ readers }) => readers.map((reader) => reader.stop())));
       groups.clear();
     },
   };
 }
 
-/** The lowest position that some group has settled; what lies behind it is still needed. */
+/** The lowest position that some group has settled; what lies behind it is still needed, also by one that has left and comes back. */
 async function settledByAll(outbox: Outbox, p: number, groups: ReadonlySet<Group>): Promise<number> {
   let lowest = await outbox.head(p);
-  for (const { subscription } of groups)
-    if (reads(subscription, outbox)) lowest = Math.min(lowest, await subscription.sink.settled(outbox.service, p));
+  for (const { subscription, leaving } of groups)
+    if (reads(subscription, outbox))
+      lowest = Math.min(lowest, await unlessLeft(leaving.signal, () => subscription.sink.settled(outbox.service, p)));
   return lowest;
+}
+
+/** What a group answers, or 0 when it leaves before: one that has ended need not answer any more. */
+function unlessLeft(signal: AbortSignal, ask: () => Promise<number>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const left = () => resolve(0);
+    if (signal.aborted) return left();
+    signal.addEventListener('abort', left, { once: true });
+    ask()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', left));
+  });
 }

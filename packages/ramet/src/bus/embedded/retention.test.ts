@@ -120,6 +120,66 @@ test('a new group is told what it cannot have, once, and begins with what there 
   expect([first.errors, second.errors]).toEqual([[], []]);
 });
 
+test('a bus closes although a group that has left does not answer any more, and keeps what that group has not had', async () => {
+  const place = { folder: mkdtempSync(join(tmpdir(), 'ramet-bus-')), platform: hasty() };
+  const { platform } = place;
+  const store = await sqlite(place.folder, { exclusive: false }).open('orders', { platform, warn: () => {}, fatal: () => {} });
+  await migrate(store, platform, []);
+  const outbox = createOutbox(store);
+  const envelope = {
+    type: 'orders.changed',
+    version: 1,
+    source: 'orders',
+    timestamp: '2026-07-31T12:00:00.000Z',
+    correlationId: 'c',
+    traceparent: 't',
+  };
+  await store.write((tx) =>
+    outbox.append(
+      tx,
+      ['a', 'b'].map((key) => ({ ...envelope, id: `evt_${key}`, key, data: {} })),
+    ),
+  );
+  await age(store, 15, 2);
+  const errors: unknown[] = [];
+  const bus = embedded().create({ platform, onError: (error) => errors.push(error), owner: 'own' });
+  let asked = 0;
+  const consume = (group: string, settled: () => Promise<number>) =>
+    bus.consume({
+      group,
+      topics: new Set(['orders.changed']),
+      sink: {
+        begin: async () => {},
+        end: async () => {},
+        checkpoint: async () => 2,
+        settled,
+        missed: async () => {},
+        deliver: async () => {},
+      },
+    });
+  const silent = consume('silent', () => {
+    asked++;
+    return new Promise(() => {});
+  });
+  consume('mail', async () => {
+    asked++;
+    return 2;
+  });
+  bus.attach(outbox);
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await platform.timers.sleep(1);
+  };
+  await until(() => asked === 1);
+  await silent.stop();
+  // Round after round the one that is there is asked, and nothing goes.
+  await until(() => asked > 4);
+  expect(await positions(store)).toEqual([1, 2]);
+  await bus.close();
+  expect(errors).toEqual([]);
+  await store.close();
+  rmSync(place.folder, { recursive: true });
+});
+
 test('whatever ages and limits: only what is old and settled goes, from the beginning, without a hole, and new positions go on', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ramet-bus-'));
   const platform = realPlatform();
