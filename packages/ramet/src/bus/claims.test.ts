@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { PermanentError } from '../errors/index.ts';
 import { realPlatform } from '../platform/index.ts';
 import { migrate, type Store } from '../store/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import type { Batch } from './bus.ts';
-import { Consumer, type Envelope } from './index.ts';
+import { Consumer, type Envelope, type PoisonPolicy } from './index.ts';
 
 const platform = realPlatform();
 let folder: string;
@@ -23,11 +24,17 @@ afterEach(async () => {
 });
 
 /** A replica, and what stops it before it handles an event. */
-function replica(owner: string, before: (envelope: Envelope) => Promise<void> = async () => {}, of: Store = store): Consumer {
+function replica(
+  owner: string,
+  before: (envelope: Envelope) => Promise<void> = async () => {},
+  of: Store = store,
+  poison: PoisonPolicy = 'park-key',
+): Consumer {
   return new Consumer({
     platform,
     store: of,
     subscriber: 'mail',
+    poison,
     handlers: new Map([
       [
         'orders.changed',
@@ -138,4 +145,85 @@ test('a partition that was given back is taken up where it was, with nothing und
   await second.deliver(batch(6, 7));
   await second.end('orders', 0);
   expect(await first.checkpoint('orders', 0)).toBe(7);
+});
+
+/** A store in which something happens right before a write of that name is made for the first time. */
+function interrupted(name: string, happens: () => Promise<void>): Store {
+  let happened: Promise<void> | undefined;
+  return {
+    ...store,
+    async write(work, options) {
+      if (options?.name?.includes(name)) {
+        happened ??= happens();
+        await happened;
+      }
+      return store.write(work, options);
+    },
+  };
+}
+const traces = () =>
+  store.reader.all('select 1 from ramet_retries union all select 1 from ramet_dead_letters union all select 1 from ramet_halts');
+const fails = (error: Error) => async () => {
+  throw error;
+};
+
+for (const [kind, error] of [
+  ['for a time', new Error('not here')],
+  ['for good', new PermanentError('not here')],
+] as const)
+  for (const [poison, name] of [
+    ['park-key', ' sets '],
+    ['halt', ' stands at '],
+  ] as const)
+    test(`an event that fails ${kind} in a replica that was thought dead is its successor's alone (${poison})`, async () => {
+      const heir = replica('heir', undefined, store, poison);
+      const zombie = replica(
+        'zombie',
+        fails(error),
+        interrupted(name, () => heir.begin('orders', 0, 2)),
+        poison,
+      );
+      await zombie.begin('orders', 0, 1);
+      await expect(zombie.deliver(batch(1, 2))).rejects.toMatchObject({ code: 'ClaimLost' });
+      expect(await traces()).toEqual([]);
+      await heir.deliver(batch(1, 2));
+      expect((await effects()).map(({ owner }) => owner)).toEqual(['heir', 'heir']);
+      expect(await traces()).toEqual([]);
+    });
+
+test('a replica that was thought dead spends no attempt of the event at which its successor stands', async () => {
+  const heir = replica('heir', fails(new Error('not now')), store, 'halt');
+  const zombie = replica(
+    'zombie',
+    fails(new Error('not now')),
+    interrupted('mail retry', () => heir.begin('orders', 0, 2)),
+    'halt',
+  );
+  await zombie.begin('orders', 0, 1);
+  await expect(zombie.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' });
+  await store.write((tx) => tx.run('update ramet_halts set due_at = 0'));
+  await expect(zombie.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'ClaimLost' });
+  expect(await store.reader.all('select state, attempts from ramet_halts')).toEqual([{ state: 'RETRYING', attempts: 1 }]);
+});
+
+test('an event at which its successor stands until a person decides is not handled behind his back', async () => {
+  const heir = replica('heir', fails(new PermanentError('never')), store, 'halt');
+  const stands = async () => void (await expect(heir.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' }));
+  // Where one process has the store there are no epochs, and a commit of one that was killed may still be under way.
+  const zombie = replica('zombie', undefined, interrupted(' on ', stands), 'halt');
+  await expect(zombie.deliver(batch(1, 2))).rejects.toMatchObject({ code: 'SubscriptionHalted' });
+  expect(await effects()).toEqual([]);
+  expect(await store.reader.all('select pos, state from ramet_halts')).toEqual([{ pos: 1, state: 'HALTED' }]);
+  expect(await store.reader.all('select event_id from ramet_dead_letters')).toEqual([{ event_id: 'evt_1' }]);
+});
+
+test('what a failed attempt says late does not undo that a person has had the event tried again', async () => {
+  const again = () => store.write((tx) => tx.run("update ramet_halts set state = 'RETRYING', attempts = 0, due_at = 0")).then(() => {});
+  const first = replica('first', fails(new Error('not now')), store, 'halt');
+  await expect(first.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' });
+  await store.write((tx) => tx.run('update ramet_halts set due_at = 0'));
+  const late = replica('late', fails(new PermanentError('never')), interrupted(' stands at ', again), 'halt');
+  await expect(late.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' });
+  expect(await store.reader.all('select state, attempts from ramet_halts')).toEqual([{ state: 'RETRYING', attempts: 0 }]);
+  expect(await store.reader.all('select 1 from ramet_dead_letters')).toEqual([]);
 });

@@ -139,6 +139,23 @@ export class Claims {
     if (Number(row?.epoch ?? 0) > epoch) throw this.#lost({ source, p });
   }
 
+  /**
+   * As {@link check}, and nobody takes the partition before the transaction has ended: for what is written of an event that is not
+   * in the inbox, where the successor's row would not stop it.
+   * @throws RametError ClaimLost
+   */
+  async hold(tx: Tx, { source, p, epoch }: Claim): Promise<void> {
+    if (epoch === undefined) return;
+    const held = await tx.run(
+      'update ramet_claims set epoch = epoch where subscriber = ? and source = ? and p = ? and epoch <= ?',
+      this.#options.subscriber,
+      source,
+      p,
+      epoch,
+    );
+    if (held === 0) throw this.#lost({ source, p });
+  }
+
   #lost({ source, p }: Pick<Claim, 'source' | 'p'>): RametError {
     return new RametError('ClaimLost', `another replica has partition ${p} of '${source}' for '${this.#options.subscriber}' now`);
   }

@@ -10,6 +10,7 @@ import { type Outage, outageCases } from './outage.conformance.ts';
 import { replicaCases } from './replica.conformance.ts';
 import { skipCases } from './skip.conformance.ts';
 import { steadyCases } from './steady.conformance.ts';
+import { takeoverCases } from './takeover.conformance.ts';
 
 /** What an adapter of {@link Bus} gives to its conformance suite. */
 export interface BusHarness {
@@ -28,6 +29,7 @@ export function busConformance(name: string, harness: BusHarness): void {
     crashCases(it, onBus);
     skipCases(it, onBus);
     haltCases(it, onBus);
+    takeoverCases(it, onBus);
     horizonCases(it, onBus);
     steadyCases(it, onBus);
     if (harness.capabilities.remote) replicaCases(it, onBus);

@@ -4,7 +4,7 @@ import { inboxLowWater, type Tx } from '../store/index.ts';
 import type { Batch, Delivery, Missed, Sink } from './bus.ts';
 import { type Claim, Claims, clear, isFirst, isSuspect } from './claims.ts';
 import type { Envelope } from './envelope.ts';
-import { countAttempt, goOn, halted, haltOf, type Standstill, stand, standStill, standstills } from './halting.ts';
+import { countAttempt, goOn, halted, haltOf, type Place, Standing, type Standstill, stand, standStill, standstills } from './halting.ts';
 import { Handlers, Interleaved } from './handlers.ts';
 import { KeyLanes } from './lanes.ts';
 import {
@@ -117,7 +117,7 @@ export class Consumer implements Sink {
     for (const delivery of suspects) {
       if (batch.ended?.()) await this.#end(claim, delivery, delivery !== suspects[0]);
       const attempts = await this.#claims.countSuspect(claim, delivery.pos);
-      if (attempts > this.#retry.maxAttempts) await this.#buryUnrun(delivery.envelope, attempts);
+      if (attempts > this.#retry.maxAttempts) await this.#buryUnrun(claim, delivery.envelope, attempts);
       else await this.#handle(claim, delivery, attempts);
       clear(claim, delivery.pos);
     }
@@ -202,7 +202,7 @@ export class Consumer implements Sink {
       this.#together = TOGETHER_MIN;
       const before = failed ? deliveries.slice(0, deliveries.indexOf(failed)) : deliveries;
       await this.#apart(claim, before);
-      if (failed) await this.#setAside(failed.envelope, 1, failureOf(error, platform));
+      if (failed) await this.#setAside(claim, failed.envelope, 1, failureOf(error, platform));
       return failed ? before.length + 1 : before.length;
     }
     const tookMs = platform.clock.monoNow() - startedMono;
@@ -226,14 +226,14 @@ export class Consumer implements Sink {
       if (batch.ended?.()) await this.#end(claim, delivery, settled);
       let attempts = 1;
       if (halt?.pos === delivery.pos)
-        attempts = claim.unspent === halt.pos ? halt.attempts : await countAttempt(store, subscriber, batch.source, batch.p, halt);
+        attempts = claim.unspent === halt.pos ? halt.attempts : await countAttempt(store, this.#place(claim), halt);
       else if (isSuspect(claim, delivery.pos)) attempts = await this.#claims.countSuspect(claim, delivery.pos);
       else if (!claimed) {
         await this.#claims.write(claim, delivery.pos - 1, batch.through, 0);
         claimed = true;
       }
       if (attempts > this.#retry.maxAttempts)
-        await this.#stand(claim, delivery, failureOf(endedTheProcess(attempts - 1), this.#options.platform), attempts - 1);
+        await this.#stand(claim, delivery, failureOf(endedTheProcess(attempts - 1), this.#options.platform), attempts, attempts - 1);
       else await this.#handle(claim, delivery, attempts);
       clear(claim, delivery.pos);
       settled = true;
@@ -253,8 +253,10 @@ export class Consumer implements Sink {
             this.#policy !== 'skip' && isBlocked(tx, subscriber, envelope.key),
             this.#claims.check(tx, claim),
           ]);
+          // Where it stands at an event, that one has not been handled, however old it is.
+          const stood = this.#policy === 'halt' && (await goOn(tx, { subscriber, source: claim.source }, delivery));
           if (!fresh) return 'duplicate';
-          if (await this.#isBeyondHorizon(tx, claim, delivery)) {
+          if (!stood && (await this.#isBeyondHorizon(tx, claim, delivery))) {
             await deadLetter(tx, platform, subscriber, this.#policy === 'halt' ? 'skip' : this.#policy, envelope, BEYOND_HORIZON, 0);
             return 'dead';
           }
@@ -262,7 +264,6 @@ export class Consumer implements Sink {
             await park(tx, subscriber, envelope);
             return 'parked';
           }
-          if (this.#policy === 'halt') await goOn(tx, subscriber, envelope.id);
           await this.#handlers.run(delivery, tx);
           return 'handled';
         },
@@ -270,9 +271,9 @@ export class Consumer implements Sink {
       );
     } catch (error) {
       claim.unspent = isAway(error) ? delivery.pos : undefined;
-      if (isAway(error)) throw error;
+      if (isAway(error) || error instanceof Standing) throw error;
       const failure = failureOf(error, platform);
-      return this.#policy === 'halt' ? this.#stand(claim, delivery, failure, attempts) : this.#setAside(envelope, attempts, failure);
+      return this.#policy === 'halt' ? this.#stand(claim, delivery, failure, attempts) : this.#setAside(claim, envelope, attempts, failure);
     }
     const stop = platform.point('consumer.handled');
     if (stop) await stop;
@@ -290,12 +291,13 @@ export class Consumer implements Sink {
     return lowWaterMs !== undefined && handledAtMs < lowWaterMs;
   }
 
-  async #setAside(envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
+  async #setAside(claim: Claim, envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#options;
     const policy = this.#policy;
     const final = failure.permanent || attempts >= this.#retry.maxAttempts;
     const mine = await store.write(
       async (tx) => {
+        await this.#claims.hold(tx, claim);
         if (!(await takeOver(tx, subscriber, envelope))) return false;
         if (final) await deadLetter(tx, platform, subscriber, policy, envelope, failure, attempts);
         else await startRetrying(tx, subscriber, policy, envelope, failure, attempts, steadyBackoffMs(platform, this.#retry, attempts));
@@ -308,34 +310,45 @@ export class Consumer implements Sink {
     if (!final) this.retries.wake();
   }
 
-  /** Under `halt`: goes no further in this partition. @throws RametError SubscriptionHalted */
-  async #stand(claim: Claim, delivery: Delivery, failure: Failure, attempts: number): Promise<never> {
-    const { store, subscriber, platform, onOutcome, onHalt } = this.#options;
+  #place(claim: Claim): Place {
     const { source, p } = claim;
-    const final = failure.permanent || attempts >= this.#retry.maxAttempts;
-    const delayMs = final ? undefined : steadyBackoffMs(platform, this.#retry, attempts);
-    await store.write(
+    return { subscriber: this.#options.subscriber, source, p, hold: (tx) => this.#claims.hold(tx, claim) };
+  }
+
+  /**
+   * Under `halt`: goes no further in this partition, unless the event has been handled or discarded meanwhile.
+   * @throws RametError SubscriptionHalted
+   */
+  async #stand(claim: Claim, delivery: Delivery, failure: Failure, counted: number, made = counted): Promise<void> {
+    const { store, subscriber, platform, onOutcome, onHalt } = this.#options;
+    const final = failure.permanent || made >= this.#retry.maxAttempts;
+    const delayMs = final ? undefined : steadyBackoffMs(platform, this.#retry, made);
+    const where = await store.write(
       async (tx) => {
-        await stand(tx, platform, { subscriber, source, p, delivery }, failure, attempts, delayMs);
-        if (final) await onHalt?.(tx, delivery.envelope, failure);
+        const stands = await stand(tx, platform, this.#place(claim), delivery, { failure, counted, made, delayMs });
+        if (final && stands === 'stands') await onHalt?.(tx, delivery.envelope, failure);
+        return stands;
       },
       { name: `${subscriber} stands at ${delivery.envelope.type}` },
     );
+    if (where === 'settled') return onOutcome?.('duplicate', delivery.envelope);
+    if (where === 'elsewhere') throw halted(subscriber, claim.source, delivery.pos, 0);
     // Everything before it is settled, and nothing behind it has been started.
     if (claim.checkpoint < delivery.pos - 1) {
       await this.#claims.write(claim, delivery.pos - 1, delivery.pos - 1, 0);
       claim.checkpoint = delivery.pos - 1;
     }
-    onOutcome?.(final ? 'halted' : 'retrying', delivery.envelope, failure, attempts);
-    throw halted(subscriber, source, delivery.pos, delayMs ?? Number.POSITIVE_INFINITY);
+    onOutcome?.(final ? 'halted' : 'retrying', delivery.envelope, failure, made);
+    throw halted(subscriber, claim.source, delivery.pos, delayMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** One whose key is blocked has not been run at all: it waits like others, and its starts are counted when its turn comes. */
-  async #buryUnrun(envelope: Envelope, attempts: number): Promise<void> {
+  async #buryUnrun(claim: Claim, envelope: Envelope, attempts: number): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#options;
     const failure = failureOf(endedTheProcess(attempts - 1), platform);
     const outcome = await store.write(
       async (tx): Promise<EventOutcome> => {
+        await this.#claims.hold(tx, claim);
         if (!(await takeOver(tx, subscriber, envelope))) return 'duplicate';
         if (this.#policy !== 'skip' && (await isBlocked(tx, subscriber, envelope.key))) {
           await park(tx, subscriber, envelope);

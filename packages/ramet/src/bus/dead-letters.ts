@@ -2,7 +2,7 @@ import { RametError } from '../errors/index.ts';
 import { isoOf } from '../platform/index.ts';
 import type { Store, Tx } from '../store/index.ts';
 import type { Envelope } from './envelope.ts';
-import { goOn, tryAgain } from './halting.ts';
+import { leave, tryAgain } from './halting.ts';
 import { isBlocked, type PoisonPolicy, park, takeOver } from './parking.ts';
 
 export interface DeadLetter {
@@ -111,7 +111,7 @@ const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'repla
   async halt(tx, { subscriber, event_id, envelope }, how) {
     if (how === 'replay') return tryAgain(tx, subscriber, { id: event_id });
     await takeOver(tx, subscriber, JSON.parse(envelope) as Envelope);
-    await goOn(tx, subscriber, event_id);
+    await leave(tx, subscriber, event_id);
   },
 };
 

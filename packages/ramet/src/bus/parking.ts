@@ -88,6 +88,11 @@ export async function takeOver(tx: Tx, subscriber: string, envelope: Envelope): 
   );
 }
 
+/** Undoes a {@link takeOver} of the same transaction: the event has still to be handled. */
+export async function giveBack(tx: Tx, subscriber: string, envelope: Envelope): Promise<void> {
+  await tx.run('delete from ramet_inbox where subscriber = ? and event_id = ?', subscriber, envelope.id);
+}
+
 /** As {@link takeOver} for several. @returns the ids of those that it sees for the first time */
 export async function takeOverAll(tx: Tx, subscriber: string, deliveries: readonly Delivery[]): Promise<Set<string>> {
   const ids = padded(deliveries.map(({ envelope }) => envelope.id));

@@ -118,7 +118,7 @@ export class RetryWorker {
     if (attempts === undefined) return undefined;
     if (attempts > this.#policy.maxAttempts) {
       const ended = new RametError('PermanentFailure', 'the process ended during the last attempt');
-      await this.#fail(row, envelope, attempts - 1, failureOf(ended, platform));
+      await this.#fail(row, envelope, failureOf(ended, platform), attempts, attempts - 1);
       return undefined;
     }
     const handler = handlers.get(envelope.type);
@@ -131,7 +131,7 @@ export class RetryWorker {
         this.#unspent.set(row.event_id, attempts);
         throw error;
       }
-      await this.#fail(row, envelope, attempts, failureOf(error, platform));
+      await this.#fail(row, envelope, failureOf(error, platform), attempts);
       return undefined;
     }
   }
@@ -184,19 +184,26 @@ export class RetryWorker {
     );
   }
 
-  async #fail(row: RetryRow, envelope: Envelope, attempts: number, failure: Failure): Promise<void> {
+  /**
+   * Plans the next attempt, or makes the event a dead letter; nothing of that when another one has been counted since, or a person
+   * has had it tried from the beginning: then this attempt took longer than its lease.
+   * @param counted which attempt it was by the row
+   * @param attempts how many were made
+   */
+  async #fail(row: RetryRow, envelope: Envelope, failure: Failure, counted: number, attempts = counted): Promise<void> {
     const { store, subscriber, platform } = this.#options;
     const final = failure.permanent || attempts >= this.#policy.maxAttempts;
     const mine = await store.write(
       async (tx) => {
         const failed = await tx.run(
           `update ramet_retries set due_at = ramet_now() + ?, lease_until = 0, error = ?
-           where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING'`,
+           where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?`,
           Math.round(steadyBackoffMs(platform, this.#policy, attempts)),
           failure.message,
           subscriber,
           row.key,
           envelope.id,
+          counted,
         );
         const policy = isUnordered(row) ? 'skip' : 'park-key';
         if (failed > 0 && final) await deadLetter(tx, platform, subscriber, policy, envelope, failure, attempts);

@@ -1,0 +1,151 @@
+import { expect } from 'vitest';
+import { PermanentError } from '../errors/index.ts';
+import type { Case } from '../platform/cases.conformance.ts';
+import type { Store } from '../store/index.ts';
+import type { OnBus } from './delivery.conformance.ts';
+import { FAST } from './fixture.conformance.ts';
+import { goOn } from './halting.ts';
+import type { Envelope } from './index.ts';
+import { takeOver } from './parking.ts';
+
+const KEYS = ['a', 'bad', 'b', 'c'];
+
+/** What a process writes that was killed while the commit of an event's effect was under way, or that was thought dead. */
+const handleElsewhere = (store: Store, { pos, envelope }: { pos: number; envelope: Envelope }): Promise<void> =>
+  store.write(async (tx) => {
+    if (await takeOver(tx, 'ledger', envelope)) await goOn(tx, { subscriber: 'ledger', source: 'orders' }, { pos, envelope });
+  });
+
+/** Cases about two processes that are at one event: one that was thought dead, and its successor. */
+export function takeoverCases(it: Case, onBus: OnBus): void {
+  for (const [kind, error] of [
+    ['for a time', new Error('not now')],
+    ['for good', new PermanentError('never')],
+  ] as const)
+    it(
+      `does not stand at an event that another process has handled while its own attempt failed ${kind} (halt)`,
+      onBus(async (bus) => {
+        let bad: Envelope | undefined;
+        const told: string[] = [];
+        const process = await bus.start('ledger', {
+          poison: 'halt',
+          handle: (envelope) => {
+            if (envelope.key !== 'bad') return;
+            bad = envelope;
+            throw error;
+          },
+          onHalt: async (_, { id }) => void told.push(id),
+          store: (store) => ({
+            ...store,
+            async write(work, options) {
+              if (bad && options?.name?.includes(' stands at ')) await handleElsewhere(store, { pos: 2, envelope: bad });
+              return store.write(work, options);
+            },
+          }),
+        });
+        await bus.publish('orders', KEYS);
+        await bus.untilEffects('ledger', 3);
+        const store = await bus.store('ledger');
+        expect(await store.reader.all('select 1 from ramet_halts union all select 1 from ramet_dead_letters')).toEqual([]);
+        expect((await bus.effects('ledger')).toSorted()).toEqual(['orders/a/1', 'orders/b/1', 'orders/c/1']);
+        expect([told, process.outcomes.map(({ outcome }) => outcome).toSorted()]).toEqual([
+          [],
+          ['duplicate', 'handled', 'handled', 'handled'],
+        ]);
+      }),
+    );
+
+  it(
+    'does not go on standing at an event that another process handles while the halt is being written (halt)',
+    onBus(async (bus) => {
+      let bad: Envelope | undefined;
+      let elsewhere: Promise<void> | undefined;
+      const process = await bus.start('ledger', {
+        poison: 'halt',
+        // It looks again by itself long after this case.
+        retry: { maxAttempts: 3, baseMs: 60_000, capMs: 60_000 },
+        handle: (envelope) => {
+          if (envelope.key !== 'bad') return;
+          bad = envelope;
+          throw new Error('not now');
+        },
+        store: (store) => ({
+          ...store,
+          write: (work, options) =>
+            store.write(async (tx) => {
+              const value = await work(tx);
+              if (bad && options?.name?.includes(' stands at ')) {
+                elsewhere = handleElsewhere(store, { pos: 2, envelope: bad });
+                // Where transactions run beside each other, it comes as far as it can.
+                await bus.platform.timers.sleep(30);
+              }
+              return value;
+            }, options),
+        }),
+      });
+      await bus.publish('orders', KEYS);
+      await bus.until('both are at it', () => process.outcomes.some(({ outcome }) => outcome === 'retrying'));
+      await elsewhere;
+      const store = await bus.store('ledger');
+      expect(await store.reader.all('select 1 from ramet_halts')).toEqual([]);
+      await bus.untilEffects('ledger', 3);
+      expect((await bus.effects('ledger')).toSorted()).toEqual(['orders/a/1', 'orders/b/1', 'orders/c/1']);
+    }),
+  );
+
+  it(
+    'leaves a halt behind when the event at which it stands turns out to be handled (halt)',
+    onBus(async (bus) => {
+      let bad: Envelope | undefined;
+      const process = await bus.start('ledger', {
+        poison: 'halt',
+        handle: (envelope) => {
+          if (envelope.key !== 'bad') return;
+          bad = envelope;
+          throw new Error('not now');
+        },
+        store: (store) => ({
+          ...store,
+          async write(work, options) {
+            // As a process of an earlier version left it: handled, and the halt is there.
+            if (bad && options?.name === 'ledger retry') await store.write((tx) => takeOver(tx, 'ledger', bad as Envelope));
+            return store.write(work, options);
+          },
+        }),
+      });
+      await bus.publish('orders', KEYS);
+      await bus.untilEffects('ledger', 3);
+      const store = await bus.store('ledger');
+      expect(await store.reader.all('select 1 from ramet_halts')).toEqual([]);
+      expect(process.outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['duplicate', 'handled', 'handled', 'handled', 'retrying']);
+    }),
+  );
+
+  it(
+    'leaves a retry to those who have it now when an attempt has taken longer than its lease',
+    onBus(async (bus) => {
+      let failures = 0;
+      let begun = false;
+      await bus.start('mail', {
+        handle: ({ key }) => {
+          if (key === 'bad' && ++failures <= FAST.maxAttempts) throw new Error('not now');
+        },
+        store: (store) => ({
+          ...store,
+          async write(work, options) {
+            // The last attempt has failed, and a person has had the event tried from the beginning before that is written.
+            if (failures === FAST.maxAttempts && options?.name === 'mail retry failed' && !begun) {
+              begun = true;
+              await store.write((tx) => tx.run("update ramet_retries set attempts = 0, lease_until = 0 where state = 'RETRYING'"));
+            }
+            return store.write(work, options);
+          },
+        }),
+      });
+      await bus.publish('orders', KEYS);
+      await bus.untilEffects('mail', 4);
+      await bus.expectOnceInOrder('mail', 4);
+      expect([begun, failures, await bus.deadLetters('mail')]).toEqual([true, FAST.maxAttempts + 1, []]);
+    }),
+  );
+}
