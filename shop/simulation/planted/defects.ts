@@ -105,8 +105,8 @@ export const defects: Readonly<Record<string, Defect>> = {
       },
       {
         file: 'saga/program-steps.ts',
-        from: 'if (run.stopped.aborted) throw run.stopped.reason;\n        // A pivot',
-        to: 'if (run.stopped.aborted) throw run.stopped.reason;\n        if (!known) await run.intend(stored, false);\n        // A pivot',
+        from: 'if (run.stopped.aborted) throw run.stopped.reason;\n        if (stored',
+        to: 'if (run.stopped.aborted) throw run.stopped.reason;\n        if (!known) await run.intend(stored, false);\n        if (stored',
       },
     ],
   },
