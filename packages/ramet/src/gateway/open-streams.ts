@@ -1,14 +1,14 @@
 import { RametError } from '../errors/index.ts';
+import { KeyedCount } from '../http/index.ts';
 import type { Canceller } from '../rpc/index.ts';
 
 /** Counts the streams that each client has open: one costs a connection, a reader and a place in memory for as long as it lives. */
 export class OpenStreams {
-  readonly #max: number;
-  readonly #open = new Map<string, number>();
+  readonly #open: KeyedCount;
 
   /** @param max for each client */
   constructor(max: number) {
-    this.#max = max;
+    this.#open = new KeyedCount(max);
   }
 
   /**
@@ -17,18 +17,16 @@ export class OpenStreams {
    * @throws RametError TooManyRequests
    */
   take(client: string, cancellation: Canceller): () => void {
-    const held = this.#open.get(client) ?? 0;
-    if (held >= this.#max)
-      throw new RametError('TooManyRequests', `${held} streams are open, and no client may have more: close one`, { retryAfterMs: 1_000 });
-    this.#open.set(client, held + 1);
+    if (!this.#open.take(client))
+      throw new RametError('TooManyRequests', `${this.#open.of(client)} streams are open, and no client may have more: close one`, {
+        retryAfterMs: 1_000,
+      });
     let given = false;
     const release = () => {
       if (given) return;
       given = true;
       cancellation.unfollow(release);
-      const left = (this.#open.get(client) ?? 1) - 1;
-      if (left === 0) this.#open.delete(client);
-      else this.#open.set(client, left);
+      this.#open.release(client);
     };
     cancellation.follow(release);
     return release;

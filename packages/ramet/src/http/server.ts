@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RametError } from '../errors/index.ts';
@@ -8,6 +8,7 @@ import { type HttpAnswer, parserError, problemAnswer, rawAnswer } from './answer
 import { BodyBudget, declaresTooMuch } from './body.ts';
 import { Backlog, Connection } from './connection.ts';
 import { Exchange } from './exchange.ts';
+import { KeyedCount } from './keyed-count.ts';
 import { type GatedRequest, gate, type Refusal } from './request-gate.ts';
 import { endConnection, guardSockets } from './sockets.ts';
 
@@ -86,108 +87,168 @@ const LIMITS = {
  * An HTTP server for the edge of a process. Node parses. The rest is decided here and not by Node: which bytes are
  * a request ({@link gate}), in which order requests run ({@link Connection}), how other input is answered, and when a connection ends.
  */
-export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { platform, log } = options;
-  const server = createServer(LIMITS);
-  server.maxRequestsPerSocket = 1_000;
-  // Beyond it Node would leave headers out without a word; the gate refuses long before.
-  server.maxHeadersCount = 2_000;
-  server.maxConnections = options.connections;
-  // A client that says that it sends nothing more may still wait for its answer.
-  Object.assign(server, { httpAllowHalfOpen: true });
-  const budget = new BodyBudget();
-  const backlog = new Backlog();
-  const connections = new Map<Duplex, Connection>();
-  const perAddress = new Map<string, number>();
-  let draining = false;
-  let accepted = 0;
+export const createHttpServer = (options: HttpServerOptions): HttpServer => new GuardedServer(options);
+
+class GuardedServer implements HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #server: Server;
+  readonly #budget = new BodyBudget();
+  readonly #backlog = new Backlog();
+  readonly #connections = new Map<Duplex, Connection>();
+  readonly #addresses: KeyedCount;
+  #draining = false;
+  #accepted = 0;
   /** From a request's head to its answer's last byte: its body may still be on the way. */
-  let underWay = 0;
+  #underWay = 0;
 
-  guardSockets(server, platform);
-  server.on('connection', (socket: Socket) => {
-    accepted++;
-    const key = options.addressKey?.(socket.remoteAddress ?? '');
-    const held = key === undefined ? 0 : (perAddress.get(key) ?? 0);
-    if (key !== undefined) {
-      if (held >= (options.connectionsPerAddress ?? Number.POSITIVE_INFINITY)) {
-        refused(
-          0,
-          'TooManyConnections',
-          `There are ${held} connections from there already; if it is a proxy of yours, name it in 'trustedProxies'`,
-          socket.remoteAddress ?? '',
-        );
-        socket.destroy();
-        return;
-      }
-      perAddress.set(key, held + 1);
-    }
-    const connection = new Connection(platform, socket, backlog, (exchange) => void serve(connection, exchange));
-    connections.set(socket, connection);
-    socket.once('close', () => {
-      connections.delete(socket);
-      if (key === undefined) return;
-      const left = (perAddress.get(key) ?? 1) - 1;
-      if (left === 0) perAddress.delete(key);
-      else perAddress.set(key, left);
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#addresses = new KeyedCount(options.connectionsPerAddress ?? Number.POSITIVE_INFINITY);
+    const server = createServer(LIMITS);
+    this.#server = server;
+    server.maxRequestsPerSocket = 1_000;
+    // Beyond it Node would leave headers out without a word; the gate refuses long before.
+    server.maxHeadersCount = 2_000;
+    server.maxConnections = options.connections;
+    // A client that says that it sends nothing more may still wait for its answer.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    guardSockets(server, options.platform);
+    server.on('connection', (socket) => this.#accept(socket));
+    server.on('drop', (drop) =>
+      this.#refused(0, 'TooManyConnections', `There are ${options.connections} connections already`, drop?.remoteAddress ?? ''),
+    );
+    this.#listenToRequests();
+  }
+
+  #listenToRequests(): void {
+    const server = this.#server;
+    server.on('request', (request, response) => this.#take(request, response, false));
+    // The gate refuses what cannot be met; what can is answered when the body is asked for.
+    server.on('checkContinue', (request, response) => this.#take(request, response, true));
+    server.on('checkExpectation', (request, response) => this.#take(request, response, false));
+    // After the last request that a connection may have, Node would take more of them and answer 503, which no client waits for.
+    server.on('dropRequest', (_request, socket) => this.#connections.get(socket)?.takeNoMore());
+    server.on('connect', (request, socket) =>
+      this.#refuseInput(socket as Socket, new RametError('MalformedRequest', 'This method is not accepted'), request.method),
+    );
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      const parsers = error.code?.startsWith('HPE_') || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+      // Browsers open connections that they may never need.
+      const unused = (socket as Socket).bytesRead === 0;
+      if (parsers && !unused) this.#refuseInput(socket as Socket, parserError(error));
+      else socket.destroy();
     });
-  });
-  server.on('drop', (drop) =>
-    refused(0, 'TooManyConnections', `There are ${options.connections} connections already`, drop?.remoteAddress ?? ''),
-  );
-  const take = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-    const { socket, method = '', url = '', httpVersion, rawHeaders } = request;
-    const gated = gate({ method, url, httpVersion, rawHeaders }, options.hosts ? { hosts: options.hosts } : {});
-    const exchange = new Exchange(platform, { request, response, awaitsContinue }, declaresTooMuch(gated) ?? gated, budget);
-    if (!connections.get(socket)?.add(exchange)) return exchange.close();
-    underWay++;
-    exchange.onClosed(() => underWay--);
-  };
-  server.on('request', take(false));
-  // The gate refuses what cannot be met; what can is answered when the body is asked for.
-  server.on('checkContinue', take(true));
-  server.on('checkExpectation', take(false));
-  // After the last request that a connection may have, Node would take more of them and answer 503, which no client waits for.
-  server.on('dropRequest', (_request, socket) => connections.get(socket)?.takeNoMore());
-  server.on('connect', (request: IncomingMessage, socket: Duplex) =>
-    refuseInput(socket as Socket, new RametError('MalformedRequest', 'This method is not accepted'), request.method),
-  );
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    const parsers = error.code?.startsWith('HPE_') || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    // Browsers open connections that they may never need.
-    const unused = (socket as Socket).bytesRead === 0;
-    if (parsers && !unused) refuseInput(socket as Socket, parserError(error));
-    else socket.destroy();
-  });
+  }
 
-  function refused(status: number, reason: string, detail: string, client: string, method = '(none)'): string {
-    const { correlationId } = newTrace(platform, {});
-    options.onRefused({ status, reason, detail, client, method, correlationId });
+  async listen(port: number, host: string): Promise<number> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host, exclusive: port === 0 }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', (error) => this.#options.log.error({ err: error }, 'the server failed'));
+    const address = server.address();
+    return typeof address === 'object' && address ? address.port : port;
+  }
+
+  async drain(elsewhere?: 'port' | 'address'): Promise<void> {
+    this.#draining = true;
+    const { clock, timers } = this.#options.platform;
+    const giveUpMono = clock.monoNow() + (elsewhere === 'port' ? SHARED_ACCEPT_MS : ACCEPT_MS);
+    for (let quiet = 0; quiet < QUIET_TURNS && clock.monoNow() < giveUpMono; ) {
+      const before = this.#accepted;
+      await timers.yield();
+      quiet = this.#accepted === before ? quiet + 1 : 0;
+    }
+    // An HTTP server that closes takes its idle connections with it; a socket that listens does not.
+    NetServer.prototype.close.call(this.#server);
+    const leftMono = clock.monoNow() + IDLE_MS + GRACE_MS;
+    const stays = () => [...this.#connections.values()].some((connection) => connection.stays);
+    while (elsewhere && stays() && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
+    this.#server.closeIdleConnections();
+  }
+
+  get inFlight(): number {
+    return this.#underWay;
+  }
+
+  async close(): Promise<void> {
+    for (const connection of this.#connections.values()) connection.abandon(new RametError('ShuttingDown'));
+    const { clock, timers } = this.#options.platform;
+    const giveUpMono = clock.monoNow() + LAST_WORDS_MS;
+    while (this.#underWay > 0 && clock.monoNow() < giveUpMono) await timers.sleep(LOOK_MS);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    for (const socket of this.#connections.keys()) socket.destroy();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    this.#accepted++;
+    const address = socket.remoteAddress ?? '';
+    const key = this.#options.addressKey?.(address);
+    if (key !== undefined && !this.#addresses.take(key)) {
+      const held = this.#addresses.of(key);
+      const detail = `There are ${held} connections from there already; if it is a proxy of yours, name it in 'trustedProxies'`;
+      this.#refused(0, 'TooManyConnections', detail, address);
+      socket.destroy();
+      return;
+    }
+    const run = (exchange: Exchange) => void this.#serve(connection, exchange);
+    const connection = new Connection(this.#options.platform, socket, this.#backlog, run);
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      if (key !== undefined) this.#addresses.release(key);
+    });
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean): void {
+    const { platform, hosts } = this.#options;
+    const { socket, method = '', url = '', httpVersion, rawHeaders } = request;
+    const gated = gate({ method, url, httpVersion, rawHeaders }, hosts ? { hosts } : {});
+    const exchange = new Exchange(platform, { request, response, awaitsContinue }, declaresTooMuch(gated) ?? gated, this.#budget);
+    if (!this.#connections.get(socket)?.add(exchange)) {
+      exchange.close();
+      return;
+    }
+    this.#underWay++;
+    exchange.onClosed(() => this.#underWay--);
+  }
+
+  /** @returns the correlation id under which the refusal is reported */
+  #refused(status: number, reason: string, detail: string, client: string, method = '(none)'): string {
+    const { correlationId } = newTrace(this.#options.platform, {});
+    this.#options.onRefused({ status, reason, detail, client, method, correlationId });
     return correlationId;
   }
 
   /** Refuses on a connection where no request came about that could be answered. */
-  function refuseInput(socket: Socket, error: RametError, method?: string): void {
-    const connection = connections.get(socket);
+  #refuseInput(socket: Socket, error: RametError, method?: string): void {
+    const connection = this.#connections.get(socket);
     if (!connection) return void socket.destroy();
     if (connection.ending) return;
-    const correlationId = refused(error.status, error.code, error.message, socket.remoteAddress ?? '', method);
+    const correlationId = this.#refused(error.status, error.code, error.message, socket.remoteAddress ?? '', method);
     if (!connection.breakInput(error) || !socket.writable) return;
     socket.write(rawAnswer(problemAnswer(error, { correlationId })));
-    endConnection(socket, platform);
+    endConnection(socket, this.#options.platform);
   }
 
-  function refusal(exchange: Exchange, { status, code, detail, location }: Refusal): HttpAnswer {
-    const correlationId = refused(status, code, detail, exchange.socketAddress, exchange.request.method);
+  #refusal(exchange: Exchange, { status, code, detail, location }: Refusal): HttpAnswer {
+    const correlationId = this.#refused(status, code, detail, exchange.socketAddress, exchange.request.method);
     if (location !== undefined) return { status, headers: { location, 'x-correlation-id': correlationId }, body: '' };
     return problemAnswer(new RametError(code, detail), { correlationId });
   }
 
-  async function serve(connection: Connection, exchange: Exchange): Promise<void> {
+  async #serve(connection: Connection, exchange: Exchange): Promise<void> {
+    const { platform, log } = this.#options;
     try {
       const { gated } = exchange;
-      const answer = gated.ok ? await options.answer(exchange as AdmittedExchange) : refusal(exchange, gated);
-      await connection.send(exchange, answer, draining);
+      const answer = gated.ok ? await this.#options.answer(exchange as AdmittedExchange) : this.#refusal(exchange, gated);
+      await connection.send(exchange, answer, this.#draining);
     } catch (error) {
       const known = error instanceof RametError && !exchange.begun;
       if (!known) log.error({ err: error }, 'the server failed');
@@ -195,48 +256,4 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       else await connection.send(exchange, problemAnswer(known ? error : new RametError('Internal'), newTrace(platform, {})), true);
     }
   }
-
-  return {
-    async listen(port, host) {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ port, host, exclusive: port === 0 }, () => {
-          server.off('error', reject);
-          resolve();
-        });
-      });
-      server.on('error', (error) => log.error({ err: error }, 'the server failed'));
-      const address = server.address();
-      return typeof address === 'object' && address ? address.port : port;
-    },
-    async drain(elsewhere) {
-      draining = true;
-      const { clock, timers } = platform;
-      const giveUpMono = clock.monoNow() + (elsewhere === 'port' ? SHARED_ACCEPT_MS : ACCEPT_MS);
-      for (let quiet = 0; quiet < QUIET_TURNS && clock.monoNow() < giveUpMono; ) {
-        const before = accepted;
-        await timers.yield();
-        quiet = accepted === before ? quiet + 1 : 0;
-      }
-      // An HTTP server that closes takes its idle connections with it; a socket that listens does not.
-      NetServer.prototype.close.call(server);
-      const leftMono = clock.monoNow() + IDLE_MS + GRACE_MS;
-      const stays = () => [...connections.values()].some((connection) => connection.stays);
-      while (elsewhere && stays() && clock.monoNow() < leftMono) await timers.sleep(LOOK_MS);
-      server.closeIdleConnections();
-    },
-    get inFlight() {
-      return underWay;
-    },
-    async close() {
-      for (const connection of connections.values()) connection.abandon(new RametError('ShuttingDown'));
-      const { clock, timers } = platform;
-      const giveUpMono = clock.monoNow() + LAST_WORDS_MS;
-      while (underWay > 0 && clock.monoNow() < giveUpMono) await timers.sleep(LOOK_MS);
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
-      for (const socket of connections.keys()) socket.destroy();
-      await closed;
-    },
-  };
 }
