@@ -32,7 +32,7 @@ export class BusDatabase {
 
   /** Runs one statement, prepared under `name`. @throws RametError Unavailable in an outage, Misconfigured when the server refuses for good */
   query<R>(name: string, text: string, ...values: Value[]): Promise<R[]> {
-    return this.#told(async () => {
+    return this.#translated(async () => {
       await this.#migrated();
       return (await (await this.#pooled()).query({ name, text, values: values as unknown[] })).rows;
     });
@@ -40,7 +40,7 @@ export class BusDatabase {
 
   /** Runs `work` in one transaction. @throws as {@link query}, and what `work` throws */
   transaction<T>(work: (query: <R>(text: string, ...values: Value[]) => Promise<R[]>) => Promise<T>): Promise<T> {
-    return this.#told(async () => {
+    return this.#translated(async () => {
       await this.#migrated();
       return this.#inTransaction(work);
     });
@@ -48,7 +48,7 @@ export class BusDatabase {
 
   /** A setting of the server, as `show` says it. @throws as {@link query} */
   setting(name: string): Promise<string> {
-    return this.#told(async () => {
+    return this.#translated(async () => {
       await this.#migrated();
       const { rows } = await (await this.#pooled()).query('select current_setting($1) as value', [name]);
       return rows[0].value;
@@ -71,8 +71,9 @@ export class BusDatabase {
   }
 
   #pooled(): Promise<pg.Pool> {
-    this.#pool ??= sourced(this.#source).then((connectionString) => {
-      const pool = new driver.Pool({
+    if (this.#pool) return this.#pool;
+    const pool = sourced(this.#source).then((connectionString) => {
+      const made = new driver.Pool({
         connectionString,
         max: CONNECTIONS,
         connectionTimeoutMillis: CONNECT_MS,
@@ -83,20 +84,25 @@ export class BusDatabase {
         application_name: 'ramet bus',
       });
       // A connection that breaks while it is idle: the pool makes another one.
-      pool.on('error', () => {});
-      return pool;
+      made.on('error', () => {});
+      return made;
     });
-    return this.#pool;
+    this.#pool = pool;
+    // A URL that cannot be had now is asked for again by the next query.
+    pool.catch(() => {
+      if (this.#pool === pool) this.#pool = undefined;
+    });
+    return pool;
   }
 
-  async #told<T>(work: () => Promise<T>): Promise<T> {
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      const told = asBusError(error);
+      const known = asBusError(error);
       // The next connection asks for the URL again: its password may have been replaced.
-      if (told !== error && typeof this.#source !== 'string') this.#renew();
-      throw told;
+      if (known !== error && typeof this.#source !== 'string') this.#renew();
+      throw known;
     }
   }
 
@@ -106,7 +112,7 @@ export class BusDatabase {
     void old?.then((pool) => pool.end()).catch(() => {});
   }
 
-  /** Brings the schema up to date, once; whoever starts at the same time waits. */
+  /** Brings the schema up to date, once; a process that starts at the same time waits. */
   #migrated(): Promise<void> {
     this.#ready ??= this.#inTransaction(async (query) => {
       const { schema, channel } = this.names;
