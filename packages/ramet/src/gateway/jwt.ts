@@ -1,6 +1,6 @@
 import { jwtVerify } from 'jose';
 import { RametError } from '../errors/index.ts';
-import { type Duration, durationMs, type Platform, SECOND } from '../platform/index.ts';
+import { type Duration, durationMs, type Platform, SECOND, Settings } from '../platform/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -44,12 +44,9 @@ export function jwtProblems({ issuer, audience, keys, algorithm = 'EdDSA', type 
   if (!audience) problems.push("'audience' is empty; name what the tokens are for as their claim 'aud' does");
   if (!ALGORITHMS.includes(algorithm)) problems.push(`the algorithm '${algorithm}' is not accepted; it is one of ${ALGORITHMS.join(', ')}`);
   if (!TYPE.test(type)) problems.push(`the type '${type}' is not a media type; write it as 'at+jwt' or 'JWT'`);
-  try {
-    durationMs(leeway, { most: '5m' });
-  } catch (error) {
-    problems.push((error as Error).message);
-  }
-  return problems.map((problem) => `authenticate: ${problem}`);
+  const settings = new Settings();
+  settings.duration('leeway', leeway, 0, { most: '5m' });
+  return [...problems, ...settings.problems].map((problem) => `authenticate: ${problem}`);
 }
 
 /** Verifies tokens by the profile of RFC 8725: one issuer, one algorithm, keys by id, and every claim that counts required. */

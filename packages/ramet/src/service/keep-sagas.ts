@@ -1,4 +1,4 @@
-import { durationMs, MINUTE } from '../platform/index.ts';
+import { DAY, durationMs, Settings } from '../platform/index.ts';
 import { KEEP_SAGAS_MS } from '../saga/index.ts';
 import { RETENTION } from '../store/index.ts';
 import type { ServiceDefinition } from './types.ts';
@@ -9,13 +9,12 @@ export const keepSagasMs = ({ keepSagas }: ServiceDefinition): number | undefine
 
 /** What is wrong with `keepSagas`. */
 export function keepSagasProblems(service: string, definition: ServiceDefinition): string[] {
-  try {
-    const keepMs = keepSagasMs(definition);
-    if (keepMs === undefined || keepMs >= RETENTION.endedMs) return [];
-    return [
-      `service '${service}': keepSagas is '${definition.keepSagas}', and a saga is kept until its participants may forget it: say '${RETENTION.endedMs / MINUTE / 1_440}d' or longer`,
-    ];
-  } catch (error) {
-    return [`service '${service}': keepSagas: ${(error as Error).message}`];
-  }
+  if (definition.keepSagas === 'forever') return [];
+  const settings = new Settings(`service '${service}': `);
+  const keepMs = settings.duration('keepSagas', definition.keepSagas, KEEP_SAGAS_MS);
+  if (keepMs < RETENTION.endedMs)
+    settings.report(
+      `keepSagas is '${definition.keepSagas}', and a saga is kept until its participants may forget it: write '${RETENTION.endedMs / DAY}d' or longer`,
+    );
+  return settings.problems;
 }
