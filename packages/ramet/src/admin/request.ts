@@ -3,7 +3,7 @@ import { compileSchema } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { CallOrigin } from '../rpc/index.ts';
-import { serviceCaller } from '../security/index.ts';
+import { type Initiation, serviceCaller } from '../security/index.ts';
 import { newTrace } from '../telemetry/index.ts';
 
 /** Who operators are in logs of sagas, and to the services that they call. */
@@ -22,9 +22,9 @@ export function parserOf<T>(schema: z.ZodType): (body: unknown) => T {
 /** A call that begins here. @param withinMs how long operators wait for it */
 export const originOf = (
   platform: Platform,
-  { service = OPERATOR, initiator, withinMs = 30_000 }: { service?: string; initiator?: string; withinMs?: number } = {},
+  { service = OPERATOR, initiation, withinMs = 30_000 }: { service?: string; initiation?: Initiation; withinMs?: number } = {},
 ): CallOrigin => ({
-  meta: { caller: serviceCaller(service, initiator), trace: newTrace(platform, {}), depth: 0 },
+  meta: { caller: serviceCaller(service, initiation), trace: newTrace(platform, {}), depth: 0 },
   remainingMs: () => withinMs,
   signal: undefined,
 });

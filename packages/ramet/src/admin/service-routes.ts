@@ -134,7 +134,7 @@ export function serviceRoutes(
           new Edge(platform, transportOf(home.name), undo.service, DEFAULT_POLICY).call(
             { kind: 'command', service: undo.service, name: undo.operation },
             undo.input,
-            originOf(platform, { service: home.name, initiator: saga.initiator }),
+            originOf(platform, { service: home.name, initiation: saga }),
             { step },
           );
         await operate(home.store, resolver, id, OPERATOR, action(body));

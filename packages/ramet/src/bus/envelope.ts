@@ -19,6 +19,8 @@ export interface Envelope {
   readonly traceparent: string;
   /** Whom the work was done for; never a token. */
   readonly initiator?: string;
+  /** Whose subject the initiator is: the issuer of the token that named it. */
+  readonly initiatorIssuer?: string;
   readonly data: unknown;
 }
 

@@ -99,7 +99,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       };
       const meta: CallMeta = {
-        caller: serviceCaller('web', 'usr_ü'),
+        caller: serviceCaller('web', { initiator: 'usr_ü' }),
         trace,
         timeoutMs: 4_000,
         depth: 3,

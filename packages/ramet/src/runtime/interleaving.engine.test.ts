@@ -109,7 +109,7 @@ test('a saga that starts while an event is kept either comes after it, or sees i
       insertSaga(tx, realPlatform(), 'nobody', 60_000, {
         saga: waiting,
         input: { tripId: 'a' },
-        initiator: '',
+        initiation: {},
         trace: { correlationId: 'c', traceparent: 'x' },
       }),
     );

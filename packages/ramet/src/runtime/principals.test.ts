@@ -2,14 +2,16 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { embedded } from '../bus/embedded/index.ts';
-import { command, contract } from '../contract/index.ts';
+import { command, contract, event } from '../contract/index.ts';
 import { expose, gateway } from '../gateway/index.ts';
 import { type Issuer, newKey, startIssuer, tokenOf } from '../gateway/issuer.fixture.ts';
+import { use } from '../rpc/index.ts';
+import { saga } from '../saga/index.ts';
 import { type Caller, principalOf } from '../security/index.ts';
 import { service } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { hosted } from './fixtures/attack.fixture.ts';
-import { temporaryFolder } from './fixtures/start.fixture.ts';
+import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
@@ -81,6 +83,85 @@ test('the same subject of two issuers is two callers, each with answers of its o
   expect(d.effects()).toBe(2);
   expect(d.callers.map(({ subject, issuer }) => `${subject} of ${issuer}`)).toEqual(['ada of idp', 'ada of other']);
   expect(new Set(d.callers.map(principalOf)).size).toBe(2);
+});
+
+test('what a subject of an issuer causes is done for that subject of that issuer: steps, undos, reactions and sent commands, over many hops', async () => {
+  using folder = temporaryFolder();
+  await using first = await startIssuer([key.jwk]);
+  await using second = await startIssuer([key.jwk]);
+  const Ref = z.object({ id: z.string() });
+  const Errands = contract('errands', {
+    commands: {
+      ask: command({ input: Ref, http: 'POST /ask' }),
+      book: command({ input: Ref }),
+      free: command({ input: Ref }),
+      remind: command({ input: Ref }),
+    },
+    events: { Asked: event(Ref, { key: 'id' }), Freed: event(Ref, { key: 'id' }) },
+  });
+  const seen: string[] = [];
+  const see = (what: string, { id }: { id: string }, { caller }: { caller: Caller }) =>
+    void seen.push(`${id}: ${what} for ${caller.initiator} of ${caller.initiatorIssuer}`);
+  const errand = saga('errand', {
+    input: Ref,
+    key: 'id',
+    uses: { errands: use(Errands) },
+    async run({ id }, { use, step }) {
+      await step('book', use.errands.book({ id }), { undo: use.errands.free({ id }) });
+      throw new Error('no');
+    },
+  });
+  const errands = service(Errands).implement({
+    sagas: [errand],
+    commands: {
+      ask(input, ctx) {
+        ctx.start(errand, input);
+        ctx.emit.Asked(input);
+      },
+      book: (input, ctx) => see('book', input, ctx),
+      free(input, ctx) {
+        see('free', input, ctx);
+        ctx.emit.Freed(input);
+      },
+      remind: (input, ctx) => see('remind', input, ctx),
+    },
+    reactions: (on) => [
+      on(Errands.events.Asked, (input, ctx) => {
+        see('asked', input, ctx);
+        ctx.send(Errands.commands.remind, input);
+      }),
+      on(Errands.events.Freed, (input, ctx) => see('freed', input, ctx)),
+    ],
+  });
+  const edge = (issuer: string, { address }: Issuer) =>
+    gateway(issuer, {
+      authenticate: { issuer, audience: 'web', keys: address },
+      routes: [expose(Errands, { operations: { ask: { access: 'authenticated' } } })],
+    });
+  const runtime = await start(
+    topology({
+      services: { errands },
+      gateways: { idp: edge('idp', first), other: edge('other', second) },
+      profiles: { monolith: { store: sqlite(join(folder.path, 'data')), bus: embedded() } },
+    }),
+    { ports: { idp: 0, other: 0 }, logLevel: 'silent' },
+  );
+  try {
+    for (const iss of ['idp', 'other'] as const) {
+      const authorization = `Bearer ${tokenOf(key, Date.now(), { sub: 'ada', iss })}`;
+      const answer = await fetch(`http://127.0.0.1:${runtime.ports[iss]}/ask`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization },
+        body: JSON.stringify({ id: iss }),
+      });
+      expect(answer.ok).toBe(true);
+    }
+    await eventually(() => seen.length >= 10);
+    const each = ['asked', 'book', 'free', 'freed', 'remind'];
+    expect(seen.toSorted()).toEqual(['idp', 'other'].flatMap((iss) => each.map((what) => `${iss}: ${what} for ada of ${iss}`)));
+  } finally {
+    await runtime.stop();
+  }
 });
 
 test('no text of a subject or an issuer makes two callers one', () => {

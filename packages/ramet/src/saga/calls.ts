@@ -44,7 +44,7 @@ export class Calls {
   call(invocation: Invocation, from: Parameters<Caller>[1], options: Parameters<Caller>[2]): Promise<Reply> {
     const origin = {
       meta: {
-        caller: serviceCaller(this.#options.service, from.initiator),
+        caller: serviceCaller(this.#options.service, from),
         trace: { ...from.trace, ...(options.step ? { causationId: options.step.key } : {}) },
         depth: 0,
       },

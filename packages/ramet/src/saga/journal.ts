@@ -29,6 +29,7 @@ export interface SagaRow {
   readonly key: string;
   readonly input: unknown;
   readonly initiator: string;
+  readonly initiatorIssuer?: string;
   readonly trace: Trace;
   readonly createdAt: number;
   /** How often in a row its process ended before it had written anything. */
@@ -119,6 +120,7 @@ export function sagaOf(row: RawRow): SagaRow {
     key: row['business_key'] as string,
     input: parsed(row['input']),
     initiator: row['initiator'] as string,
+    ...(row['initiator_issuer'] == null ? {} : { initiatorIssuer: row['initiator_issuer'] as string }),
     trace: parsed(row['trace']),
     createdAt: Number(row['created_at']),
     crashes: Number(row['crashes'] ?? 0),

@@ -27,6 +27,7 @@ export interface SagaRecord {
 
 export interface SagaDetail extends SagaRecord {
   readonly initiator: string;
+  readonly initiatorIssuer?: string;
   readonly correlationId: string;
   readonly programVersion: number;
   readonly epoch: number;
@@ -109,6 +110,7 @@ export async function showSaga(store: Store, masker: Masker, id: string): Promis
   return {
     ...recordOf(store.service, saga, steps, masker),
     initiator: saga.initiator,
+    ...(saga.initiatorIssuer === undefined ? {} : { initiatorIssuer: saga.initiatorIssuer }),
     correlationId: saga.trace.correlationId,
     programVersion: saga.programVersion,
     epoch: saga.epoch,

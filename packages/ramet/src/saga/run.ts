@@ -1,6 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import { backoffMs, MINUTE, type Platform } from '../platform/index.ts';
 import type { EdgeOptions, Reply } from '../rpc/index.ts';
+import type { Initiation } from '../security/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
 import type { Log, Trace } from '../telemetry/index.ts';
 import { type Alert, type AlertSink, raiseAlert } from './alerts.ts';
@@ -24,7 +25,7 @@ export const LEASE_MS = 15_000;
 export const RENEW_MS = 5_000;
 
 /** Calls an invocation for a saga. */
-export type Caller = (invocation: Invocation, from: { initiator: string; trace: Trace }, options: EdgeOptions) => Promise<Reply>;
+export type Caller = (invocation: Invocation, from: Initiation & { readonly trace: Trace }, options: EdgeOptions) => Promise<Reply>;
 
 export interface RunEnvironment {
   readonly platform: Platform;

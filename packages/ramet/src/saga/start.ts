@@ -1,4 +1,5 @@
 import { newId, type Platform } from '../platform/index.ts';
+import type { Initiation } from '../security/index.ts';
 import type { Tx } from '../store/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import { appendLog, type RawRow } from './journal.ts';
@@ -9,7 +10,8 @@ export interface SagaStart {
   readonly saga: Saga;
   /** Validated input. */
   readonly input: Record<string, unknown>;
-  readonly initiator: string;
+  /** Whom it is done for. */
+  readonly initiation: Initiation;
   readonly trace: Trace;
 }
 
@@ -32,8 +34,8 @@ export async function insertSaga(
   if (listens) await holdEvents(tx);
   const inserted = tx.last<RawRow>(
     `insert into ramet_sagas
-       (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, trace, events_from, created_at, updated_at)
-     select ?, ?, cast(? as integer), ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?,
+       (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, initiator_issuer, trace, events_from, created_at, updated_at)
+     select ?, ?, cast(? as integer), ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?, ?,
        ${listens ? '(select seq from ramet_saga_counter where id = 0)' : 'cast(null as bigint)'}, ramet_now(), ramet_now()
      where not exists (select 1 from ramet_saga_keys where type = ? and business_key = ?) on conflict do nothing returning *`,
     id,
@@ -43,7 +45,8 @@ export async function insertSaga(
     owner,
     leaseMs,
     JSON.stringify(start.input),
-    start.initiator,
+    start.initiation.initiator ?? '',
+    start.initiation.initiatorIssuer ?? null,
     JSON.stringify(start.trace),
     start.saga.name,
     key,

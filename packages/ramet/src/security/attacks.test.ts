@@ -180,6 +180,7 @@ describe('is refused', () => {
       { ...ANNA, scopes: [7] },
       { ...ANNA, scopes: undefined },
       { ...ANNA, initiator: {} },
+      { ...ANNA, initiatorIssuer: 7 },
       { ...ANNA, issuer: 7 },
       { ...ANNA, client: null },
     ];

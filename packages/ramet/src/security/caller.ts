@@ -1,5 +1,13 @@
+/** Whom work is done for: what sagas, events and sent commands keep of a caller. A user is one subject of one issuer. */
+export interface Initiation {
+  /** The subject that began the saga or caused the event. */
+  readonly initiator?: string;
+  /** The issuer of the token that named it; absent where none did, and in what an earlier version wrote. */
+  readonly initiatorIssuer?: string;
+}
+
 /** Who calls. Made by a gateway from a verified token, or by the runtime for work of its own; never read from a header or a body. */
-export interface Caller {
+export interface Caller extends Initiation {
   readonly kind: 'user' | 'service' | 'anonymous';
   readonly subject: string;
   /** The issuer of the token that names the subject: a user is one subject of one issuer. */
@@ -10,8 +18,6 @@ export interface Caller {
    */
   readonly client?: string;
   readonly scopes: readonly string[];
-  /** Whom a service acts for: the subject that began the saga or caused the event. */
-  readonly initiator?: string;
 }
 
 export const ANONYMOUS: Caller = { kind: 'anonymous', subject: '', scopes: [] };
@@ -24,12 +30,18 @@ export const principalOf = ({ kind, subject, issuer }: Caller): string =>
   issuer === undefined ? `${kind}:${subject}` : `${kind}@${issuer.length}:${issuer}:${subject}`;
 
 /** A service acting by itself, for whoever began the work. */
-export const serviceCaller = (service: string, initiator?: string): Caller => ({
+export const serviceCaller = (service: string, { initiator, initiatorIssuer }: Initiation = {}): Caller => ({
   kind: 'service',
   subject: service,
   scopes: [],
-  ...(initiator === undefined || initiator === '' ? {} : { initiator }),
+  ...initiation(initiator, initiatorIssuer),
 });
 
-/** The subject that work is done for: what sagas and events keep. */
-export const initiatorOf = (caller: Caller): string => caller.initiator ?? caller.subject;
+/** Whom what this caller causes is done for. */
+export const initiationOf = ({ subject, issuer, initiator, initiatorIssuer }: Caller): Initiation =>
+  initiator === undefined ? initiation(subject, issuer) : initiation(initiator, initiatorIssuer);
+
+const initiation = (initiator: string | undefined, initiatorIssuer: string | undefined): Initiation => {
+  if (initiator === undefined || initiator === '') return {};
+  return initiatorIssuer === undefined ? { initiator } : { initiator, initiatorIssuer };
+};

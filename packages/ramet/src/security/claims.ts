@@ -32,15 +32,15 @@ export function readClaims(payload: string): Claims | undefined {
 
 function readCaller(value: unknown): Caller | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, subject, scopes, issuer, client, initiator } = value;
+  const { kind, subject, scopes, issuer, client, initiator, initiatorIssuer } = value;
   if (!KINDS.has(kind) || !isText(subject) || !Array.isArray(scopes) || !scopes.every(isText)) return undefined;
-  for (const optional of [issuer, client, initiator]) if (optional !== undefined && !isText(optional)) return undefined;
+  for (const optional of [issuer, client, initiator, initiatorIssuer]) if (optional !== undefined && !isText(optional)) return undefined;
   // One object serves many calls: who changed it would change who the others come from.
   return Object.freeze({
     kind: kind as Caller['kind'],
     subject,
     scopes: Object.freeze(scopes),
-    ...optionalTexts({ issuer, client, initiator }),
+    ...optionalTexts({ issuer, client, initiator, initiatorIssuer }),
   });
 }
 

@@ -8,7 +8,7 @@ test('who is called learns who calls, and for whom', () => {
   const machine = new Machine();
   const [shop, money] = [identitiesOf('shop', machine), identitiesOf('money', machine)];
   expect(money.verify(shop.sign(ANNA, 'orders', 'payments'), 'payments')).toEqual({ caller: ANNA, from: 'orders' });
-  const back = money.sign(serviceCaller('payments', 'anna'), 'payments', 'orders');
+  const back = money.sign(serviceCaller('payments', { initiator: 'anna' }), 'payments', 'orders');
   expect(shop.verify(back, 'orders')).toEqual({
     caller: { kind: 'service', subject: 'payments', scopes: [], initiator: 'anna' },
     from: 'payments',
@@ -30,15 +30,21 @@ test('any caller arrives as it was, and no other one with it', () => {
       issuer: fc.option(text, { nil: undefined }),
       client: fc.option(text, { nil: undefined }),
       initiator: fc.option(text, { nil: undefined }),
+      initiatorIssuer: fc.option(text, { nil: undefined }),
     })
     .map((caller) => Object.fromEntries(Object.entries(caller).filter(([, value]) => value !== undefined)) as unknown as Caller)
     // Half of a surrogate pair is no text that JSON can carry: it arrives as U+FFFD everywhere in the framework.
     .filter(
       (caller) =>
         JSON.stringify(caller).isWellFormed() &&
-        [caller.subject, caller.issuer ?? '', caller.client ?? '', caller.initiator ?? '', ...caller.scopes].every((each) =>
-          each.isWellFormed(),
-        ),
+        [
+          caller.subject,
+          caller.issuer ?? '',
+          caller.client ?? '',
+          caller.initiator ?? '',
+          caller.initiatorIssuer ?? '',
+          ...caller.scopes,
+        ].every((each) => each.isWellFormed()),
     );
   fc.assert(
     fc.property(callers, (caller) => {
@@ -77,6 +83,7 @@ test('another caller, another caller of the same name, another service and anoth
     shop.sign({ ...ANNA, issuer: 'bert' }, 'orders', 'payments'),
     shop.sign({ ...ANNA, client: 'bert' }, 'orders', 'payments'),
     shop.sign({ ...ANNA, initiator: 'bert' }, 'orders', 'payments'),
+    shop.sign({ ...ANNA, initiator: 'bert', initiatorIssuer: 'idp' }, 'orders', 'payments'),
     shop.sign({ ...ANNA, subject: 'anna@4:bert' }, 'orders', 'payments'),
     shop.sign(ANNA, 'orders', 'catalog'),
     shop.sign(ANNA, 'catalog', 'payments'),

@@ -247,19 +247,21 @@ function keyIdIn(header: string): string {
 }
 
 /** The caller without anything else that stands on the object. */
-const saidOf = ({ kind, subject, scopes, issuer, client, initiator }: Caller): Caller => ({
+const saidOf = ({ kind, subject, scopes, issuer, client, initiator, initiatorIssuer }: Caller): Caller => ({
   ...{ kind, subject, scopes },
   ...(issuer === undefined ? {} : { issuer }),
   ...(client === undefined ? {} : { client }),
   ...(initiator === undefined ? {} : { initiator }),
+  ...(initiatorIssuer === undefined ? {} : { initiatorIssuer }),
 });
 
 /** Each text with its length before it, so that no two callers share a key whatever stands in their names. */
-function cacheKey({ kind, subject, scopes, issuer, client, initiator }: Caller, from: string, to: string): string {
+function cacheKey({ kind, subject, scopes, issuer, client, initiator, initiatorIssuer }: Caller, from: string, to: string): string {
   let key = `${from}>${to} ${kind} ${subject.length}:${subject}`;
   if (issuer !== undefined) key += `/${issuer.length}:${issuer}`;
   if (client !== undefined) key += `#${client.length}:${client}`;
   if (initiator !== undefined) key += `@${initiator.length}:${initiator}`;
+  if (initiatorIssuer !== undefined) key += `%${initiatorIssuer.length}:${initiatorIssuer}`;
   for (const scope of scopes) key += ` ${scope.length}:${scope}`;
   return key;
 }

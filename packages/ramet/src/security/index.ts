@@ -1,4 +1,4 @@
-export { ANONYMOUS, type Caller, initiatorOf, principalOf, serviceCaller } from './caller.ts';
+export { ANONYMOUS, type Caller, type Initiation, initiationOf, principalOf, serviceCaller } from './caller.ts';
 export { createIdentities, type IdentityOptions, type SignedIdentities, type VerifiedIdentity } from './identities.ts';
 export { generateIdentityKey, type IdentityKeyPair } from './keys.ts';
 export { Secret } from './secret.ts';

@@ -29,7 +29,7 @@ export function deliveries({ platform, store, transport, outbound, service, log,
   const send: DueHandler = async (payload, { id, ageMs }) => {
     const sent = payload as SentCommand;
     const origin = {
-      meta: { caller: serviceCaller(service, sent.initiator), trace: { ...sent.trace, causationId: id }, depth: 0 },
+      meta: { caller: serviceCaller(service, sent), trace: { ...sent.trace, causationId: id }, depth: 0 },
       remainingMs: () => Number.POSITIVE_INFINITY,
       signal: undefined,
     };

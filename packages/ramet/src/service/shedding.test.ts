@@ -38,10 +38,10 @@ test('what undoes ranks before what does, this before what users write, and that
   expect(priorityOf('query', meta())).toBe('read');
   expect(priorityOf('command', meta())).toBe('write');
   expect(priorityOf('command', meta({ step }))).toBe('step');
-  expect(priorityOf('command', meta({ durable: true, caller: serviceCaller('orders', 'usr_1') }))).toBe('step');
+  expect(priorityOf('command', meta({ durable: true, caller: serviceCaller('orders', { initiator: 'usr_1' }) }))).toBe('step');
   expect(priorityOf('command', meta({ step: { ...step, undo: true } }))).toBe('compensation');
   expect(priorityOf('query', meta({ caller: serviceCaller('web') }))).toBe('admin');
-  expect(priorityOf('query', meta({ caller: serviceCaller('orders', 'usr_1') }))).toBe('read');
+  expect(priorityOf('query', meta({ caller: serviceCaller('orders', { initiator: 'usr_1' }) }))).toBe('read');
 });
 
 describe('a service whose event loop is late', () => {

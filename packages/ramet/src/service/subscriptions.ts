@@ -189,7 +189,7 @@ function reactionHandler(
         { issues: data.issues },
       );
     const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
-    const work = unitOfWork(tx, { caller: serviceCaller(service, envelope.initiator), trace, cancellation: NEVER });
+    const work = unitOfWork(tx, { caller: serviceCaller(service, envelope), trace, cancellation: NEVER });
     await run(data.value, Object.assign(work.context(undefined), { event: infoOf(envelope) }) as never);
     await work.flush();
   };

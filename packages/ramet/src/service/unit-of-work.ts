@@ -4,7 +4,7 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import { type Duration, durationMs, newId, type Platform } from '../platform/index.ts';
 import type { Cancellation } from '../rpc/index.ts';
 import { insertSaga, LEASE_MS, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
-import { type Caller, initiatorOf } from '../security/index.ts';
+import { type Caller, type Initiation, initiationOf } from '../security/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
 import type { Log, Metrics, Trace } from '../telemetry/index.ts';
 import type { ChangeHub } from './changes.ts';
@@ -13,11 +13,10 @@ import type { SagaCodecs } from './saga-codecs.ts';
 /** The kind of due work that is a command on its way. */
 export const SEND_WORK = 'send';
 
-export interface SentCommand {
+export interface SentCommand extends Initiation {
   readonly service: string;
   readonly operation: string;
   readonly input: unknown;
-  readonly initiator: string;
   readonly trace: Trace;
 }
 
@@ -103,7 +102,7 @@ export class UnitOfWork {
       const inserted = await insertSaga(this.#tx, platform, running.owner, LEASE_MS, {
         saga,
         input,
-        initiator: initiatorOf(this.#origin.caller),
+        initiation: initiationOf(this.#origin.caller),
         trace: this.#origin.trace,
       });
       this.#tx.afterCommit(() => {
@@ -140,7 +139,6 @@ export class UnitOfWork {
   #envelope(service: string, name: string, version: number, key: string, data: unknown): Envelope {
     const { platform } = this.#environment;
     const { trace, caller } = this.#origin;
-    const initiator = initiatorOf(caller);
     return {
       id: newId(platform, 'evt'),
       type: topicOf(service, name),
@@ -151,7 +149,7 @@ export class UnitOfWork {
       correlationId: trace.correlationId,
       ...(trace.causationId === undefined ? {} : { causationId: trace.causationId }),
       traceparent: trace.traceparent,
-      ...(initiator === '' ? {} : { initiator }),
+      ...initiationOf(caller),
       data,
     };
   }
@@ -195,7 +193,7 @@ export class UnitOfWork {
         service: to.service,
         operation: to.name,
         input: decoded.value,
-        initiator: initiatorOf(this.#origin.caller),
+        ...initiationOf(this.#origin.caller),
         trace: this.#origin.trace,
       },
     });

@@ -253,4 +253,11 @@ create index ramet_sagas_suspects on ramet_sagas (crashes, id) where crashes > 0
 alter table ramet_dead_letters add column stack text not null default ''
 `,
   },
+  {
+    name: 'ramet_0013',
+    sql: `
+-- sagas: whose subject the initiator is
+alter table ramet_sagas add column initiator_issuer text
+`,
+  },
 ];

@@ -65,7 +65,7 @@ function envelopeOf(text: string): { envelope: Envelope } | { problem: string } 
   if (fields['id'] === '') return { problem: "its 'id' is empty" };
   if (!Number.isInteger(fields['version']) || (fields['version'] as number) < 1)
     return { problem: "its 'version' is no whole number from 1" };
-  for (const name of ['causationId', 'initiator'])
+  for (const name of ['causationId', 'initiator', 'initiatorIssuer'])
     if (fields[name] !== undefined && typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
   if (typeof fields['data'] !== 'object' || fields['data'] === null) return { problem: "its 'data' is no object" };
   return { envelope: value as Envelope };
