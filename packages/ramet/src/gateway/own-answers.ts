@@ -8,17 +8,26 @@ import { OWN_PATHS } from './routes.ts';
 
 export interface OwnAnswers {
   readonly platform: Platform;
-  readonly definition: GatewayDefinition;
-  readonly handler: GatewayHandler;
+  /** The text of the OpenAPI document. */
+  readonly document: () => string;
   readonly health: Health;
   readonly metrics: Metrics;
+}
+
+/** Makes the OpenAPI document of a gateway, once: strangers may ask for it as often as they like. */
+export function documentOf(definition: GatewayDefinition, handler: GatewayHandler): () => string {
+  let text: string | undefined;
+  return () => {
+    text ??= JSON.stringify(openApi(definition, handler.routes));
+    return text;
+  };
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 /** What a gateway answers itself: health, metrics, its methods, and the document of its routes. It reaches no service. */
 export async function ownAnswer(
-  { health, metrics, handler, definition, platform }: OwnAnswers,
+  { health, metrics, document, platform }: OwnAnswers,
   { method, path }: GatedRequest,
 ): Promise<GatewayResponse | undefined> {
   if (path !== '*' && !OWN_PATHS.includes(path)) return undefined;
@@ -26,13 +35,14 @@ export async function ownAnswer(
   // It asks about the server, and not about anything that has a path.
   if (path === '*') return { status: 204, headers: { allow: METHODS }, route: '(server)', correlationId, body: '' };
   if (method !== 'GET' && method !== 'HEAD') return undefined;
-  const json = (status: number, body: unknown): GatewayResponse => ({
+  const text = (status: number, body: string): GatewayResponse => ({
     status,
     headers: { 'content-type': 'application/json; charset=utf-8' },
     route: path,
     correlationId,
-    body: JSON.stringify(body),
+    body,
   });
+  const json = (status: number, body: unknown): GatewayResponse => text(status, JSON.stringify(body));
   switch (path) {
     case '/livez': {
       const probe = health.live();
@@ -55,7 +65,7 @@ export async function ownAnswer(
         body: await metrics.render(),
       };
     case '/openapi.json':
-      return json(200, openApi(definition, handler.routes));
+      return text(200, document());
     default:
       return undefined;
   }

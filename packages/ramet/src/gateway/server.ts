@@ -6,7 +6,7 @@ import { connectionKeyReader } from './client-address.ts';
 import { corsHeaders, corsPreflight } from './cors.ts';
 import { EventStream } from './event-stream.ts';
 import type { GatewayDefinition } from './gateway.ts';
-import { ownAnswer } from './own-answers.ts';
+import { documentOf, ownAnswer } from './own-answers.ts';
 import type { GatewayHandler, GatewayResponse } from './request.ts';
 import { SHED, Shed } from './shed.ts';
 
@@ -34,6 +34,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     ...{ platform, log, gateway, admission: options.admission },
     onShed: (priority) => standard.requestsShed.add(1, { gateway, priority }),
   });
+  const ownAnswers = { ...options, document: documentOf(definition, handler) };
   const endStreams = () => {
     for (const stream of streams) stream.end();
   };
@@ -66,7 +67,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
 
   async function respond(exchange: AdmittedExchange): Promise<GatewayResponse> {
     const { gated } = exchange;
-    const own = (await ownAnswer(options, gated)) ?? corsPreflight(platform, definition, gated);
+    const own = (await ownAnswer(ownAnswers, gated)) ?? corsPreflight(platform, definition, gated);
     if (own) return own;
     const response = await admitted(exchange);
     if (definition.origins.length === 0) return response;
