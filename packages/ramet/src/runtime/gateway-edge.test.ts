@@ -263,11 +263,11 @@ describe('what one client may hold or ask for', () => {
     const wires = await Promise.all(
       Array.from({ length: 21 }, () => Wire.ask(t.port, get('/nowhere').repeat(49) + get('/nowhere', closing))),
     );
-    stoppedMono = undefined;
     const statuses = wires.flatMap((wire) => wire.statuses);
     expect(statuses.filter((status) => status === 404)).toHaveLength(1_000);
     expect(statuses.filter((status) => status === 429)).toHaveLength(50);
     expect((await t.ask(get('/notes', closing))).statuses).toEqual([200]);
+    stoppedMono = undefined;
   });
 
   test('streams', async () => {
