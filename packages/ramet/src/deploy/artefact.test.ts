@@ -184,7 +184,9 @@ function install(out: string): void {
   const waiting = Object.keys(manifestOf(out).dependencies ?? {});
   for (const name of waiting) {
     const from = name === 'ramet' ? join(out, 'framework') : join(repository, 'node_modules', name);
-    for (const more of Object.keys(manifestOf(from).dependencies ?? {})) if (!waiting.includes(more)) waiting.push(more);
+    // What lies within a package comes with it.
+    const besides = Object.keys(manifestOf(from).dependencies ?? {}).filter((more) => !existsSync(join(from, 'node_modules', more)));
+    for (const more of besides) if (!waiting.includes(more)) waiting.push(more);
     mkdirSync(dirname(join(out, 'node_modules', name)), { recursive: true });
     if (existsSync(from)) symlinkSync(from, join(out, 'node_modules', name), 'dir');
   }
