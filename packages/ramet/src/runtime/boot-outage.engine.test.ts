@@ -7,12 +7,12 @@ import { command, contract, event } from '../contract/index.ts';
 import { sharedEngine } from '../platform/engine.fixture.ts';
 import { service, sql } from '../service/index.ts';
 import { postgres, provision } from '../store/postgres/index.ts';
-import { type Outage, type UnreliableWay, unreliableWay } from '../store/postgres/outage.fixture.ts';
+import { wayToPostgres } from '../store/postgres/outage.fixture.ts';
 import type { StartOptions } from './options.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
-const FORMS: readonly Outage[] = ['closed', 'reset', 'refused', '57P03', '57P01', '53300', '25006', '08006'];
+const FORMS = ['closed', 'reset', 'refused', '57P03', '57P01', '53300', '25006', '08006'] as const;
 const AWAY_MS = 250;
 
 const Things = contract('things', {
@@ -33,9 +33,9 @@ const things = service(Things, {
   reactions: (on) => [on(Things.events.Added, async ({ id }, { db }) => void (await db.insertInto('heard').values({ id }).execute()))],
 });
 
-let way: UnreliableWay;
+let way: Awaited<ReturnType<typeof wayToPostgres>>;
 beforeAll(async () => {
-  way = await unreliableWay(sharedEngine('postgres'));
+  way = await wayToPostgres(sharedEngine('postgres'));
 });
 afterAll(() => way.close());
 
@@ -105,7 +105,7 @@ test('a boot whose connections break at any of its statements, in any way, waits
   expect(packets).toBeGreaterThan(30);
   let failed = 0;
   for (let at = 0; at < packets; at++) {
-    const form = FORMS[at % FORMS.length] as Outage;
+    const form = FORMS[at % FORMS.length] as (typeof FORMS)[number];
     const booted = await boot(() => way.fail(form, at, AWAY_MS)).catch((error: unknown) => {
       throw new Error(`${form} at packet ${at} of ${packets} ended the boot`, { cause: error });
     });

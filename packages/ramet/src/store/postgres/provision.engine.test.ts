@@ -3,7 +3,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { postgres, provision } from './index.ts';
-import { unreliableWay } from './outage.fixture.ts';
+import { wayToPostgres } from './outage.fixture.ts';
 import { newPlace } from './place.fixture.ts';
 
 const SERVICES = ['things', 'payments'];
@@ -90,7 +90,7 @@ test('a store keeps the partitions that it was made with', async () => {
 });
 
 test('who provisions waits for a server that fails at any of the statements, and the passwords are right in the end', async () => {
-  const way = await unreliableWay(sharedEngine('postgres'));
+  const way = await wayToPostgres(sharedEngine('postgres'));
   const prefix = `w${randomBytes(4).toString('hex')}_`;
   try {
     const began = way.packets;
