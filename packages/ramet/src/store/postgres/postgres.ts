@@ -208,14 +208,16 @@ const schemaIn = (url: string): string | undefined =>
   URL.canParse(url) ? (new URL(url).searchParams.get('schema') ?? undefined) : undefined;
 
 function readerOver(pool: Pool, statements: Statements, service: string, environment: StoreEnvironment): Pick<Store, 'reader' | 'reads'> {
-  const query = async (statement: ReturnType<Statements['ours']>): Promise<Answer> => {
+  /** @param handlers whether it is a handler's: the framework's own only read, so that the server is what refuses them */
+  const query = async (statement: ReturnType<Statements['ours']>, handlers = false): Promise<Answer> => {
     for (let again = false; ; again = true) {
       const connection = await pool.take();
       const { answers, error } = await connection.send([statement]);
       const answer = answers[0];
       pool.give(connection, planChanged(error));
       if (error === undefined && answer) return answer;
-      if (readOnly(error)) throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
+      if (handlers && readOnly(error))
+        throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
       const lost = connection.lost !== undefined && !refused(error);
       // A query may be asked again: a server that was restarted is noticed by the first one.
       if (!again && (lost || planChanged(error))) continue;
@@ -234,7 +236,7 @@ function readerOver(pool: Pool, statements: Statements, service: string, environ
         (sql, params) =>
           around(sql, async () => {
             checkOwnTexts(sql, params);
-            return query(statements.kysely(sql, params));
+            return query(statements.kysely(sql, params), true);
           }),
         () => {},
       );
