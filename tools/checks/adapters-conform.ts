@@ -7,7 +7,7 @@ const SUITES = {
   bus: 'busConformance',
   rpc: 'transportConformance',
   discovery: 'discoveryConformance',
-  gateway: 'limitStoreConformance',
+  'gateway/limits': 'limitStoreConformance',
 } as const;
 
 /**

@@ -27,16 +27,16 @@ export const FOLDERS = [
   'doctor',
 ] as const;
 
-/** The folders that state a port; each of their sub-folders with an `index.ts` of its own is an adapter. */
-export const PORTS: readonly string[] = ['store', 'bus', 'discovery', 'rpc', 'gateway'];
+/** The folders that state a port; each of their sub-folders with an `index.ts` is an adapter. */
+export const PORTS: readonly string[] = ['store', 'bus', 'discovery', 'rpc', 'gateway/limits'];
 
 /** The folders of the adapters of one port, or of all. */
 export function adaptersOf(files: readonly SourceFile[], ports: readonly string[] = PORTS): string[] {
   return files
     .map((file) => /^(.*\/)index\.ts$/.exec(file.path)?.[1]?.slice(0, -1) ?? '')
     .filter((folder) => {
-      const [port, adapter, ...deeper] = folder.startsWith(FRAMEWORK) ? folder.slice(FRAMEWORK.length).split('/') : [];
-      return port !== undefined && ports.includes(port) && adapter !== undefined && deeper.length === 0;
+      const parent = folder.slice(0, Math.max(0, folder.lastIndexOf('/')));
+      return ports.some((port) => parent === FRAMEWORK + port);
     });
 }
 

@@ -6,7 +6,7 @@ export { type BusHarness, busConformance } from './bus/conformance.ts';
 export type { BusPlace } from './bus/fixture.conformance.ts';
 export { type DiscoveryHarness, discoveryConformance } from './discovery/conformance.ts';
 export type { DiscoveryPlace } from './discovery/fixture.conformance.ts';
-export { type LimitStoreHarness, type LimitStorePlace, limitStoreConformance } from './gateway/conformance.ts';
+export { type LimitStoreHarness, type LimitStorePlace, limitStoreConformance } from './gateway/limits/conformance.ts';
 export type { Exceptions } from './platform/cases.conformance.ts';
 export { transportConformance } from './rpc/conformance.ts';
 export type { RemoteHarness, Remotes, TransportHarness } from './rpc/fixture.conformance.ts';

@@ -3,9 +3,9 @@ import type { Crypto } from '../platform/index.ts';
 import type { ClientOf, Dependency, External, ExternalClient, Uses } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Log } from '../telemetry/index.ts';
-import type { JwtOptions } from './jwt.ts';
-import type { StoreFailure } from './limit-guard.ts';
+import type { StoreFailure } from './limits/limit-guard.ts';
 import type { Site } from './site.ts';
+import type { JwtOptions } from './tokens/jwt.ts';
 
 /** Who may use a route. There is no default: an operation without one of these keeps the process from starting. */
 export type Access =

@@ -2,19 +2,19 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import { problemAnswer } from '../http/index.ts';
 import { ANONYMOUS, type Caller, principalOf } from '../security/index.ts';
 import { newTrace, type Trace } from '../telemetry/index.ts';
-import { clientAddressReader, limitKey } from './client-address.ts';
 import type { GatewayDefinition, Limit } from './gateway.ts';
-import { bearerToken } from './headers.ts';
-import { inputOf, keyOf } from './input.ts';
-import { type Authenticator, createAuthenticator } from './jwt.ts';
-import { keySource } from './key-source.ts';
-import { createLimits, type LimitKind } from './limits.ts';
-import { OpenStreams } from './open-streams.ts';
+import { createLimits, type LimitKind } from './limits/limits.ts';
+import { OpenStreams } from './limits/open-streams.ts';
+import { RouteTimes } from './limits/route-times.ts';
 import { type Admitted, outcomeOf } from './outcome.ts';
+import { clientAddressReader, limitKey } from './request/client-address.ts';
+import { bearerToken } from './request/headers.ts';
+import { inputOf, keyOf } from './request/input.ts';
 import type { CanonicalRequest, GatewayEnvironment, GatewayHandler, GatewayResponse } from './request.ts';
-import { RouteTimes } from './route-times.ts';
 import { compileRoutes, type Route } from './routes.ts';
 import { SITE_PATTERN } from './site.ts';
+import { type Authenticator, createAuthenticator } from './tokens/jwt.ts';
+import { keySource } from './tokens/key-source.ts';
 
 /** No request without a token may fail authentication more often than this, per client. */
 const AUTH_FAILURES: Limit = { rate: '300/15m' };

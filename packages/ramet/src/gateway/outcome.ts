@@ -5,8 +5,8 @@ import { type CallOptions, type CallOrigin, type Canceller, unwrap } from '../rp
 import type { Caller } from '../security/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import { Answer, answerProblem } from './answer.ts';
-import { preferredWaitMs } from './headers.ts';
-import type { OpenStreams } from './open-streams.ts';
+import type { OpenStreams } from './limits/open-streams.ts';
+import { preferredWaitMs } from './request/headers.ts';
 import type { CanonicalRequest, GatewayEnvironment, GatewayResponse } from './request.ts';
 import type { ComposedRoute, OperationRoute, Route } from './routes.ts';
 

@@ -2,7 +2,7 @@ import type { GatedRequest } from '../http/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type Health, type Metrics, newTrace } from '../telemetry/index.ts';
 import type { GatewayDefinition } from './gateway.ts';
-import { openApi } from './openapi.ts';
+import { openApi } from './openapi/openapi.ts';
 import type { GatewayHandler, GatewayResponse } from './request.ts';
 import { OWN_PATHS } from './routes.ts';
 

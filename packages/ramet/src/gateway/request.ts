@@ -1,7 +1,7 @@
 import type { CallWatcher, Canceller, TransportRoutes } from '../rpc/index.ts';
-import type { Authenticator } from './jwt.ts';
-import type { LimitsEnvironment } from './limits.ts';
+import type { LimitsEnvironment } from './limits/limits.ts';
 import type { Route } from './routes.ts';
+import type { Authenticator } from './tokens/jwt.ts';
 
 /** A request that has passed the gate: what everything behind it sees, and nothing else of what was sent. */
 export interface CanonicalRequest {

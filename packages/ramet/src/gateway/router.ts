@@ -1,4 +1,4 @@
-import { isReservedKey } from './json-body.ts';
+import { isReservedKey } from './request/json-body.ts';
 
 export interface Matched<R> {
   readonly route: R;

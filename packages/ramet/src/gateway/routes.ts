@@ -2,11 +2,11 @@ import { type Codec, type CompiledOperation, compileContract, compileSchema, NOT
 import { type Platform, Settings, shown } from '../platform/index.ts';
 import { type CallWatcher, type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
-import { jwtProblems } from './jwt.ts';
-import { compileQuery, type QueryCoercer } from './query-string.ts';
-import { parseRate } from './rate-limit.ts';
+import { parseRate } from './limits/rate-limit.ts';
+import { compileQuery, type QueryCoercer } from './request/query-string.ts';
 import { createRouter, type Router } from './router.ts';
 import { type CompiledSite, compileSite } from './site.ts';
+import { jwtProblems } from './tokens/jwt.ts';
 
 interface RouteBase {
   readonly method: string;

@@ -2,13 +2,13 @@ import { type AdmittedExchange, createHttpServer, type HttpAnswer, type HttpServ
 import type { Admission } from '../load/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { Health, Log, Metrics, StandardMetrics } from '../telemetry/index.ts';
-import { connectionKeyReader } from './client-address.ts';
 import { corsHeaders, corsPreflight } from './cors.ts';
 import { EventStream } from './event-stream.ts';
 import type { GatewayDefinition } from './gateway.ts';
+import { SHED, Shed } from './limits/shed.ts';
 import { documentOf, ownAnswer } from './own-answers.ts';
+import { connectionKeyReader } from './request/client-address.ts';
 import type { GatewayHandler, GatewayResponse } from './request.ts';
-import { SHED, Shed } from './shed.ts';
 
 export interface GatewayServerOptions {
   readonly platform: Platform;

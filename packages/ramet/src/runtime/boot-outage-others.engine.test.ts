@@ -9,7 +9,7 @@ import { kafka } from '../bus/kafka/index.ts';
 import { command, contract, event } from '../contract/index.ts';
 import { consul } from '../discovery/consul/index.ts';
 import { compose, gateway } from '../gateway/index.ts';
-import { redis } from '../gateway/redis/index.ts';
+import { redis } from '../gateway/limits/redis/index.ts';
 import { ownEngine, sharedEngine } from '../platform/engine.fixture.ts';
 import { type UnreliableWay, unreliableWay } from '../platform/unreliable-way.fixture.ts';
 import { service, sql } from '../service/index.ts';

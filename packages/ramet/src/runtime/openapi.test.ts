@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { embedded } from '../bus/embedded/index.ts';
 import { command, contract, failure, query, secret, stream } from '../contract/index.ts';
 import { compose, expose, gateway } from '../gateway/index.ts';
-import { newKey, startIssuer, tokenOf } from '../gateway/issuer.fixture.ts';
+import { newKey, startIssuer, tokenOf } from '../gateway/tokens/issuer.fixture.ts';
 import { service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { temporaryFolder } from './fixtures/start.fixture.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { embedded } from '../bus/embedded/index.ts';
 import { command, contract, event } from '../contract/index.ts';
 import { expose, gateway } from '../gateway/index.ts';
-import { type Issuer, newKey, startIssuer, tokenOf } from '../gateway/issuer.fixture.ts';
+import { type Issuer, newKey, startIssuer, tokenOf } from '../gateway/tokens/issuer.fixture.ts';
 import { use } from '../rpc/index.ts';
 import { saga } from '../saga/index.ts';
 import { type Caller, principalOf } from '../security/index.ts';
