@@ -7,14 +7,14 @@ export interface Defect {
 }
 
 const IN_CODE_ORDER = {
-  file: 'saga/deliveries.ts',
+  file: 'saga/program/deliveries.ts',
   from: '.sort((a, b) => (a.delivery as number) - (b.delivery as number))',
   to: '.sort((a, b) => a.idx - b.idx)',
 };
 const UNREACHED_SKIPPED = [
-  { file: 'saga/deliveries.ts', from: 'if (!missing) return undefined;', to: 'if (!missing || asked.size >= 0) return undefined;' },
+  { file: 'saga/program/deliveries.ts', from: 'if (!missing) return undefined;', to: 'if (!missing || asked.size >= 0) return undefined;' },
   {
-    file: 'saga/deliveries.ts',
+    file: 'saga/program/deliveries.ts',
     from: '    const next = this.#recorded[0];\n    const missing',
     to: `    while (this.#recorded[0] && !this.#options.asked.has(this.#recorded[0].name)) this.#recorded.shift();
     const due = this.#next();
@@ -43,14 +43,14 @@ export const defects: Readonly<Record<string, Defect>> = {
   'completed-steps-only': {
     what: 'after a failure only the steps that are known to be done are undone',
     scenario: 'bank',
-    changes: [{ file: 'saga/compensation.ts', from: "step.state !== 'REJECTED' &&", to: "step.state === 'OK' &&" }],
+    changes: [{ file: 'saga/run/compensation.ts', from: "step.state !== 'REJECTED' &&", to: "step.state === 'OK' &&" }],
   },
   'no-tombstone': {
     what: 'an undo that finds nothing leaves nothing behind',
     scenario: 'bank',
     changes: [
       {
-        file: 'service/participant.ts',
+        file: 'service/fences/participant.ts',
         from: "if (await raiseFence(tx, 'CANCELLED', fencedBy(call))) return answer(OK);",
         to: 'if (!(await fenceOf(tx, step.key))) return answer(OK);',
       },
@@ -72,7 +72,7 @@ export const defects: Readonly<Record<string, Defect>> = {
     scenario: 'bank',
     changes: [
       {
-        file: 'saga/journal.ts',
+        file: 'saga/journal/journal.ts',
         from: 'where id = ? and epoch = ? and version = ?${',
         to: 'where id = ? and ? is not null and ? is not null${',
       },
@@ -81,14 +81,14 @@ export const defects: Readonly<Record<string, Defect>> = {
   'attempts-not-persisted': {
     what: 'how often an undo was tried is forgotten in a crash',
     scenario: 'bank',
-    changes: [{ file: 'saga/journal.ts', from: '    step.compAttempt,\n', to: '    0,\n' }],
+    changes: [{ file: 'saga/journal/journal.ts', from: '    step.compAttempt,\n', to: '    0,\n' }],
   },
   'undo-not-deduplicated': {
     what: 'an undo that comes twice is done twice',
     scenario: 'bank',
     changes: [
       {
-        file: 'service/participant.ts',
+        file: 'service/fences/participant.ts',
         from: 'switch (fence.state) {',
         to: "switch (fence.state === 'UNDONE' ? 'DONE' : fence.state) {",
       },
@@ -99,12 +99,12 @@ export const defects: Readonly<Record<string, Defect>> = {
     scenario: 'bank',
     changes: [
       {
-        file: 'saga/program-steps.ts',
+        file: 'saga/program/program-steps.ts',
         from: 'known ?? (await intend(run, intent));',
         to: 'known ?? addStep(run, intent);',
       },
       {
-        file: 'saga/program-steps.ts',
+        file: 'saga/program/program-steps.ts',
         from: 'if (run.stopped.aborted) throw run.stopped.reason;\n        if (stored',
         to: 'if (run.stopped.aborted) throw run.stopped.reason;\n        if (!known) await run.intend(stored, false);\n        if (stored',
       },

@@ -4,13 +4,13 @@ import type { Outbound, TransportRoutes } from '../rpc/index.ts';
 import { STARTS_MAX, type Store, suspectWaitMs } from '../store/index.ts';
 import type { Log } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
-import { Calls } from './calls.ts';
-import { compensate } from './compensation.ts';
-import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal.ts';
-import { claim, claimable, giveBack, nextWakeMs, renew, suspects } from './leases.ts';
-import { runProgram } from './program.ts';
-import { endRests } from './rests.ts';
-import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run.ts';
+import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal/journal.ts';
+import { claim, claimable, giveBack, nextWakeMs, renew, suspects } from './journal/leases.ts';
+import { Calls } from './program/calls.ts';
+import { runProgram } from './program/program.ts';
+import { compensate } from './run/compensation.ts';
+import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run/run.ts';
+import { endRests } from './run/waits.ts';
 import type { Saga } from './saga.ts';
 
 export interface SagaEngineOptions {

@@ -1,8 +1,8 @@
+export { LoopLag } from './calls/shedding.ts';
 export { checkService, type HostEnvironment, type HostedService, type HostObserver, hostService, newOwner } from './host.ts';
-export { listSchedules, retrySchedule, type ScheduleState } from './schedule-worker.ts';
+export { listSchedules, retrySchedule, type ScheduleState } from './schedules/schedule-worker.ts';
 export { service, sql } from './service.ts';
-export { LoopLag } from './shedding.ts';
-export { checkStandstill, type HostedSubscription } from './subscriptions.ts';
+export { checkStandstill, type HostedSubscription } from './subscriptions/subscriptions.ts';
 export {
   type Changes,
   type Effect,

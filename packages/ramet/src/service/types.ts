@@ -8,7 +8,7 @@ import type { Saga } from '../saga/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Migrations } from '../store/index.ts';
 import type { Log, Metrics } from '../telemetry/index.ts';
-import type { Timing } from './timing.ts';
+import type { Timing } from './schedules/timing.ts';
 
 /** The tables of a service, and where its migrations are: a folder (`new URL('./migrations/', import.meta.url)`) or a record of name and SQL. */
 export interface SqlStore<T> {

@@ -8,7 +8,7 @@ import { type Caller, type Initiation, initiationOf } from '../security/index.ts
 import { schedule, type Tx } from '../store/index.ts';
 import type { Log, Metrics, Trace } from '../telemetry/index.ts';
 import type { ChangeHub } from './changes.ts';
-import type { SagaCodecs } from './saga-codecs.ts';
+import type { SagaCodecs } from './sagas/saga-codecs.ts';
 
 /** The kind of due work that is a command on its way. */
 export const SEND_WORK = 'send';

@@ -1,0 +1,287 @@
+import { RametError } from '../../errors/index.ts';
+import { RETENTION, type Reader, type Store, type Tx } from '../../store/index.ts';
+import type { Trace } from '../../telemetry/index.ts';
+import type { Invocation } from '../saga.ts';
+
+/*
+ * The states of a saga:
+ *   RUNNING ----program returned----> COMPLETED
+ *   RUNNING ----failed or cancelled, before the pivot----> COMPENSATING
+ *   RUNNING ----program does not fit the journal, or failed after the pivot----> DIVERGED (waits for an operator)
+ *   COMPENSATING ----all undone----> COMPENSATED
+ *   COMPENSATING ----some undo failed three times----> COMPENSATION_FAILED (waits for an operator)
+ *   COMPENSATING ----some effect cannot be found out----> IN_DOUBT (waits for an operator)
+ * An operator takes a saga from the last three back to RUNNING or COMPENSATING.
+ *
+ * The states of a step: STARTED (intent stored) -> OK | REJECTED | UNKNOWN; then, when undone:
+ *   STARTED (attempt) -> COMPENSATED | COMP_FAILED | IN_DOUBT; an operator may also mark it SKIPPED.
+ * Those of a sleep or a wait: STARTED -> OK (with the event's data, or without when the time is over) | CANCELLED (the saga is undone).
+ */
+export type SagaState = 'RUNNING' | 'COMPENSATING' | 'COMPLETED' | 'COMPENSATED' | 'COMPENSATION_FAILED' | 'IN_DOUBT' | 'DIVERGED';
+export type StepKind = 'step' | 'pivot' | 'ask' | 'value' | 'sleep' | 'wait';
+export type StepState = 'STARTED' | 'OK' | 'REJECTED' | 'UNKNOWN' | 'CANCELLED';
+export type CompState = 'STARTED' | 'COMPENSATED' | 'COMP_FAILED' | 'IN_DOUBT' | 'SKIPPED';
+
+export interface SagaRow {
+  readonly id: string;
+  readonly type: string;
+  readonly programVersion: number;
+  readonly key: string;
+  readonly input: unknown;
+  readonly initiator: string;
+  readonly initiatorIssuer?: string;
+  readonly trace: Trace;
+  readonly createdAt: number;
+  /** How often in a row its process ended before it had written anything. */
+  readonly crashes: number;
+  state: SagaState;
+  version: number;
+  epoch: number;
+  failure: string | undefined;
+  result: unknown;
+  cancelReason: string | undefined;
+  pivoted: boolean;
+  attention: string | undefined;
+  updatedAt: number;
+}
+
+/** A step that calls nobody: the saga goes on when something has come, or the time is over. */
+export const isRest = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
+
+export interface StepRow {
+  readonly idx: number;
+  readonly name: string;
+  readonly kind: StepKind;
+  readonly invocation: Invocation;
+  readonly undo: Invocation | undefined;
+  readonly stepKey: string;
+  readonly intentAt: number;
+  /** How long all attempts together may take, from the intent on; undefined without limit. */
+  readonly deadlineMs: number | undefined;
+  /** The topic and the key of the event that is waited for. */
+  readonly awaits: { readonly event: string; readonly key: string } | undefined;
+  /** What was left of it when the step was loaded. */
+  readonly remainingMs: number | undefined;
+  /** How old the intent was when its saga was taken in hand, in milliseconds; below 0 when it has been stored since. */
+  readonly ageMs: number;
+  state: StepState;
+  result: unknown;
+  error: StepError | undefined;
+  compState: CompState | undefined;
+  compAttempt: number;
+  compError: string | undefined;
+  /**
+   * The how-manieth outcome it was that the saga's program was given, from 1; undefined while there is none. A value has
+   * none: the program does not wait for it.
+   */
+  delivery: number | undefined;
+}
+
+/** What a program is about to do. */
+export interface Intent {
+  readonly name: string;
+  readonly kind: StepKind;
+  readonly invocation: Invocation;
+  readonly undo?: Invocation | undefined;
+  /** How long all attempts together may take, or how long it sleeps or waits; undefined without limit. */
+  readonly deadlineMs?: number | undefined;
+  readonly awaits?: StepRow['awaits'];
+  readonly result?: unknown;
+}
+
+/** Why a step did not happen, as the program gets it again after a restart. */
+export type StepError =
+  | { readonly kind: 'declared'; readonly error: string; readonly status: number; readonly data: unknown }
+  | { readonly kind: 'fault'; readonly code: string; readonly detail: string };
+
+export interface LogEntry {
+  readonly actor: string;
+  readonly step?: string;
+  readonly was?: string;
+  readonly became: string;
+  readonly detail?: string;
+}
+
+/** A row as the store gives it. */
+export type RawRow = Record<string, string | number | null>;
+const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+const parsed = (text: string | number | null | undefined): any => (text == null ? undefined : JSON.parse(String(text)));
+/**
+ * A value as the journal gives it. A program gets this and never the value that will be written: it may change what it gets, and must
+ * get the same when it runs again.
+ */
+export const reread = <T>(value: T): T => parsed(json(value));
+
+export function sagaOf(row: RawRow): SagaRow {
+  return {
+    id: row['id'] as string,
+    type: row['type'] as string,
+    programVersion: Number(row['program_version']),
+    key: row['business_key'] as string,
+    input: parsed(row['input']),
+    initiator: row['initiator'] as string,
+    ...(row['initiator_issuer'] == null ? {} : { initiatorIssuer: row['initiator_issuer'] as string }),
+    trace: parsed(row['trace']),
+    createdAt: Number(row['created_at']),
+    crashes: Number(row['crashes'] ?? 0),
+    state: row['state'] as SagaState,
+    version: Number(row['version']),
+    epoch: Number(row['epoch']),
+    failure: (row['failure'] as string | null) ?? undefined,
+    result: parsed(row['result']),
+    cancelReason: (row['cancel_reason'] as string | null) ?? undefined,
+    pivoted: Number(row['pivoted']) === 1,
+    attention: (row['attention'] as string | null) ?? undefined,
+    updatedAt: Number(row['updated_at']),
+  };
+}
+
+export function stepOf(row: RawRow): StepRow {
+  return {
+    idx: Number(row['idx']),
+    name: row['name'] as string,
+    kind: row['kind'] as StepKind,
+    invocation: parsed(row['invocation']),
+    undo: parsed(row['undo']),
+    stepKey: row['step_key'] as string,
+    intentAt: Number(row['intent_at']),
+    deadlineMs: row['deadline_at'] == null ? undefined : Number(row['deadline_at']) - Number(row['intent_at']),
+    remainingMs: row['remaining_ms'] == null ? undefined : Number(row['remaining_ms']),
+    ageMs: Number(row['age_ms']),
+    awaits: row['event'] == null ? undefined : { event: row['event'] as string, key: row['event_key'] as string },
+    state: row['state'] as StepState,
+    result: parsed(row['result']),
+    error: parsed(row['error']),
+    compState: (row['comp_state'] as CompState | null) ?? undefined,
+    compAttempt: Number(row['comp_attempt']),
+    compError: (row['comp_error'] as string | null) ?? undefined,
+    delivery: row['delivery'] == null ? undefined : Number(row['delivery']),
+  };
+}
+
+export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]> {
+  const rows = await store.reader.all<RawRow>(
+    'select *, deadline_at - ramet_now() as remaining_ms, ramet_now() - intent_at as age_ms from ramet_saga_steps where saga_id = ? order by idx',
+    sagaId,
+  );
+  return rows.map(stepOf);
+}
+
+/** Steps whose outcome has no number yet, in the order in which the outcomes came. */
+export async function unnumbered(store: Store, sagaId: string, steps: readonly StepRow[]): Promise<StepRow[]> {
+  const old = steps.filter(
+    ({ kind, state, delivery }) => kind !== 'value' && delivery === undefined && (state === 'OK' || state === 'REJECTED'),
+  );
+  if (old.length === 0) return old;
+  const rows = await store.reader.all<{ step: string; seq: number }>(
+    "select step, max(seq) as seq from ramet_saga_log where saga_id = ? and became in ('OK', 'REJECTED') group by step",
+    sagaId,
+  );
+  const places = new Map(rows.map(({ step, seq }) => [step, Number(seq)]));
+  return old.sort((a, b) => (places.get(a.name) ?? 0) - (places.get(b.name) ?? 0) || a.idx - b.idx);
+}
+
+export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
+  tx.last(
+    `insert into ramet_saga_steps
+       (saga_id, idx, name, kind, invocation, undo, state, attempt, step_key, intent_at, deadline_at, result, event, event_key, updated_at)
+     values (?, ?, ?, ?, ?, ?, ?, 1, ?, ramet_now(), ramet_now() + ?, ?, ?, ?, ramet_now())`,
+    sagaId,
+    step.idx,
+    step.name,
+    step.kind,
+    JSON.stringify(step.invocation),
+    json(step.undo),
+    step.state,
+    step.stepKey,
+    step.deadlineMs === undefined ? null : Math.round(step.deadlineMs),
+    json(step.result),
+    step.awaits?.event ?? null,
+    step.awaits?.key ?? null,
+  );
+}
+
+export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
+  tx.last(
+    `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, delivery = ?,
+       updated_at = ramet_now()
+     where saga_id = ? and idx = ?`,
+    step.state,
+    json(step.result),
+    json(step.error),
+    step.compState ?? null,
+    step.compAttempt,
+    step.compError ?? null,
+    step.delivery ?? null,
+    sagaId,
+    step.idx,
+  );
+}
+
+/** Whoever appends has changed the saga's row before in the same transaction, and so appends alone. */
+export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): void {
+  for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
+    const some = entries.slice(from, from + ENTRIES_AT_ONCE);
+    tx.last(
+      `insert into ramet_saga_log (saga_id, seq, at, actor, step, was, became, detail)
+       select column2, coalesce((select max(seq) from ramet_saga_log where saga_id = ?), 0) + column1, ramet_now(), column3, column4, column5, column6, column7
+       from (values ${some.map((_, i) => `(${i + 1}, ?, ?, ?, ?, ?, ?)`).join(', ')}) as entries`,
+      sagaId,
+      ...some.flatMap(({ actor, step, was, became, detail }) => [sagaId, actor, step ?? null, was ?? null, became, detail ?? null]),
+    );
+  }
+}
+
+const ENTRIES_AT_ONCE = 16;
+
+/** Whether nothing more will be asked for by a saga: neither its program nor a person can take it on again. */
+const hasEnded = (state: SagaState, attention: string | undefined): boolean =>
+  state === 'COMPLETED' || state === 'COMPENSATED' || (state === 'COMPENSATION_FAILED' && attention === undefined);
+
+/** Notes, in an update of the saga's row, that it has ended, and when its participants are notified. */
+export const noteEnd = (state: SagaState, attention: string | undefined): string =>
+  hasEnded(state, attention) ? `ended_at = ramet_now(), notice_at = ramet_now() + ${RETENTION.endedMs}, ` : '';
+
+/**
+ * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through, and, with
+ * `unlessCancelled`, only while no cancellation was asked for. {@link refusal} tells why it did not. With `leaseMs` the lease
+ * begins anew.
+ */
+export function saveSaga(
+  tx: Tx,
+  saga: SagaRow,
+  { leaseMs, unlessCancelled }: { leaseMs: number | undefined; unlessCancelled: boolean },
+): void {
+  tx.must(
+    // What does not change an index costs the least: the lease is in one.
+    `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, crashes = 0, version = version + 1,
+       ${noteEnd(saga.state, saga.attention)}${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
+     where id = ? and epoch = ? and version = ?${unlessCancelled ? ' and cancel_reason is null' : ''}`,
+    saga.state,
+    saga.failure ?? null,
+    json(saga.result),
+    saga.pivoted ? 1 : 0,
+    saga.attention ?? null,
+    ...(leaseMs === undefined ? [] : [leaseMs]),
+    saga.id,
+    saga.epoch,
+    saga.version,
+  );
+}
+
+/** Why a saga could not be written: a cancellation was asked for (`Cancelled`, with its reason), or somebody else owns it (`StaleOwner`). */
+export async function refusal(reader: Pick<Reader, 'get'>, { id, epoch, version }: SagaRow): Promise<RametError> {
+  const row = await reader.get<{ cancel_reason: string }>(
+    'select cancel_reason from ramet_sagas where id = ? and epoch = ? and version = ? and cancel_reason is not null',
+    id,
+    epoch,
+    version,
+  );
+  return row
+    ? new RametError('Cancelled', row.cancel_reason)
+    : new RametError('StaleOwner', `saga '${id}' is owned by somebody else now (epoch ${epoch}, version ${version} are past)`);
+}
+
+/** When the saga was written, by the time of the database; known once it has been committed. */
+export const savedAt = (tx: Tx, { id }: SagaRow): { readonly row: { readonly updated_at: number } | undefined } =>
+  tx.last('select updated_at from ramet_sagas where id = ?', id);

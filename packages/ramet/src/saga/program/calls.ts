@@ -1,0 +1,119 @@
+import { type CompiledContract, compileContract, type Operation, shownFailure } from '../../contract/index.ts';
+import { RametError } from '../../errors/index.ts';
+import {
+  type CompiledPolicy,
+  compilePolicy,
+  DEFAULT_POLICY,
+  type Dependency,
+  Edges,
+  type Outbound,
+  type Reply,
+  type TransportRoutes,
+} from '../../rpc/index.ts';
+import { serviceCaller } from '../../security/index.ts';
+import type { Caller } from '../run/run.ts';
+import type { Invocation, Saga } from '../saga.ts';
+import { Draft } from './drafts.ts';
+
+/** Functions that make the invocations of a saga's `uses`, by its names. */
+export type Invocations = Record<string, Record<string, (input: unknown) => Invocation>>;
+/** The same, which let each invocation be seen that is made. */
+type Builders = readonly (readonly [use: string, operations: readonly (readonly [name: string, make: (input: unknown) => Invocation])[]])[];
+
+/** The calls that sagas of one service make, and the functions that their programs make them with. */
+export class Calls {
+  readonly #options: {
+    readonly transport: TransportRoutes;
+    readonly outbound: Outbound;
+    readonly service: string;
+    readonly programs: ReadonlyMap<string, Saga>;
+  };
+  readonly #edges: Edges;
+  readonly #builders = new Map<Saga, Builders>();
+
+  constructor(options: {
+    transport: TransportRoutes;
+    outbound: Outbound;
+    service: string;
+    programs: ReadonlyMap<string, Saga>;
+  }) {
+    this.#options = options;
+    this.#edges = new Edges(options.transport, options.outbound, (service) => this.#policyOf(service));
+  }
+
+  call(invocation: Invocation, from: Parameters<Caller>[1], options: Parameters<Caller>[2]): Promise<Reply> {
+    const origin = {
+      meta: {
+        caller: serviceCaller(this.#options.service, from),
+        trace: { ...from.trace, ...(options.step ? { causationId: options.step.key } : {}) },
+        depth: 0,
+      },
+      remainingMs: () => Number.POSITIVE_INFINITY,
+      signal: undefined,
+    };
+    const operation = { kind: invocation.kind as Operation['kind'], service: invocation.service, name: invocation.operation };
+    return this.#edges.to(invocation.service).call(operation, invocation.input, origin, options);
+  }
+
+  /** What people may read of the data of a failure; undefined when no program declares the service any more. */
+  shown({ service, operation }: Invocation, error: string, data: unknown): unknown {
+    const declared = this.#declared(service);
+    return declared && shownFailure(compileContract(declared.contract).compiled.operations.get(operation), error, data);
+  }
+
+  /** @param onMade shown each invocation that is made */
+  invocationsOf(saga: Saga, onMade: (invocation: Invocation) => void): Invocations {
+    let builders = this.#builders.get(saga);
+    if (!builders) {
+      builders = buildersOf(saga);
+      this.#builders.set(saga, builders);
+    }
+    return seen(builders, onMade);
+  }
+
+  #declared(service: string): Dependency | undefined {
+    for (const saga of this.#options.programs.values())
+      for (const use of Object.values(saga.uses)) if ('contract' in use && use.contract.name === service) return use;
+    return undefined;
+  }
+
+  /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
+  #policyOf(service: string): CompiledPolicy {
+    const declared = this.#declared(service);
+    return declared ? compilePolicy(declared.policy).policy : DEFAULT_POLICY;
+  }
+}
+
+/** The functions that make a saga's invocations. */
+export const buildersOf = (saga: Saga): Builders =>
+  Object.entries(saga.uses).flatMap(([name, declared]) =>
+    'contract' in declared ? [[name, operationsOf(compileContract(declared.contract).compiled)] as const] : [],
+  );
+
+/** Those functions as a run of the program gets them. @param onMade shown each invocation that is made */
+export function seen(builders: Builders, onMade: (invocation: Invocation) => void): Invocations {
+  const showing = (make: (input: unknown) => Invocation) => (input: unknown) => {
+    const invocation = make(input);
+    onMade(invocation);
+    return invocation;
+  };
+  return Object.fromEntries(
+    builders.map(([use, operations]) => [use, Object.fromEntries(operations.map(([name, make]) => [name, showing(make)]))]),
+  );
+}
+
+/** An input that does not fit the contract is refused where the program says it, not by the participant. */
+const operationsOf = ({ operations }: CompiledContract): Builders[number][1] =>
+  [...operations.values()].map(({ operation, fullName, input: codec }) => [
+    operation.name,
+    (input: unknown): Invocation => {
+      const decoded = codec.decode(input);
+      if (!decoded.ok)
+        throw new RametError(
+          'BadRequest',
+          `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
+          { issues: decoded.issues },
+        );
+      return new Draft(operation.kind, operation.service, operation.name, decoded.value ?? null);
+    },
+  ]);

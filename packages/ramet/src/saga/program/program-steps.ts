@@ -1,0 +1,277 @@
+import { DeclaredError, RametError, whenUnawaited } from '../../errors/index.ts';
+import { SECOND } from '../../platform/index.ts';
+import { type Intent, isRest, reread, type StepError, type StepRow } from '../journal/journal.ts';
+import { addStep, differs, intend } from '../run/intent.ts';
+import { asStop, type Run } from '../run/run.ts';
+import { resolve, type Suspension } from '../run/step.ts';
+import { Rests } from '../run/waits.ts';
+import { Deliveries } from './deliveries.ts';
+
+/** How soon a cancellation is taken while a program awaits something of its own. */
+const IDLE_LOOK_MS = 1 * SECOND;
+
+/**
+ * The steps of one run of a program. They are found in the journal by name and give what they gave before, in the order of
+ * {@link Deliveries}; an unknown name is live. `suspend` ends the program without its knowledge: the promise it waits for never settles.
+ */
+export class ProgramSteps {
+  readonly #run: Run;
+  readonly #over: AbortSignal;
+  readonly #suspend: (suspension: Suspension) => void;
+  readonly #rests: Rests;
+  readonly #deliveries: Deliveries;
+  readonly #seen = new Set<string>();
+  /** Promises that the program may be waiting for, and those of them that are not of sleeps and waits. */
+  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #steps = new Set<Promise<unknown>>();
+  /** Those of them that have no undo. */
+  readonly #lasting = new Set<Promise<unknown>>();
+  /** The program has returned: sleeps and waits that are open are not waited for. */
+  #returned = false;
+  /** The program has thrown: it begins nothing new, and what it began becomes definite. */
+  #failed = false;
+  /** Whether a program that awaits only something of its own is being watched for a cancellation. */
+  #idle = false;
+  /** Calls whose outcome is open, and intents on their way. */
+  #calls = 0;
+  /** Why the program is undone, as soon as the calls that are under way are definite. */
+  #ending: Suspension | undefined;
+
+  constructor(run: Run, over: AbortSignal, suspend: (suspension: Suspension) => void) {
+    this.#run = run;
+    this.#over = over;
+    this.#suspend = suspend;
+    this.#rests = new Rests(
+      run,
+      over,
+      () => this.#returned || this.#underWay.size > this.#rests.size,
+      (suspension) => this.suspend(suspension),
+    );
+    this.#deliveries = new Deliveries(run, {
+      asked: this.#seen,
+      over: () => this.over,
+      diverged: (reason) => this.suspend({ kind: 'diverged', reason }),
+      rested: () => void this.#rested(),
+    });
+    over.addEventListener('abort', () => this.#deliveries.stop(), { once: true });
+  }
+
+  /** Starts the program. */
+  start(program: () => void): void {
+    this.#deliveries.start(program);
+  }
+
+  /** What the journal has and a program that ends here has not asked for, as the reason of a divergence. */
+  unreached(): string | undefined {
+    return this.#deliveries.live ? undefined : this.#deliveries.unreached();
+  }
+
+  /** Whether a step is being called or stored. */
+  get calling(): boolean {
+    return this.#calls > 0;
+  }
+
+  /** Whether the program must begin nothing more. */
+  get over(): boolean {
+    return this.#over.aborted || this.#ending !== undefined;
+  }
+
+  /**
+   * Resolves when every step that was begun is definite. A branch that continues after its step begins the next one within a
+   * turn. Sleeps and waits have no effect: one that is open when the program returns, has lost a race.
+   */
+  ended(): Promise<void> {
+    return this.#definiteAll(this.#steps);
+  }
+
+  async #definiteAll(steps: ReadonlySet<Promise<unknown>>): Promise<void> {
+    this.#deliveries.active();
+    this.#returned = true;
+    this.#deliveries.returned();
+    await this.#deliveries.wentLive;
+    const { timers } = this.#run.environment.platform;
+    for (; steps.size > 0 || !this.#deliveries.quiet; await timers.yield()) await Promise.allSettled(steps);
+  }
+
+  /**
+   * The program has thrown. Resolves when the steps that have no undo are definite: the others become so by being undone,
+   * because an undo leaves a tombstone.
+   */
+  failed(): Promise<void> {
+    this.#failed = true;
+    return this.#definiteAll(this.#lasting);
+  }
+
+  /**
+   * A step's promise; one that is refused while no code waits for it must not end the process.
+   * @param unlessKnown may refuse, by throwing, a step that is not in the journal
+   */
+  begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
+    if (this.#failed && !this.#known(intent.name)) return new Promise(() => {});
+    const promise = new Promise<unknown>((resolve, reject) => {
+      const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(reread(step.result)) : reject(this.#errorOf(step)));
+      this.#definite(intent, timeoutMs, unlessKnown).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
+    });
+    const sets = [this.#underWay, ...(isRest(intent) ? [] : [this.#steps]), ...(isRest(intent) || intent.undo ? [] : [this.#lasting])];
+    for (const set of sets) set.add(promise);
+    const done = () => {
+      for (const set of sets) set.delete(promise);
+      this.#rests.rouse();
+    };
+    promise.then(done, done);
+    return promise;
+  }
+
+  /** A value that the program gets at once, and gets again when it runs again. @throws RametError Diverged */
+  value<T>(name: string, what: string, make: () => T): T {
+    if (this.over || (this.#failed && !this.#known(name))) return make();
+    this.#deliveries.active();
+    const invocation = { kind: 'value', service: '', operation: what, input: null };
+    this.#run.environment.rehearsal?.asked({ name, kind: 'value', invocation }, this.#deliveries.delivered);
+    const known = this.recorded(name);
+    if (known && (known.kind !== 'value' || known.invocation.operation !== what)) {
+      const reason = `${name} was '${known.invocation.operation}' and is '${what}' now`;
+      this.suspend({ kind: 'diverged', reason });
+      throw new RametError('Diverged', reason);
+    }
+    if (known) return known.result as T;
+    const result = make();
+    void this.#keep({ name, kind: 'value', invocation, result });
+    return result;
+  }
+
+  async #keep(value: Intent): Promise<void> {
+    try {
+      if (!this.#deliveries.live) await this.#deliveries.wentLive;
+      await this.#run.save({}, { inserts: [addStep(this.#run, value)] });
+    } catch (error) {
+      this.suspend({ kind: 'stopped', error: asStop(error) });
+    }
+  }
+
+  /** Finds a step in the journal. @throws RametError DuplicateStep when this run has met the name already */
+  recorded(name: string): StepRow | undefined {
+    if (this.#seen.has(name)) throw new RametError('DuplicateStep', `saga '${this.#run.saga.type}' has two steps named '${name}'`);
+    if (name.endsWith(':undo')) throw new RametError('DuplicateStep', `'${name}' is how participants call the undo of another step`);
+    this.#seen.add(name);
+    return this.#known(name);
+  }
+
+  #known(name: string): StepRow | undefined {
+    return this.#run.steps.find((step) => step.name === name);
+  }
+
+  /** What is undone is definite: calls under way come to their ends first. Anything else ends the program at once. */
+  suspend(suspension: Suspension): undefined {
+    if (suspension.kind === 'compensate') this.#ending ??= suspension;
+    if (suspension.kind !== 'compensate') this.#suspend(suspension);
+    else if (this.#calls === 0) this.#suspend(this.#ending as Suspension);
+  }
+
+  /** @returns the step with its outcome; undefined when the program is over before */
+  async #definite(intent: Intent, timeoutMs: number, unlessKnown: () => void): Promise<StepRow | undefined> {
+    if (this.over) return undefined;
+    this.#deliveries.active();
+    const run = this.#run;
+    run.environment.rehearsal?.asked(intent, this.#deliveries.delivered);
+    const known = this.recorded(intent.name);
+    if (!known) unlessKnown();
+    const misfit = known ? differs(known, intent) : this.#tooLate(intent);
+    if (misfit !== undefined) return this.suspend({ kind: 'diverged', reason: misfit });
+    try {
+      if (!this.#deliveries.live && known?.delivery === undefined) await this.#deliveries.wentLive;
+      if (this.over) return undefined;
+      const step = await this.#counted(async () => {
+        const stored = known ?? (await intend(run, intent));
+        if (!isRest(stored) && (stored.state === 'STARTED' || stored.state === 'UNKNOWN')) {
+          const suspension = await resolve(run, stored, timeoutMs, known !== undefined, this.#over);
+          if (suspension) throw new Suspended(suspension);
+        }
+        if (run.stopped.aborted) throw run.stopped.reason;
+        if (stored.kind === 'pivot' && run.saga.pivoted && !this.#hasPivot) await run.save({ pivoted: false });
+        return stored;
+      });
+      if (this.over) return undefined;
+      if (isRest(step) && step.state === 'STARTED') await this.#rests.until(step);
+      return step;
+    } catch (error) {
+      return this.suspend(this.#whyNot(error));
+    }
+  }
+
+  /** Counts a call that is under way; when it was the last one, what waited for it continues. */
+  async #counted<T>(call: () => Promise<T>): Promise<T> {
+    this.#calls++;
+    try {
+      return await call();
+    } finally {
+      this.#calls--;
+      if (this.#calls === 0 && this.#ending) this.#suspend(this.#ending);
+    }
+  }
+
+  /** A branch that fails by it may be awaited later, or never: that ends no process, and is in the log when it happens. */
+  #errorOf(step: StepRow): Error {
+    const { environment, saga } = this.#run;
+    const error = errorOf(this.#run, step);
+    return whenUnawaited(error, () => {
+      if (!this.#deliveries.live) return;
+      environment.log.warn(
+        { event: 'saga_branch_unawaited', saga: saga.type, sagaId: saga.id, step: step.name, reason: error.message },
+        'a branch of the program of a saga failed while no code awaited it; it counts where the branch is awaited',
+      );
+    });
+  }
+
+  /** The program rests, and nothing that it has asked for is open: it awaits something of its own, perhaps for ever. */
+  async #rested(): Promise<void> {
+    const idle = () => !this.over && !this.#returned && this.#underWay.size === 0;
+    if (this.#idle || !idle()) return;
+    this.#idle = true;
+    try {
+      while (idle()) {
+        await this.#run.environment.platform.timers.sleep(IDLE_LOOK_MS, this.#over);
+        if (idle() && (await this.#run.cancelled())) this.suspend({ kind: 'compensate', reason: this.#run.saga.cancelReason as string });
+      }
+    } catch (error) {
+      // The saga is over, or the store cannot be asked: then the next write meets that too.
+      if (!this.#over.aborted) this.suspend({ kind: 'stopped', error: asStop(error) });
+    } finally {
+      this.#idle = false;
+    }
+  }
+
+  /** A pivot that was refused did not happen. Where all were refused, the saga can be undone again. */
+  get #hasPivot(): boolean {
+    return this.#run.steps.some(({ kind, state }) => kind === 'pivot' && state !== 'REJECTED');
+  }
+
+  #tooLate({ name, undo }: Intent): string | undefined {
+    if (!this.#run.saga.pivoted || !undo) return undefined;
+    return `CompensationAfterPivot: step '${name}' has an undo but comes after the pivot`;
+  }
+
+  #whyNot(error: unknown): Suspension {
+    if (error instanceof Suspended) return error.suspension;
+    const stop = asStop(error);
+    const { cancelReason } = this.#run.saga;
+    if (stop.code === 'Cancelled' && cancelReason !== undefined) return { kind: 'compensate', reason: cancelReason };
+    return { kind: 'stopped', error: stop };
+  }
+}
+
+class Suspended extends Error {
+  readonly suspension: Suspension;
+
+  constructor(suspension: Suspension) {
+    super('the program does not continue');
+    this.suspension = suspension;
+  }
+}
+
+/** Why a step did not happen, as its program gets it. A definite refusal by a fault need not be known to it. */
+function errorOf(run: Run, { invocation, error }: StepRow): Error {
+  const why = reread(error) as StepError;
+  if (why.kind === 'fault') return new RametError('BadRequest', `${why.code}: ${why.detail}`);
+  return new DeclaredError(why.error, why.status, why.data, run.environment.shown(invocation, why.error, why.data));
+}

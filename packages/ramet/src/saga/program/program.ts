@@ -1,0 +1,139 @@
+import { topicOf } from '../../bus/index.ts';
+import { RametError } from '../../errors/index.ts';
+import { type Duration, durationMs, newId, SECOND, type Timer, waitMs } from '../../platform/index.ts';
+import { reread } from '../journal/journal.ts';
+import { asStop, type Run, textOf } from '../run/run.ts';
+import type { Suspension } from '../run/step.ts';
+import type { Invocation, Saga, SagaContext } from '../saga.ts';
+import { Drafts } from './drafts.ts';
+import { ProgramSteps } from './program-steps.ts';
+
+const TIMEOUT_MS = 5 * SECOND;
+export const DEADLINE_MS = 30 * SECOND;
+/** How long steps under way may take to end when the process stops. */
+const STOP_GRACE_MS = 10 * SECOND;
+
+/** How a program came to its end. */
+export type End = Suspension | { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
+
+/**
+ * Runs a program over the journal until it returns, throws, or cannot continue. Steps that it did not wait for are waited for
+ * before it counts as returned or failed; sleeps and waits are not, as they have no effect. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
+ * no further step: the journal holds every intent there will be, and so does the compensation.
+ */
+export async function runProgram(
+  run: Run,
+  program: Saga,
+  usesOf: (onMade: (call: Invocation) => void) => SagaContext<any>['use'],
+): Promise<End> {
+  const over = new AbortController();
+  let timer: Timer | undefined;
+  let onStop = () => {};
+  try {
+    const end = await new Promise<End>((resolve) => {
+      let failure: End | undefined;
+      const finish = (how: End) => {
+        // A step that stays unknown while a failed program comes to its end is undone for the reason that was there first.
+        resolve(how.kind === 'compensate' ? (failure ?? how) : how);
+        over.abort(new RametError('StepCancelled', 'the program has ended'));
+      };
+      const steps = new ProgramSteps(run, over.signal, finish);
+      // A step under way may come to its end; a program that waits for anything else is not waited for.
+      onStop = () => {
+        const stopped = () => finish({ kind: 'stopped', error: asStop(run.stopped.reason) });
+        if (!steps.calling || run.stopped.reason.code !== 'ShuttingDown') stopped();
+        else timer = run.environment.platform.timers.set(STOP_GRACE_MS, stopped);
+      };
+      if (run.stopped.aborted) return onStop();
+      run.stopped.addEventListener('abort', onStop, { once: true });
+      const drafts = new Drafts();
+      const returned = async (value: unknown): Promise<End> => {
+        await steps.ended();
+        drafts.check();
+        // What cannot be kept is an error of the program, and is met here rather than at each attempt to write it.
+        JSON.stringify(value);
+        return { kind: 'returned', value };
+      };
+      const threw = async (error: unknown): Promise<void> => {
+        const unreached = steps.unreached();
+        if (unreached !== undefined) return finish({ kind: 'diverged', reason: `${unreached}; it throws ${textOf(error)} before` });
+        failure = { kind: 'threw', error };
+        await steps.failed();
+        finish(failure);
+      };
+      const uses = usesOf((call) => drafts.made(call));
+      const context = programContext(run, program, uses, steps, drafts);
+      steps.start(() => {
+        void Promise.resolve()
+          .then(() => program.run(reread(run.saga.input), context))
+          .then(returned)
+          .then(finish, threw);
+      });
+    });
+    // Intents that were on their way are in the journal now, and the pivot, if it was among them.
+    await run.written();
+    return end;
+  } finally {
+    timer?.cancel();
+    run.stopped.removeEventListener('abort', onStop);
+  }
+}
+
+/** The context that a program runs against. */
+function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], steps: ProgramSteps, drafts: Drafts): SagaContext<any> {
+  let values = 0;
+  const value = <T>(what: string, make: () => T): T => steps.value(`value ${++values}`, what, make);
+  const ms = (duration: Duration | undefined, otherwise: number) => (duration === undefined ? otherwise : durationMs(duration));
+
+  return {
+    sagaId: run.saga.id,
+    use: uses,
+    step: (name, call, o) => {
+      drafts.given(call, o.undo);
+      const undo = o.undo === 'nothing' ? undefined : o.undo;
+      // After the pivot there is only forward: a step is then retried until it is done.
+      const deadlineMs = run.saga.pivoted ? undefined : ms(o.deadline, DEADLINE_MS);
+      return steps.begin({ name, kind: 'step', invocation: call, undo, deadlineMs }, ms(o.timeout, TIMEOUT_MS));
+    },
+    pivot: (name, call) => {
+      drafts.given(call);
+      return steps.begin({ name, kind: 'pivot', invocation: call }, TIMEOUT_MS, () => drafts.check());
+    },
+    ask: (name, call) => {
+      drafts.given(call);
+      return steps.begin({ name, kind: 'ask', invocation: call, deadlineMs: run.saga.pivoted ? undefined : DEADLINE_MS }, TIMEOUT_MS);
+    },
+    parallel: (branches) => joined(branches),
+    sleep: (name, duration) => steps.begin({ name, kind: 'sleep', invocation: SLEEP, deadlineMs: waitMs(duration) }),
+    waitFor: (name, event, { key, timeout }) => {
+      const topic = topicOf(event.service, event.name);
+      if (!program.waitsFor.some((declared) => topicOf(declared.service, declared.name) === topic))
+        throw new RametError(
+          'UnknownEvent',
+          `saga '${run.saga.type}' waits for '${topic}', which its 'waitsFor' does not name; add it there`,
+        );
+      const invocation = { kind: 'event', service: event.service, operation: event.name, input: { key: String(key) } };
+      return steps.begin({ name, kind: 'wait', invocation, deadlineMs: waitMs(timeout), awaits: { event: topic, key: String(key) } });
+    },
+    now: () => new Date(value('now', () => run.environment.platform.clock.wallNow())),
+    id: (prefix) => value(`id ${prefix}`, () => newId(run.environment.platform, prefix)),
+    random: () => value('random', () => run.environment.platform.random.next()),
+  };
+}
+
+/** A sleep calls nobody. How long it lasts is no part of what it is: one that was shortened by a deploy is still the same. */
+const SLEEP = { kind: 'sleep', service: '', operation: 'sleep', input: null };
+
+/** Waits for all, and tells of the first that failed in the order in which they are written: whichever was faster. */
+function joined<B extends Readonly<Record<string, PromiseLike<unknown>>>>(branches: B): Promise<any> {
+  const all = async () => {
+    const ends = await Promise.allSettled(Object.values(branches));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+    return Object.fromEntries(Object.keys(branches).map((name, i) => [name, (ends[i] as PromiseFulfilledResult<unknown>).value]));
+  };
+  const join = all();
+  // A join that fails while nobody waits for it must not end the process.
+  join.catch(() => {});
+  return join;
+}

@@ -1,0 +1,87 @@
+import type { Platform } from '../../platform/index.ts';
+import type { Store } from '../../store/index.ts';
+import { silentLog } from '../../telemetry/index.ts';
+import type { SagaRow, StepRow } from '../journal/journal.ts';
+import { Run } from '../run/run.ts';
+import type { Invocation, Saga } from '../saga.ts';
+import { buildersOf, seen } from './calls.ts';
+import { runProgram } from './program.ts';
+
+/** Something that a program asked for. */
+export interface Asked {
+  readonly name: string;
+  readonly kind: string;
+  readonly invocation: Pick<Invocation, 'service' | 'operation' | 'input'>;
+  /** How many outcomes it had been given. */
+  readonly after: number;
+}
+
+export interface Rehearsed {
+  readonly asked: readonly Asked[];
+  /** `waits`: everything recorded was delivered, and the program wants more. */
+  readonly end: 'waits' | 'returned' | 'threw' | 'diverged';
+  readonly reason?: string;
+}
+
+const NEVER = new Promise<never>(() => {});
+
+/** Timers that fire one turn later: a program that still waits then, waits for something of its own. */
+const impatient = (timers: Platform['timers']): Platform['timers'] => ({
+  ...timers,
+  set(_delayMs, fire) {
+    let cancelled = false;
+    void timers.yield().then(() => cancelled || fire());
+    return {
+      cancel() {
+        cancelled = true;
+      },
+    };
+  },
+});
+
+/**
+ * Runs a program over a journal and goes no further: nothing is called and nothing written. Two rehearsals of one journal
+ * must ask for the same; what differs is decided outside the journal.
+ */
+export async function rehearse(platform: Platform, program: Saga, saga: SagaRow, journal: readonly StepRow[]): Promise<Rehearsed> {
+  const asked: Asked[] = [];
+  const over = Promise.withResolvers<Rehearsed['end']>();
+  const run = new Run(
+    {
+      platform: { ...platform, timers: impatient(platform.timers) },
+      store: { write: () => NEVER } as unknown as Store,
+      service: '',
+      call: () => NEVER,
+      shown: () => undefined,
+      alerts: undefined as never,
+      log: silentLog,
+      caughtUp: () => NEVER,
+      rehearsal: {
+        asked: ({ name, kind, invocation }, after) => void asked.push({ name, kind, invocation, after }),
+        over: (how) => over.resolve(how),
+      },
+    },
+    { ...saga },
+    journal.map((step) => ({ ...step })),
+  );
+  const builders = buildersOf(program);
+  const ended = runProgram(run, program, (onMade) => seen(builders, onMade) as never).then((end) => {
+    if (end.kind === 'threw') return { end: 'threw', reason: String(end.error) } as const;
+    if (end.kind === 'diverged') return { end: 'diverged', reason: end.reason } as const;
+    throw new Error(`a rehearsal ended as '${end.kind}'`);
+  });
+  const end = await Promise.race([over.promise.then((how) => ({ end: how })), ended]);
+  return { asked, ...end };
+}
+
+/** A journal as it was when so many outcomes had been delivered. @param whole what the program asks for over all of it */
+export function asOf(journal: readonly StepRow[], whole: Pick<Rehearsed, 'asked'>, delivered: number): StepRow[] {
+  const after = new Map(whole.asked.map((asked) => [asked.name, asked.after]));
+  return journal
+    .filter(({ name }) => (after.get(name) ?? 0) <= delivered)
+    .map((step) =>
+      step.delivery === undefined || step.delivery <= delivered
+        ? { ...step }
+        : { ...step, state: 'STARTED', result: undefined, error: undefined, delivery: undefined },
+    );
+}

@@ -1,0 +1,112 @@
+import type { CompiledOperation } from '../../contract/index.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { CallMeta, CallOrigin, Cancellation, ClientFactory } from '../../rpc/index.ts';
+import type { Reads, Store } from '../../store/index.ts';
+import type { Log, Metrics } from '../../telemetry/index.ts';
+import type { ChangeHub, Following } from '../changes.ts';
+import { boundLog, failures } from '../unit-of-work.ts';
+
+export interface ReadEnvironment {
+  readonly platform: Platform;
+  readonly store: Store;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clients: ClientFactory;
+  readonly changes: ChangeHub;
+}
+
+/**
+ * The context of a handler that reads. A class, because an object literal with getters is built anew, property by property, at
+ * every call: that cost more than the call. What it follows is put into `followed`, whose owner lets go of it in the end.
+ */
+export class ReadingContext {
+  readonly #environment: ReadEnvironment;
+  readonly #compiled: CompiledOperation;
+  readonly #meta: CallMeta;
+  readonly #cancellation: Cancellation;
+  readonly #followed: Following[];
+  readonly #arrivedMono: number;
+  #reads: Reads | undefined;
+
+  constructor(
+    environment: ReadEnvironment,
+    compiled: CompiledOperation,
+    meta: CallMeta,
+    cancellation: Cancellation,
+    followed: Following[],
+  ) {
+    this.#environment = environment;
+    this.#compiled = compiled;
+    this.#meta = meta;
+    this.#cancellation = cancellation;
+    this.#followed = followed;
+    this.#arrivedMono = environment.platform.clock.monoNow();
+  }
+
+  get db() {
+    this.#reads ??= this.#environment.store.reads(this.#compiled.fullName);
+    return this.#reads.db;
+  }
+
+  /** Ends the call: waits for the queries that it has issued. @throws RametError Internal when one failed that it did not await */
+  ended(): Promise<void> | undefined {
+    return this.#reads?.ended();
+  }
+
+  get caller() {
+    return this.#meta.caller;
+  }
+
+  get log() {
+    return boundLog(this.#environment.log, this.#meta.trace);
+  }
+
+  get now() {
+    const { clock } = this.#environment.platform;
+    return () => new Date(clock.wallNow());
+  }
+
+  get use() {
+    const meta = this.#meta;
+    const cancellation = this.#cancellation;
+    const { platform, clients } = this.#environment;
+    const origin: CallOrigin = {
+      meta: {
+        caller: meta.caller,
+        trace: meta.trace,
+        depth: meta.depth,
+        ...(meta.noRetry ? { noRetry: true } : {}),
+      },
+      remainingMs: () => meta.timeoutMs - (platform.clock.monoNow() - this.#arrivedMono),
+      get signal() {
+        return cancellation.signal;
+      },
+      cancellation,
+    };
+    return clients(origin);
+  }
+
+  get fail() {
+    return failures(this.#compiled);
+  }
+
+  get signal() {
+    return this.#cancellation.signal;
+  }
+
+  get crypto() {
+    return this.#environment.platform.crypto;
+  }
+
+  get metrics() {
+    return this.#environment.metrics;
+  }
+
+  get changes() {
+    return (key: string) => {
+      const following = this.#environment.changes.follow(key, this.#cancellation.signal);
+      this.#followed.push(following);
+      return following;
+    };
+  }
+}

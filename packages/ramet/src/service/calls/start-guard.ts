@@ -1,0 +1,78 @@
+import { RametError } from '../../errors/index.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { Cancellation, Reply } from '../../rpc/index.ts';
+import { STARTS_MAX, type Store } from '../../store/index.ts';
+import type { Log } from '../../telemetry/index.ts';
+import { Suspects } from '../suspects.ts';
+
+/** Which work is started: of which operation, under which key its caller repeats it. */
+export interface Started {
+  readonly operation: string;
+  readonly key: string;
+  readonly cancellation: Cancellation;
+}
+
+/**
+ * Counts the starts of work whose caller suspects that it has ended this process before (the connection was lost, or the
+ * caller ended with it). What never ended is found in `ramet_starts`: the first start costs nothing, and each further one is
+ * committed before the work begins. After {@link STARTS_MAX} starts the work is refused, once: if its caller comes again after
+ * that, an operator has said so.
+ */
+export class StartGuard {
+  readonly #store: Store;
+  readonly #log: Log;
+  readonly #suspects: Suspects;
+
+  constructor(platform: Platform, store: Store, log: Log) {
+    this.#store = store;
+    this.#log = log;
+    this.#suspects = new Suspects(platform);
+  }
+
+  /** Runs the work. @throws RametError GivenUp after too many starts; StepPending when it is too early for the next one */
+  async run(started: Started, work: () => Promise<Reply>): Promise<Reply> {
+    const { key } = started;
+    const row = await this.#store.reader.get<{ starts: number }>('select starts from ramet_starts where key = ?', key);
+    if (row === undefined) return this.#counted(started, work);
+    const earlyMs = this.#suspects.earlyMs(Number(row.starts));
+    if (earlyMs > 0)
+      throw new RametError('StepPending', 'it ended its process before, and is started again later', { retryAfterMs: earlyMs });
+    const release = await this.#suspects.turn();
+    try {
+      if (started.cancellation.signal.aborted) throw new RametError('Cancelled', undefined, { executed: 'no' });
+      return await this.#counted(started, work);
+    } finally {
+      release();
+    }
+  }
+
+  async #counted(started: Started, work: () => Promise<Reply>): Promise<Reply> {
+    await this.#count(started);
+    try {
+      return await work();
+    } finally {
+      // The start has ended, however it did.
+      await this.#store.write((tx) => tx.last('delete from ramet_starts where key = ?', started.key), { name: 'a start has ended' });
+    }
+  }
+
+  async #count({ operation, key }: Started): Promise<void> {
+    const refused = await this.#store.write(
+      async (tx) => {
+        const row = await tx.get<{ starts: number }>(
+          `insert into ramet_starts (key, operation, starts, at) values (?, ?, 2, ramet_now())
+           on conflict (key) do update set starts = ramet_starts.starts + 1, at = ramet_now() returning starts`,
+          key,
+          operation,
+        );
+        if (Number(row?.starts) <= STARTS_MAX) return false;
+        tx.last('delete from ramet_starts where key = ?', key);
+        return true;
+      },
+      { name: `${operation} is started again` },
+    );
+    if (!refused) return;
+    this.#log.error({ operation, key }, `'${operation}' was given up: the process ended during each of ${STARTS_MAX} starts`);
+    throw new RametError('GivenUp', `${operation} ended its process during each of ${STARTS_MAX} starts`);
+  }
+}

@@ -1,0 +1,66 @@
+import { RametError } from '../../errors/index.ts';
+import { type Platform, plainKey, SECOND } from '../../platform/index.ts';
+import { Canceller, type ClientFactory } from '../../rpc/index.ts';
+import type { Log, Metrics } from '../../telemetry/index.ts';
+import type { EffectRow } from '../fences/effect-rows.ts';
+import { boundLog, failures } from '../unit-of-work.ts';
+import type { CompiledEffect } from './compiled-effect.ts';
+
+export interface OutsideEnvironment {
+  readonly platform: Platform;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly externals: ClientFactory;
+}
+
+/** A perform that takes longer counts as unknown. */
+export const PERFORM_TIMEOUT_MS = 15 * SECOND;
+
+/**
+ * Runs what an effect does outside any transaction, under a time limit.
+ * @param attempt which attempt of this effect it is, from 1
+ */
+export function outside(
+  { platform, externals, log, metrics }: OutsideEnvironment,
+  row: EffectRow,
+  compiled: CompiledEffect,
+  attempt: number,
+  work: (request: unknown, context: any) => Promise<unknown>,
+): Promise<unknown> {
+  const canceller = new Canceller();
+  const context = {
+    key: plainKey(row.key, platform.crypto.sha256),
+    crypto: platform.crypto,
+    metrics,
+    log: boundLog(log, row.origin.trace),
+    caller: row.origin.caller,
+    now: () => new Date(platform.clock.wallNow()),
+    fail: failures(compiled.compiled),
+    use: externals({
+      // What fails is repeated by the effect's runner, and nowhere below.
+      meta: { caller: row.origin.caller, trace: row.origin.trace, depth: 0, attempt, noRetry: true },
+      remainingMs: () => PERFORM_TIMEOUT_MS,
+      get signal() {
+        return canceller.signal;
+      },
+      cancellation: canceller,
+    }),
+    get signal() {
+      return canceller.signal;
+    },
+  };
+  return new Promise((resolve, reject) => {
+    const timer = platform.timers.set(PERFORM_TIMEOUT_MS, () => {
+      const late = new RametError(
+        'DeadlineExceeded',
+        `${compiled.compiled.fullName} did not come back in ${PERFORM_TIMEOUT_MS / SECOND} s`,
+      );
+      canceller.cancel(late);
+      reject(late);
+    });
+    Promise.resolve()
+      .then(() => work(row.request, context))
+      .then(resolve, reject)
+      .finally(() => timer.cancel());
+  });
+}

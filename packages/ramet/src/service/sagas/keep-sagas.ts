@@ -1,0 +1,20 @@
+import { DAY, durationMs, Settings } from '../../platform/index.ts';
+import { KEEP_SAGAS_MS } from '../../saga/index.ts';
+import { RETENTION } from '../../store/index.ts';
+import type { ServiceDefinition } from '../types.ts';
+
+/** How long a service keeps its sagas after their end, in milliseconds; undefined for good. @throws RangeError when it is no duration */
+export const keepSagasMs = ({ keepSagas }: ServiceDefinition): number | undefined =>
+  keepSagas === 'forever' ? undefined : keepSagas === undefined ? KEEP_SAGAS_MS : durationMs(keepSagas);
+
+/** What is wrong with `keepSagas`. */
+export function keepSagasProblems(service: string, definition: ServiceDefinition): string[] {
+  if (definition.keepSagas === 'forever') return [];
+  const settings = new Settings(`service '${service}': `);
+  const keepMs = settings.duration('keepSagas', definition.keepSagas, KEEP_SAGAS_MS);
+  if (keepMs < RETENTION.endedMs)
+    settings.report(
+      `keepSagas is '${definition.keepSagas}', and a saga is kept until its participants may forget it: write '${RETENTION.endedMs / DAY}d' or longer`,
+    );
+  return settings.problems;
+}

@@ -1,0 +1,256 @@
+import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../../platform/index.ts';
+import { NOT_DUE, STARTS_MAX, type Store, suspectWaitMs, type Tx } from '../../store/index.ts';
+import type { CompiledTiming } from './timing.ts';
+
+/** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
+export interface Scheduled {
+  readonly name: string;
+  readonly timing: CompiledTiming;
+  /** @param due the moment the run is for, which is not the moment at which it takes place */
+  readonly run: (tx: Tx, due: Date) => Promise<void>;
+}
+
+export interface ScheduleState {
+  readonly service: string;
+  readonly name: string;
+  readonly timing: string;
+  /** When it is due next; in the past while a run is being tried again. */
+  readonly dueAt: string;
+  readonly lastDueAt?: string;
+  readonly lastRunAt?: string;
+  /** How often the run that is due has been begun, and what came of it last. */
+  readonly attempts: number;
+  readonly lastError?: string;
+  /** Since when it does not run any more, because the process ended each time: it waits for an operator. */
+  readonly givenUpAt?: string;
+}
+
+interface Row {
+  readonly name: string;
+  readonly spec: string;
+  readonly due_at: number;
+  readonly attempts: number;
+  readonly epoch: number;
+  /** How often in a row the process ended during a run. */
+  readonly crashes: number;
+  /** Set from the begin of a run to its end: of a run that never ended it stays. */
+  readonly lease_until: number;
+  readonly wait: number;
+}
+
+/** A clock that is set forward, and other replicas, are noticed within this time. */
+const POLL_MS = 10 * SECOND;
+/** How long a run is left to the replica that has begun it; no transaction is open for so long. */
+const LEASE_MS = MINUTE;
+const BACKOFF: Backoff = { baseMs: SECOND, capMs: 5 * MINUTE };
+
+interface Options {
+  readonly platform: Platform;
+  readonly store: Store;
+  /** Unique to this start of the process. */
+  readonly owner: string;
+  readonly schedules: readonly Scheduled[];
+  readonly onError: (error: unknown, run?: { readonly schedule: string; readonly attempt: number }) => void;
+  readonly onRun?: (schedule: string, outcome: 'done' | 'failed') => void;
+  /** A schedule was given up after so many starts. */
+  readonly onGivenUp?: (schedule: string, starts: number) => void;
+}
+
+const CRASHED = 'the process ended during this run';
+
+/**
+ * Runs what is due by the time of the database. The row of a schedule names the occurrence that comes next; a run moves it on
+ * in its own transaction, so that each occurrence takes effect once, however often it was begun and by whom. What was due
+ * while no process ran is made up for by one run. A run that fails is tried again with growing pauses until it succeeds. One
+ * during which the process ends is too, {@link STARTS_MAX} times; then the schedule waits for an operator, or for a new timing.
+ */
+export class ScheduleWorker {
+  readonly #options: Options;
+  readonly #byName: ReadonlyMap<string, Scheduled>;
+  readonly #loop: Periodic;
+  /** Runs that ended in this process when the store could not be written: that is not a crash. By schedule, the epoch. */
+  readonly #ended = new Map<string, number>();
+  #known = false;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#byName = new Map(options.schedules.map((schedule) => [schedule.name, schedule]));
+    this.#loop = new Periodic(options.platform, () => this.#round(), options.onError);
+  }
+
+  start(): void {
+    if (this.#byName.size > 0) this.#loop.start();
+  }
+
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Begins nothing more, and resolves when the run under way has ended. */
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  async #round(): Promise<number> {
+    if (!this.#known) await this.#introduce();
+    this.#known = true;
+    // A single process takes up what its predecessor left at once; where stores are shared, a lease says who is at it.
+    const free = this.#options.store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
+    const rows = await this.#options.store.reader.all<Row>(
+      `select name, spec, due_at, attempts, epoch, crashes, lease_until, next_at - ramet_now() as wait from ramet_schedules
+       where given_up_at is null ${free} order by next_at, name`,
+    );
+    let waitMs = POLL_MS;
+    for (const row of rows) {
+      const schedule = this.#byName.get(row.name);
+      // One that this version does not have, or has otherwise, belongs to another version that runs beside it.
+      if (!schedule || schedule.timing.spec !== row.spec) continue;
+      if (Number(row.wait) > 0) waitMs = Math.min(waitMs, Number(row.wait));
+      else {
+        await (this.#isUnended(row) ? this.#crashed(row) : this.#run(schedule, row));
+        waitMs = 0;
+      }
+    }
+    return waitMs === 0 ? 0 : Math.max(1, waitMs);
+  }
+
+  /** Writes down when each schedule is due first; one whose timing has changed begins again. */
+  async #introduce(): Promise<void> {
+    const { store, schedules } = this.#options;
+    await store.write(
+      async (tx) => {
+        const nowMs = await databaseNowMs(tx);
+        for (const { name, timing } of schedules) {
+          const dueMs = timing.next(nowMs, nowMs);
+          await tx.run(
+            `insert into ramet_schedules (name, spec, due_at, next_at) values (?, ?, ?, ?)
+             on conflict (name) do update set spec = excluded.spec, due_at = excluded.due_at, next_at = excluded.next_at, attempts = 0, last_error = null,
+               crashes = 0, given_up_at = null
+             where ramet_schedules.spec <> excluded.spec`,
+            name,
+            timing.spec,
+            dueMs,
+            dueMs,
+          );
+        }
+      },
+      { name: 'schedules' },
+    );
+  }
+
+  async #run(schedule: Scheduled, row: Row): Promise<void> {
+    const { store, onError, onRun } = this.#options;
+    const attempt = Number(row.attempts) + 1;
+    if (!(await this.#begin(row, attempt))) return;
+    const stop = this.#options.platform.point('schedule.begun');
+    if (stop) await stop;
+    try {
+      const done = await store.write(async (tx) => this.#occur(tx, schedule, row), { name: `${store.service} schedule ${row.name}` });
+      if (done) onRun?.(row.name, 'done');
+    } catch (error) {
+      this.#ended.set(row.name, Number(row.epoch) + 1);
+      onRun?.(row.name, 'failed');
+      onError(error, { schedule: row.name, attempt });
+      await this.#postpone(row, attempt, error);
+    }
+  }
+
+  /** Counts the attempt before it is made. @returns whether it is ours to make */
+  async #begin(row: Row, attempt: number): Promise<boolean> {
+    const mine = await this.#options.store.write((tx) =>
+      tx.run(
+        'update ramet_schedules set attempts = ?, epoch = epoch + 1, owner = ?, lease_until = ramet_now() + ? where name = ? and epoch = ?',
+        attempt,
+        this.#options.owner,
+        LEASE_MS,
+        row.name,
+        Number(row.epoch),
+      ),
+    );
+    return mine > 0;
+  }
+
+  /** The effect and the next occurrence, or neither. @returns false when another process has begun the same since */
+  async #occur(tx: Tx, { timing, run }: Scheduled, row: Row): Promise<boolean> {
+    const nowMs = await databaseNowMs(tx);
+    const dueMs = Number(row.due_at);
+    const nextMs = timing.next(dueMs, nowMs);
+    const mine = await tx.run(
+      `update ramet_schedules set due_at = ?, next_at = ?, last_due_at = due_at, last_run_at = ramet_now(), attempts = 0, last_error = null,
+         crashes = 0, lease_until = 0 where name = ? and due_at = ? and epoch = ?`,
+      nextMs,
+      nextMs,
+      row.name,
+      dueMs,
+      Number(row.epoch) + 1,
+    );
+    if (mine > 0) await run(tx, new Date(dueMs));
+    return mine > 0;
+  }
+
+  /** Whether a run was begun and never ended: its process ended first. */
+  #isUnended({ name, epoch, lease_until }: Row): boolean {
+    return Number(lease_until) > 0 && this.#ended.get(name) !== Number(epoch);
+  }
+
+  async #crashed(row: Row): Promise<void> {
+    const { store, onGivenUp } = this.#options;
+    const crashes = Number(row.crashes) + 1;
+    const giveUp = crashes >= STARTS_MAX;
+    const mine = await store.write((tx) =>
+      tx.run(
+        `update ramet_schedules set crashes = ?, lease_until = 0, last_error = ?, next_at = ${giveUp ? '?' : 'ramet_now() + ?'},
+           given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where name = ? and epoch = ? and lease_until = ?`,
+        crashes,
+        CRASHED,
+        giveUp ? NOT_DUE : suspectWaitMs(crashes),
+        row.name,
+        Number(row.epoch),
+        Number(row.lease_until),
+      ),
+    );
+    if (mine > 0 && giveUp) onGivenUp?.(row.name, crashes);
+  }
+
+  async #postpone(row: Row, attempt: number, error: unknown): Promise<void> {
+    const { store, platform } = this.#options;
+    await store.write((tx) =>
+      tx.run(
+        'update ramet_schedules set next_at = ramet_now() + ?, crashes = 0, lease_until = 0, last_error = ? where name = ? and epoch = ?',
+        Math.round(steadyBackoffMs(platform, BACKOFF, attempt)),
+        String(error).slice(0, 500),
+        row.name,
+        Number(row.epoch) + 1,
+      ),
+    );
+  }
+}
+
+/** The schedules of a store, by name. */
+export async function listSchedules(store: Store): Promise<ScheduleState[]> {
+  const rows = await store.reader.all<Record<string, string | number | null>>('select * from ramet_schedules order by name');
+  const moment = (ms: unknown) => isoOf(Number(ms));
+  return rows.map((row) => ({
+    service: store.service,
+    name: String(row['name']),
+    timing: String(row['spec']),
+    dueAt: moment(row['due_at']),
+    ...(row['last_due_at'] === null ? {} : { lastDueAt: moment(row['last_due_at']), lastRunAt: moment(row['last_run_at']) }),
+    attempts: Number(row['attempts']),
+    ...(row['last_error'] === null ? {} : { lastError: String(row['last_error']) }),
+    ...(row['given_up_at'] === null ? {} : { givenUpAt: moment(row['given_up_at']) }),
+  }));
+}
+
+/** Makes a schedule that was given up due again, with all of its starts. @returns whether there was one */
+export async function retrySchedule(store: Store, name: string): Promise<boolean> {
+  const found = await store.write((tx) =>
+    tx.run(
+      'update ramet_schedules set given_up_at = null, crashes = 0, lease_until = 0, next_at = ramet_now() where name = ? and given_up_at is not null',
+      name,
+    ),
+  );
+  return found > 0;
+}
+
+const databaseNowMs = async (tx: Tx): Promise<number> => Number((await tx.get<{ now: number }>('select ramet_now() as now'))?.now);

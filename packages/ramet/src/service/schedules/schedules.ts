@@ -1,0 +1,52 @@
+import { NEVER } from '../../rpc/index.ts';
+import { serviceCaller } from '../../security/index.ts';
+import type { Tx } from '../../store/index.ts';
+import { newTrace } from '../../telemetry/index.ts';
+import type { Schedule, ServiceDefinition } from '../types.ts';
+import type { UnitOfWork, WorkEnvironment, WorkOrigin } from '../unit-of-work.ts';
+import { type Scheduled, ScheduleWorker } from './schedule-worker.ts';
+import { compileTiming } from './timing.ts';
+
+const NAME = /^[a-z][a-z0-9 -]*$/;
+
+/** Everything that is wrong with the schedules of a service. */
+export function scheduleProblems(service: string, schedules: readonly Schedule<any, any>[]): string[] {
+  const problems: string[] = [];
+  const names = new Set<string>();
+  for (const { name, timing } of schedules) {
+    const report = (problem: string) => problems.push(`service '${service}', schedule '${name}': ${problem}`);
+    if (!NAME.test(name)) report('name it with lower-case letters, digits, spaces and hyphens');
+    if (names.has(name)) report('there are two of this name; rename one');
+    names.add(name);
+    try {
+      compileTiming(timing);
+    } catch (error) {
+      report((error as Error).message);
+    }
+  }
+  return problems;
+}
+
+/** What runs the schedules of a service: each run is one transaction, with everything that a handler can ask for in one. */
+export function hostSchedules(
+  { contract, schedules }: ServiceDefinition,
+  environment: Omit<ConstructorParameters<typeof ScheduleWorker>[0], 'schedules'> & {
+    readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
+  } & Pick<WorkEnvironment, 'platform'>,
+): ScheduleWorker {
+  const { platform, unitOfWork } = environment;
+  const scheduled = schedules.map(
+    ({ name, timing, run }): Scheduled => ({
+      name,
+      timing: compileTiming(timing),
+      async run(tx, due) {
+        const causationId = `${contract.name}:${name}:${due.toISOString()}`;
+        const trace = { ...newTrace(platform, {}), causationId };
+        const work = unitOfWork(tx, { caller: serviceCaller(contract.name), trace, cancellation: NEVER });
+        await run(Object.assign(work.context(undefined), { schedule: { name, due } }) as never);
+        await work.flush();
+      },
+    }),
+  );
+  return new ScheduleWorker({ ...environment, schedules: scheduled });
+}

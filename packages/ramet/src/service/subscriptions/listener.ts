@@ -1,0 +1,67 @@
+import { type EventHandler, topicOf } from '../../bus/index.ts';
+import { type EventRef, readEvent } from '../../contract/index.ts';
+import { RametError } from '../../errors/index.ts';
+import { type Platform, SECOND } from '../../platform/index.ts';
+import { awaitedEvents, keepEvent, type SagaEngine } from '../../saga/index.ts';
+import type { ServiceDefinition } from '../types.ts';
+import { type HostedSubscription, hostHandlers, type SubscriptionEnvironment } from './subscriptions.ts';
+
+/** What has not come in by then does not hold up the ends of waits any longer: it may stand behind a failure. */
+const CATCH_UP_MAX_MS = 30 * SECOND;
+const RETRY = { poison: 'park-key', attempts: 8 } as const;
+
+/**
+ * The subscription by which a service keeps the events that its sagas wait for. It is one of its own, so that a reaction that
+ * fails does not keep an event from the sagas.
+ * @param engine is told of every event that was kept
+ * @returns undefined when no saga waits for anything
+ */
+export function hostListener(
+  definition: ServiceDefinition,
+  environment: Omit<SubscriptionEnvironment, 'unitOfWork'>,
+  engine: () => SagaEngine | undefined,
+): HostedSubscription | undefined {
+  const { name } = definition.contract;
+  const events = awaitedEvents(definition.sagas);
+  if (events.size === 0) return undefined;
+  const handlers = new Map([...events].map(([topic, event]) => [topic, keeper(event, engine)]));
+  return hostHandlers(name, { name: `${name}:sagas`, ...RETRY }, handlers, environment);
+}
+
+function keeper(event: EventRef, engine: () => SagaEngine | undefined): EventHandler {
+  const topic = topicOf(event.service, event.name);
+  return async (envelope, tx) => {
+    const data = readEvent(event, envelope.version, envelope.data);
+    if (!data.ok)
+      throw new RametError(
+        'UnknownEvent',
+        `'${topic}' (version ${envelope.version}) does not fit what the sagas that wait for it know: ${data.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`,
+        { issues: data.issues },
+      );
+    const woken = await keepEvent(tx, envelope, data.value);
+    tx.afterCommit(() => {
+      engine()?.rouse();
+      if (woken) engine()?.poke();
+    });
+  };
+}
+
+/**
+ * Whether what had been published when the process started has come in. A reply that was given in time, while the process was
+ * away, is seen before the time is over for it.
+ * @param lag how many events the subscription has still to settle
+ */
+export function catchingUp(platform: Platform, listener: HostedSubscription | undefined, lag: HostLag | undefined): () => Promise<boolean> {
+  let done = listener === undefined || lag === undefined;
+  let sinceMono: number | undefined;
+  return async () => {
+    if (done || listener === undefined || lag === undefined) return true;
+    sinceMono ??= platform.clock.monoNow();
+    // A source that cannot be asked may have something.
+    done = (await lag(listener).catch(() => 1)) === 0 || platform.clock.monoNow() - sinceMono > CATCH_UP_MAX_MS;
+    return done;
+  };
+}
+
+/** How many events a subscription has still to settle. */
+export type HostLag = (subscription: Pick<HostedSubscription, 'group' | 'topics' | 'sink'>) => Promise<number>;

@@ -1,0 +1,198 @@
+import {
+  Consumer,
+  type Envelope,
+  type EventHandler,
+  type EventOutcome,
+  type PoisonPolicy,
+  type Standstill,
+  topicOf,
+} from '../../bus/index.ts';
+import { readEvent, upcastProblems } from '../../contract/index.ts';
+import { RametError } from '../../errors/index.ts';
+import { newId, type Platform, Settings } from '../../platform/index.ts';
+import { NEVER } from '../../rpc/index.ts';
+import { ALERT_WORK } from '../../saga/index.ts';
+import { serviceCaller } from '../../security/index.ts';
+import { type Store, schedule, type Tx } from '../../store/index.ts';
+import type { Log } from '../../telemetry/index.ts';
+import type { EventInfo, Reaction, ServiceDefinition } from '../types.ts';
+import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
+
+/** A group of reactions of one service: it has its own checkpoint, inbox, retries and dead letters. */
+export interface HostedSubscription {
+  /** `orders`, or `orders.history` where it has a name. */
+  readonly group: string;
+  readonly poison: PoisonPolicy;
+  readonly topics: ReadonlySet<string>;
+  readonly sink: Consumer;
+}
+
+export interface SubscriptionEnvironment {
+  readonly platform: Platform;
+  readonly store: Store;
+  readonly log: Log;
+  readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
+  /** Whether alerts are posted to somebody. */
+  readonly alerts: boolean;
+  readonly onOutcome?: (group: string, event: string, outcome: EventOutcome, eventId: string) => void;
+  readonly onMissed?: (group: string, source: string, positions: number) => void;
+}
+
+/** Pauses between the starts of one event. */
+const PAUSES = { baseMs: 100, capMs: 10_000 };
+const ATTEMPTS = 8;
+const ATTEMPTS_MAX = 1_000;
+const NAME = /^[a-z][a-z0-9-]*$/;
+
+interface Group {
+  readonly name: string;
+  readonly poison: PoisonPolicy;
+  readonly attempts: number;
+  readonly reactions: readonly Reaction<any, any>[];
+}
+
+/** The subscriptions of a service, and what is wrong with them. */
+export function groupReactions(service: string, reactions: ServiceDefinition['reactions']): { groups: Group[]; problems: string[] } {
+  const problems: string[] = [];
+  const byName = new Map<string, Reaction<any, any>[]>();
+  for (const reaction of reactions) {
+    const { subscription } = reaction;
+    if (subscription !== undefined && !NAME.test(subscription))
+      problems.push(`service '${service}': subscription '${subscription}': use lower-case letters, digits and hyphens`);
+    const name = subscription === undefined ? service : `${service}.${subscription}`;
+    byName.set(name, [...(byName.get(name) ?? []), reaction]);
+  }
+  const groups = [...byName].map(([name, members]): Group => {
+    const topics = new Set<string>();
+    for (const { event } of members) {
+      const topic = topicOf(event.service, event.name);
+      if (topics.has(topic))
+        problems.push(
+          `service '${service}': two reactions to '${topic}' in subscription '${name}'; make them one, or give one of them a 'subscription' of its own`,
+        );
+      topics.add(topic);
+      // Its own contract is checked as a whole; that of another service may be hosted elsewhere.
+      if (event.service !== service)
+        problems.push(...upcastProblems(event).map((problem) => `service '${service}' reacts to '${topic}': ${problem}`));
+    }
+    const poison = new Set(members.map((member) => member.poison ?? 'park-key'));
+    const attempts = new Set(members.map((member) => member.attempts ?? ATTEMPTS));
+    if (poison.size > 1)
+      problems.push(
+        `service '${service}': the reactions of subscription '${name}' say ${[...poison].map((policy) => `'${policy}'`).join(' and ')} for 'poison'; say one, or give those that differ a 'subscription' of their own`,
+      );
+    if (attempts.size > 1)
+      problems.push(
+        `service '${service}': the reactions of subscription '${name}' say ${[...attempts].join(' and ')} for 'attempts'; say one`,
+      );
+    const settings = new Settings(`service '${service}', subscription '${name}': `);
+    for (const policy of poison) settings.word('poison', policy, ['park-key', 'skip', 'halt']);
+    for (const count of attempts) settings.count('attempts', count, ATTEMPTS, 1, ATTEMPTS_MAX);
+    problems.push(...settings.problems);
+    return { name, poison: [...poison][0] as PoisonPolicy, attempts: [...attempts][0] as number, reactions: members };
+  });
+  return { groups, problems };
+}
+
+/** Puts the subscriptions of a service together on its store. */
+export function hostSubscriptions(definition: ServiceDefinition, environment: SubscriptionEnvironment): HostedSubscription[] {
+  const service = definition.contract.name;
+  return groupReactions(service, definition.reactions).groups.map((group) => hostSubscription(service, group, environment));
+}
+
+function hostSubscription(service: string, group: Group, environment: SubscriptionEnvironment): HostedSubscription {
+  const handlers = new Map<string, EventHandler>();
+  for (const reaction of group.reactions)
+    handlers.set(topicOf(reaction.event.service, reaction.event.name), reactionHandler(service, reaction, environment.unitOfWork));
+  return hostHandlers(service, group, handlers, environment);
+}
+
+/** Puts a subscription together from its handlers, by topic. */
+export function hostHandlers(
+  service: string,
+  group: Pick<Group, 'name' | 'poison' | 'attempts'>,
+  handlers: ReadonlyMap<string, EventHandler>,
+  environment: Omit<SubscriptionEnvironment, 'unitOfWork'>,
+): HostedSubscription {
+  const { platform, store, log, onOutcome, onMissed } = environment;
+  const subscription = group.name;
+  const sink = new Consumer({
+    platform,
+    store,
+    subscriber: subscription,
+    handlers,
+    poison: group.poison,
+    retry: { maxAttempts: group.attempts, ...PAUSES },
+    onError: (error) => log.warn({ err: error, subscription }, 'events that failed could not be taken up again; it is tried later'),
+    onOutcome: (outcome, envelope, failure, attempt = 0) => {
+      onOutcome?.(subscription, envelope.type, outcome, envelope.id);
+      const fields = { subscription, event: envelope.type, eventId: envelope.id, key: envelope.key, correlationId: envelope.correlationId };
+      // Where it failed is said at the first attempt, and again when it is given up.
+      const failed = { ...fields, failure: failure?.message, attempt };
+      const whole = failure?.stack ? { ...failed, stack: failure.stack } : failed;
+      if (outcome === 'halted') log.error(whole, HALTED);
+      else if (outcome === 'dead') log.error(whole, DEAD[group.poison]);
+      else if (outcome === 'retrying') log.warn(attempt === 1 ? whole : failed, 'an event could not be handled; it is tried again');
+    },
+    onMissed({ source, p, after, through }) {
+      onMissed?.(subscription, source, through - after);
+      const fields = { subscription, source, partition: p, after, through };
+      if (after === 0)
+        log.warn(fields, 'a new subscription cannot have the events of its source that were deleted before; its history is incomplete');
+      else log.error(fields, 'events that this subscription had not handled were deleted at their source; they are lost for it');
+    },
+    ...(environment.alerts
+      ? { onHalt: (tx, envelope, failure) => alertHalt(tx, platform, { service, subscription }, envelope, failure.message) }
+      : {}),
+  });
+  return { group: subscription, poison: group.poison, topics: new Set(handlers.keys()), sink };
+}
+
+const HALTED =
+  'a subscription has halted at an event that it cannot handle: nothing behind it is handled until somebody replays or discards it';
+const DEAD: Readonly<Record<PoisonPolicy, string>> = {
+  'park-key': 'an event became a dead letter; its key waits until it is replayed or discarded',
+  skip: 'an event became a dead letter; nothing waits for it',
+  halt: 'an event became a dead letter; nothing waits for it',
+};
+
+/** Posts it to whoever is to be told, in the transaction that makes it true; once for each time. */
+async function alertHalt(
+  tx: Tx,
+  platform: Platform,
+  where: { readonly service: string; readonly subscription: string },
+  { id: eventId, type, key, correlationId }: Envelope,
+  failure: string,
+): Promise<void> {
+  const id = newId(platform, 'alert');
+  const reason = `subscription '${where.subscription}' has halted at ${type} (${key}): ${failure}`;
+  schedule(tx, { id, kind: ALERT_WORK, afterMs: 0, payload: { id, ...where, event: type, eventId, key, correlationId, reason } });
+}
+
+/** For the health of the process. @throws RametError SubscriptionHalted */
+export async function checkStandstill({ group, sink }: Pick<HostedSubscription, 'group' | 'sink'>): Promise<void> {
+  const [first]: readonly Standstill[] = await sink.standstills();
+  if (first) throw new RametError('SubscriptionHalted', `'${group}' stands at event ${first.eventId} of '${first.source}': ${first.error}`);
+}
+
+function reactionHandler(
+  service: string,
+  { event, run }: Reaction<any, any>,
+  unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork,
+): EventHandler {
+  return async (envelope, tx) => {
+    const data = readEvent(event, envelope.version, envelope.data);
+    if (!data.ok)
+      throw new RametError(
+        'UnknownEvent',
+        `'${envelope.type}' (version ${envelope.version}) does not fit what '${service}' knows of it: ${data.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`,
+        { issues: data.issues },
+      );
+    const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
+    const work = unitOfWork(tx, { caller: serviceCaller(service, envelope), trace, cancellation: NEVER });
+    await run(data.value, Object.assign(work.context(undefined), { event: infoOf(envelope) }) as never);
+    await work.flush();
+  };
+}
+
+const infoOf = ({ id, type, key, timestamp, correlationId }: Envelope): EventInfo => ({ id, type, key, timestamp, correlationId });
