@@ -7,6 +7,7 @@ import { docCode } from './checks/doc-code.ts';
 import { docLinks } from './checks/doc-links.ts';
 import { readFiles } from './checks/files.ts';
 import { functionMembers } from './checks/function-members.ts';
+import { language } from './checks/language.ts';
 import { oneDoor } from './checks/one-door.ts';
 import { size } from './checks/size.ts';
 import { inOneLine } from './checks/source.ts';
@@ -19,7 +20,9 @@ const started = performance.now();
 const files = readFiles(root);
 
 const outside = [types(root), style(root), deadCode(root), docCode(files, root, join(root, 'node_modules/.cache/ramet-docs'))];
-const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, todo, docLinks].map((check) => check(files));
+const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, todo, docLinks, language].map((check) =>
+  check(files),
+);
 const results = [...inside, ...(await Promise.all(outside))];
 
 const findings = results.flat().sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));

@@ -30,6 +30,8 @@ export interface Layers {
   /** Code without comments and without the contents of strings; their quotes stay. */
   readonly code: string;
   readonly comments: string;
+  /** The contents of strings and templates, without their quotes and placeholders. */
+  readonly strings: string;
 }
 
 export function isCode(path: string): boolean {
@@ -64,8 +66,13 @@ const OPERAND_MAY_FOLLOW = /(^|[(,=:[!&|?{};+\-*%~^<>]|\b(return|typeof|case|in|
 function separate(text: string): Layers {
   const code = text.split('');
   const comments = text.replace(/[^\n]/g, ' ').split('');
+  const strings = [...comments];
   const blank = (from: number, to: number) => {
     for (let i = from; i < to; i++) if (code[i] !== '\n') code[i] = ' ';
+  };
+  const moveToStrings = (from: number, to: number) => {
+    for (let i = from; i < to; i++) strings[i] = text[i] as string;
+    blank(from, to);
   };
   /** For each template literal that is open around us: how many braces are open inside its `${`. */
   const templates: number[] = [];
@@ -76,17 +83,18 @@ function separate(text: string): Layers {
     for (; at < text.length; at++) {
       if (text[at] === '\\') at += 1;
       else if (text[at] === '`') {
-        blank(from, at);
+        moveToStrings(from, at);
         at += 1;
         return;
       } else if (text[at] === '$' && text[at + 1] === '{') {
+        moveToStrings(from, at);
+        blank(at, at + 2);
         at += 2;
-        blank(from, at);
         templates.push(0);
         return;
       }
     }
-    blank(from, at);
+    moveToStrings(from, at);
   };
 
   while (at < text.length) {
@@ -100,7 +108,7 @@ function separate(text: string): Layers {
     } else if (char === '"' || char === "'") {
       const from = at + 1;
       for (at = from; at < text.length && text[at] !== char && text[at] !== '\n'; at++) if (text[at] === '\\') at += 1;
-      blank(from, Math.min(at, text.length));
+      moveToStrings(from, Math.min(at, text.length));
       at += 1;
     } else if (char === '`') {
       at += 1;
@@ -135,7 +143,7 @@ function separate(text: string): Layers {
       at += 1;
     }
   }
-  return { code: code.join(''), comments: comments.join('') };
+  return { code: code.join(''), comments: comments.join(''), strings: strings.join('') };
 }
 
 export function folderOf(path: string): string {
