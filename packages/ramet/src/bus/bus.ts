@@ -10,13 +10,17 @@ import type { Outbox } from './outbox.ts';
  */
 export interface Bus {
   readonly capabilities: BusCapabilities;
-  /** Makes the events of a service available, those that wait in its outbox included. */
-  attach(outbox: Outbox): void;
+  /**
+   * Makes the events of a service available, those that wait in its outbox included. `stop` resolves when the bus no longer uses the
+   * outbox; its events wait there until an outbox of that service is attached again.
+   */
+  attach(outbox: Outbox): { stop(): Promise<void> };
   /** Gives `sink` every event of `topics` until stopped. `stop` resolves when no delivery is under way. */
   consume(subscription: Subscription): { stop(): Promise<void> };
   /**
    * How many events a group has still to settle, over all the partitions that it reads, whoever in the group has them. Events
    * that have not left the process of their source are counted there only.
+   * @throws RametError Unavailable while an outbox that it must count is detached
    */
   lag(subscription: Subscription): Promise<number>;
   close(): Promise<void>;

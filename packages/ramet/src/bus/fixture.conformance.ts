@@ -67,6 +67,10 @@ export interface Process {
   readonly errors: unknown[];
   /** How many events the group has still to settle, as its bus says. */
   lag(): Promise<number>;
+  /** Takes the outbox of a source from the bus of this process. */
+  detach(source: string): Promise<void>;
+  /** Gives it back. */
+  attach(source: string): Promise<void>;
   /** Resolves when it has ended; at once when it is killed meanwhile. */
   stop(): Promise<void>;
   /** Ends the process as SIGKILL does: open transactions roll back, and nothing that it awaits ever comes. */
@@ -167,10 +171,12 @@ export class BusFixture {
     const { silent } = this.#place;
     const platform = options.platform ?? this.platform;
     const bus: Bus = this.#place.bus((error) => errors.push(error), silent ? mortal.platform(platform) : platform);
-    for (const source of options.hosts === false ? [] : sources) {
+    const attached = new Map<string, ReturnType<Bus['attach']>>();
+    const attach = async (source: string) => {
       const outbox = await this.outbox(source);
-      bus.attach(silent ? mortal.outbox(outbox) : outbox);
-    }
+      attached.set(source, bus.attach(silent ? mortal.outbox(outbox) : outbox));
+    };
+    for (const source of options.hosts === false ? [] : sources) await attach(source);
     consumer.retries.start();
     const subscription = bus.consume({ group, topics, sink: consumer });
     const end = async () => {
@@ -184,6 +190,8 @@ export class BusFixture {
       outcomes,
       errors,
       lag: () => bus.lag({ group, topics, sink: consumer }),
+      detach: async (source) => attached.get(source)?.stop(),
+      attach,
       stop: () => {
         this.#running.delete(process);
         return Promise.race([end(), mortal.killed]);

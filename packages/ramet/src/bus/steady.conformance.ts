@@ -40,6 +40,26 @@ export function steadyCases(it: Case, onBus: OnBus): void {
   );
 
   it(
+    'lets go of the outbox of one source while others are read, and continues where it was when the outbox is back',
+    onBus(async (bus) => {
+      const process = await bus.start('mail', { sources: ['orders', 'stock'] });
+      await bus.publish('orders', ['a', 'b']);
+      await bus.untilEffects('mail', 2);
+      for (let round = 1; round <= 3; round++) {
+        await process.detach('orders');
+        await bus.publish('orders', ['a', 'c']);
+        await bus.publish('stock', ['a']);
+        await bus.untilEffects('mail', 3 * round);
+        expect((await bus.effects('mail')).at(-1)).toBe(`stock/a/${round}`);
+        await process.attach('orders');
+        await bus.untilEffects('mail', 2 + 3 * round);
+      }
+      await bus.expectOnceInOrder('mail', 11);
+      expect(process.errors).toEqual([]);
+    }),
+  );
+
+  it(
     'does not say that it has come past an event that is under way',
     onBus(async (bus) => {
       let release = (): void => {};

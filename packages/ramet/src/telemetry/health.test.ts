@@ -177,3 +177,14 @@ test('a name is given once', () => {
   health.add('database', () => {}, { kind: 'critical' });
   expect(() => health.add('database', () => {}, { kind: 'critical' })).toThrow(RangeError);
 });
+
+test('a check that was removed is not asked any more, and its name may be given again', async () => {
+  let asked = 0;
+  const remove = health.add('database', () => void asked++, { kind: 'critical' });
+  remove();
+  expect((await health.health()).body.checks).toEqual({});
+  health.add('database', () => refused(), { kind: 'critical' });
+  remove();
+  expect((await health.health()).body.checks).toEqual({ database: 'unhealthy' });
+  expect(asked).toBe(0);
+});

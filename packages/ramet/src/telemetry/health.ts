@@ -28,7 +28,8 @@ export interface HealthBody {
 }
 
 export interface Health {
-  add(name: string, check: HealthCheck, options: HealthCheckOptions): void;
+  /** Adds a check. @returns a function that removes it */
+  add(name: string, check: HealthCheck, options: HealthCheckOptions): () => void;
   /** Opened when everything has started and closed first thing on shutdown. */
   setReady(ready: boolean, reason?: string): void;
   /**
@@ -70,7 +71,11 @@ export function createHealth(platform: Platform, { startedAtMono, log = silentLo
   return {
     add(name, check, options) {
       if (checks.has(name)) throw new RangeError(`There is a health check '${name}' already`);
-      checks.set(name, createCheck(platform, log, name, check, options));
+      const added = createCheck(platform, log, name, check, options);
+      checks.set(name, added);
+      return () => {
+        if (checks.get(name) === added) checks.delete(name);
+      };
     },
     setReady(ready, reason) {
       if (ready === open) return;

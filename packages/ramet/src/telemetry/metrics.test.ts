@@ -173,6 +173,18 @@ describe('gauges', () => {
     expect(errors).toHaveLength(1);
   });
 
+  test('shows what an observer said until that one is removed, and the others after that', async () => {
+    const metrics = make();
+    metrics.gauge('stock', { description: 'Stock' }, () => [{ value: 1, labels: { of: 'a' } }]);
+    const remove = metrics.gauge('stock', { description: 'Stock' }, () => [{ value: 2, labels: { of: 'b' } }]);
+    expect(await metrics.render()).toContain('stock{of="b"} 2');
+    remove();
+    remove();
+    const text = await metrics.render();
+    expect(text).toContain('stock{of="a"} 1');
+    expect(text).not.toContain('of="b"');
+  });
+
   test('are asked once by renderings at the same time', async () => {
     const metrics = make();
     let asked = 0;

@@ -46,8 +46,8 @@ export interface Metrics {
   counter<Name extends string = string>(name: string, options: MetricOptions): Counter<Name>;
   upDownCounter<Name extends string = string>(name: string, options: MetricOptions): UpDownCounter<Name>;
   histogram<Name extends string = string>(name: string, options: HistogramOptions): Histogram<Name>;
-  /** Several may observe one gauge, each its own labels. */
-  gauge<Name extends string = string>(name: string, options: MetricOptions, observe: Observe<Name>): void;
+  /** Several may observe one gauge, each its own labels. @returns a function that removes this observer */
+  gauge<Name extends string = string>(name: string, options: MetricOptions, observe: Observe<Name>): () => void;
   /** Everything in the text format of Prometheus (`text/plain; version=0.0.4`). */
   render(): Promise<string>;
   shutdown(): Promise<void>;
@@ -178,7 +178,12 @@ export function createMetrics({ service, version, env, onError = () => {} }: Met
         };
       }),
     gauge(name, options, observe) {
-      once('gauge', name, options, () => observed(name, options)).observers.push(observe as Observe);
+      const { observers } = once('gauge', name, options, () => observed(name, options));
+      observers.push(observe as Observe);
+      return () => {
+        const index = observers.indexOf(observe as Observe);
+        if (index !== -1) observers.splice(index, 1);
+      };
     },
     render() {
       if (closed) return Promise.resolve('');

@@ -1,3 +1,4 @@
+import { RametError } from '../../errors/index.ts';
 import { DAY, type Duration, Settings } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
@@ -36,48 +37,73 @@ export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
 
 interface Group {
   readonly subscription: Subscription;
-  readonly readers: PartitionReader[];
+  readonly readers: Map<Outbox, readonly PartitionReader[]>;
   /** Ends with its readers: from then on nobody asks it anything. */
   readonly leaving: AbortController;
 }
 
-const reads = ({ topics }: Subscription, outbox: Outbox): boolean => [...topics].some((topic) => topic.startsWith(`${outbox.service}.`));
+const readsFrom = ({ topics }: Subscription, service: string): boolean => [...topics].some((topic) => topic.startsWith(`${service}.`));
+
+const reads = (subscription: Subscription, { service }: Outbox): boolean => readsFrom(subscription, service);
+
+const stopReaders = async ({ readers }: Group): Promise<void> => {
+  await Promise.all([...readers.values()].flat().map((reader) => reader.stop()));
+};
 
 function createEmbedded(environment: BusEnvironment, keepMs: number | undefined): Bus {
-  const outboxes: Outbox[] = [];
+  const outboxes = new Map<Outbox, Pruner | undefined>();
+  /** Services whose outbox was attached, and is not now. */
+  const detached = new Set<string>();
   const groups = new Set<Group>();
-  const pruners: Pruner[] = [];
   const join = (group: Group, outbox: Outbox) => {
     const { subscription } = group;
     if (!reads(subscription, outbox)) return;
     const log = logOf(outbox);
-    for (let p = 0; p < outbox.partitions; p++)
-      group.readers.push(new PartitionReader(environment, { log, p, subscription, pollMs: POLL_MS }));
+    const readers = Array.from(
+      { length: outbox.partitions },
+      (_, p) => new PartitionReader(environment, { log, p, subscription, pollMs: POLL_MS }),
+    );
+    group.readers.set(outbox, readers);
+  };
+  const prunerOf = (outbox: Outbox) =>
+    keepMs === undefined || !outbox.retention
+      ? undefined
+      : new Pruner(environment, outbox, outbox.retention, { keepMs, through: (p) => settledByAll(outbox, p, groups) });
+  const detach = async (outbox: Outbox) => {
+    if (!outboxes.has(outbox)) return;
+    const pruner = outboxes.get(outbox);
+    outboxes.delete(outbox);
+    detached.add(outbox.service);
+    const readers = [...groups].flatMap((group) => group.readers.get(outbox) ?? []);
+    for (const group of groups) group.readers.delete(outbox);
+    await Promise.all([pruner, ...readers].map((part) => part?.stop()));
   };
   return {
     capabilities,
     attach(outbox) {
-      outboxes.push(outbox);
+      detached.delete(outbox.service);
       for (const group of groups) if (!group.leaving.signal.aborted) join(group, outbox);
-      if (keepMs === undefined || !outbox.retention) return;
-      pruners.push(new Pruner(environment, outbox, outbox.retention, { keepMs, through: (p) => settledByAll(outbox, p, groups) }));
+      outboxes.set(outbox, prunerOf(outbox));
+      return { stop: () => detach(outbox) };
     },
     consume(subscription) {
       // It is back.
       for (const group of groups) if (group.leaving.signal.aborted && group.subscription.group === subscription.group) groups.delete(group);
-      const group: Group = { subscription, readers: [], leaving: new AbortController() };
+      const group: Group = { subscription, readers: new Map(), leaving: new AbortController() };
       groups.add(group);
-      for (const outbox of outboxes) join(group, outbox);
+      for (const outbox of outboxes.keys()) join(group, outbox);
       return {
         async stop() {
           group.leaving.abort();
-          await Promise.all(group.readers.map((reader) => reader.stop()));
+          await stopReaders(group);
         },
       };
     },
     async lag(subscription) {
       let lag = 0;
-      for (const outbox of outboxes.filter((each) => reads(subscription, each)))
+      const gone = [...detached].find((service) => readsFrom(subscription, service));
+      if (gone !== undefined) throw new RametError('Unavailable', `the outbox of '${gone}' is detached: start that service again`);
+      for (const outbox of [...outboxes.keys()].filter((each) => reads(subscription, each)))
         for (let p = 0; p < outbox.partitions; p++)
           lag += Math.max(0, (await outbox.head(p)) - (await subscription.sink.checkpoint(outbox.service, p)));
       return lag;
@@ -85,8 +111,8 @@ function createEmbedded(environment: BusEnvironment, keepMs: number | undefined)
     async close() {
       const staying = [...groups].filter(({ leaving }) => !leaving.signal.aborted);
       for (const { leaving } of staying) leaving.abort();
-      await Promise.all(pruners.map((pruner) => pruner.stop()));
-      await Promise.all(staying.flatMap(({ readers }) => readers.map((reader) => reader.stop())));
+      await Promise.all([...outboxes.values()].map((pruner) => pruner?.stop()));
+      await Promise.all(staying.map(stopReaders));
       groups.clear();
     },
   };

@@ -32,7 +32,11 @@ async function place(): Promise<BusPlace> {
     bus(onError) {
       const bus = shared ?? embedded().create({ platform, onError, owner: newId(platform, 'own') });
       shared = bus;
-      const attach: Bus['attach'] = (outbox) => void (attached.has(outbox.service) || (attached.add(outbox.service) && bus.attach(outbox)));
+      const attach: Bus['attach'] = (outbox) => {
+        if (!attached.has(outbox.service)) bus.attach(outbox);
+        attached.add(outbox.service);
+        return { stop: async () => {} };
+      };
       return { ...bus, attach, close: async () => {} };
     },
     store: (service) => stores.open(service, { platform, warn: () => {}, fatal: () => {} }),

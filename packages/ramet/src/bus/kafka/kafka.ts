@@ -106,8 +106,7 @@ function createBus(
   const cluster = new Cluster(environment.platform, settings);
   const producer = cluster.producer();
   const outboxes = new Map<string, Outbox>();
-  const relays: { readonly relay: Relay; release(): Promise<void> }[] = [];
-  const pruners: Pruner[] = [];
+  const attached = new Set<{ stop(): Promise<void> }>();
   const groups = new Set<KafkaGroup>();
   const ending = new Ending();
   const { timers } = environment.platform;
@@ -116,31 +115,34 @@ function createBus(
     await Promise.all([...groups].map((group) => group.stop()));
     groups.clear();
     const patience = timers.set(ARRIVE_MS, () => ending.end());
-    await Promise.all(
-      relays.map(async ({ relay, release }) => {
-        await relay.stop();
-        await release().catch((error: unknown) => environment.onError(error, { doing: 'giving back a relay' }));
-      }),
-    );
+    await Promise.all([...attached].map((source) => source.stop()));
     patience.cancel();
-    await Promise.all(pruners.map((pruner) => pruner.stop()));
     await Promise.race([Promise.allSettled([producer.close(true), cluster.close()]), timers.sleep(CLOSE_MS)]);
   };
   return {
     capabilities,
     attach(outbox) {
       outboxes.set(outbox.service, outbox);
-      const { progress } = outbox;
-      if (!progress) return;
+      const detach = () => {
+        if (outboxes.get(outbox.service) === outbox) outboxes.delete(outbox.service);
+      };
+      const { progress, retention } = outbox;
+      if (!progress) return { stop: async () => detach() };
       const target = kafkaTarget(environment, progress, cluster, producer, ending);
-      relays.push({ relay: new Relay(environment, outbox, target), release: () => target.release() });
-      if (outbox.retention)
-        pruners.push(
-          new Pruner(environment, outbox, outbox.retention, {
-            keepMs: options.keepMs,
-            through: async (p) => (await target.relayed()).get(p) ?? 0,
-          }),
-        );
+      const relay = new Relay(environment, outbox, target);
+      const through = async (p: number) => (await target.relayed()).get(p) ?? 0;
+      const pruner = retention && new Pruner(environment, outbox, retention, { keepMs: options.keepMs, through });
+      const source = {
+        async stop() {
+          attached.delete(source);
+          detach();
+          await relay.stop();
+          await target.release().catch((error: unknown) => environment.onError(error, { doing: 'giving back a relay' }));
+          await pruner?.stop();
+        },
+      };
+      attached.add(source);
+      return source;
     },
     consume(subscription) {
       const group = new KafkaGroup(environment, cluster, subscription, options);
@@ -152,7 +154,7 @@ function createBus(
         },
       };
     },
-    lag: (subscription) => lagOf(cluster, outboxes, relays.length > 0 ? cluster.groupOf('kafka') : undefined, subscription),
+    lag: (subscription) => lagOf(cluster, outboxes, attached.size > 0 ? cluster.groupOf('kafka') : undefined, subscription),
     close() {
       closed ??= close();
       return closed;

@@ -46,8 +46,7 @@ function createBus(environment: BusEnvironment, url: Source, names: Names, { kee
   const db = new BusDatabase(environment.platform, url, names);
   const log = new BusLog(db, environment);
   const outboxes = new Map<string, Outbox>();
-  const relays: Relay[] = [];
-  const pruners: (Pruner | Periodic)[] = [];
+  const attached = new Set<{ stop(): Promise<void> }>();
   const members = new Set<Membership>();
   db.listen((message) => {
     log.hear(message);
@@ -57,7 +56,7 @@ function createBus(environment: BusEnvironment, url: Source, names: Names, { kee
   const close = async () => {
     await Promise.all([...members].map((member) => member.stop()));
     members.clear();
-    await Promise.all([...relays, ...pruners, log].map((part) => part.stop()));
+    await Promise.all([...attached, log].map((part) => part.stop()));
     await db.close();
   };
   return {
@@ -65,12 +64,21 @@ function createBus(environment: BusEnvironment, url: Source, names: Names, { kee
     attach(outbox) {
       outboxes.set(outbox.service, outbox);
       const target = log.target(outbox.service, outbox.partitions);
-      relays.push(new Relay(environment, outbox, target));
+      const parts: (Relay | Pruner | Periodic)[] = [new Relay(environment, outbox, target)];
       if (outbox.retention)
-        pruners.push(
+        parts.push(
           new Pruner(environment, outbox, outbox.retention, { keepMs, through: async (p) => (await target.relayed()).get(p) ?? 0 }),
         );
-      pruners.push(log.prune(outbox.service, outbox.partitions, keepMs));
+      parts.push(log.prune(outbox.service, outbox.partitions, keepMs));
+      const source = {
+        async stop() {
+          attached.delete(source);
+          if (outboxes.get(outbox.service) === outbox) outboxes.delete(outbox.service);
+          await Promise.all(parts.map((part) => part.stop()));
+        },
+      };
+      attached.add(source);
+      return source;
     },
     consume(subscription) {
       const member = new Membership(environment, db, log, subscription, leaseMs);
