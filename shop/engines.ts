@@ -1,6 +1,6 @@
 import { environment, files, firstOf } from 'ramet';
-import { embedded } from 'ramet/embedded';
-import { postgres } from 'ramet/postgres';
+import { embedded } from 'ramet/bus/embedded';
+import { postgres } from 'ramet/store/postgres';
 import type { Profile } from 'ramet/runtime';
 
 /** Shops that share engines have names of their own for what they keep there: `a_` makes `a_orders` of `orders`. */
@@ -24,14 +24,14 @@ export const onPostgres = (): Profile => ({ store: store(), bus: embedded() });
 /** A process for each service and gateway. */
 export async function asServices(): Promise<Profile> {
   // What a profile does not use is not loaded, and need not be installed.
-  const [{ consul }, { mux }] = await Promise.all([import('ramet/consul'), import('ramet/mux')]);
+  const [{ consul }, { mux }] = await Promise.all([import('ramet/discovery/consul'), import('ramet/transport/mux')]);
   return {
     store: store(),
     bus: await bus(),
     discovery: consul(address('CONSUL_URL', 'consul'), { prefix, allow: ['loopback'] }),
     transport: mux(),
     ...(process.env.REDIS_URL
-      ? { limits: (await import('ramet/redis')).redis(process.env.REDIS_URL, { prefix: `${prefix}limits:` }) }
+      ? { limits: (await import('ramet/limits/redis')).redis(process.env.REDIS_URL, { prefix: `${prefix}limits:` }) }
       : {}),
     admin: 'web',
     processes: {
@@ -53,6 +53,6 @@ export async function asServices(): Promise<Profile> {
 }
 
 async function bus(): Promise<Profile['bus']> {
-  if (process.env.BUS === 'postgres') return (await import('ramet/postgres-bus')).postgresBus(secrets.get('bus-database'));
-  return (await import('ramet/kafka')).kafka({ brokers: address('KAFKA_BROKERS', 'kafka').split(','), prefix });
+  if (process.env.BUS === 'postgres') return (await import('ramet/bus/postgres')).postgresBus(secrets.get('bus-database'));
+  return (await import('ramet/bus/kafka')).kafka({ brokers: address('KAFKA_BROKERS', 'kafka').split(','), prefix });
 }

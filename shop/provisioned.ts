@@ -1,4 +1,4 @@
-import { provision } from 'ramet/postgres';
+import { provision } from 'ramet/store/postgres';
 import topology from './topology.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { embedded } from 'ramet/embedded';
+import { embedded } from 'ramet/bus/embedded';
 import { topology } from 'ramet/runtime';
-import { sqlite } from 'ramet/sqlite';
+import { sqlite } from 'ramet/store/sqlite';
 
 /** Where everything of this shop is kept that no server keeps for it. */
 export const dataDir = process.env.DATA_DIR || '.data';

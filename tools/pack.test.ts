@@ -62,10 +62,10 @@ test('a project whose compiler is not strict is told so, at the first contract',
 
 test('an adapter whose client library is not installed says which one to install', async () => {
   for (const [adapter, name] of [
-    ['ramet/postgres', 'pg'],
-    ['ramet/postgres-bus', 'pg'],
-    ['ramet/kafka', '@platformatic/kafka'],
-    ['ramet/redis', 'redis'],
+    ['ramet/store/postgres', 'pg'],
+    ['ramet/bus/postgres', 'pg'],
+    ['ramet/bus/kafka', '@platformatic/kafka'],
+    ['ramet/limits/redis', 'redis'],
   ]) {
     write('needs.js', `await import('${adapter}').catch(({ code, message }) => console.log(code, message));\n`);
     const { stdout } = await promisify(execFile)(process.execPath, ['needs.js'], { cwd: project });

@@ -1,4 +1,4 @@
-import { postgres, provision } from 'ramet/postgres';
+import { postgres, provision } from 'ramet/store/postgres';
 import { ORDER, Orders, orders } from '../command/orders.ts';
 import { closedLoop, cpuMeter, percentiles } from '../core/measure.ts';
 import { startRamet } from '../core/ramet.ts';

@@ -1,9 +1,9 @@
 import type { ServiceDefinition } from 'ramet';
-import { embedded } from 'ramet/embedded';
+import { embedded } from 'ramet/bus/embedded';
 import { realPlatform } from 'ramet/platform';
-import { postgres, provision } from 'ramet/postgres';
+import { postgres, provision } from 'ramet/store/postgres';
 import { type Runtime, type StartOptions, start, topology } from 'ramet/runtime';
-import { sqlite } from 'ramet/sqlite';
+import { sqlite } from 'ramet/store/sqlite';
 
 type Gateways = NonNullable<Parameters<typeof topology>[0]['gateways']>;
 type Store = ReturnType<typeof sqlite>;

@@ -1,5 +1,5 @@
 import { command, contract, event, service, sql } from 'ramet';
-import { postgresBus } from 'ramet/postgres-bus';
+import { postgresBus } from 'ramet/bus/postgres';
 import type { Runtime } from 'ramet/runtime';
 import { z } from 'zod';
 import { startRamet, storesOnPostgres } from '../core/ramet.ts';

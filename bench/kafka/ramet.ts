@@ -1,4 +1,4 @@
-import { kafka } from 'ramet/kafka';
+import { kafka } from 'ramet/bus/kafka';
 import { realPlatform } from 'ramet/platform';
 import { cpuMeter } from '../core/measure.ts';
 import type { Start } from '../core/row.ts';

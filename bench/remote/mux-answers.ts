@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { service } from 'ramet';
-import { mux } from 'ramet/mux';
+import { mux } from 'ramet/transport/mux';
 import { realPlatform } from 'ramet/platform';
 import { startRamet } from '../core/ramet.ts';
 import { priceOf, Shelf } from '../query/price.ts';

@@ -1,5 +1,5 @@
 import { use } from 'ramet';
-import { mux } from 'ramet/mux';
+import { mux } from 'ramet/transport/mux';
 import { realPlatform } from 'ramet/platform';
 import type { Start } from '../core/row.ts';
 import { Shelf } from '../query/price.ts';

@@ -1,6 +1,6 @@
 import { command, contract, type ServiceDefinition, saga, service, sql, use } from 'ramet';
-import { postgres, provision } from 'ramet/postgres';
-import type { sqlite } from 'ramet/sqlite';
+import { postgres, provision } from 'ramet/store/postgres';
+import type { sqlite } from 'ramet/store/sqlite';
 import { z } from 'zod';
 import { flushes, flushesEach } from '../core/flushes.ts';
 import { closedLoop, percentiles } from '../core/measure.ts';

@@ -1,4 +1,4 @@
-import { provision } from 'ramet/postgres';
+import { provision } from 'ramet/store/postgres';
 import { expect } from 'vitest';
 import { bodyOf, CARDS, eventually, ShopClient } from '../harness/client.ts';
 import { startShopOn, takeCorner } from '../harness/engines.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateIdentityKey } from 'ramet';
 import { realPlatform } from 'ramet/platform';
-import { provision } from 'ramet/postgres';
+import { provision } from 'ramet/store/postgres';
 import { declaredGraph } from 'ramet/runtime';
 import { portFromEnv } from '../child-process.ts';
 import { startCompanions } from '../companions.ts';

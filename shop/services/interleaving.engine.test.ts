@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { realPlatform } from 'ramet/platform';
-import { postgres } from 'ramet/postgres';
+import { postgres } from 'ramet/store/postgres';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { enterPaid, enterRefunded } from './analytics/ledger.ts';
 import { allocate, callOff, wait } from './inventory/allocations.ts';

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { embedded } from 'ramet/embedded';
+import { embedded } from 'ramet/bus/embedded';
 import { realPlatform } from 'ramet/platform';
 import { type Runtime, start, topology } from 'ramet/runtime';
-import { sqlite } from 'ramet/sqlite';
+import { sqlite } from 'ramet/store/sqlite';
 import shop from '../topology.ts';
 
 /** What a handler told and sent: nobody hears of it here. */

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { embedded } from 'ramet/embedded';
+import { embedded } from 'ramet/bus/embedded';
 import { realPlatform } from 'ramet/platform';
 import { type Runtime, start, topology } from 'ramet/runtime';
-import { sqlite } from 'ramet/sqlite';
+import { sqlite } from 'ramet/store/sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Running } from '../child-process.ts';
 import { createMail, type RunningMail } from '../mail/server.ts';

@@ -46,12 +46,12 @@ type Store = Parameters<typeof import('ramet/runtime').moveService>[1]['to'];
 
 async function storeAt(to: string, schema: string | undefined): Promise<Store> {
   if (/^postgres(ql)?:\/\//.test(to)) {
-    const { postgres } = await fromProject<typeof import('ramet/postgres')>('ramet/postgres');
+    const { postgres } = await fromProject<typeof import('ramet/store/postgres')>('ramet/store/postgres');
     return (partitions) => postgres(to, { partitions, ...(schema === undefined ? {} : { schema }) });
   }
   const [, folder] = /^sqlite:(.+)$/.exec(to) ?? [];
   if (folder === undefined)
     throw new CliError(`'${to}' is no store: write --to postgres://user:password@host/database, or --to sqlite:<folder>`);
-  const { sqlite } = await fromProject<typeof import('ramet/sqlite')>('ramet/sqlite');
+  const { sqlite } = await fromProject<typeof import('ramet/store/sqlite')>('ramet/store/sqlite');
   return () => sqlite(folder);
 }

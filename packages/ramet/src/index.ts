@@ -1,6 +1,6 @@
 /**
  * What a service is written with. Stores, buses and the runtime are imported from their own subpaths, so that a process
- * loads only what its topology names: `ramet/sqlite`, `ramet/embedded`, `ramet/runtime`.
+ * loads only what its topology names: `ramet/store/sqlite`, `ramet/bus/embedded`, `ramet/runtime`.
  */
 export {
   type AnyContract,

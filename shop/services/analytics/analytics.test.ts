@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { embedded } from 'ramet/embedded';
+import { embedded } from 'ramet/bus/embedded';
 import { type Runtime, start, topology } from 'ramet/runtime';
-import { sqlite } from 'ramet/sqlite';
+import { sqlite } from 'ramet/store/sqlite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import shop from '../../topology.ts';
 import { enterPaid, enterRefunded } from './ledger.ts';

@@ -140,12 +140,12 @@ test('three artefacts make a running shop: each is started by its own command, i
 
 const ENGINES = {
   'engines.ts': `
-import { embedded } from 'ramet/embedded';
-import { kafka } from 'ramet/kafka';
-import { postgres } from 'ramet/postgres';
-import { postgresBus } from 'ramet/postgres-bus';
-import { redis } from 'ramet/redis';
-import { sqlite } from 'ramet/sqlite';
+import { embedded } from 'ramet/bus/embedded';
+import { kafka } from 'ramet/bus/kafka';
+import { postgres } from 'ramet/store/postgres';
+import { postgresBus } from 'ramet/bus/postgres';
+import { redis } from 'ramet/limits/redis';
+import { sqlite } from 'ramet/store/sqlite';
 /** All adapters are loaded, and this process needs no engine to start. */
 export const adapters = [kafka, postgres, postgresBus, redis];
 export const engines = () => ({ store: sqlite(process.env.DATA_DIR || '.data'), bus: embedded() });

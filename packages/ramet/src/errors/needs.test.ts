@@ -8,22 +8,22 @@ const missing = (name: string) =>
 
 test('a package that is not installed is named, with who needs it and how to install it', async () => {
   const load = () => Promise.reject(missing('pg'));
-  await expect(peer('pg', 'ramet/postgres', load)).rejects.toMatchObject({
+  await expect(peer('pg', 'ramet/store/postgres', load)).rejects.toMatchObject({
     code: 'Misconfigured',
-    message: "'ramet/postgres' needs the package 'pg', which is not installed: run 'npm install pg'",
+    message: "'ramet/store/postgres' needs the package 'pg', which is not installed: run 'npm install pg'",
   });
-  expect(await peer('pg', 'ramet/postgres', async () => 7)).toBe(7);
+  expect(await peer('pg', 'ramet/store/postgres', async () => 7)).toBe(7);
 });
 
 test('whatever else keeps it from being loaded passes as it is', async () => {
   for (const error of [missing('pg-protocol'), new SyntaxError('pg')])
-    await expect(peer('pg', 'ramet/postgres', () => Promise.reject(error))).rejects.toBe(error);
+    await expect(peer('pg', 'ramet/store/postgres', () => Promise.reject(error))).rejects.toBe(error);
 });
 
 test('a Node that is too old is told which one to install', () => {
   for (const version of ['18.20.8', '20.19.4', '22.18.0'])
     expect(nodeProblem(version)).toMatch(`needs Node 22.19 or later, and this is ${version}`);
   for (const version of ['22.19.0', '22.21.1', '24.0.0']) expect(nodeProblem(version)).toBeUndefined();
-  expect(builtin<object>('node:sqlite', 'ramet/sqlite')).toHaveProperty('DatabaseSync');
-  expect(() => builtin('node:nothing', 'ramet/sqlite')).toThrow("'ramet/sqlite' needs 'node:nothing'");
+  expect(builtin<object>('node:sqlite', 'ramet/store/sqlite')).toHaveProperty('DatabaseSync');
+  expect(() => builtin('node:nothing', 'ramet/store/sqlite')).toThrow("'ramet/store/sqlite' needs 'node:nothing'");
 });

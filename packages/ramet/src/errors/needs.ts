@@ -6,7 +6,7 @@ const NODE: readonly [major: number, minor: number] = [22, 19];
 /**
  * Loads the client library of an adapter, an optional peer dependency.
  * @param name the package, as `pg`
- * @param adapter who needs it, as `ramet/postgres`
+ * @param adapter who needs it, as `ramet/store/postgres`
  * @throws RametError Misconfigured when it is not installed, with the command that installs it
  */
 export async function peer<T>(name: string, adapter: string, load: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@ import { peer } from '../../errors/index.ts';
 import { HOUR, type Platform, SECOND } from '../../platform/index.ts';
 import { EVENT_MAX_BYTES } from '../envelope.ts';
 
-const client = await peer('@platformatic/kafka', 'ramet/kafka', () => import('@platformatic/kafka'));
+const client = await peer('@platformatic/kafka', 'ramet/bus/kafka', () => import('@platformatic/kafka'));
 
 /** How long the client waits for an answer; longer than any fetch is held open at a broker. */
 const ANSWER_MS = 10_000;

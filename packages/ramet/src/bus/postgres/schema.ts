@@ -1,7 +1,7 @@
 import { peer } from '../../errors/index.ts';
 
 /** The client of PostgreSQL. */
-export const { default: driver } = await peer('pg', 'ramet/postgres-bus', () => import('pg'));
+export const { default: driver } = await peer('pg', 'ramet/bus/postgres', () => import('pg'));
 
 /** What the bus calls its things on the server. */
 export interface Names {

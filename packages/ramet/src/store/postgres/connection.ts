@@ -6,7 +6,7 @@ import { Messages } from './messages.ts';
 import type { Statement } from './statements.ts';
 import { reader } from './values.ts';
 
-const { default: driver } = await peer('pg', 'ramet/postgres', () => import('pg'));
+const { default: driver } = await peer('pg', 'ramet/store/postgres', () => import('pg'));
 
 /** What one statement answered. */
 export interface Answer {

@@ -4,7 +4,7 @@ import { peer, postgresPasses, postgresRemedy, reasonOf } from '../../errors/ind
 import { type Duration, durationMs, Patience, type Platform, realPlatform, type Source, sourced } from '../../platform/index.ts';
 import { quoted } from './schema.ts';
 
-const { default: driver } = await peer('pg', 'ramet/postgres', () => import('pg'));
+const { default: driver } = await peer('pg', 'ramet/store/postgres', () => import('pg'));
 
 export interface ProvisionOptions {
   /** Names of services, as in the topology. */

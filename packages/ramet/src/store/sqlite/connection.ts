@@ -11,7 +11,7 @@ import { builtin } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
 
 /** As it is in this Node. */
-export const { DatabaseSync: Sqlite } = builtin<typeof import('node:sqlite')>('node:sqlite', 'ramet/sqlite');
+export const { DatabaseSync: Sqlite } = builtin<typeof import('node:sqlite')>('node:sqlite', 'ramet/store/sqlite');
 
 const STATEMENTS_MAX = 512;
 

@@ -5,7 +5,7 @@ import type { LimitCounter, LimitStore, LimitStoreCapabilities, LimitStoreEnviro
 import { decisionOf, type Rate, type RateDecision, TOLERANCE } from '../rate-limit.ts';
 import { GCRA } from './gcra.ts';
 
-const { createClient } = await peer('redis', 'ramet/redis', () => import('redis'));
+const { createClient } = await peer('redis', 'ramet/limits/redis', () => import('redis'));
 
 export interface RedisLimitsOptions {
   /** Stands before every key (default `ramet:limits:`): shops that share a Redis count apart. */
