@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Deployment, deploymentOf, readConfig } from 'ramet/deploy';
+import { type Deployment, deploymentOf, readConfig } from '@ramet/deploy';
 import { beforeAll, expect, test } from 'vitest';
 
 /* What each process of the shop would be deployed with. Nothing is started. */

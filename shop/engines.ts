@@ -1,7 +1,7 @@
 import { environment, files, firstOf } from 'ramet';
 import { embedded } from 'ramet/bus/embedded';
-import { postgres } from 'ramet/store/postgres';
 import type { Profile } from 'ramet/runtime';
+import { postgres } from 'ramet/store/postgres';
 
 /** Shops that share engines have names of their own for what they keep there: `a_` makes `a_orders` of `orders`. */
 const prefix = process.env.SHOP_PREFIX || '';

@@ -1,14 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { consul } from 'ramet/discovery/consul';
 import { embedded } from 'ramet/bus/embedded';
 import { kafka } from 'ramet/bus/kafka';
-import { mux } from 'ramet/transport/mux';
-import { postgres } from 'ramet/store/postgres';
 import { postgresBus } from 'ramet/bus/postgres';
-import { redis } from 'ramet/limits/redis';
-import { sqlite } from 'ramet/store/sqlite';
+import { consul } from 'ramet/discovery/consul';
 import { staticAddresses } from 'ramet/discovery/static';
+import { redis } from 'ramet/limits/redis';
+import { postgres } from 'ramet/store/postgres';
+import { sqlite } from 'ramet/store/sqlite';
+import { mux } from 'ramet/transport/mux';
 
 /*
  * The tables of docs/engines.md are made of the capability objects that boot and the conformance suites read: what the page

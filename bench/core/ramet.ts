@@ -1,8 +1,8 @@
 import type { ServiceDefinition } from 'ramet';
 import { embedded } from 'ramet/bus/embedded';
 import { realPlatform } from 'ramet/platform';
-import { postgres, provision } from 'ramet/store/postgres';
 import { type Runtime, type StartOptions, start, topology } from 'ramet/runtime';
+import { postgres, provision } from 'ramet/store/postgres';
 import { sqlite } from 'ramet/store/sqlite';
 
 type Gateways = NonNullable<Parameters<typeof topology>[0]['gateways']>;

@@ -1,6 +1,6 @@
 import { use } from 'ramet';
-import { mux } from 'ramet/transport/mux';
 import { realPlatform } from 'ramet/platform';
+import { mux } from 'ramet/transport/mux';
 import type { Start } from '../core/row.ts';
 import { Shelf } from '../query/price.ts';
 import { compileUses, identitiesOf, NEVER, newKeys, newTrace, SHOP_TLS, security } from './ramet.ts';

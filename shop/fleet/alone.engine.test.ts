@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ArtefactInfo, deploymentOf, linkPackages, readConfig, writeArtefact } from 'ramet/deploy';
+import { type ArtefactInfo, deploymentOf, linkPackages, readConfig, writeArtefact } from '@ramet/deploy';
 import { expect, onTestFinished, test } from 'vitest';
 import { bodyOf, CARDS, eventually, NoAnswer, type Product, ShopClient } from '../harness/client.ts';
 import { takeCorner } from '../harness/engines.ts';

@@ -22,7 +22,6 @@ export const FOLDERS = [
   'gateway',
   'admin',
   'runtime',
-  'deploy',
   'simulation',
   'doctor',
 ] as const;

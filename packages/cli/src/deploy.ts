@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { DeployedProcess, Deployment } from '@ramet/deploy';
 import { type Command, Option } from 'commander';
-import type { ContractShape, DeployedProcess, Deployment } from 'ramet/deploy';
+import type { ContractShape } from 'ramet';
 import { CliError } from './client.ts';
 import { fromProject } from './project.ts';
 
-type Deploy = typeof import('ramet/deploy');
+type Deploy = typeof import('@ramet/deploy');
 
 interface Options {
   readonly topology: string;
@@ -28,7 +29,7 @@ export function addDeploy(program: Command): void {
     .description('print who calls whom, as declared, in JSON')
     .addOption(topology())
     .action(({ topology: file }: Options) =>
-      inProject(file, async ({ overviewOf }) => {
+      withDeploy(async ({ overviewOf }) => {
         const { graph } = await overviewOf({ topologyFile: file });
         process.stdout.write(`${JSON.stringify(graph, undefined, 2)}\n`);
       }),
@@ -40,7 +41,7 @@ export function addDeploy(program: Command): void {
     .addOption(topology())
     .option('--against <file>', 'an earlier print: ends with 1 when something in it is broken')
     .action((services: string[], { topology: file, against }: Options & { against?: string }) =>
-      inProject(file, async ({ overviewOf, breakingChanges }) => {
+      withDeploy(async ({ overviewOf }) => {
         const { contracts } = await overviewOf({ topologyFile: file });
         for (const name of services)
           if (!contracts[name]) throw new CliError(`there is no service '${name}'; there are ${Object.keys(contracts).join(', ')}`);
@@ -50,6 +51,7 @@ export function addDeploy(program: Command): void {
           return;
         }
         const deployed = readContracts(against);
+        const { breakingChanges } = await fromProject<typeof import('ramet')>('ramet', dirname(resolve(file)));
         const broken = Object.entries(deployed).flatMap(([name, shape]) => {
           if (services.length > 0 && !services.includes(name)) return [];
           const now = contracts[name];
@@ -70,7 +72,7 @@ export function addDeploy(program: Command): void {
     .addOption(out())
     .option('--link', 'let it run on this machine, with the packages of the project and no installation')
     .action((name: string | undefined, options: Options & { link?: boolean }) =>
-      inProject(options.topology, async (deploy) => {
+      withDeploy(async (deploy) => {
         const { readConfig, overviewOf } = deploy;
         if (name === undefined) {
           const { env } = readConfig(options.config);
@@ -114,7 +116,7 @@ export function addDeploy(program: Command): void {
       .addOption(release())
       .addOption(out())
       .action((options: Options) =>
-        inProject(options.topology, async (deploy) => {
+        withDeploy(async (deploy) => {
           const deployment = await described(deploy, options);
           const made = files(deploy, deployment, options as never);
           deploy.writeGenerated(kind, made, options.out);
@@ -144,9 +146,9 @@ function readContracts(file: string): Record<string, ContractShape> {
   }
 }
 
-/** Works with the framework that the project has. @throws CliError with what a person can repair */
-async function inProject(topology: string, work: (deploy: Deploy) => Promise<void>): Promise<void> {
-  const deploy = await fromProject<Deploy>('ramet/deploy', dirname(resolve(topology)));
+/** Loads the generators only for the commands that need them. @throws CliError with what a person can repair */
+async function withDeploy(work: (deploy: Deploy) => Promise<void>): Promise<void> {
+  const deploy = await import('@ramet/deploy');
   try {
     await work(deploy);
   } catch (error) {

@@ -4,7 +4,9 @@
  */
 export {
   type AnyContract,
+  breakingChanges,
   type Contract,
+  type ContractShape,
   command,
   contract,
   type Data,
@@ -15,6 +17,7 @@ export {
   query,
   type Result,
   secret,
+  shapeOf,
   stream,
 } from './contract/index.ts';
 export { DeclaredError, ERRORS, type ErrorCode, PermanentError, RametError } from './errors/index.ts';

@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { generateIdentityKey } from 'ramet';
+import { realPlatform } from 'ramet/platform';
 import { afterEach, expect, test } from 'vitest';
-import { freePort } from '../platform/free-port.fixture.ts';
-import { realPlatform } from '../platform/index.ts';
-import { generateIdentityKey } from '../security/index.ts';
 import { linkPackages, writeArtefact } from './artefact.ts';
-import { project, scratch } from './fixtures/project.fixture.ts';
+import { freePort, project, scratch } from './fixtures/project.fixture.ts';
 import { type Trace, traceProcess } from './trace.ts';
 
 const GRAPH = { orders: ['orders', 'payments'], payments: ['payments'], web: ['orders'] };
@@ -44,8 +43,7 @@ test('the artefact of a process holds what it loads and names, and nothing of it
     'services/payments/contract.ts',
     'topology.ts',
   ]);
-  const version = (name: string) =>
-    JSON.parse(readFileSync(join(import.meta.dirname, '../../../..', name, 'package.json'), 'utf8')).version;
+  const version = (name: string) => JSON.parse(readFileSync(join(import.meta.dirname, '../../..', name, 'package.json'), 'utf8')).version;
   expect(JSON.parse(readFileSync(join(out, 'package.json'), 'utf8'))).toEqual({
     name: 'orders',
     version: '7',
@@ -176,7 +174,7 @@ test('an artefact needs the optional peers that its adapters import, and starts 
 
 /** Does what an installation does: the folder has the packages of its package.json, what these bring, and no others. */
 function install(out: string): void {
-  const repository = join(import.meta.dirname, '../../../..');
+  const repository = join(import.meta.dirname, '../../..');
   const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { dependencies?: object };
   // Copied, so that what it imports is looked for here.
   cpSync(join(repository, 'packages/ramet/package.json'), join(out, 'framework/package.json'), { recursive: true });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { enableCompileCache, registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { AnyContract, ContractShape } from '../contract/index.ts';
-import type { Graph, Load, Profile, Topology } from '../runtime/index.ts';
+import type { AnyContract, ContractShape } from 'ramet';
+import type { Graph, Load, Profile, Topology } from 'ramet/runtime';
 import type { Recorded, RecordRequest } from './recorder.ts';
 
 /*
@@ -62,7 +62,7 @@ async function record(): Promise<Recorded> {
 async function overviewOf(topology: Topology): Promise<Recorded> {
   const { declaredGraph } = (await import(from(request.topology, 'ramet/runtime'))) as { declaredGraph: (t: Topology) => Promise<Graph> };
   const graph = await declaredGraph(topology);
-  const { shapeOf } = (await import(from(request.topology, 'ramet/deploy'))) as { shapeOf: (contract: AnyContract) => ContractShape };
+  const { shapeOf } = (await import(from(request.topology, 'ramet'))) as { shapeOf: (contract: AnyContract) => ContractShape };
   const contracts: Record<string, ContractShape> = {};
   for (const [name, load] of Object.entries(topology.services).sort(([a], [b]) => (a < b ? -1 : 1)))
     contracts[name] = shapeOf((await load()).default.contract);

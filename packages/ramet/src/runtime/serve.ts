@@ -1,9 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { BootError } from '../errors/index.ts';
-import { type Graph, type Runtime, run, type StartOptions, type Topology } from '../runtime/index.ts';
+import { systemFiles } from '../platform/index.ts';
 import { environment, files, firstOf } from '../security/index.ts';
+import type { Graph } from './graph.ts';
+import type { Runtime, StartOptions } from './options.ts';
+import { run } from './run.ts';
+import type { Topology } from './topology.ts';
 
 /** What is known when a process is built; everything else its environment says. */
 export interface Built {
@@ -16,6 +20,9 @@ export interface Built {
   /** The file with the declared graph. */
   readonly graph: URL;
 }
+
+/** A declared graph or a file of keys is far smaller; what is larger is another file. */
+const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -60,7 +67,9 @@ export function optionsOf(built: Built, variables: Variables): StartOptions {
   };
   const read = (path: string | URL, what: string): unknown => {
     try {
-      return JSON.parse(readFileSync(path, 'utf8'));
+      const text = systemFiles.readText(path instanceof URL ? path : pathToFileURL(path), LARGEST_FILE_BYTES);
+      if (text === undefined) throw new Error('there is no such file');
+      return JSON.parse(text);
     } catch (error) {
       problems.push(`${what} cannot be read from ${path}: ${(error as Error).message}`);
       return undefined;

@@ -58,7 +58,7 @@ test('what the project has for its development only is installed where the artef
 });
 
 test('in the lock of this repository every package finds what it needs', () => {
-  const real = JSON.parse(readFileSync(new URL('../../../../package-lock.json', import.meta.url), 'utf8')) as Lock;
+  const real = JSON.parse(readFileSync(new URL('../../../package-lock.json', import.meta.url), 'utf8')) as Lock;
   const { packages } = pruneLock(
     real,
     new Map([

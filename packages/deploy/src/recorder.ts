@@ -2,8 +2,8 @@ import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { ContractShape } from '../contract/index.ts';
-import type { Graph } from '../runtime/index.ts';
+import type { ContractShape } from 'ramet';
+import type { Graph } from 'ramet/runtime';
 import { manifestAround } from './packages.ts';
 import { DeployError } from './problems.ts';
 

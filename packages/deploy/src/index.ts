@@ -1,5 +1,4 @@
 /** Builds and describes the processes of a topology for machines of their own; the `ramet` command is a thin cover of this. */
-export { breakingChanges, type ContractShape, shapeOf } from '../contract/index.ts';
 export { type ArtefactInfo, type ArtefactOptions, linkPackages, writeArtefact } from './artefact.ts';
 export { checkConfig, type DeployConfig, readConfig } from './config.ts';
 export { type DeployedProcess, type Deployment, type DeploymentOptions, deploymentOf, imageOf, warningsOf } from './deployment.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Graph } from '../runtime/index.ts';
+import type { Graph } from 'ramet/runtime';
 import type { DeployConfig } from './config.ts';
 import { manifestAround } from './packages.ts';
 import { DeployError } from './problems.ts';

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve } from 'node:path';
-import type { ContractShape } from '../contract/index.ts';
-import type { Graph } from '../runtime/index.ts';
+import type { ContractShape } from 'ramet';
+import type { Graph } from 'ramet/runtime';
 import { type Lock, type Manifests, pruneLock } from './lock.ts';
 import { DeployError } from './problems.ts';
 import type { Scope, Trace } from './trace.ts';
