@@ -2,8 +2,9 @@
  * The suites that every adapter passes, for those who write one. They register tests of Vitest, which is an optional peer
  * of this subpath: `storeConformance('mine', harness)` in a test file of yours is all.
  */
+
+export type { BusPlace } from './bus/conformance/fixture.conformance.ts';
 export { type BusHarness, busConformance } from './bus/conformance.ts';
-export type { BusPlace } from './bus/fixture.conformance.ts';
 export { type DiscoveryHarness, discoveryConformance } from './discovery/conformance.ts';
 export type { DiscoveryPlace } from './discovery/fixture.conformance.ts';
 export { type LimitStoreHarness, type LimitStorePlace, limitStoreConformance } from './gateway/limits/conformance.ts';

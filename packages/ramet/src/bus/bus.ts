@@ -1,5 +1,5 @@
 import type { Envelope } from './envelope.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from './source/outbox.ts';
 
 /**
  * Carries events from the outboxes of services to the groups that consume them.

@@ -1,16 +1,16 @@
 import { type Case, conformanceSuite, type Exceptions } from '../platform/cases.conformance.ts';
-import { crashCases } from './crash.conformance.ts';
-import { deliveryCases } from './delivery.conformance.ts';
-import { failureCases } from './failure.conformance.ts';
-import { BusFixture, type BusPlace } from './fixture.conformance.ts';
-import { haltCases } from './halt.conformance.ts';
-import { horizonCases } from './horizon.conformance.ts';
+import { crashCases } from './conformance/crash.conformance.ts';
+import { deliveryCases } from './conformance/delivery.conformance.ts';
+import { failureCases } from './conformance/failure.conformance.ts';
+import { BusFixture, type BusPlace } from './conformance/fixture.conformance.ts';
+import { haltCases } from './conformance/halt.conformance.ts';
+import { horizonCases } from './conformance/horizon.conformance.ts';
+import { type Outage, outageCases } from './conformance/outage.conformance.ts';
+import { replicaCases } from './conformance/replica.conformance.ts';
+import { skipCases } from './conformance/skip.conformance.ts';
+import { steadyCases } from './conformance/steady.conformance.ts';
+import { takeoverCases } from './conformance/takeover.conformance.ts';
 import type { BusCapabilities } from './index.ts';
-import { type Outage, outageCases } from './outage.conformance.ts';
-import { replicaCases } from './replica.conformance.ts';
-import { skipCases } from './skip.conformance.ts';
-import { steadyCases } from './steady.conformance.ts';
-import { takeoverCases } from './takeover.conformance.ts';
 
 /** What an adapter of {@link Bus} gives to its conformance suite. */
 export interface BusHarness {

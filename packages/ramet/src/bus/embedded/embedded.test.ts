@@ -6,8 +6,8 @@ import { PermanentError } from '../../errors/index.ts';
 import { newId, realPlatform } from '../../platform/index.ts';
 import type { Store } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
+import { BusFixture, type BusPlace, FAST } from '../conformance/fixture.conformance.ts';
 import { busConformance } from '../conformance.ts';
-import { BusFixture, type BusPlace, FAST } from '../fixture.conformance.ts';
 import { type Envelope, topicOf } from '../index.ts';
 import { embedded } from './index.ts';
 

@@ -2,9 +2,9 @@ import { RametError } from '../../errors/index.ts';
 import { DAY, type Duration, Settings } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
-import type { Outbox } from '../outbox.ts';
-import { Pruner } from '../pruner.ts';
-import { logOf, PartitionReader } from '../reader.ts';
+import type { Outbox } from '../source/outbox.ts';
+import { logOf, PartitionReader } from '../source/partition-reader.ts';
+import { Pruner } from '../source/pruner.ts';
 
 /** Wake-ups are immediate; this is the net under them. */
 const POLL_MS = 5_000;

@@ -3,8 +3,8 @@ import pg from 'pg';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { newId, realPlatform } from '../../platform/index.ts';
 import { postgres } from '../../store/postgres/index.ts';
+import type { BusPlace } from '../conformance/fixture.conformance.ts';
 import { busConformance } from '../conformance.ts';
-import type { BusPlace } from '../fixture.conformance.ts';
 import { embedded } from './index.ts';
 
 /** One process, its stores on PostgreSQL: what a group does at the same time is done in transactions beside each other. */

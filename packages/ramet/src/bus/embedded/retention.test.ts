@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { DAY, MINUTE, newId, type Platform, realPlatform } from '../../platform/index.ts';
 import { migrate, type Store } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
-import { BusFixture, type BusPlace } from '../fixture.conformance.ts';
+import { BusFixture, type BusPlace } from '../conformance/fixture.conformance.ts';
 import { type Bus, createOutbox, type Missed } from '../index.ts';
 import { embedded } from './index.ts';
 

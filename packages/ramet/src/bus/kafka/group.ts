@@ -3,7 +3,7 @@ import { Periodic, SECOND, steadyBackoffMs } from '../../platform/index.ts';
 import { batched } from '../batched.ts';
 import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
-import { type EventLog, PartitionReader } from '../reader.ts';
+import { type EventLog, PartitionReader } from '../source/partition-reader.ts';
 import type { Cluster } from './cluster.ts';
 import { Ending } from './ending.ts';
 import { Fetcher } from './fetcher.ts';

@@ -1,6 +1,6 @@
 import { isoOf } from '../../platform/index.ts';
 import type { Envelope } from '../envelope.ts';
-import type { LogRow } from '../reader.ts';
+import type { LogRow } from '../source/partition-reader.ts';
 
 /** A record as it came from a topic. */
 export interface Received {

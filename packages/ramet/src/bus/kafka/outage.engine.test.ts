@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type OwnEngine, ownEngine } from '../../platform/engine.fixture.ts';
+import { BusFixture } from '../conformance/fixture.conformance.ts';
 import { outageSuite } from '../conformance.ts';
-import { BusFixture } from '../fixture.conformance.ts';
 import { kafkaPlace } from './place.fixture.ts';
 
 /** Well below what orchestrators give a process that they have told to stop. */

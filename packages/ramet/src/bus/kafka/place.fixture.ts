@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Admin } from '@platformatic/kafka';
 import { newId, realPlatform } from '../../platform/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
-import type { BusPlace } from '../fixture.conformance.ts';
+import type { BusPlace } from '../conformance/fixture.conformance.ts';
 import { type KafkaOptions, kafka } from './index.ts';
 
 /** A bus with names of its own on a broker, with stores on SQLite; its topics are gone afterwards. */

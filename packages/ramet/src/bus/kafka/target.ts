@@ -2,8 +2,8 @@ import type { Producer } from '@platformatic/kafka';
 import { RametError } from '../../errors/index.ts';
 import { SECOND } from '../../platform/index.ts';
 import type { BusEnvironment } from '../factory.ts';
-import type { RelayClaim, RelayProgress } from '../progress.ts';
-import type { RelayTarget } from '../relay.ts';
+import type { RelayTarget } from '../source/relay.ts';
+import type { RelayClaim, RelayProgress } from '../source/relay-progress.ts';
 import type { Cluster } from './cluster.ts';
 import type { Ending } from './ending.ts';
 

@@ -2,7 +2,7 @@ import { Admin, Producer } from '@platformatic/kafka';
 import { afterEach, describe, expect, test } from 'vitest';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { newId, realPlatform } from '../../platform/index.ts';
-import { BusFixture } from '../fixture.conformance.ts';
+import { BusFixture } from '../conformance/fixture.conformance.ts';
 import { type Envelope, type Missed, topicOf } from '../index.ts';
 import { type KafkaOptions, kafka } from './index.ts';
 import { kafkaPlace } from './place.fixture.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { newId, realPlatform } from '../../platform/index.ts';
-import { BusFixture } from '../fixture.conformance.ts';
+import { BusFixture } from '../conformance/fixture.conformance.ts';
 import type { Missed } from '../index.ts';
 import { postgresBus } from './index.ts';
 import { postgresPlace, query } from './place.fixture.ts';

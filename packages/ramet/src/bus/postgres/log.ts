@@ -1,9 +1,9 @@
 import { MINUTE, Periodic } from '../../platform/index.ts';
 import { batched } from '../batched.ts';
 import type { BusEnvironment } from '../factory.ts';
-import { dense } from '../outbox.ts';
-import type { EventLog } from '../reader.ts';
-import type { RelayTarget } from '../relay.ts';
+import { dense } from '../source/outbox.ts';
+import type { EventLog } from '../source/partition-reader.ts';
+import type { RelayTarget } from '../source/relay.ts';
 import type { BusDatabase } from './database.ts';
 
 /** How often the ends of partitions are looked at: while messages come, and while they do not. Half of it is chance. */

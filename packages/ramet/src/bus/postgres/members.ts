@@ -1,7 +1,7 @@
 import { Periodic, SECOND } from '../../platform/index.ts';
 import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
-import { PartitionReader } from '../reader.ts';
+import { PartitionReader } from '../source/partition-reader.ts';
 import type { BusDatabase } from './database.ts';
 import type { BusLog } from './log.ts';
 

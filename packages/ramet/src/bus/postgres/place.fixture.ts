@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { newId, realPlatform } from '../../platform/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
-import type { BusPlace } from '../fixture.conformance.ts';
+import type { BusPlace } from '../conformance/fixture.conformance.ts';
 import { postgresBus } from './index.ts';
 
 /** Leases so short that nobody waits for those of a process that was killed. */

@@ -1,9 +1,9 @@
 import { DAY, type Duration, type Periodic, SECOND, Settings, type Source } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
-import type { Outbox } from '../outbox.ts';
-import { Pruner } from '../pruner.ts';
-import { Relay } from '../relay.ts';
+import type { Outbox } from '../source/outbox.ts';
+import { Pruner } from '../source/pruner.ts';
+import { Relay } from '../source/relay.ts';
 import { BusDatabase } from './database.ts';
 import { BusLog } from './log.ts';
 import { Membership, sourcesOf } from './members.ts';

@@ -1,8 +1,8 @@
-import { RametError } from '../errors/index.ts';
-import { hash32 } from '../platform/index.ts';
-import type { Reader, Store, Tx } from '../store/index.ts';
-import { type Envelope, EVENT_MAX_BYTES } from './envelope.ts';
-import { progressOf, type RelayProgress } from './progress.ts';
+import { RametError } from '../../errors/index.ts';
+import { hash32 } from '../../platform/index.ts';
+import type { Reader, Store, Tx } from '../../store/index.ts';
+import { type Envelope, EVENT_MAX_BYTES } from '../envelope.ts';
+import { progressOf, type RelayProgress } from './relay-progress.ts';
 
 /** Events per transaction: others who write must not wait for a long deletion. */
 const PRUNED_AT_ONCE = 500;

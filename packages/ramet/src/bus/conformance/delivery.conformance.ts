@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { RametError } from '../errors/index.ts';
-import type { Case } from '../platform/cases.conformance.ts';
+import { RametError } from '../../errors/index.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
+import { type BusCapabilities, topicOf } from '../index.ts';
 import { type BusFixture, FAST, flakyStore } from './fixture.conformance.ts';
-import { type BusCapabilities, topicOf } from './index.ts';
 
 export type OnBus = (run: (fixture: BusFixture) => Promise<void>) => () => Promise<void>;
 

@@ -1,7 +1,7 @@
-import type { Platform } from '../platform/index.ts';
-import type { Store, Tx } from '../store/index.ts';
-import type { Missed } from './bus.ts';
-import type { Envelope } from './envelope.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { Store, Tx } from '../../store/index.ts';
+import type { Missed } from '../bus.ts';
+import type { Envelope } from '../envelope.ts';
 import type { Failure, PoisonPolicy } from './parking.ts';
 
 /** Handles one event inside the subscriber's own transaction. What it throws rolls back what it wrote. */

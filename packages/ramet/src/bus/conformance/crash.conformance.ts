@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { PermanentError } from '../errors/index.ts';
-import type { Case } from '../platform/cases.conformance.ts';
+import { PermanentError } from '../../errors/index.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
 import type { OnBus } from './delivery.conformance.ts';
 import { FAST, flakyStore, type Process } from './fixture.conformance.ts';
 

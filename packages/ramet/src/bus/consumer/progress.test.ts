@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { PermanentError } from '../errors/index.ts';
-import { realPlatform } from '../platform/index.ts';
-import { migrate, type Store } from '../store/index.ts';
-import { sqlite } from '../store/sqlite/index.ts';
-import type { Batch } from './bus.ts';
-import { Consumer, type Envelope, type PoisonPolicy } from './index.ts';
+import { PermanentError } from '../../errors/index.ts';
+import { realPlatform } from '../../platform/index.ts';
+import { migrate, type Store } from '../../store/index.ts';
+import { sqlite } from '../../store/sqlite/index.ts';
+import type { Batch } from '../bus.ts';
+import { Consumer, type Envelope, type PoisonPolicy } from '../index.ts';
 
 const platform = realPlatform();
 let folder: string;

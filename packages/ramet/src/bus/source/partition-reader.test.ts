@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { realPlatform } from '../platform/index.ts';
-import type { Sink } from './bus.ts';
-import { PartitionReader } from './reader.ts';
+import { realPlatform } from '../../platform/index.ts';
+import type { Sink } from '../bus.ts';
+import { PartitionReader } from './partition-reader.ts';
 
 test('a reader that is told to stop while it finds out where to begin does not wait for events any more', async () => {
   const checkpoint = Promise.withResolvers<number>();

@@ -1,7 +1,7 @@
-import { RametError } from '../errors/index.ts';
-import { isoOf } from '../platform/index.ts';
-import type { Store, Tx } from '../store/index.ts';
-import type { Envelope } from './envelope.ts';
+import { RametError } from '../../errors/index.ts';
+import { isoOf } from '../../platform/index.ts';
+import type { Store, Tx } from '../../store/index.ts';
+import type { Envelope } from '../envelope.ts';
 import { leave, tryAgain } from './halting.ts';
 import { isBlocked, type PoisonPolicy, park, takeOver } from './parking.ts';
 

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { PermanentError } from '../errors/index.ts';
-import type { Case } from '../platform/cases.conformance.ts';
+import { PermanentError } from '../../errors/index.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
+import { type Envelope, replayDeadLetter } from '../index.ts';
 import type { OnBus } from './delivery.conformance.ts';
 import { FAST, type Process } from './fixture.conformance.ts';
-import { type Envelope, replayDeadLetter } from './index.ts';
 
 const nOf = (envelope: Envelope): number => (envelope.data as { n: number }).n;
 

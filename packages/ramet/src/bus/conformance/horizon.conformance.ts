@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Case } from '../platform/cases.conformance.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
 import type { OnBus } from './delivery.conformance.ts';
 import { type BusFixture, FAST } from './fixture.conformance.ts';
 

@@ -1,7 +1,7 @@
-import { RametError } from '../errors/index.ts';
-import type { Tx } from '../store/index.ts';
-import type { Delivery } from './bus.ts';
-import type { EventHandler } from './subscriber.ts';
+import { RametError } from '../../errors/index.ts';
+import type { Tx } from '../../store/index.ts';
+import type { Delivery } from '../bus.ts';
+import type { EventHandler } from './options.ts';
 
 /** Handlers that were run abreast have to be run one by one. */
 export class Interleaved extends Error {}

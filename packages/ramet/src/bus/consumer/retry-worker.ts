@@ -1,9 +1,9 @@
-import { RametError } from '../errors/index.ts';
-import { Periodic, steadyBackoffMs } from '../platform/index.ts';
-import type { Tx } from '../store/index.ts';
-import type { Envelope } from './envelope.ts';
+import { RametError } from '../../errors/index.ts';
+import { Periodic, steadyBackoffMs } from '../../platform/index.ts';
+import type { Tx } from '../../store/index.ts';
+import type { Envelope } from '../envelope.ts';
+import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './options.ts';
 import { deadLetter, type Failure, failureOf, isAway, isUnordered } from './parking.ts';
-import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './subscriber.ts';
 
 interface RetryRow {
   readonly key: string;

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { Case } from '../platform/cases.conformance.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
+import type { Batch } from '../index.ts';
 import type { OnBus } from './delivery.conformance.ts';
-import type { Batch } from './index.ts';
 
 const keys = (count: number, of: number) => Array.from({ length: count }, (_, i) => `k${i % of}`);
 

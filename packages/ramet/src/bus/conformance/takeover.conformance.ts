@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
-import { PermanentError } from '../errors/index.ts';
-import type { Case } from '../platform/cases.conformance.ts';
-import type { Store } from '../store/index.ts';
+import { PermanentError } from '../../errors/index.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
+import type { Store } from '../../store/index.ts';
+import { goOn } from '../consumer/halting.ts';
+import { takeOver } from '../consumer/parking.ts';
+import type { Envelope } from '../index.ts';
 import type { OnBus } from './delivery.conformance.ts';
 import { FAST } from './fixture.conformance.ts';
-import { goOn } from './halting.ts';
-import type { Envelope } from './index.ts';
-import { takeOver } from './parking.ts';
 
 const KEYS = ['a', 'bad', 'b', 'c'];
 

@@ -1,4 +1,4 @@
-import type { Store } from '../store/index.ts';
+import type { Store } from '../../store/index.ts';
 
 /** How far a relay has come with a partition, and under which epoch it has it. */
 export interface RelayClaim {

@@ -1,7 +1,7 @@
-import { RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
-import { NoRowChanged, type Store, type Tx } from '../store/index.ts';
-import { batched } from './batched.ts';
+import { RametError } from '../../errors/index.ts';
+import type { Platform } from '../../platform/index.ts';
+import { NoRowChanged, type Store, type Tx } from '../../store/index.ts';
+import { batched } from '../batched.ts';
 
 /** How far a group has come in one partition of one source. */
 export interface Claim {

@@ -1,8 +1,8 @@
-import { RametError } from '../errors/index.ts';
-import { type Platform, steadyBackoffMs } from '../platform/index.ts';
-import type { Batch, Delivery, Subscription } from './bus.ts';
-import type { Envelope } from './envelope.ts';
-import type { BusEnvironment } from './factory.ts';
+import { RametError } from '../../errors/index.ts';
+import { type Platform, steadyBackoffMs } from '../../platform/index.ts';
+import type { Batch, Delivery, Subscription } from '../bus.ts';
+import type { Envelope } from '../envelope.ts';
+import type { BusEnvironment } from '../factory.ts';
 import type { Outbox } from './outbox.ts';
 
 const BATCH_MAX = 500;

@@ -1,12 +1,12 @@
-import { PermanentError, RametError } from '../errors/index.ts';
-import { steadyBackoffMs } from '../platform/index.ts';
-import { inboxLowWater, type Tx } from '../store/index.ts';
-import type { Batch, Delivery, Missed, Sink } from './bus.ts';
-import { type Claim, Claims, clear, isFirst, isSuspect } from './claims.ts';
-import type { Envelope } from './envelope.ts';
+import { PermanentError, RametError } from '../../errors/index.ts';
+import { steadyBackoffMs } from '../../platform/index.ts';
+import { inboxLowWater, type Tx } from '../../store/index.ts';
+import type { Batch, Delivery, Missed, Sink } from '../bus.ts';
+import type { Envelope } from '../envelope.ts';
+import { Handlers, Interleaved } from './event-handlers.ts';
 import { countAttempt, goOn, halted, haltOf, type Place, Standing, type Standstill, stand, standStill, standstills } from './halting.ts';
-import { Handlers, Interleaved } from './handlers.ts';
-import { KeyLanes } from './lanes.ts';
+import { KeyLanes } from './key-lanes.ts';
+import { type ConsumerOptions, DEFAULT_RETRY, type EventOutcome, type RetryPolicy } from './options.ts';
 import {
   BEYOND_HORIZON,
   blockedOf,
@@ -21,8 +21,8 @@ import {
   takeOver,
   takeOverAll,
 } from './parking.ts';
+import { type Claim, Claims, clear, isFirst, isSuspect } from './progress.ts';
 import { RetryWorker } from './retry-worker.ts';
-import { type ConsumerOptions, DEFAULT_RETRY, type EventOutcome, type RetryPolicy } from './subscriber.ts';
 
 /** How many keys of one group are handled at once. */
 const LANES = 64;

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import type { Case } from '../platform/cases.conformance.ts';
-import type { Platform } from '../platform/index.ts';
-import type { Store } from '../store/index.ts';
+import type { Case } from '../../platform/cases.conformance.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { Store } from '../../store/index.ts';
+import type { Envelope } from '../index.ts';
 import type { OnBus } from './delivery.conformance.ts';
 import { type BusFixture, FAST } from './fixture.conformance.ts';
-import type { Envelope } from './index.ts';
 
 const SOURCES = ['orders', 'payments', 'shipping', 'stock'];
 const keys = (count: number, of: number) => Array.from({ length: count }, (_, i) => `k${i % of}`);

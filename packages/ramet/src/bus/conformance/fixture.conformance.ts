@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
-import { migrate, type Store, type Tx } from '../store/index.ts';
+import { RametError } from '../../errors/index.ts';
+import type { Platform } from '../../platform/index.ts';
+import { migrate, type Store, type Tx } from '../../store/index.ts';
 import {
   type Bus,
   Consumer,
@@ -17,7 +17,7 @@ import {
   type RetryPolicy,
   replayDeadLetter,
   topicOf,
-} from './index.ts';
+} from '../index.ts';
 
 /** Where the services and groups of one case are. */
 export interface BusPlace {

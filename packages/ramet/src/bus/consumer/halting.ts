@@ -1,8 +1,8 @@
-import { RametError } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
-import type { Reader, Store, Tx } from '../store/index.ts';
-import type { Delivery } from './bus.ts';
-import type { Envelope } from './envelope.ts';
+import { RametError } from '../../errors/index.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { Reader, Store, Tx } from '../../store/index.ts';
+import type { Delivery } from '../bus.ts';
+import type { Envelope } from '../envelope.ts';
 import { type Failure, giveBack, recordLetter, takeOver } from './parking.ts';
 
 /*

@@ -1,5 +1,5 @@
-import { MINUTE, Periodic } from '../platform/index.ts';
-import type { BusEnvironment } from './factory.ts';
+import { MINUTE, Periodic } from '../../platform/index.ts';
+import type { BusEnvironment } from '../factory.ts';
 import type { Outbox, OutboxRetention } from './outbox.ts';
 
 const EVERY_MS = 10 * MINUTE;
