@@ -124,7 +124,7 @@ export const defects: Readonly<Record<string, Defect>> = {
   'half-open-lets-all-through': {
     what: 'a breaker that tries again tries with everybody who asks',
     scenario: 'bank',
-    changes: [{ file: 'rpc/breaker.ts', from: 'inner.inFlight < PROBES_MAX ? 0', to: 'inner.inFlight < 1_000_000 ? 0' }],
+    changes: [{ file: 'rpc/policies/breaker.ts', from: 'inner.inFlight < PROBES_MAX ? 0', to: 'inner.inFlight < 1_000_000 ? 0' }],
   },
   'retry-without-budget': {
     what: 'every failed call is repeated, however many fail',

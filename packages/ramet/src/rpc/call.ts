@@ -83,28 +83,6 @@ export interface Dispatcher {
   stream(operation: string, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply>;
 }
 
-/**
- * Carries calls to services. The rules are those of the slowest wire, in one process too: values are copied, the deadline
- * is a remaining time, errors are data, and a caller that goes away cancels.
- */
-export interface Transport extends TransportRoutes {
-  readonly capabilities: TransportCapabilities;
-}
-
-export interface TransportRoutes {
-  /** Calls one operation. Never rejects: an unreachable service is a reply as well. */
-  call(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;
-  stream(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply>;
-  /** The keys of the instances that answer for a service now, where there may be several and the caller is to choose. */
-  instances?(service: string): readonly string[];
-}
-
-export interface TransportCapabilities {
-  readonly name: string;
-  readonly remote: boolean;
-  readonly streams: boolean;
-}
-
 /** A signal that is made only when somebody looks at it: most calls end before anybody does. */
 export interface Cancellation {
   readonly signal: AbortSignal;

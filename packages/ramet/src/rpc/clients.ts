@@ -1,13 +1,14 @@
 import { type CompiledContract, type CompiledOperation, compileContract, shownFailure } from '../contract/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { errorOf, type Fault, type TransportRoutes } from './call.ts';
-import { Edge } from './client.ts';
+import { errorOf, type Fault } from './call.ts';
 import { connectedMaker } from './connected.ts';
+import { Edge } from './edge.ts';
 import type { Edges } from './edges.ts';
 import { externalMaker, urlProblems } from './external.ts';
 import type { Called, CallOptions, CallOrigin } from './origin.ts';
 import { Outbound } from './outbound.ts';
-import { compilePolicy } from './policy.ts';
+import { compilePolicy } from './policies/policy.ts';
+import type { TransportRoutes } from './transport.ts';
 import type { Dependency, Uses } from './use.ts';
 
 /** Makes the clients of one caller for one call: `clients(origin)` is what handlers get as `use`. */

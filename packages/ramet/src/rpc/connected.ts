@@ -1,9 +1,10 @@
 import type { Platform } from '../platform/index.ts';
-import type { Reply, TransportRoutes } from './call.ts';
-import { Edge } from './client.ts';
+import type { Reply } from './call.ts';
+import { Edge } from './edge.ts';
 import type { CallOrigin } from './origin.ts';
 import type { Outbound } from './outbound.ts';
-import type { CompiledPolicy } from './policy.ts';
+import type { CompiledPolicy } from './policies/policy.ts';
+import type { TransportRoutes } from './transport.ts';
 import type { External } from './use.ts';
 
 /** What came of a method of the client: errors of a library keep their class and pass through as they are. */

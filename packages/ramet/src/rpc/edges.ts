@@ -1,7 +1,7 @@
-import type { TransportRoutes } from './call.ts';
-import { Edge } from './client.ts';
+import { Edge } from './edge.ts';
 import type { Outbound } from './outbound.ts';
-import { type CompiledPolicy, DEFAULT_POLICY } from './policy.ts';
+import { type CompiledPolicy, DEFAULT_POLICY } from './policies/policy.ts';
+import type { TransportRoutes } from './transport.ts';
 
 /**
  * One edge per target for a caller whose targets no graph declares. Bulkhead, breaker and retry budget hold only across

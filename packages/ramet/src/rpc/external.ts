@@ -1,11 +1,12 @@
 import { RametError } from '../errors/index.ts';
 import { type HttpRequest, type Platform, plainKey } from '../platform/index.ts';
-import { type CallMeta, type Cancellation, fault, type Reply, type TransportRoutes } from './call.ts';
-import { Edge } from './client.ts';
+import { type CallMeta, type Cancellation, fault, type Reply } from './call.ts';
+import { Edge } from './edge.ts';
 import type { Called, CallOrigin } from './origin.ts';
 import type { Outbound } from './outbound.ts';
-import type { CompiledPolicy } from './policy.ts';
+import type { CompiledPolicy } from './policies/policy.ts';
 import type { Judgement } from './running-call.ts';
+import type { TransportRoutes } from './transport.ts';
 import type { External, ExternalClient } from './use.ts';
 
 /** What is remembered of one system by operation: its addresses may be without end. */

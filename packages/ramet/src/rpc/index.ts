@@ -1,4 +1,3 @@
-export { type BreakerState, probesTakeMs } from './breaker.ts';
 export {
   type CallMeta,
   type Cancellation,
@@ -9,19 +8,28 @@ export {
   type Reply,
   type StepMeta,
   type Target,
-  type Transport,
-  type TransportCapabilities,
-  type TransportRoutes,
 } from './call.ts';
+export { type CallWatcher, watchAll } from './call-watcher.ts';
 export { Canceller, NEVER } from './cancellation.ts';
-export { Edge, unwrap } from './client.ts';
 export { type ClientFactory, type CompiledUses, clientFor, compileUses } from './clients.ts';
+export { Edge, unwrap } from './edge.ts';
 export { Edges } from './edges.ts';
-export { mayHaveEndedIt } from './failures.ts';
 export type { CallOptions, CallOrigin, EdgeOptions } from './origin.ts';
 export { Outbound } from './outbound.ts';
-export { type BreakerPolicy, type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policy.ts';
-export type { Address, Identities, RemoteTransport, RpcServer, TransportEnvironment, TransportFactory } from './remote.ts';
+export { type BreakerState, probesTakeMs } from './policies/breaker.ts';
+export { mayHaveEndedIt } from './policies/failures.ts';
+export { type BreakerPolicy, type CompiledPolicy, compilePolicy, DEFAULT_POLICY, type Policy } from './policies/policy.ts';
+export type {
+  Address,
+  Identities,
+  RemoteTransport,
+  RpcServer,
+  Transport,
+  TransportCapabilities,
+  TransportEnvironment,
+  TransportFactory,
+  TransportRoutes,
+} from './transport.ts';
 export {
   type Call,
   type ClientOf,
@@ -34,4 +42,3 @@ export {
   type Uses,
   use,
 } from './use.ts';
-export { type CallWatcher, watchAll } from './watch.ts';

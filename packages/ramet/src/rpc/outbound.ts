@@ -1,11 +1,11 @@
 import type { Platform } from '../platform/index.ts';
-import { Breaker, type BreakerSettings } from './breaker.ts';
-import { Deadlines } from './deadlines.ts';
-import { Instances } from './instances.ts';
-import { RecentLatency } from './latency.ts';
-import { RetryBudget } from './retry-budget.ts';
-import type { CallWatcher } from './watch.ts';
-import { Witnesses } from './witnesses.ts';
+import type { CallWatcher } from './call-watcher.ts';
+import { Breaker, type BreakerSettings } from './policies/breaker.ts';
+import { Deadlines } from './policies/deadlines.ts';
+import { Instances } from './policies/instances.ts';
+import { RecentLatency } from './policies/latency.ts';
+import { RetryBudget } from './policies/retry-budget.ts';
+import { Witnesses } from './policies/witnesses.ts';
 
 /** What is known of one operation of a target. */
 export interface OperationState {
@@ -55,7 +55,7 @@ export class TargetState {
     if (instances === before) return;
     this.#seen = instances;
     if (before === undefined || instances.every((instance) => before.includes(instance))) return;
-    for (const { breaker } of this.#operations.values()) breaker?.hope(nowMono);
+    for (const { breaker } of this.#operations.values()) breaker?.allowProbe(nowMono);
   }
 
   #breaker(name: string, grows: boolean): Breaker | undefined {

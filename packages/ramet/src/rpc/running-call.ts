@@ -1,16 +1,17 @@
 import { RametError } from '../errors/index.ts';
 import type { Waiting } from '../load/index.ts';
 import { backoffMs, type Platform, type Timer } from '../platform/index.ts';
-import type { Bulkhead } from './bulkhead.ts';
-import { type CallMeta, type Fault, fault, type Reply, type TransportRoutes } from './call.ts';
+import { type CallMeta, type Fault, fault, type Reply } from './call.ts';
+import type { CallWatcher } from './call-watcher.ts';
 import { Canceller } from './cancellation.ts';
-import type { Deadline, Deadlines } from './deadlines.ts';
-import { mayPass, tell, type Verdict, verdictOf } from './failures.ts';
-import type { Chosen } from './instances.ts';
 import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
 import type { OperationState, TargetState } from './outbound.ts';
-import { RETRY_BACKOFF } from './policy.ts';
-import type { CallWatcher } from './watch.ts';
+import type { Bulkhead } from './policies/bulkhead.ts';
+import type { Deadline, Deadlines } from './policies/deadlines.ts';
+import { mayPass, tell, type Verdict, verdictOf } from './policies/failures.ts';
+import type { Chosen } from './policies/instances.ts';
+import { RETRY_BACKOFF } from './policies/policy.ts';
+import type { TransportRoutes } from './transport.ts';
 
 /** What a hop takes of the remaining time, so that whoever is called gives up before its caller does. */
 const HOP_MS = 1;

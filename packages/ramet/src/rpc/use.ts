@@ -1,7 +1,7 @@
 import type { AnyContract, Contract, ErrorsOf, In, Out, Result } from '../contract/index.ts';
 import type { HttpRequest } from '../platform/index.ts';
 import type { CallOptions } from './origin.ts';
-import type { Policy } from './policy.ts';
+import type { Policy } from './policies/policy.ts';
 
 /** An edge of the graph: a service calls another one, under a policy. */
 export interface Dependency<C extends AnyContract = AnyContract> {

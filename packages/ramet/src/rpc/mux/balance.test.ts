@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RametError } from '../../errors/index.ts';
 import { ANONYMOUS } from '../../security/index.ts';
 import { type Dispatcher, fault, type Reply } from '../call.ts';
-import { Edge } from '../client.ts';
+import { Edge } from '../edge.ts';
 import type { CallOrigin } from '../origin.ts';
 import { Outbound } from '../outbound.ts';
-import { type CompiledPolicy, compilePolicy } from '../policy.ts';
+import { type CompiledPolicy, compilePolicy } from '../policies/policy.ts';
 import { Site } from './mux.fixture.ts';
 
 const query = { kind: 'query', service: 'stock', name: 'look' } as const;

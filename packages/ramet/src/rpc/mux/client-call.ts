@@ -1,6 +1,7 @@
 import type { Cancellation, Fault, Reply, Target } from '../call.ts';
+import { ProtocolError } from '../messages.ts';
 import { Pending } from './pending.ts';
-import { FRAME, ProtocolError } from './wire.ts';
+import { FRAME } from './wire.ts';
 
 /** A call under way, as its caller's side sees it. */
 export class ClientCall extends Pending {

@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import { RametError } from '../../errors/index.ts';
 import { JsonError } from '../../platform/index.ts';
 import { fault, type Reply } from '../call.ts';
+import { decodeReply } from '../messages.ts';
 import { notAnswered, tooLarge } from '../payload.ts';
 import { Link, type LinkSettings } from './link.ts';
-import { decodeReply } from './messages.ts';
 import type { Carrier, Pending } from './pending.ts';
-import { FINAL, FRAME, ITEM_COST, OUTCOME, TOKEN_SLOTS } from './wire.ts';
+import { BODY, FINAL, FRAME, ITEM_COST, TOKEN_SLOTS } from './wire.ts';
 
 /** Who made the connection, and wants to know what becomes of it. */
 export interface ConnectionOwner {
@@ -107,14 +107,14 @@ export class ClientConnection extends Link implements Carrier {
     // Nobody waits for it any more.
     if (!pending) return;
     // What cannot be read ends the connection, and this call with it.
-    pending.answered(flags === OUTCOME.nothing ? undefined : this.#replyOf(pending, flags, bytes, start, end));
+    pending.answered(flags === BODY.nothing ? undefined : this.#replyOf(pending, flags, bytes, start, end));
     this.#pending.delete(id);
   }
 
   #item(id: number, bytes: Buffer, start: number, end: number): void {
     const pending = this.#pending.get(id);
     if (!pending) return;
-    const reply = this.#replyOf(pending, OUTCOME.value, bytes, start, end);
+    const reply = this.#replyOf(pending, BODY.value, bytes, start, end);
     if (reply.ok) pending.item(reply, end - start + ITEM_COST);
     else {
       this.forget(pending);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FrameDecoder } from './decoder.ts';
-import { Outbox } from './outbox.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { HEADER_BYTES, MAGIC } from './wire.ts';
 
 const FRAME_BYTES = 1_000;
@@ -128,7 +128,7 @@ describe('a decoder', () => {
   });
 });
 
-describe('an outbox', () => {
+describe('a frame writer', () => {
   const sink = () => {
     const written: Buffer[] = [];
     return { written, writableLength: 0, cork: () => {}, uncork: () => {}, write: (bytes: Uint8Array) => written.push(Buffer.from(bytes)) };
@@ -142,9 +142,9 @@ describe('an outbox', () => {
       fc.property(texts, (stands) => {
         const given = stands.map(textOf);
         const to = sink();
-        const outbox = new Outbox(to);
-        for (const [i, text] of given.entries()) expect(outbox.frame(4, i, i, text)).toBe(Buffer.byteLength(text));
-        outbox.flush();
+        const writer = new FrameWriter(to);
+        for (const [i, text] of given.entries()) expect(writer.frame(4, i, i, text)).toBe(Buffer.byteLength(text));
+        writer.flush();
         const seen: string[] = [];
         const decoder = new FrameDecoder(
           {
@@ -164,13 +164,13 @@ describe('an outbox', () => {
 
   test('writes once for all frames of a turn', async () => {
     const to = sink();
-    const outbox = new Outbox(to);
-    for (let i = 0; i < 100; i++) outbox.frame(4, 0, i, 'reply');
+    const writer = new FrameWriter(to);
+    for (let i = 0; i < 100; i++) writer.frame(4, 0, i, 'reply');
     expect(to.written).toHaveLength(0);
-    expect(outbox.unsentBytes).toBe(1_500);
-    await Promise.resolve().then(() => outbox.frame(4, 0, 100, 'reply'));
+    expect(writer.unsentBytes).toBe(1_500);
+    await Promise.resolve().then(() => writer.frame(4, 0, 100, 'reply'));
     await new Promise((resolve) => setImmediate(resolve));
     expect(to.written.map(({ length }) => length)).toEqual([1_515]);
-    expect(outbox.turn).toBe(1);
+    expect(writer.turn).toBe(1);
   });
 });

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Reply } from '../call.ts';
 import { NEVER } from '../cancellation.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { encodeHello } from './hello.ts';
 import { answering, META, Site } from './mux.fixture.ts';
-import { Outbox } from './outbox.ts';
 import { FRAME, LIMITS, MAGIC } from './wire.ts';
 
 const HELLO = { least: 1, most: 1, process: 'stranger', payloadBytes: LIMITS.payloadBytes, windowBytes: LIMITS.windowBytes };
@@ -65,7 +65,7 @@ const serverFrames: fc.Arbitrary<Sent> = fc.oneof(
 function bytesOf(frames: readonly Sent[], first: readonly Sent[]): Buffer {
   const pieces: Uint8Array[] = [];
   const sink = { write: (bytes: Uint8Array) => pieces.push(bytes), cork: () => {}, uncork: () => {}, writableLength: 0 };
-  const out = new Outbox(sink);
+  const out = new FrameWriter(sink);
   out.raw(MAGIC);
   out.frame(FRAME.hello, 0, 0, encodeHello(HELLO));
   out.flush();

@@ -1,5 +1,6 @@
 import { decodeJson } from '../../platform/index.ts';
-import { LIMITS, ProtocolError, VERSIONS } from './wire.ts';
+import { ProtocolError } from '../messages.ts';
+import { LIMITS, VERSIONS } from './wire.ts';
 
 /** How both sides introduce themselves: the only frame whose form is the same in every version. */
 export interface Hello {

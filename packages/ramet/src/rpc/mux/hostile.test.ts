@@ -2,9 +2,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Dispatcher } from '../call.ts';
 import { NEVER } from '../cancellation.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { encodeHello } from './hello.ts';
 import { answering, META, Site } from './mux.fixture.ts';
-import { Outbox } from './outbox.ts';
 import { FINAL, FRAME, LIMITS, MAGIC } from './wire.ts';
 
 const HELLO = { least: 1, most: 1, process: 'stranger', payloadBytes: LIMITS.payloadBytes, windowBytes: LIMITS.windowBytes };
@@ -39,14 +39,14 @@ const counting: Dispatcher = {
 /** Somebody who speaks to a server by hand. */
 class Stranger {
   readonly socket: Socket;
-  readonly out: Outbox;
+  readonly out: FrameWriter;
   received = 0;
   closed = false;
 
   constructor(port: number) {
     this.socket = connect(port, '127.0.0.1');
     sockets.push(this.socket);
-    this.out = new Outbox(this.socket);
+    this.out = new FrameWriter(this.socket);
     this.socket.on('data', (chunk) => {
       this.received += chunk.length;
     });
@@ -194,18 +194,18 @@ describe('a server', () => {
 
 describe('a client', () => {
   /** A server that answers each connection by hand. */
-  async function impostor(speak: (socket: Socket, out: Outbox) => void): Promise<void> {
+  async function impostor(speak: (socket: Socket, out: FrameWriter) => void): Promise<void> {
     const server = createServer((socket) => {
       sockets.push(socket);
       socket.on('error', () => {});
-      speak(socket, new Outbox(socket));
+      speak(socket, new FrameWriter(socket));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     site.addresses = [{ id: 'one', host: '127.0.0.1', port: (server.address() as AddressInfo).port }];
     sockets.push({ destroy: () => server.close() } as unknown as Socket);
   }
 
-  const greeting = (out: Outbox, hello: object = HELLO) => {
+  const greeting = (out: FrameWriter, hello: object = HELLO) => {
     out.raw(MAGIC);
     out.frame(FRAME.hello, 0, 0, encodeHello(hello as typeof HELLO));
   };
@@ -229,12 +229,12 @@ describe('a client', () => {
   });
 
   test.each([
-    ['another protocol', (out: Outbox) => out.raw(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')), 'no'],
-    ['a reply that is no JSON', (out: Outbox) => out.frame(FRAME.reply, 0, 1, '{'), 'unknown'],
-    ['a reply of no kind', (out: Outbox) => out.frame(FRAME.reply, 9, 1, '{}'), 'unknown'],
-    ['an answer of a stream to a call', (out: Outbox) => out.frame(FRAME.item, 0, 1, '1'), 'unknown'],
-    ['an end without an answer to a call', (out: Outbox) => out.frame(FRAME.end, 3, 1), 'unknown'],
-    ['a frame of a type that must be known', (out: Outbox) => out.frame(99, 0, 1), 'unknown'],
+    ['another protocol', (out: FrameWriter) => out.raw(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')), 'no'],
+    ['a reply that is no JSON', (out: FrameWriter) => out.frame(FRAME.reply, 0, 1, '{'), 'unknown'],
+    ['a reply of no kind', (out: FrameWriter) => out.frame(FRAME.reply, 9, 1, '{}'), 'unknown'],
+    ['an answer of a stream to a call', (out: FrameWriter) => out.frame(FRAME.item, 0, 1, '1'), 'unknown'],
+    ['an end without an answer to a call', (out: FrameWriter) => out.frame(FRAME.end, 3, 1), 'unknown'],
+    ['a frame of a type that must be known', (out: FrameWriter) => out.frame(99, 0, 1), 'unknown'],
   ])('that is answered with %s answers with a fault', async (_, speak, executed) => {
     await impostor((socket, out) => {
       if (executed === 'no') speak(out);

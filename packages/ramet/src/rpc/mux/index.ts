@@ -1,3 +1,3 @@
 export { type MuxOptions, mux } from './mux.ts';
 export type { MuxTls } from './sockets.ts';
-export type { Limits as MuxLimits } from './wire.ts';
+export type { MuxLimits } from './wire.ts';

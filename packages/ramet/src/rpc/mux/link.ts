@@ -1,16 +1,17 @@
 import type { Socket } from 'node:net';
 import type { Platform } from '../../platform/index.ts';
+import { ProtocolError } from '../messages.ts';
 import { FrameDecoder, type FrameSink } from './decoder.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { commonVersion, decodeHello, encodeHello, type Hello, noCommonVersion } from './hello.ts';
-import { Outbox } from './outbox.ts';
-import { FRAME, HEADER_BYTES, type Limits, MAGIC, OPTIONAL_FRAMES, ProtocolError, SLOT_BYTES, VERSIONS } from './wire.ts';
+import { FRAME, HEADER_BYTES, MAGIC, type MuxLimits, OPTIONAL_FRAMES, SLOT_BYTES, VERSIONS } from './wire.ts';
 
 /** What both sides of every connection need. */
 export interface LinkSettings {
   readonly platform: Platform;
   /** The name of this process, for people. */
   readonly process: string;
-  readonly limits: Limits;
+  readonly limits: MuxLimits;
   /** Silence after which the other side is asked whether it is there. */
   readonly pingAfterMs: number;
   /** Taken for dead is who does not answer that for so long. */
@@ -23,7 +24,7 @@ export interface LinkSettings {
 export abstract class Link implements FrameSink {
   readonly settings: LinkSettings;
   readonly socket: Socket;
-  readonly out: Outbox;
+  readonly out: FrameWriter;
   /** What the other side has said of itself; undefined until then. */
   peer: Hello | undefined;
   ended = false;
@@ -35,7 +36,7 @@ export abstract class Link implements FrameSink {
   constructor(settings: LinkSettings, socket: Socket) {
     this.settings = settings;
     this.socket = socket;
-    this.out = new Outbox(socket);
+    this.out = new FrameWriter(socket);
     this.#decoder = new FrameDecoder(this, settings.limits.payloadBytes + HEADER_BYTES + SLOT_BYTES);
     this.#beganMono = settings.platform.clock.monoNow();
     this.#heardMono = this.#beganMono;
@@ -87,7 +88,7 @@ export abstract class Link implements FrameSink {
     if (this.ended) return;
     this.ended = true;
     this.#decoder.end();
-    // Before the outbox forgets what has not left.
+    // Before the frame writer forgets what has not left.
     this.lost(error);
     this.out.close();
     this.socket.destroy();

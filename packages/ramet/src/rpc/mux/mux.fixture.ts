@@ -2,7 +2,7 @@ import { RametError } from '../../errors/index.ts';
 import { type Platform, realPlatform } from '../../platform/index.ts';
 import { ANONYMOUS, type Caller } from '../../security/index.ts';
 import type { CallMeta, Dispatcher, Reply } from '../call.ts';
-import type { Address, Identities, RemoteTransport, RpcServer } from '../remote.ts';
+import type { Address, Identities, RemoteTransport, RpcServer } from '../transport.ts';
 import { type MuxOptions, mux } from './mux.ts';
 
 /** Names that anybody could sign: what the transport does with tokens is tested, not the tokens. */

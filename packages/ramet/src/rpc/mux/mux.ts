@@ -1,25 +1,24 @@
 import { RametError } from '../../errors/index.ts';
 import { JsonError, Settings } from '../../platform/index.ts';
-import {
-  type CallMeta,
-  type Cancellation,
-  type Fault,
-  fault,
-  type Reply,
-  type Target,
-  type Transport,
-  type TransportCapabilities,
-} from '../call.ts';
-import { encodeRequest, notSent } from '../payload.ts';
-import type { Identities, RemoteTransport, TransportEnvironment, TransportFactory } from '../remote.ts';
+import { type CallMeta, type Cancellation, type Fault, fault, type Reply, type Target } from '../call.ts';
+import { encodeRequest } from '../messages.ts';
+import { notSent } from '../payload.ts';
+import type {
+  Identities,
+  RemoteTransport,
+  Transport,
+  TransportCapabilities,
+  TransportEnvironment,
+  TransportFactory,
+} from '../transport.ts';
 import { ClientCall } from './client-call.ts';
 import { ClientStream } from './client-stream.ts';
 import { Peer } from './peer.ts';
 import { Routes } from './routes.ts';
 import { listenMux } from './server.ts';
 import type { MuxTls } from './sockets.ts';
-import { Watch } from './watch.ts';
-import { LIMITS, type Limits } from './wire.ts';
+import { Upkeep } from './upkeep.ts';
+import { LIMITS, type MuxLimits } from './wire.ts';
 
 export interface MuxOptions {
   /**
@@ -27,7 +26,7 @@ export interface MuxOptions {
    * each connection, so that certificates may be replaced under way. Without it connections are open to whoever can listen.
    */
   readonly tls?: MuxTls | (() => MuxTls);
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<MuxLimits>;
   /** Silence after which the other side is asked whether it is there (default 2,500 ms). */
   readonly pingAfterMs?: number;
   /** Taken for dead is who does not answer that for so long (default 7,500 ms). */
@@ -60,16 +59,17 @@ function createMux({ platform, addresses, identities, onError, process = '' }: T
   const tls = () => (typeof given === 'function' ? given() : given);
   const link = { platform, process, limits: { ...LIMITS, ...limits }, pingAfterMs, deadAfterMs, connectMs };
   const routes = new Routes(addresses, { ...link, tls, onError });
-  const watch = new Watch(platform, (nowMono, late) => {
+  const upkeep = new Upkeep(platform, (nowMono, late) => {
     routes.look(nowMono, late);
     return routes.busy;
   });
   return {
     capabilities: CAPABILITIES,
-    from: (from) => new MuxTransport(from, routes, identities, link.limits.windowBytes, watch),
+    from: (from) => new MuxTransport(from, routes, identities, link.limits.windowBytes, upkeep),
+    willing: (service) => routes.willing(service),
     listen: (dispatchers, at) => listenMux(dispatchers, at, { ...link, identities, tls, onError }),
     async close() {
-      watch.stop();
+      upkeep.stop();
       routes.close();
     },
   };
@@ -82,14 +82,14 @@ class MuxTransport implements Transport {
   readonly #routes: Routes;
   readonly #identities: Identities;
   readonly #windowBytes: number;
-  readonly #watch: Watch;
+  readonly #upkeep: Upkeep;
 
-  constructor(from: string, routes: Routes, identities: Identities, windowBytes: number, watch: Watch) {
+  constructor(from: string, routes: Routes, identities: Identities, windowBytes: number, upkeep: Upkeep) {
     this.#from = from;
     this.#routes = routes;
     this.#identities = identities;
     this.#windowBytes = windowBytes;
-    this.#watch = watch;
+    this.#upkeep = upkeep;
   }
 
   instances(service: string): readonly string[] {
@@ -111,7 +111,7 @@ class MuxTransport implements Transport {
         resolve(unsendable(target, error));
         return;
       }
-      this.#watch.start();
+      this.#upkeep.start();
       if (call.begin()) peer.send(call);
     });
   }
@@ -132,7 +132,7 @@ class MuxTransport implements Transport {
         stream.fail(peer);
         return;
       }
-      this.#watch.start();
+      this.#upkeep.start();
       peer.send(stream);
     });
   }

@@ -1,11 +1,11 @@
 import { RametError } from '../../errors/index.ts';
 import { type Cancellation, type Fault, fault, type Reply, type Target } from '../call.ts';
 import { Canceller, NEVER } from '../cancellation.ts';
-import type { Outbox } from './outbox.ts';
+import type { FrameWriter } from './frame-writer.ts';
 
 /** The connection that carries calls, as they see it. */
 export interface Carrier {
-  readonly out: Outbox;
+  readonly out: FrameWriter;
   /** Whether a call has been handed to the network. */
   hasLeft(pending: Pending): boolean;
   /** Nobody waits for it any more: the other side is told. */
@@ -20,7 +20,7 @@ export abstract class Pending {
   readonly token: string;
   text: string;
   id = 0;
-  /** The connection that carries it, and the turn of its outbox in which it was written there. */
+  /** The connection that carries it, and the turn of its frame writer in which it was written there. */
   connection: Carrier | undefined;
   turn = 0;
   over = false;

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { type Fault, fault, type Target } from '../call.ts';
-import type { Address } from '../remote.ts';
+import type { Address } from '../transport.ts';
 import { Peer, type PeerSettings } from './peer.ts';
 import { placeName } from './sockets.ts';
 
@@ -8,7 +8,8 @@ import { placeName } from './sockets.ts';
 interface Route {
   readonly addresses: readonly Address[];
   readonly peers: ReadonlyMap<string, Peer>;
-  /** The ids of those to call, as of a version. */
+  /** The ids of those that have not asked to be called elsewhere, and of those to call, as of a version. */
+  willing: readonly string[];
   keys: readonly string[];
   version: number;
 }
@@ -30,12 +31,12 @@ export class Routes {
 
   /** The ids of the instances of a service that want to be called; of all, when none does. */
   keys(service: string): readonly string[] {
-    const route = this.#routeOf(service);
-    if (route.version === this.#version) return route.keys;
-    const staying = [...route.peers].filter(([, peer]) => !peer.leaving).map(([id]) => id);
-    route.keys = staying.length > 0 ? staying : [...route.peers.keys()];
-    route.version = this.#version;
-    return route.keys;
+    return this.#currentOf(service).keys;
+  }
+
+  /** The ids of the instances of a service that want to be called. */
+  willing(service: string): readonly string[] {
+    return this.#currentOf(service).willing;
   }
 
   /** Who is to be called: the instance that the caller chose, and otherwise the one with less to do of two. */
@@ -79,12 +80,21 @@ export class Routes {
     for (const peer of this.#peers.values()) peer.close();
   }
 
+  #currentOf(service: string): Route {
+    const route = this.#routeOf(service);
+    if (route.version === this.#version) return route;
+    route.willing = [...route.peers].filter(([, peer]) => !peer.leaving).map(([id]) => id);
+    route.keys = route.willing.length > 0 ? route.willing : [...route.peers.keys()];
+    route.version = this.#version;
+    return route;
+  }
+
   #routeOf(service: string): Route {
     const addresses = this.#addresses(service);
     const known = this.#routes.get(service);
     if (known?.addresses === addresses) return known;
     const peers = new Map(addresses.map((address) => [address.id, this.#peerAt(address, known)]));
-    const route: Route = { addresses, peers, keys: [], version: -1 };
+    const route: Route = { addresses, peers, willing: [], keys: [], version: -1 };
     this.#routes.set(service, route);
     return route;
   }

@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 import { RametError } from '../../errors/index.ts';
 import { JsonError } from '../../platform/index.ts';
 import { type Dispatcher, fault, type Reply } from '../call.ts';
-import type { Deadlines } from '../deadlines.ts';
+import { decodeRequest, encodeReply, type IncomingCall, outcomeOf, ProtocolError } from '../messages.ts';
 import { notAnswered, notSent, tooLarge } from '../payload.ts';
-import type { Identities } from '../remote.ts';
+import type { Deadlines } from '../policies/deadlines.ts';
+import { ServedCall } from '../served-call.ts';
+import { ServedStream, type StreamAnswers } from '../served-stream.ts';
+import type { Identities } from '../transport.ts';
 import { Link, type LinkSettings } from './link.ts';
-import { decodeRequest, encodeReply, outcomeOf, type Request } from './messages.ts';
-import { ServerCall } from './server-call.ts';
-import { ServerStream, type StreamAnswers } from './server-stream.ts';
-import { FINAL, FRAME, OUTCOME, ProtocolError, SLOT_BYTES, TOKEN_SLOTS } from './wire.ts';
+import { BODY, FINAL, FRAME, SLOT_BYTES, TOKEN_SLOTS } from './wire.ts';
 
 export interface ServerSettings extends LinkSettings {
   readonly identities: Identities;
@@ -39,7 +39,7 @@ const HOPELESS = 4;
 export class ServerConnection extends Link implements StreamAnswers {
   readonly #host: ConnectionHost;
   readonly #answers: ServerSettings;
-  readonly #running = new Map<number, ServerCall>();
+  readonly #running = new Map<number, ServedCall>();
   readonly #tokens: string[] = [];
   #streams = 0;
   #lastBegun = 0;
@@ -78,26 +78,26 @@ export class ServerConnection extends Link implements StreamAnswers {
     this.settings.platform.timers.set(endMs, () => this.end(new Error('the other side did not let go')));
   }
 
-  answer(call: ServerCall, reply: Reply): void {
+  answer(call: ServedCall, reply: Reply): void {
     if (!this.#over(call) || call.cancelled) return;
     this.#write(FRAME.reply, call, reply);
   }
 
-  expired(call: ServerCall, reply: Reply): void {
+  expired(call: ServedCall, reply: Reply): void {
     if (!call.cancelled) this.#write(FRAME.reply, call, reply);
   }
 
-  item(stream: ServerStream, reply: Reply): number {
+  item(stream: ServedStream, reply: Reply): number {
     if (this.ended) return 0;
     return this.#write(FRAME.item, stream, reply);
   }
 
-  endStream(stream: ServerStream, last: Reply | undefined): void {
+  endStream(stream: ServedStream, last: Reply | undefined): void {
     if (!this.#over(stream)) return;
     this.#streams--;
     if (stream.cancelled) return;
     if (last) this.#write(FRAME.end, stream, last);
-    else this.out.frame(FRAME.end, OUTCOME.nothing, stream.id);
+    else this.out.frame(FRAME.end, BODY.nothing, stream.id);
   }
 
   protected ready(): void {
@@ -125,7 +125,7 @@ export class ServerConnection extends Link implements StreamAnswers {
       this.#paused = false;
       this.socket.resume();
     }
-    for (const call of this.#running.values()) if (call instanceof ServerStream) call.wake();
+    for (const call of this.#running.values()) if (call instanceof ServedStream) call.wake();
   }
 
   protected lost(error: Error): void {
@@ -140,7 +140,7 @@ export class ServerConnection extends Link implements StreamAnswers {
     this.#lastBegun = id;
     const token = this.#tokens[bytes.readUInt16BE(start)];
     if (token === undefined) throw new ProtocolError('a call with a token that was not told');
-    let request: Request;
+    let request: IncomingCall;
     try {
       request = decodeRequest(bytes.toString('utf8', start + SLOT_BYTES, end));
     } catch (error) {
@@ -152,7 +152,7 @@ export class ServerConnection extends Link implements StreamAnswers {
     if (refused) this.#refuse(type, id, refused);
   }
 
-  #begin(type: number, id: number, token: string, { service, operation, meta, input }: Request): Reply | undefined {
+  #begin(type: number, id: number, token: string, { service, operation, meta, input }: IncomingCall): Reply | undefined {
     const { limits, dispatchers, identities, platform, process, deadlines } = this.#answers;
     const dispatcher = dispatchers.get(service);
     if (!dispatcher) return refusal('Unavailable', `process '${process}' does not host '${service}'`);
@@ -167,13 +167,13 @@ export class ServerConnection extends Link implements StreamAnswers {
       return fault(error instanceof RametError ? error : new RametError('Internal', 'the caller cannot be verified', { executed: 'no' }));
     }
     const what = `${service}.${operation}`;
-    let call: ServerCall;
+    let call: ServedCall;
     if (type === FRAME.stream) {
       this.#streams++;
-      call = new ServerStream(this, id, what, this.peer?.windowBytes ?? limits.windowBytes);
+      call = new ServedStream(this, id, what, this.peer?.windowBytes ?? limits.windowBytes);
     } else {
       const nowMono = platform.clock.monoNow();
-      call = new ServerCall(this, id, what, nowMono + meta.timeoutMs + GRACE_MS);
+      call = new ServedCall(this, id, what, nowMono + meta.timeoutMs + GRACE_MS);
       deadlines.add(call, nowMono);
     }
     this.#running.set(id, call);
@@ -182,10 +182,10 @@ export class ServerConnection extends Link implements StreamAnswers {
   }
 
   #refuse(type: number, id: number, reply: Reply): void {
-    this.out.frame(type === FRAME.call ? FRAME.reply : FRAME.end, OUTCOME.fault, id, encodeReply(reply));
+    this.out.frame(type === FRAME.call ? FRAME.reply : FRAME.end, BODY.fault, id, encodeReply(reply));
   }
 
-  #write(type: number, call: ServerCall, reply: Reply): number {
+  #write(type: number, call: ServedCall, reply: Reply): number {
     const { limits, onError } = this.#answers;
     const payloadBytes = Math.min(limits.payloadBytes, this.peer?.payloadBytes ?? limits.payloadBytes);
     let outcome = outcomeOf(reply);
@@ -196,11 +196,11 @@ export class ServerConnection extends Link implements StreamAnswers {
         throw new RametError('PayloadTooLarge', `the answer of ${call.what} is larger than ${payloadBytes} bytes`, { executed: 'unknown' });
     } catch (error) {
       onError(error, { operation: call.what });
-      outcome = OUTCOME.fault;
+      outcome = BODY.fault;
       text = encodeReply(error instanceof JsonError ? notAnswered(call.what, error) : fault(error as RametError));
     }
     // A stream ends with what cannot be sent.
-    if (type === FRAME.item && outcome !== OUTCOME.value) {
+    if (type === FRAME.item && outcome !== BODY.value) {
       this.out.frame(FRAME.end, outcome, call.id, text);
       call.stop(new RametError('Cancelled'));
       return 0;
@@ -225,7 +225,7 @@ export class ServerConnection extends Link implements StreamAnswers {
   #credit(id: number, bytes: Buffer, start: number, end: number): void {
     if (end - start !== 4) throw new ProtocolError('a credit of four bytes');
     const call = this.#running.get(id);
-    if (call instanceof ServerStream) call.credit(bytes.readUInt32BE(start));
+    if (call instanceof ServedStream) call.credit(bytes.readUInt32BE(start));
   }
 
   #token(slot: number, bytes: Buffer, start: number, end: number): void {
@@ -233,7 +233,7 @@ export class ServerConnection extends Link implements StreamAnswers {
     this.#tokens[slot] = bytes.toString('utf8', start, end);
   }
 
-  #over(call: ServerCall): boolean {
+  #over(call: ServedCall): boolean {
     this.#answers.deadlines.remove(call);
     return this.#running.delete(call.id);
   }

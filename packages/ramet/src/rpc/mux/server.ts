@@ -1,9 +1,9 @@
 import type { Dispatcher } from '../call.ts';
-import { Deadlines } from '../deadlines.ts';
-import type { RpcServer } from '../remote.ts';
+import { Deadlines } from '../policies/deadlines.ts';
+import type { RpcServer } from '../transport.ts';
 import { type ConnectionHost, ServerConnection, type ServerSettings } from './server-connection.ts';
 import { listenAt, type MuxTls, type Place } from './sockets.ts';
-import { Watch } from './watch.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** So long is waited for those who are asked to call elsewhere; who does not hear it is cut off later. */
 const HEARD_MS = 1_000;
@@ -25,7 +25,7 @@ class MuxServer implements RpcServer, ConnectionHost {
   readonly #settings: ServerSettings;
   readonly #tls: () => MuxTls | undefined;
   readonly #connections = new Set<ServerConnection>();
-  readonly #watch: Watch;
+  readonly #upkeep: Upkeep;
   #listening: Awaited<ReturnType<typeof listenAt>> | undefined;
   #shown: MuxTls | undefined;
   #unheard = new Set<ServerConnection>();
@@ -36,7 +36,7 @@ class MuxServer implements RpcServer, ConnectionHost {
   constructor(settings: ServerSettings, tls: () => MuxTls | undefined) {
     this.#settings = settings;
     this.#tls = tls;
-    this.#watch = new Watch(settings.platform, (nowMono, late) => {
+    this.#upkeep = new Upkeep(settings.platform, (nowMono, late) => {
       for (const connection of [...this.#connections]) connection.look(nowMono, late);
       this.#renew();
       return true;
@@ -53,7 +53,7 @@ class MuxServer implements RpcServer, ConnectionHost {
       (socket) => void this.#connections.add(new ServerConnection(this.#settings, socket, this)),
       (error) => onError(error, { listening: at.port }),
     );
-    this.#watch.start();
+    this.#upkeep.start();
   }
 
   get port(): number {
@@ -83,7 +83,7 @@ class MuxServer implements RpcServer, ConnectionHost {
 
   async close(): Promise<void> {
     this.draining = true;
-    this.#watch.stop();
+    this.#upkeep.stop();
     this.#listening?.close();
     for (const connection of [...this.#connections]) connection.close(END_MS);
     if (this.#connections.size === 0) return;

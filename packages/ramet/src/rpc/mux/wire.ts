@@ -1,4 +1,5 @@
 import { PAYLOAD_BYTES } from '../call.ts';
+import { OUTCOME } from '../messages.ts';
 
 /** The wire format of mux, version 1: docs/mux.md describes it for people. */
 
@@ -32,7 +33,7 @@ export const FRAME = {
 export const OPTIONAL_FRAMES = 0x80;
 
 /** Flags of a reply, and of the end of a stream: what its body is. */
-export const OUTCOME = { value: 0, declared: 1, fault: 2, nothing: 3 } as const;
+export const BODY = { ...OUTCOME, nothing: 3 } as const;
 
 /** Flag of a goaway: nothing that arrives after the call with its id is begun, and the connection ends. */
 export const FINAL = 1;
@@ -45,7 +46,7 @@ export const SLOT_BYTES = 2;
 /** What an answer of a stream costs of the window beside its text: many tiny ones take memory too. */
 export const ITEM_COST = 64;
 
-export interface Limits {
+export interface MuxLimits {
   /** Of the text of one frame: a call with its metadata, a reply, an answer of a stream. */
   readonly payloadBytes: number;
   /** Answers of one stream that its reader has not taken, in bytes. */
@@ -58,7 +59,7 @@ export interface Limits {
   readonly connections: number;
 }
 
-export const LIMITS: Limits = {
+export const LIMITS: MuxLimits = {
   payloadBytes: PAYLOAD_BYTES,
   windowBytes: 256 * 1024,
   callsPerConnection: 10_000,
@@ -66,11 +67,3 @@ export const LIMITS: Limits = {
   unsentBytes: 16 * 1024 * 1024,
   connections: 1_000,
 };
-
-/** Why a connection ends: what came over it is not what this version of the format allows. */
-export class ProtocolError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'ProtocolError';
-  }
-}

@@ -1,4 +1,4 @@
-import { SECOND } from '../platform/index.ts';
+import { SECOND } from '../../platform/index.ts';
 import { SlidingCount } from './sliding-count.ts';
 
 /** What a first attempt brings in: one retry for five calls. */

@@ -1,4 +1,4 @@
-import { MINUTE } from '../platform/index.ts';
+import { MINUTE } from '../../platform/index.ts';
 
 /** Longer than anything that repeats a request pauses in between. */
 const KEPT_MS = 10 * MINUTE;

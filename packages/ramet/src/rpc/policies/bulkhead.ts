@@ -1,4 +1,4 @@
-import { type Waiting, WaitingLine } from '../load/index.ts';
+import { type Waiting, WaitingLine } from '../../load/index.ts';
 
 /** Limits the calls of one edge (one caller, one target), so that a slow target cannot take everything. As many as the limit may wait. */
 export class Bulkhead {

@@ -15,7 +15,7 @@ export interface ByteSink {
 }
 
 /** Gathers the frames of one turn of the event loop and writes them at once: a write costs more than a frame. */
-export class Outbox {
+export class FrameWriter {
   readonly #sink: ByteSink;
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #start = 0;

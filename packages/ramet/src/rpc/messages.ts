@@ -1,10 +1,20 @@
-import { ERRORS, type ErrorCode, type Issue } from '../../errors/index.ts';
-import { decodeJson, encodeJson, JsonError } from '../../platform/index.ts';
-import { type CallMeta, type Declared, type Fault, KEY_LENGTH_MAX, type Reply, type StepMeta } from '../call.ts';
-import { OUTCOME, ProtocolError } from './wire.ts';
+import { ERRORS, type ErrorCode, type Issue } from '../errors/index.ts';
+import { decodeJson, encodeJson, JsonError } from '../platform/index.ts';
+import { type CallMeta, type Declared, type Fault, KEY_LENGTH_MAX, type Reply, type StepMeta, type Target } from './call.ts';
 
-/** What a call says beside its caller, whom the token names. */
-export interface Request {
+/** What the text of a reply is. A transport carries it beside the text. */
+export const OUTCOME = { value: 0, declared: 1, fault: 2 } as const;
+
+/** Why a connection ends: what arrived over it is not what its protocol allows. */
+export class ProtocolError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ProtocolError';
+  }
+}
+
+/** A call as its text says it. The caller is not part of it: the token names the caller. */
+export interface IncomingCall {
   readonly service: string;
   readonly operation: string;
   readonly meta: Omit<CallMeta, 'caller'>;
@@ -17,10 +27,31 @@ const DETAIL_MAX = 16_384;
 const ISSUES_MAX = 1_000;
 
 /**
+ * A call as text: a list of service, operation, remaining milliseconds, depth, correlation id, traceparent, an object of what
+ * only some calls have (or 0), and the input, where there is one.
+ * @throws JsonError when the input cannot travel
+ */
+export function encodeRequest(target: Target, input: unknown, meta: CallMeta): string {
+  const { trace, depth } = meta;
+  const timeoutMs = Math.floor(Math.min(meta.timeoutMs, Number.MAX_SAFE_INTEGER));
+  const more = extras(meta);
+  const list =
+    input === undefined
+      ? [target.service, target.operation, timeoutMs, depth, trace.correlationId, trace.traceparent, more]
+      : [target.service, target.operation, timeoutMs, depth, trace.correlationId, trace.traceparent, more, input];
+  return encodeJson(input, list);
+}
+
+function extras({ key, attempt, noRetry, durable, ageMs, suspect, step, trace: { causationId } }: CallMeta): object | 0 {
+  if (key === undefined && step === undefined && causationId === undefined && attempt === undefined && !noRetry && !durable) return 0;
+  return { key, attempt, noRetry, durable, ageMs, suspect, step, causationId };
+}
+
+/**
  * Reads a call. What it does not know of `more` it passes over.
  * @throws ProtocolError when the text is not a call; JsonError when the input, or what stands beside it, may not travel
  */
-export function decodeRequest(text: string): Request {
+export function decodeRequest(text: string): IncomingCall {
   const list = parsed(text);
   if (!Array.isArray(list) || list.length < 7) throw new ProtocolError('a call is a list of seven or eight');
   const [service, operation, timeoutMs, depth, correlationId, traceparent, more, input] = list as unknown[];

@@ -1,17 +1,17 @@
-import { RametError } from '../../errors/index.ts';
-import { type CallMeta, type Dispatcher, fault, type Reply } from '../call.ts';
-import { Canceller } from '../cancellation.ts';
-import type { Deadline } from '../deadlines.ts';
+import { RametError } from '../errors/index.ts';
+import { type CallMeta, type Dispatcher, fault, type Reply } from './call.ts';
+import { Canceller } from './cancellation.ts';
+import type { Deadline } from './policies/deadlines.ts';
 
 /** Where the answers of calls go. */
 export interface Answers {
-  answer(call: ServerCall, reply: Reply): void;
+  answer(call: ServedCall, reply: Reply): void;
   /** Answers a call that runs on. */
-  expired(call: ServerCall, reply: Reply): void;
+  expired(call: ServedCall, reply: Reply): void;
 }
 
 /** A call under way, as the side that answers sees it. It is the cancellation that the handler gets. */
-export class ServerCall extends Canceller implements Deadline {
+export class ServedCall extends Canceller implements Deadline {
   readonly id: number;
   readonly what: string;
   readonly deadlineMono: number;

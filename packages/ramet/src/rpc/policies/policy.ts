@@ -1,4 +1,4 @@
-import { type Duration, SECOND, Settings } from '../platform/index.ts';
+import { type Duration, SECOND, Settings } from '../../platform/index.ts';
 import type { BreakerSettings } from './breaker.ts';
 
 /** How a service calls another one: named in `use()` and `external()`, with defaults for what is left out. */

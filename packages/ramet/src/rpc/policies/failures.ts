@@ -1,6 +1,6 @@
-import { ERRORS, type ErrorCode } from '../errors/index.ts';
+import { ERRORS, type ErrorCode } from '../../errors/index.ts';
+import type { Fault, Reply } from '../call.ts';
 import type { Breaker, Weight } from './breaker.ts';
-import type { Fault, Reply } from './call.ts';
 
 /**
  * Faults of the 5xx that say nothing about the health of who answers: the caller's own limits, an effect that goes on, a

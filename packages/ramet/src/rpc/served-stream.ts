@@ -1,20 +1,20 @@
-import type { RametError } from '../../errors/index.ts';
-import type { CallMeta, Dispatcher, Reply } from '../call.ts';
-import { type Answers, ServerCall } from './server-call.ts';
-import { ITEM_COST } from './wire.ts';
+import type { RametError } from '../errors/index.ts';
+import type { CallMeta, Dispatcher, Reply } from './call.ts';
+import { ITEM_COST } from './mux/wire.ts';
+import { type Answers, ServedCall } from './served-call.ts';
 
 /** Where the answers of streams go. */
 export interface StreamAnswers extends Answers {
   /** Whether what is to be written waits for the other side to read. */
   readonly full: boolean;
   /** @returns the bytes of its text */
-  item(stream: ServerStream, reply: Reply): number;
+  item(stream: ServedStream, reply: Reply): number;
   /** @param last a failure that it ended with */
-  endStream(stream: ServerStream, last: Reply | undefined): void;
+  endStream(stream: ServedStream, last: Reply | undefined): void;
 }
 
 /** A stream under way, as the side that answers sees it: asks the handler for more only while its reader has room. */
-export class ServerStream extends ServerCall {
+export class ServedStream extends ServedCall {
   readonly #to: StreamAnswers;
   #windowBytes: number;
   #goOn: (() => void) | undefined;

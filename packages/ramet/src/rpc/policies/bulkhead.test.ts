@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { contract, query } from '../contract/index.ts';
-import type { Waiting } from '../load/index.ts';
-import { realPlatform } from '../platform/index.ts';
-import { ANONYMOUS } from '../security/index.ts';
+import { contract, query } from '../../contract/index.ts';
+import type { Waiting } from '../../load/index.ts';
+import { realPlatform } from '../../platform/index.ts';
+import { ANONYMOUS } from '../../security/index.ts';
+import { compileUses, type Reply, type TransportRoutes, use } from '../index.ts';
 import { Bulkhead } from './bulkhead.ts';
-import { compileUses, type Reply, type TransportRoutes, use } from './index.ts';
 
 class Waiter implements Waiting {
   readonly id: number;

@@ -13,7 +13,7 @@ export interface Chosen {
 }
 
 /** What is known of one instance. */
-interface Known {
+interface InstanceState {
   readonly breaker: Breaker | undefined;
   /** Calls of this caller to it under way. */
   inFlight: number;
@@ -31,7 +31,7 @@ interface Known {
 export class Instances {
   readonly #make: ((key: string) => Breaker) | undefined;
   readonly #random: () => number;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Map<string, InstanceState>();
   #turn = 0;
 
   /** @param random uniform in [0, 1) */
@@ -85,7 +85,7 @@ export class Instances {
     return { instance, breaker, generation: breaker?.generation ?? 0 };
   }
 
-  #of(key: string): Known {
+  #of(key: string): InstanceState {
     let known = this.#known.get(key);
     if (!known) {
       if (this.#known.size >= KEPT_MAX) this.#known.delete(this.#known.keys().next().value as string);

@@ -1,4 +1,4 @@
-import { SECOND } from '../platform/index.ts';
+import { SECOND } from '../../platform/index.ts';
 import { SlidingCount } from './sliding-count.ts';
 
 /** When a breaker opens, and for how long. */
@@ -125,7 +125,7 @@ export class Breaker {
   }
 
   /** There is reason to believe that the other side works again: one that is open lets its probe through now. */
-  hope(nowMono: number): void {
+  allowProbe(nowMono: number): void {
     if (this.#inner.name === 'open' && this.#inner.untilMono > nowMono) this.#inner = { ...this.#inner, untilMono: nowMono };
   }
 

@@ -1,4 +1,4 @@
-import type { Platform, Timer } from '../platform/index.ts';
+import type { Platform, Timer } from '../../platform/index.ts';
 
 /** What ends at a moment, unless it is removed before. */
 export interface Deadline {

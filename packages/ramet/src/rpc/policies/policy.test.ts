@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { backoffMs, type Platform, realPlatform, steadyBackoffMs } from '../platform/index.ts';
+import { backoffMs, type Platform, realPlatform, steadyBackoffMs } from '../../platform/index.ts';
 import { compilePolicy, DEFAULT_POLICY } from './policy.ts';
 
 describe('backoff', () => {

@@ -1,15 +1,16 @@
 import { DeclaredError, ERRORS, RametError, whenUnawaited } from '../errors/index.ts';
 import { durationMs, type Platform } from '../platform/index.ts';
-import type { Breaker } from './breaker.ts';
-import { Bulkhead } from './bulkhead.ts';
-import { type CallMeta, type Declared, errorOf, type Fault, fault, type Reply, type TransportRoutes } from './call.ts';
+import { type CallMeta, type Declared, errorOf, type Fault, fault, type Reply } from './call.ts';
+import type { CallWatcher } from './call-watcher.ts';
 import { Canceller } from './cancellation.ts';
-import { tell, type Verdict, verdictOf } from './failures.ts';
 import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
 import { Outbound, type TargetState } from './outbound.ts';
-import type { CompiledPolicy } from './policy.ts';
+import type { Breaker } from './policies/breaker.ts';
+import { Bulkhead } from './policies/bulkhead.ts';
+import { tell, type Verdict, verdictOf } from './policies/failures.ts';
+import type { CompiledPolicy } from './policies/policy.ts';
 import { type CallPath, circuitOpen, RunningCall } from './running-call.ts';
-import type { CallWatcher } from './watch.ts';
+import type { TransportRoutes } from './transport.ts';
 
 /** Chains longer than this are cycles. */
 const DEPTH_MAX = 8;
@@ -94,13 +95,13 @@ export class Edge {
     const { signal } = origin;
     if (origin.meta.depth >= DEPTH_MAX) throw this.noted(operation, failureOf(fault(new RametError('CallTooDeep')), operation));
     if (signal?.aborted) throw this.noted(operation, new RametError('Cancelled', undefined, { executed: 'no' }));
-    const opening = new Opening(platform, state, operation.name, watch);
+    const attempt = new StreamAttempt(platform, state, operation.name, watch);
     const canceller = new Canceller();
     let ended: RametError | undefined;
     let giveUp: ((error: RametError) => void) | undefined;
     const end = (error: RametError) => {
       ended ??= error;
-      opening.ended(error);
+      attempt.ended(error);
       canceller.cancel(error);
       giveUp?.(error);
     };
@@ -121,16 +122,16 @@ export class Edge {
           else replies.next().then(resolve, (error: unknown) => reject(this.#known(error)));
         });
         timer.cancel();
-        opening.answered(next.done ? undefined : next.value);
+        attempt.answered(next.done ? undefined : next.value);
         if (next.done) return;
         yield this.unwrap(operation, next.value);
       }
     } catch (error) {
-      opening.ended(this.#known(error));
+      attempt.ended(this.#known(error));
       throw this.noted(operation, error);
     } finally {
       timer.cancel();
-      opening.ended(new RametError('Cancelled'));
+      attempt.ended(new RametError('Cancelled'));
       signal?.removeEventListener('abort', onAbort);
       canceller.cancel(new RametError('Cancelled'));
       replies.return?.().then(undefined, () => {});
@@ -144,7 +145,7 @@ export class Edge {
 }
 
 /** What the breaker learns of a stream: how it began. */
-class Opening {
+class StreamAttempt {
   readonly #platform: Platform;
   readonly #breaker: Breaker | undefined;
   #generation: number | undefined;

@@ -1,4 +1,4 @@
-import type { BreakerState } from './breaker.ts';
+import type { BreakerState } from './policies/breaker.ts';
 
 /**
  * Sees what the policies of calls do: for metrics, for the log, and for invariants of the simulator. Edges are named

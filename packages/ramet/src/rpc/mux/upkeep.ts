@@ -4,7 +4,7 @@ import type { Platform, Timer } from '../../platform/index.ts';
 const LOOK_MS = 500;
 
 /** Comes again and again while there is something to look after. */
-export class Watch {
+export class Upkeep {
   readonly #platform: Platform;
   readonly #look: (nowMono: number, late: boolean) => boolean;
   #timer: Timer | undefined;

@@ -2,7 +2,7 @@ import { realPlatform } from '../../platform/index.ts';
 import type { Dispatcher } from '../call.ts';
 import { transportConformance } from '../conformance.ts';
 import type { RemoteHarness } from '../fixture.conformance.ts';
-import type { RpcServer } from '../remote.ts';
+import type { RpcServer } from '../transport.ts';
 import { mux } from './index.ts';
 import { plainIdentities } from './mux.fixture.ts';
 import { FaultyNetwork } from './network.fixture.ts';

@@ -1,0 +1,90 @@
+import { decodeJson, encodeJson, isPlainJson, JsonError } from '../../platform/index.ts';
+import { type CallMeta, type Dispatcher, KEY_LENGTH_MAX, PAYLOAD_BYTES, type Reply, type Target } from '../call.ts';
+import { encodeRequest } from '../messages.ts';
+import { notAnswered, notSent, tooLarge } from '../payload.ts';
+import type { Transport } from '../transport.ts';
+
+/**
+ * The transport within one process: a directory of dispatchers. Values are copied by the codecs of the side that receives them.
+ * What a wire changes, refuses or finds too large, this transport does too: most values are seen at a glance to be plain JSON, and any
+ * other is written as text and read again.
+ */
+export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Transport {
+  const missing = (service: string): Reply => ({
+    ok: false,
+    kind: 'fault',
+    code: 'Unavailable',
+    detail: `no process of this topology hosts '${service}'`,
+    issues: [],
+    executed: 'no',
+  });
+  return {
+    capabilities: { name: 'local', remote: false, streams: true },
+    call(target, input, meta, signal) {
+      const dispatcher = dispatchers.get(target.service);
+      if (!dispatcher) return Promise.resolve(missing(target.service));
+      const asked = isPlain(input) && keysFit(meta) ? undefined : arriving(target, input, meta);
+      if (asked?.ok === false) return Promise.resolve(asked);
+      return dispatcher
+        .call(target.operation, asked ? asked.value : input, meta, signal)
+        .then((reply) => (isPlainReply(reply) ? reply : returning(target, reply)));
+    },
+    async *stream(target, input, meta, signal) {
+      const dispatcher = dispatchers.get(target.service);
+      const asked = dispatcher ? arriving(target, input, meta) : missing(target.service);
+      if (!dispatcher || !asked.ok) {
+        yield asked;
+        return;
+      }
+      for await (const reply of dispatcher.stream(target.operation, asked.value, meta, signal)) {
+        const arrived = isPlainReply(reply) ? reply : returning(target, reply);
+        yield arrived;
+        // A stream ends with what cannot be sent.
+        if (!arrived.ok) return;
+      }
+    },
+  };
+}
+
+const isPlain = (value: unknown): boolean => value === undefined || isPlainJson(value);
+
+const isPlainReply = (reply: Reply): boolean => (reply.ok ? isPlain(reply.value) : reply.kind === 'fault' || isPlain(reply.data));
+
+const keysFit = ({ key = '', step }: CallMeta): boolean => key.length <= KEY_LENGTH_MAX && (step?.key.length ?? 0) <= KEY_LENGTH_MAX;
+
+/** The input as it arrives, or why it does not. */
+function arriving(target: Target, input: unknown, meta: CallMeta): Reply {
+  if (!keysFit(meta)) return notSent(target, `a name or key beside it is longer than ${KEY_LENGTH_MAX} characters`);
+  try {
+    const text = encodeRequest(target, input, meta);
+    if (isTooLarge(text)) return tooLarge(`the input of ${nameOf(target)}, with what travels beside it,`, PAYLOAD_BYTES, 'no');
+    return { ok: true, value: (decodeJson(text) as unknown[])[7] };
+  } catch (error) {
+    if (error instanceof JsonError) return notSent(target, error);
+    throw error;
+  }
+}
+
+/** A reply with its value as it comes back, or why it does not: whatever the handler did it has done. */
+function returning(target: Target, reply: Reply): Reply {
+  try {
+    if (reply.ok) return { ok: true, value: copied(target, reply.value) };
+    return reply.kind === 'declared' ? { ...reply, data: copied(target, reply.data) } : reply;
+  } catch (error) {
+    if (error instanceof JsonError) return notAnswered(nameOf(target), error);
+    if (error instanceof TooLarge) return tooLarge(`the answer of ${nameOf(target)}`, PAYLOAD_BYTES, 'unknown');
+    throw error;
+  }
+}
+
+class TooLarge extends Error {}
+
+function copied(target: Target, value: unknown): unknown {
+  const text = encodeJson(value);
+  if (isTooLarge(text)) throw new TooLarge(nameOf(target));
+  return text === '' ? undefined : decodeJson(text);
+}
+
+const isTooLarge = (text: string): boolean => text.length > PAYLOAD_BYTES / 3 && Buffer.byteLength(text) > PAYLOAD_BYTES;
+
+const nameOf = ({ service, operation }: Target): string => `${service}.${operation}`;
