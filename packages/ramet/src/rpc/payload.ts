@@ -2,6 +2,9 @@ import { RametError } from '../errors/index.ts';
 import type { JsonError } from '../platform/index.ts';
 import { type Fault, fault, type Target } from './call.ts';
 
+/** What each answer of a stream takes of its reader's window in addition to its text: many tiny ones take memory too. */
+export const ITEM_COST = 64;
+
 /** The fault of a call whose input is not sent, or not taken. */
 export const notSent = (target: Target, error: JsonError | string): Fault =>
   fault(

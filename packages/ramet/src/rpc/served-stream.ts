@@ -1,6 +1,6 @@
 import type { RametError } from '../errors/index.ts';
 import type { CallMeta, Dispatcher, Reply } from './call.ts';
-import { ITEM_COST } from './mux/wire.ts';
+import { ITEM_COST } from './payload.ts';
 import { type Answers, ServedCall } from './served-call.ts';
 
 /** Where the answers of streams go. */

@@ -3,10 +3,10 @@ import { RametError } from '../../errors/index.ts';
 import { JsonError } from '../../platform/index.ts';
 import { fault, type Reply } from '../call.ts';
 import { decodeReply } from '../messages.ts';
-import { notAnswered, tooLarge } from '../payload.ts';
+import { ITEM_COST, notAnswered, tooLarge } from '../payload.ts';
 import { Link, type LinkSettings } from './link.ts';
 import type { Carrier, Pending } from './pending.ts';
-import { BODY, FINAL, FRAME, ITEM_COST, TOKEN_SLOTS } from './wire.ts';
+import { BODY, FINAL, FRAME, TOKEN_SLOTS } from './wire.ts';
 
 /** Who made the connection, and wants to know what becomes of it. */
 export interface ConnectionOwner {

@@ -43,9 +43,6 @@ export const TOKEN_SLOTS = 1_024;
 /** What stands before the text of a call: the number of its token. */
 export const SLOT_BYTES = 2;
 
-/** What an answer of a stream costs of the window beside its text: many tiny ones take memory too. */
-export const ITEM_COST = 64;
-
 export interface MuxLimits {
   /** Of the text of one frame: a call with its metadata, a reply, an answer of a stream. */
   readonly payloadBytes: number;
