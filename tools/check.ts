@@ -8,6 +8,7 @@ import { docLinks } from './checks/doc-links.ts';
 import { readFiles } from './checks/files.ts';
 import { functionMembers } from './checks/function-members.ts';
 import { language } from './checks/language.ts';
+import { notYet } from './checks/not-yet.ts';
 import { oneDoor } from './checks/one-door.ts';
 import { size } from './checks/size.ts';
 import { inOneLine } from './checks/source.ts';
@@ -20,8 +21,8 @@ const started = performance.now();
 const files = readFiles(root);
 
 const outside = [types(root), style(root), deadCode(root), docCode(files, root, join(root, 'node_modules/.cache/ramet-docs'))];
-const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, todo, docLinks, language].map((check) =>
-  check(files),
+const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, todo, docLinks, notYet, language].map(
+  (check) => check(files),
 );
 const results = [...inside, ...(await Promise.all(outside))];
 

@@ -35,3 +35,18 @@ export function prose(text: string): string {
   const blank = (quoted: string) => quoted.replace(/[^\n]/g, ' ');
   return text.replace(FENCE, blank).replace(/(?<!`)(`+)(?!`)(?:(?!\n\s*\n)[\s\S])*?(?<!`)\1(?!`)/g, blank);
 }
+
+/** What a link may name behind its #: the headings of a document, as GitHub makes anchors of them. */
+export function anchors(text: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [, title = ''] of text.replace(FENCE, '').matchAll(/^#{1,6}[ \t]+(.+?)[ \t]*$/gm)) {
+    const anchor = title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(/\s/g, '-');
+    let name = anchor;
+    for (let n = 1; found.has(name); n++) name = `${anchor}-${n}`;
+    found.add(name);
+  }
+  return found;
+}
