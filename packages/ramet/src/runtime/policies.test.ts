@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { realPlatform } from '../platform/index.ts';
 import { use } from '../rpc/index.ts';
-import { callAs, ended, gate } from './fixtures/attack.fixture.ts';
+import { callAs, ended, gate } from './fixtures/driving.fixture.ts';
 import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
 import { Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
 

@@ -10,7 +10,7 @@ import { saga } from '../saga/index.ts';
 import { type Caller, principalOf } from '../security/index.ts';
 import { service } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
-import { hosted } from './fixtures/attack.fixture.ts';
+import { hosted } from './fixtures/driving.fixture.ts';
 import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { DeclaredError } from '../errors/index.ts';
-import { hash32 } from '../platform/index.ts';
-import { act, effectsOf, ended, fault, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Hotels, newWorld, Trips, type World } from './fixtures/travel.fixture.ts';
+import type { DeclaredError } from '../../errors/index.ts';
+import { hash32 } from '../../platform/index.ts';
+import { act, effectsOf, ended, fault, gate, hosted, intercept, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { Hotels, newWorld, Trips, type World } from '../../runtime/fixtures/travel.fixture.ts';
 
 const FREE = { undo: 'nothing' } as const;
 /** A key in the partition of 'first', whatever the number of partitions up to 16: a bus promises an order within a partition. */

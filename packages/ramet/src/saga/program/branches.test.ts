@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { DeclaredError } from '../errors/index.ts';
-import { ended, fault, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Hotels, newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { DeclaredError } from '../../errors/index.ts';
+import { ended, fault, gate, hosted, intercept, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { Hotels, newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const FREE = { undo: 'nothing' } as const;

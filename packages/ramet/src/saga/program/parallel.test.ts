@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { realPlatform } from '../platform/index.ts';
-import { ended, fault, gate, intercept, program, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { realPlatform } from '../../platform/index.ts';
+import { ended, fault, gate, intercept, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { act, ended, gate, hosted, program, show } from './fixtures/attack.fixture.ts';
-import { killedAsleep, PROGRAMS } from './fixtures/kill.fixture.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { act, ended, gate, hosted, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { killedAsleep, PROGRAMS } from '../../runtime/fixtures/kill.fixture.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const sagaRow = (t: Travelling) =>

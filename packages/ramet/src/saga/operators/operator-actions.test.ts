@@ -2,16 +2,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { embedded } from '../bus/embedded/index.ts';
-import { contract, query } from '../contract/index.ts';
-import { SagaNeedsAttention } from '../saga/index.ts';
-import { service, sql } from '../service/index.ts';
-import { sqlite } from '../store/sqlite/index.ts';
-import { act, ended } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Hotels, newWorld, Trips, travel } from './fixtures/travel.fixture.ts';
-import { start } from './runtime.ts';
-import { topology } from './topology.ts';
+import { embedded } from '../../bus/embedded/index.ts';
+import { contract, query } from '../../contract/index.ts';
+import { act, ended } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { Hotels, newWorld, Trips, travel } from '../../runtime/fixtures/travel.fixture.ts';
+import { start, topology } from '../../runtime/index.ts';
+import { service, sql } from '../../service/index.ts';
+import { sqlite } from '../../store/sqlite/index.ts';
+import { SagaNeedsAttention } from '../index.ts';
 
 describe('an undo that fails', () => {
   const failing = async (folder: string) => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Saga, SagaContext } from '../saga/index.ts';
-import { act, ended, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Flights, Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
+import { act, ended, show } from '../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { Flights, Hotels, newWorld, planTrip, Trips } from '../runtime/fixtures/travel.fixture.ts';
+import type { Saga, SagaContext } from './index.ts';
 
 const settled = (state: { state: string }) => ['confirmed', 'dropped'].includes(state.state);
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { act, ended, fault, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Hotels, newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { act, ended, fault, gate, hosted, intercept, program, show } from '../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { Hotels, newWorld, Trips } from '../runtime/fixtures/travel.fixture.ts';
 
 describe('an operator who acts while the engine does', () => {
   test('settling one undo does not end a saga whose other undos are still to come', async () => {

@@ -2,16 +2,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { embedded } from '../bus/embedded/index.ts';
-import { command, contract } from '../contract/index.ts';
-import { sql } from '../index.ts';
-import { external, use } from '../rpc/index.ts';
-import { saga } from '../saga/index.ts';
-import { effect, service } from '../service/index.ts';
-import { sqlite } from '../store/sqlite/index.ts';
-import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import { start } from './runtime.ts';
-import { topology } from './topology.ts';
+import { embedded } from '../../bus/embedded/index.ts';
+import { command, contract } from '../../contract/index.ts';
+import { sql } from '../../index.ts';
+import { external, use } from '../../rpc/index.ts';
+import { eventually, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { start, topology } from '../../runtime/index.ts';
+import { saga } from '../../saga/index.ts';
+import { sqlite } from '../../store/sqlite/index.ts';
+import { effect, service } from '../index.ts';
 
 const Ref = z.object({ id: z.string(), seat: z.string() });
 const Seats = contract('seats', {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { effectsOf, ended, intercept, program } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { effectsOf, ended, intercept, program } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 const FREE = { undo: 'nothing' } as const;
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { DeclaredError, RametError } from '../errors/index.ts';
-import { act, callAs, ended, gate, hosted, program, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, Trips } from './fixtures/travel.fixture.ts';
+import { DeclaredError, RametError } from '../../errors/index.ts';
+import { act, callAs, ended, gate, hosted, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const flight = (timeout: `${number}ms` = '500ms', deadline: `${number}ms` = '1500ms') =>

@@ -1,11 +1,11 @@
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { replayDeadLetter } from '../bus/index.ts';
 import { realPlatform } from '../platform/index.ts';
+import { callAs, gate, hosted } from '../runtime/fixtures/driving.fixture.ts';
+import { startTravel, type Travelling, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { newWorld, planTrip, Trips, type World } from '../runtime/fixtures/travel.fixture.ts';
 import { insertSaga, keepEvent } from '../saga/index.ts';
 import { dropDatabases } from '../store/postgres/instead-of-sqlite.fixture.ts';
-import { callAs, gate, hosted } from './fixtures/attack.fixture.ts';
-import { startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, planTrip, Trips, type World } from './fixtures/travel.fixture.ts';
 
 /*
  * Two replicas of every service on one PostgreSQL: what two transactions do at the same time.

@@ -4,12 +4,10 @@ import { embedded } from '../bus/embedded/index.ts';
 import { command, contract, event, failure } from '../contract/index.ts';
 import type { Duration } from '../platform/index.ts';
 import { use } from '../rpc/index.ts';
-import { service, sql } from '../service/index.ts';
+import { eventually, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { type Runtime, start, topology } from '../runtime/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
-import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import type { Runtime } from './options.ts';
-import { start } from './runtime.ts';
-import { topology } from './topology.ts';
+import { service, sql } from './index.ts';
 
 const Note = z.object({ text: z.string().min(1) });
 const Mail = contract('mail', {

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { embedded } from '../bus/embedded/index.ts';
-import { saga as declare } from '../saga/index.ts';
-import { service } from '../service/index.ts';
-import { sqlite } from '../store/sqlite/index.ts';
-import { ended, gate, hosted, program, show } from './fixtures/attack.fixture.ts';
-import { killedAsleep, PROGRAMS } from './fixtures/kill.fixture.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
-import { Flights, Hotels, newWorld, Trips } from './fixtures/travel.fixture.ts';
-import { start } from './runtime.ts';
-import { topology } from './topology.ts';
+import { embedded } from '../../bus/embedded/index.ts';
+import { ended, gate, hosted, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { killedAsleep, PROGRAMS } from '../../runtime/fixtures/kill.fixture.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { Flights, Hotels, newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
+import { start, topology } from '../../runtime/index.ts';
+import { service } from '../../service/index.ts';
+import { sqlite } from '../../store/sqlite/index.ts';
+import { saga as declare } from '../index.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const { RoomBooked } = Hotels.events;

@@ -1,19 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { embedded } from '../bus/embedded/index.ts';
-import { command, contract } from '../contract/index.ts';
-import { DAY, HOUR } from '../platform/index.ts';
-import { movable } from '../platform/movable.fixture.ts';
-import { type Reply, type Transport, use } from '../rpc/index.ts';
-import { operate, SAGAS_ENDED, saga } from '../saga/index.ts';
-import { service, sql } from '../service/index.ts';
-import type { Store } from '../store/index.ts';
-import { sqlite } from '../store/sqlite/index.ts';
-import { fault } from './fixtures/attack.fixture.ts';
-import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import type { Runtime } from './options.ts';
-import { start } from './runtime.ts';
-import { topology } from './topology.ts';
+import { embedded } from '../../bus/embedded/index.ts';
+import { command, contract } from '../../contract/index.ts';
+import { DAY, HOUR } from '../../platform/index.ts';
+import { movable } from '../../platform/movable.fixture.ts';
+import { type Reply, type Transport, use } from '../../rpc/index.ts';
+import { fault } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { type Runtime, start, topology } from '../../runtime/index.ts';
+import { operate, SAGAS_ENDED, saga } from '../../saga/index.ts';
+import type { Store } from '../../store/index.ts';
+import { sqlite } from '../../store/sqlite/index.ts';
+import { service, sql } from '../index.ts';
 
 /* What is remembered for how long, over restarts, weeks and years: effects are counted, not answers. */
 

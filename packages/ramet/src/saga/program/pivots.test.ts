@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { noticeUnawaited } from '../errors/index.ts';
-import { effectsOf, ended, fault, gate, hosted, intercept, program, show } from './fixtures/attack.fixture.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, Trips, type World } from './fixtures/travel.fixture.ts';
+import { noticeUnawaited } from '../../errors/index.ts';
+import { effectsOf, ended, fault, gate, hosted, intercept, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { newWorld, Trips, type World } from '../../runtime/fixtures/travel.fixture.ts';
 
 const FREE = { undo: 'nothing' } as const;
 const { TripPlanned } = Trips.events;
