@@ -12,7 +12,7 @@ export default defineConfig({
     // What needs real engines runs by `npm run test:engines`.
     exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**', '**/*.engine.test.ts'],
     // The gateway of the shop serves the storefront: what starts it needs it built, and no two tests shall build it at once.
-    globalSetup: './shop/storefront/fresh.ts',
+    globalSetup: './shop/app/storefront/fresh.ts',
     pool: 'forks',
     maxWorkers: 2,
     execArgv: ['-C', 'ramet-source'],

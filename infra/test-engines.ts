@@ -3,7 +3,7 @@ import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { freshStorefront } from '../shop/storefront/fresh.ts';
+import { freshStorefront } from '../shop/app/storefront/fresh.ts';
 import { ENGINE_NAMES, ENGINES, type EngineName, startEngine, wipeEngine } from './engines.ts';
 
 /**

@@ -23,7 +23,7 @@ async function ask(
 
 /** What runs in Node and what runs in a browser know different globals, so each is a project of its own. */
 export async function types(root: string): Promise<Finding[]> {
-  const projects = ['.', 'shop/storefront'];
+  const projects = ['.', 'shop/app/storefront'];
   return (await Promise.all(projects.map((project) => ask('types', 'tsc', ['-p', project, '--pretty', 'false'], root, readTypes)))).flat();
 }
 

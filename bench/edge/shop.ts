@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CARDS, ShopClient } from '../../shop/harness/client.ts';
-import { startShop } from '../../shop/harness/shop-process.ts';
+import { CARDS, ShopClient } from '../../shop/rig/harness/client.ts';
+import { startShop } from '../../shop/rig/harness/shop-process.ts';
 import type { Start } from '../core/row.ts';
 import { loaded } from './measure.ts';
 

@@ -11,7 +11,7 @@ const MANY = 45;
 async function take(seeds: number): Promise<number> {
   const began = performance.now();
   const asked = ['--scenario', 'checkout', '--workers', '1', '--seeds', String(seeds)];
-  await promisify(execFile)(process.execPath, ['-C', 'ramet-source', 'shop/simulation/main.ts', ...asked], { cwd: root });
+  await promisify(execFile)(process.execPath, ['-C', 'ramet-source', 'shop/rig/simulation/main.ts', ...asked], { cwd: root });
   return performance.now() - began;
 }
 

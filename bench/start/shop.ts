@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startShop } from '../../shop/harness/shop-process.ts';
+import { startShop } from '../../shop/rig/harness/shop-process.ts';
 import type { Start } from '../core/row.ts';
 import { residentMb } from './memory.ts';
 

@@ -108,12 +108,18 @@ function adapterReach(home: string): Verdict {
   };
 }
 
+/** The entries of the shop: they start the companions and the kill points, which belong to the rig. */
+const MAY_START_THE_RIG: readonly string[] = ['shop/app/main.ts', 'shop/app/process.ts'];
+
 function inShop(from: string, to: string): Verdict {
   if (isTest(from) || !to.startsWith('shop/')) return undefined;
-  const service = /^shop\/services\/[^/]+\//.exec(from)?.[0];
-  if (service === undefined && !from.startsWith('shop/gateways/')) return undefined;
-  if (to.startsWith(service ?? 'shop/gateways/') || /^shop\/services\/[^/]+\/contract\.ts$/.test(to)) return undefined;
-  const owner = /^shop\/services\/[^/]+\//.exec(to)?.[0];
+  if (from.startsWith('shop/app/') && to.startsWith('shop/rig/') && !MAY_START_THE_RIG.includes(from)) {
+    return { message: `the shop's own code imports its test rig, ${to}`, instead: `only ${MAY_START_THE_RIG.join(' and ')} may do that` };
+  }
+  const service = /^shop\/app\/services\/[^/]+\//.exec(from)?.[0];
+  if (service === undefined && !from.startsWith('shop/app/gateways/')) return undefined;
+  if (to.startsWith(service ?? 'shop/app/gateways/') || /^shop\/app\/services\/[^/]+\/contract\.ts$/.test(to)) return undefined;
+  const owner = /^shop\/app\/services\/[^/]+\//.exec(to)?.[0];
   return {
     message: `${service === undefined ? 'a gateway' : 'a service'} imports ${to}`,
     instead:
