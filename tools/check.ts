@@ -21,7 +21,7 @@ const started = performance.now();
 const files = readFiles(root);
 
 const outside = [types(root), style(root), deadCode(root), docCode(files, root, join(root, 'node_modules/.cache/ramet-docs'))];
-const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, todo, docLinks, notYet, language].map(
+const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, logEvents, todo, docLinks, notYet, language].map(
   (check) => check(files),
 );
 const results = [...inside, ...(await Promise.all(outside))];

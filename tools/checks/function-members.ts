@@ -15,7 +15,7 @@ const GIVEN = [
 ];
 
 /** Objects with a state of their own, whose members are called on them: logs, metrics, and what only the runtime's own code goes through. */
-const CALLED_ON = new Set(['Log', 'RootLog', 'Metrics', 'Health', 'Reader', 'HostedService']);
+const CALLED_ON = new Set(['Log', 'EventLog', 'RootLog', 'Metrics', 'Health', 'Reader', 'HostedService']);
 
 interface Declaration {
   readonly file: SourceFile;

@@ -1,7 +1,7 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { DEFAULT_POLICY, type Dispatcher, declared, Edge, fault, type TransportRoutes, unwrap } from '../rpc/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { EventLog } from '../telemetry/index.ts';
 import { originOf } from './request.ts';
 import type { AdminRequest, AdminRoute, ServiceRoute } from './service-routes.ts';
 
@@ -32,7 +32,7 @@ interface Unanswered {
 }
 
 /** Answers what the process that operators ask passes on about one service. */
-export function operatorsDispatcher(routes: readonly ServiceRoute[], log: Log): Dispatcher {
+export function operatorsDispatcher(routes: readonly ServiceRoute[], log: EventLog): Dispatcher {
   const byName = new Map(routes.map((route) => [nameOf(route), route]));
   return {
     async call(operation, input) {
@@ -43,7 +43,7 @@ export function operatorsDispatcher(routes: readonly ServiceRoute[], log: Log): 
       } catch (error) {
         if (error instanceof DeclaredError) return declared(error);
         if (error instanceof RametError) return fault(error);
-        log.error({ err: error, operation }, 'the admin interface failed');
+        log.event('admin_failed', { err: error, operation });
         return fault(new RametError('Internal', `${operation} failed`));
       }
     },

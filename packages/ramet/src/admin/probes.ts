@@ -1,11 +1,11 @@
 import { RametError } from '../errors/index.ts';
 import { createHttpServer, problemAnswer } from '../http/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type Health, type Log, type Metrics, newTrace } from '../telemetry/index.ts';
+import { type EventLog, type Health, type Metrics, newTrace } from '../telemetry/index.ts';
 
 export interface ProbeServerOptions {
   readonly platform: Platform;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly host: string;
@@ -44,7 +44,7 @@ export async function startProbeServer({
       if (!probe) return problemAnswer(new RametError('NotFound'), newTrace(platform, {}));
       return { status: probe.status, headers: { 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(probe.body) };
     },
-    onRefused: (refused) => log.info(refused, 'the probes refused what they were sent'),
+    onRefused: (refused) => log.event('probe_refused', refused),
   });
   return { port: await http.listen(port, host), close: () => http.close() };
 }

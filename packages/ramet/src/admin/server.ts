@@ -4,14 +4,14 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import { createRouter, isJson, parseJsonBytes, parseQuery } from '../gateway/index.ts';
 import { createHttpServer, type GatedRequest, problemAnswer, type WholeAnswer } from '../http/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type Log, newTrace, type Trace } from '../telemetry/index.ts';
+import { type EventLog, newTrace, type Trace } from '../telemetry/index.ts';
 import type { Admin } from './admin.ts';
 import type { AdminRoute } from './service-routes.ts';
 
 export interface AdminServerOptions {
   readonly platform: Platform;
   readonly admin: Admin;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly port: number;
   /** Where the token is written: a new one for each start, unless it is `shared`; readable by its owner only. */
   readonly tokenFile: string;
@@ -65,11 +65,11 @@ export async function startAdminServer({
         const headers = { 'content-type': 'application/json; charset=utf-8', 'x-correlation-id': trace.correlationId };
         return { status: 200, headers, body: JSON.stringify(value) ?? '' };
       } catch (error) {
-        if (!(error instanceof RametError || error instanceof DeclaredError)) log.error({ err: error }, 'the admin interface failed');
+        if (!(error instanceof RametError || error instanceof DeclaredError)) log.event('admin_failed', { err: error });
         return inFull(error, trace);
       }
     },
-    onRefused: (refused) => log.warn(refused, 'the admin interface refused what it was sent'),
+    onRefused: (refused) => log.event('admin_refused', refused),
   });
   return { port: await http.listen(port, '127.0.0.1'), close: () => http.close() };
 }

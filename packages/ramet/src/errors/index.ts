@@ -1,3 +1,4 @@
+export { LOG_EVENTS, type LogEvent, type LogEventEntry, type Warn } from './log-events.ts';
 export { builtin, nodeProblem, peer } from './needs.ts';
 export { isOutage, unreachable } from './outage.ts';
 export { type Problem, problemOf } from './problem.ts';

@@ -112,7 +112,7 @@ export function createGateway(
           return await times.timed(admitted, () => outcomeOf(environment, streams, admitted));
         } catch (error) {
           if (!(error instanceof DeclaredError) && !(error instanceof RametError && error.code !== 'InvalidOutput'))
-            log.error({ err: error, route: pattern, correlationId: trace.correlationId }, 'a route failed');
+            log.event('route_failed', { err: error, route: pattern, correlationId: trace.correlationId });
           return refusal(error, trace, pattern, rateHeaders, scope === undefined ? {} : { scope });
         }
       },

@@ -1,7 +1,7 @@
 import { type AdmittedExchange, createHttpServer, type HttpAnswer, type HttpServer, type Refused } from '../http/index.ts';
 import type { Admission } from '../load/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { Health, Log, Metrics, StandardMetrics } from '../telemetry/index.ts';
+import type { EventLog, Health, Metrics, StandardMetrics } from '../telemetry/index.ts';
 import { corsHeaders, corsPreflight } from './cors.ts';
 import { EventStream } from './event-stream.ts';
 import type { GatewayDefinition } from './gateway.ts';
@@ -19,7 +19,7 @@ export interface GatewayServerOptions {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly standard: StandardMetrics;
-  readonly log: Log;
+  readonly log: EventLog;
 }
 
 /** Where a gateway is served; its streams end at once when it drains, in order, so that clients follow them elsewhere. */
@@ -56,13 +56,19 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     const seconds = (platform.clock.monoNow() - exchange.startedMono) / 1_000;
     standard.httpRequestDuration.record(seconds, { method, route, status_code: String(status) });
     if (route !== SHED)
-      log[status >= 500 ? 'warn' : 'info']({ method, route, status, ms: Math.round(seconds * 1e6) / 1e3, correlationId }, 'request');
+      log.event(status >= 500 ? 'request_failed' : 'request_answered', {
+        method,
+        route,
+        status,
+        ms: Math.round(seconds * 1e6) / 1e3,
+        correlationId,
+      });
     const headers = { ...response.headers, 'x-correlation-id': correlationId };
     if ('body' in response) return { status, headers, body: response.body };
     const stream = new EventStream(platform, response.events, exchange.canceller);
     streams.add(stream);
     exchange.onClosed(() => streams.delete(stream));
-    return { status, headers, lines: stream.lines((error) => log.warn({ err: error, correlationId }, 'a stream ended early')) };
+    return { status, headers, lines: stream.lines((error) => log.event('stream_failed', { err: error, correlationId })) };
   }
 
   async function respond(exchange: AdmittedExchange): Promise<GatewayResponse> {
@@ -101,7 +107,8 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
     standard.httpRefused.add(1, { gateway: definition.name, reason });
     if (status !== 0) standard.httpRequestDuration.record(0, { method, route: '(refused)', status_code: String(status) });
     // The one that operators must look at: it may refuse every client behind a proxy.
-    log[reason === 'TooManyConnections' ? 'warn' : 'info']({ gateway: definition.name, status, reason, method, ...more }, 'refused');
+    const event = reason === 'TooManyConnections' ? 'connection_refused' : 'request_refused';
+    log.event(event, { gateway: definition.name, status, reason, method, ...more });
   }
 
   return {

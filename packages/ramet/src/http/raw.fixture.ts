@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { realPlatform } from '../platform/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import { type EventLog, silentLog } from '../telemetry/index.ts';
 import type { HttpAnswer } from './answers.ts';
 import { type AdmittedExchange, createHttpServer, type HttpServerOptions, type Refused } from './server.ts';
 
@@ -16,7 +16,7 @@ export async function serve(
   const ran: string[] = [];
   const refused: Refused[] = [];
   const errors: unknown[] = [];
-  const log = { error: (fields: object) => void errors.push(fields) } as unknown as Log;
+  const log: EventLog = { ...silentLog, event: (_, fields) => void errors.push(fields) };
   const server = createHttpServer({
     platform: options.platform ?? platform,
     log,

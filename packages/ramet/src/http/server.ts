@@ -3,7 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type Log, newTrace } from '../telemetry/index.ts';
+import { type EventLog, newTrace } from '../telemetry/index.ts';
 import { type HttpAnswer, parserError, problemAnswer, rawAnswer } from './answers.ts';
 import { BodyBudget, declaresTooMuch } from './body.ts';
 import { Backlog, Connection } from './connection.ts';
@@ -28,7 +28,7 @@ export interface Refused {
 
 export interface HttpServerOptions {
   readonly platform: Platform;
-  readonly log: Log;
+  readonly log: EventLog;
   /** The hosts that requests may come for; all when left out. */
   readonly hosts?: readonly string[] | undefined;
   /** How many connections there may be at once. */
@@ -149,7 +149,7 @@ class GuardedServer implements HttpServer {
         resolve();
       });
     });
-    server.on('error', (error) => this.#options.log.error({ err: error }, 'the server failed'));
+    server.on('error', (error) => this.#options.log.event('server_failed', { err: error }));
     const address = server.address();
     return typeof address === 'object' && address ? address.port : port;
   }
@@ -251,7 +251,7 @@ class GuardedServer implements HttpServer {
       await connection.send(exchange, answer, this.#draining);
     } catch (error) {
       const known = error instanceof RametError && !exchange.begun;
-      if (!known) log.error({ err: error }, 'the server failed');
+      if (!known) log.event('server_failed', { err: error });
       if (exchange.begun) exchange.request.socket.destroy();
       else await connection.send(exchange, problemAnswer(known ? error : new RametError('Internal'), newTrace(platform, {})), true);
     }

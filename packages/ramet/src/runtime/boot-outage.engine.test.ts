@@ -137,12 +137,12 @@ test('a server that falls silent during a boot is given up and asked again', { t
 test('a boot that waits says so once within seconds, with what to do, and says when it continues', { timeout: 60_000 }, async () => {
   const booted = await boot(() => way.fail('refused', 0, 3_500));
   try {
-    const told = booted.lines.filter(({ msg }) => /the start (?:waits|continues)/.test(String(msg)));
+    const told = booted.lines.filter(({ event }) => event === 'start_waits' || event === 'start_continues');
     expect(told.map(({ msg }) => msg)).toEqual([
       expect.stringMatching(
-        /^the start waits for the store of 'things', for 60 s at most: .*127\.0\.0\.1:\d+.*ECONNREFUSED.*: start the server, or correct the URL$/,
+        /^start waits: the store of 'things', for 60 s at most: .*127\.0\.0\.1:\d+.*ECONNREFUSED.*: start the server, or correct the URL$/,
       ),
-      expect.stringContaining('the start continues'),
+      'start continues',
     ]);
     expect(told[0]).toMatchObject({ waitingFor: ["the store of 'things'"], bootWaitMs: 60_000 });
     expect(told[0]?.['waitedMs']).toBeLessThan(3_500);

@@ -1,4 +1,4 @@
-import { BootError, isOutage, RametError, reasonOf } from '../errors/index.ts';
+import { BootError, isOutage, RametError, reasonOf, type Warn } from '../errors/index.ts';
 import { type Duration, durationMs, Patience, type Platform, SECOND, type Wait } from '../platform/index.ts';
 
 /** How long a start waits for servers that are unavailable. */
@@ -13,7 +13,7 @@ export class BootWait {
   readonly #forMs: number;
 
   /** @throws RangeError when `bootWait` is not a duration */
-  constructor(platform: Platform, warn: (fields: object, message: string) => void, bootWait: Duration = BOOT_WAIT) {
+  constructor(platform: Platform, warn: Warn, bootWait: Duration = BOOT_WAIT) {
     this.#forMs = durationMs(bootWait);
     const startedMono = platform.clock.monoNow();
     this.#patience = new Patience(platform, {
@@ -21,10 +21,9 @@ export class BootWait {
       passes: isOutage,
       onWait: (waits) => {
         const waitedMs = Math.round(platform.clock.monoNow() - startedMono);
-        warn({ waitingFor: waits.map(({ what }) => what), waitedMs, bootWaitMs: this.#forMs }, this.#said(waits));
+        warn('start_waits', { waitingFor: waits.map(({ what }) => what), waitedMs, bootWaitMs: this.#forMs }, this.#said(waits));
       },
-      onOver: () =>
-        warn({ waitedMs: Math.round(platform.clock.monoNow() - startedMono) }, 'the start continues: what it waited for answers'),
+      onOver: () => warn('start_continues', { waitedMs: Math.round(platform.clock.monoNow() - startedMono) }),
     });
   }
 
@@ -51,8 +50,8 @@ export class BootWait {
   #said(waits: readonly Wait[]): string {
     const failed = waits.find(({ error }) => error !== undefined);
     const others = waits.length > 1 ? ` (and for ${waits.length - 1} more)` : '';
-    if (!failed) return `the start waits for ${waits[0]?.what}${others}: it has not answered yet`;
-    return `the start waits for ${failed.what}${others}, for ${this.#forMs / SECOND} s at most: ${reasonOf(failed.error)}`;
+    if (!failed) return `${waits[0]?.what}${others} has not answered yet`;
+    return `${failed.what}${others}, for ${this.#forMs / SECOND} s at most: ${reasonOf(failed.error)}`;
   }
 }
 

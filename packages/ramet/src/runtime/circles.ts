@@ -35,6 +35,5 @@ function shortest(from: string, asks: ReadonlyMap<string, readonly string[]>): s
   return undefined;
 }
 
-/** What boot says of a circle. */
-export const circleWarning = (circle: readonly string[]): string =>
-  `${[...circle, circle[0]].join(' asks ')}: a query that leads back to itself is refused after 8 calls (CallTooDeep); let one of them listen to events instead, or make sure that their queries never meet`;
+/** Names the services of a circle in the order in which they query each other. */
+export const circleText = (circle: readonly string[]): string => [...circle, circle[0]].join(' queries ');

@@ -284,7 +284,7 @@ describe('what one client may hold or ask for', () => {
     const [first, second, third] = [await open(), await open(), await open()];
     expect([first.status, second.status, third.status]).toEqual([200, 200, 429]);
     first.end();
-    await until(() => t.lines.some((line) => line.includes('request')) && t.streams() === 2, 'the streams');
+    await until(() => t.lines.some((line) => line.includes('request_answered')) && t.streams() === 2, 'the streams');
     let again = await open();
     for (let i = 0; again.status === 429 && i < 200; i++) again = await open();
     expect(again.status).toBe(200);
@@ -325,8 +325,8 @@ test('what the parser refuses is in the log and in the metrics, with the address
   await t.ask('rubbish\r\n\r\n');
   await t.ask('GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n');
   await t.ask(`GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`);
-  await until(() => t.lines.filter((line) => line.includes('"refused"')).length === 3, 'three lines of the log');
-  const logged = t.lines.filter((line) => line.includes('"refused"')).map((line) => JSON.parse(line));
+  await until(() => t.lines.filter((line) => line.includes('request_refused')).length === 3, 'three lines of the log');
+  const logged = t.lines.filter((line) => line.includes('request_refused')).map((line) => JSON.parse(line));
   expect(logged.map(({ status, reason, client }) => ({ status, reason, client }))).toEqual([
     { status: 400, reason: 'MalformedRequest', client: '127.0.0.1' },
     { status: 400, reason: 'MalformedRequest', client: '127.0.0.1' },

@@ -70,7 +70,7 @@ export function openLinks(of: ProcessOf): Links {
     identities,
     process,
     advertise: options.advertise ?? {},
-    onError: (error, where) => log.warn({ err: error, ...where }, 'the link between processes failed, will retry'),
+    onError: (error, where) => log.event('link_failed', { err: error, ...where }),
   });
 }
 
@@ -93,8 +93,8 @@ function identitiesOf({ topology, profile, process, options, platform, log }: Pr
     ...identity,
     hosts: processes,
     graph: { ...graph, [ADMIN]: Object.keys(topology.services).flatMap((service) => [service, operatorsOf(service)]) },
-    onRefused: (error, where) => log.warn({ err: error, ...where }, 'a call from another process was refused'),
-    onError: (error, where) => log.error({ err: error, ...where }, 'a key that was replaced cannot be used; the old one goes on'),
+    onRefused: (error, where) => log.event('caller_refused', { err: error, ...where }),
+    onError: (error, where) => log.event('key_replacement_failed', { err: error, ...where }),
   });
 }
 

@@ -1,4 +1,4 @@
-import { BootError } from '../errors/index.ts';
+import { BootError, type Warn } from '../errors/index.ts';
 import { type Platform, realPlatform } from '../platform/index.ts';
 import {
   type MovedTable,
@@ -23,7 +23,7 @@ export interface MoveServiceOptions {
   readonly to: (partitions: number) => StoreFactory;
   readonly platform?: Platform;
   readonly told?: (table: MovedTable) => void;
-  readonly warn?: (fields: object, message: string) => void;
+  readonly warn?: Warn;
 }
 
 /**

@@ -51,7 +51,7 @@ test('an open circuit burns no attempt of an undo, which goes on with the first 
   expect(shown).toContain('ramet_circuit_state{edge="trips->hotels",operation="cancel"} 1');
   expect(shown).toContain('ramet_circuit_transitions_total{edge="trips->hotels",operation="cancel",to="open"} 1');
   expect(shown).toMatch(/ramet_calls_rejected_total\{edge="trips->hotels",reason="CircuitOpen"\} [1-9]/);
-  const opened = t.lines.filter((line) => line.includes('a circuit opens'));
+  const opened = t.lines.filter((line) => line.includes('circuit_opened'));
   expect(opened).toHaveLength(1);
   expect(JSON.parse(opened[0] as string)).toMatchObject({
     level: 'warn',

@@ -24,7 +24,7 @@ export async function run(
     signals++;
     if (signals > 1) process.exit(code === 0 ? 130 : code);
     platform.timers.set(HARD_EXIT_MS, () => process.exit(1));
-    runtime?.log.info({ why }, 'the process stops');
+    runtime?.log.event('process_stopping', { why });
     void Promise.resolve(runtime?.stop())
       .catch((error: unknown) => process.stderr.write(`stopping failed: ${String(error)}\n`))
       .then(afterStop)
@@ -33,7 +33,7 @@ export async function run(
   process.on('SIGTERM', () => stop(0, 'SIGTERM'));
   process.on('SIGINT', () => stop(0, 'SIGINT'));
   const uncaught = (error: unknown) => {
-    if (runtime) runtime.log.error({ err: error }, 'an error that nobody caught; the process ends');
+    if (runtime) runtime.log.event('uncaught_error', { err: error });
     else process.stderr.write(`${String(error)}\n`);
     stop(1, 'uncaught error');
   };

@@ -1,7 +1,7 @@
 import { createAdmin, operatorsDispatcher, operatorsOf, serviceRoutes, startAdminServer, startProbeServer } from '../admin/index.ts';
 import type { Bus, BusEnvironment, BusFactory } from '../bus/index.ts';
 import { type AnyContract, compileContract } from '../contract/index.ts';
-import { BootError, nodeProblem, RametError, reasonOf } from '../errors/index.ts';
+import { BootError, nodeProblem, RametError, reasonOf, type Warn } from '../errors/index.ts';
 import { createGateway, createGatewayServer } from '../gateway/index.ts';
 import { Admission } from '../load/index.ts';
 import { type Platform, realPlatform, SECOND } from '../platform/index.ts';
@@ -10,12 +10,21 @@ import { localTransport } from '../rpc/local/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { checkStandstill, type HostedService, hostService, LoopLag, newOwner } from '../service/index.ts';
 import type { Store, StoreEnvironment } from '../store/index.ts';
-import { createHealth, createLog, createMetrics, isLogLevel, newTrace, type RootLog, standardMetrics } from '../telemetry/index.ts';
+import {
+  createHealth,
+  createLog,
+  createMetrics,
+  type EventLog,
+  isLogLevel,
+  newTrace,
+  type RootLog,
+  standardMetrics,
+} from '../telemetry/index.ts';
 import { alertPoster, webhookProblems } from './alert-webhook.ts';
 import { BootWait, failBoot } from './boot-wait.ts';
 import { busErrors } from './bus-errors.ts';
 import { callWatchOf } from './call-watch.ts';
-import { circlesOf, circleWarning } from './circles.ts';
+import { circlesOf, circleText } from './circles.ts';
 import { eventLag, standstills } from './gauges.ts';
 import { ADMIN, openLinks, transports } from './links.ts';
 import { checkAll, loadAll } from './load.ts';
@@ -44,7 +53,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const problems = [...webhookProblems(options.alertWebhook), ...startProblems(options)];
   if (!isLogLevel(logLevel)) problems.push(`LOG_LEVEL '${logLevel}' is none of trace, debug, info, warn, error, silent`);
   const log = createLog({ platform, service, version, env, level: isLogLevel(logLevel) ? logLevel : 'info', destination: options.logTo });
-  const metrics = createMetrics({ service, version, env, onError: (error) => log.warn({ err: error }, 'a gauge could not be read') });
+  const metrics = createMetrics({ service, version, env, onError: (error) => log.event('gauge_failed', { err: error }) });
   const standard = standardMetrics(metrics);
   const health = createHealth(platform, { startedAtMono, log });
 
@@ -55,12 +64,12 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
   const gateways = await loadAll('gateway', topology.gateways, hosts, problems);
   checkAll(platform, topology, definitions, gateways, options.ports ?? {}, problems);
   if (problems.length > 0) throw new BootError([...new Set(problems)]);
-  for (const circle of circlesOf(definitions)) log.warn({ services: circle }, circleWarning(circle));
+  for (const circle of circlesOf(definitions)) log.event('query_circle', { services: circle }, circleText(circle));
 
   const fatal = options.onFatal ?? ((error: unknown) => exitNow(log, error));
   const environment: StoreEnvironment = {
     platform,
-    warn: (fields, message) => log.warn(fields, message),
+    warn: (event, fields, detail) => log.event(event, fields, detail),
     fatal,
     onCommit(store, ms, transactions) {
       standard.storeCommitDuration.record(ms / SECOND, { service: store });
@@ -132,7 +141,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       owner,
       onError: busErrors(platform, log),
     };
-    for (const weakness of await weaknesses(wait, profile.bus, busEnvironment)) log.warn({ bus: profile.bus.capabilities.name }, weakness);
+    await checkBus(wait, profile.bus, busEnvironment, log);
     const bus = profile.bus.create(busEnvironment);
     parts.bus = bus;
     connect(bus, parts);
@@ -141,7 +150,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
     standard.observeProcess({ ...platform.process, eventLoopLagSeconds: () => loopLag.worstSeconds() });
     for (const { engine, name } of services.values()) {
       for (const missing of (await wait.until(`the store of '${name}'`, async () => engine?.missingPrograms()).catch(failBoot)) ?? [])
-        log.error(missing, "open sagas began with a program that this deployment does not have; list it in 'previous'");
+        log.event('programs_missing', missing);
     }
     const host = options.host ?? '127.0.0.1';
     const operators = parts.services.map((hosted): [string, Dispatcher] => [
@@ -156,14 +165,14 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
 
     const limits = profile.limits?.create({
       platform,
-      onError: (error) => log.warn({ err: error }, 'the store of limits failed, will retry'),
+      onError: (error) => log.event('limits_failed', { err: error }),
     });
     parts.limits = limits;
     const ports: Record<string, number> = {};
     for (const [name, definition] of gateways) {
       const port = options.ports?.[name];
       if (port === undefined) {
-        log.warn({ gateway: name }, "this gateway has no port and is not served; name one in 'ports'");
+        log.event('gateway_without_port', { gateway: name });
         continue;
       }
       const { handler } = createGateway(
@@ -180,7 +189,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       const server = createGatewayServer({ platform, definition, handler, admission, health, metrics, standard, log });
       ports[name] = await server.listen(port, host).catch((error: unknown) => portTaken(`gateway '${name}'`, port, error));
       parts.servers.push(server);
-      log.info({ gateway: name, address: `http://${host}:${ports[name]}` }, 'listening');
+      log.event('gateway_listening', { gateway: name, address: `http://${host}:${ports[name]}` });
     }
     if (options.admin) {
       parts.admin = await startAdminServer({
@@ -237,7 +246,7 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
 
 /** @returns the wait of this start; one of the default length, and a problem, where the option is not a duration */
 function bootWaitOf(platform: Platform, log: RootLog, { bootWait }: StartOptions, problems: string[]): BootWait {
-  const warn = (fields: object, message: string) => log.warn(fields, message);
+  const warn: Warn = (event, fields, detail) => log.event(event, fields, detail);
   try {
     return new BootWait(platform, warn, bootWait);
   } catch (error) {
@@ -247,12 +256,14 @@ function bootWaitOf(platform: Platform, log: RootLog, { bootWait }: StartOptions
 }
 
 /** A broker that is unavailable keeps no process from starting: what is committed meanwhile is published when it comes back. */
-async function weaknesses(wait: BootWait, bus: BusFactory, environment: BusEnvironment): Promise<readonly string[]> {
+async function checkBus(wait: BootWait, bus: BusFactory, environment: BusEnvironment, log: EventLog): Promise<void> {
+  const fields = { bus: bus.capabilities.name };
   try {
-    return await wait.once('the bus', async () => (await bus.check?.(environment)) ?? []);
+    const weaknesses = await wait.once('the bus', async () => (await bus.check?.(environment)) ?? []);
+    for (const weakness of weaknesses) log.event('bus_weak', fields, weakness);
   } catch (error) {
-    if (error instanceof RametError && error.code === 'Misconfigured') return failBoot(error);
-    return [`the bus is unavailable; the process starts without it, and events wait in the outbox until it answers (${reasonOf(error)})`];
+    if (error instanceof RametError && error.code === 'Misconfigured') failBoot(error);
+    log.event('bus_unavailable_at_start', fields, reasonOf(error));
   }
 }
 
@@ -271,6 +282,6 @@ function portTaken(what: string, port: number | undefined, error: unknown): neve
 }
 
 function exitNow(log: RootLog, error: unknown): void {
-  log.error({ err: error }, 'the process cannot promise durability any more and ends; start it again');
+  log.event('durability_lost', { err: error });
   void log.flush(500).finally(() => process.exit(1));
 }

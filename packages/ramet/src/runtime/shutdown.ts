@@ -41,7 +41,7 @@ export async function shutDown(
   const { platform, health, log, links } = parts;
   health.setReady(false, 'shutting down');
   // A registry that does not answer must not hold this up: its own checks find out.
-  const withdrawn = links?.withdraw().catch((error: unknown) => log.warn({ err: error }, 'the registry could not be told of the end'));
+  const withdrawn = links?.withdraw().catch((error: unknown) => log.event('registry_withdrawal_failed', { err: error }));
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
   const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
   for (const hosted of parts.services) hosted.endWaits();

@@ -3,7 +3,7 @@ import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
 import type { EventRef } from '../contract/index.ts';
 import { isoOf } from '../platform/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
-import type { Log, Trace } from '../telemetry/index.ts';
+import type { EventLog, Trace } from '../telemetry/index.ts';
 
 /** The kind of due work that posts an alert to the webhook. */
 export const ALERT_WORK = 'alert';
@@ -40,7 +40,7 @@ export const SagaNeedsAttention = {
 
 export interface AlertSink {
   readonly outbox: OutboxWriter;
-  readonly log: Log;
+  readonly log: EventLog;
   /** Whether alerts go to a webhook as well. */
   readonly webhook: boolean;
 }
@@ -65,7 +65,8 @@ export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: T
   await sink.outbox.append(tx, [envelope]);
   if (sink.webhook) schedule(tx, { id: alert.id, kind: ALERT_WORK, afterMs: 0, payload: alert });
   tx.afterCommit(() =>
-    sink.log.error(
+    sink.log.event(
+      'saga_attention',
       { alert: alert.id, saga: alert.saga, sagaId: alert.sagaId, step: alert.step, state: alert.state, correlationId: trace.correlationId },
       alert.reason,
     ),

@@ -2,7 +2,7 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform } from '../platform/index.ts';
 import type { Outbound, TransportRoutes } from '../rpc/index.ts';
 import { STARTS_MAX, type Store, suspectWaitMs } from '../store/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { EventLog } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
 import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal/journal.ts';
 import { claim, claimable, giveBack, nextWakeMs, renew, suspects } from './journal/leases.ts';
@@ -22,7 +22,7 @@ export interface SagaEngineOptions {
   /** What the edges of the service have in common. */
   readonly outbound: Outbound;
   readonly alerts: AlertSink;
-  readonly log: Log;
+  readonly log: EventLog;
   /** Unique to this start of the process: who owns a saga. */
   readonly owner: string;
   readonly onFinished?: (saga: string, state: SagaState, ms: number) => void;
@@ -91,8 +91,7 @@ export class SagaEngine {
       onStray: (saga) => this.#stray(saga),
       ...(options.onStep ? { onStep: options.onStep } : {}),
     };
-    const onError = (error: unknown) =>
-      options.log.warn({ err: error, service: options.service }, 'the saga engine could not look for work; it tries again');
+    const onError = (error: unknown) => options.log.event('sagas_unavailable', { err: error, service: options.service });
     this.#claiming = new Periodic(options.platform, () => this.#claim(), onError);
     this.#renewing = new Periodic(options.platform, () => this.#renew(), onError);
   }
@@ -243,9 +242,9 @@ export class SagaEngine {
   #dropped(run: Run, error: unknown): void {
     const stop = asStop(error);
     const fields = { saga: run.saga.type, sagaId: run.saga.id, code: stop.code, correlationId: run.saga.trace.correlationId };
-    if (stop.code === 'StaleOwner' || stop.code === 'ShuttingDown') this.#options.log.info(fields, 'the saga continues elsewhere or later');
+    if (stop.code === 'StaleOwner' || stop.code === 'ShuttingDown') this.#options.log.event('saga_continues_elsewhere', fields);
     else {
-      this.#options.log.warn({ ...fields, err: error }, 'saga released after an error, will resume');
+      this.#options.log.event('saga_released', { ...fields, err: error });
       this.#resting.add(run.saga.id);
       this.#options.platform.timers.set(REST_MS, () => this.#resting.delete(run.saga.id));
     }
@@ -299,18 +298,14 @@ export class SagaEngine {
     const program = programId(type, programVersion);
     if (this.#strays.has(program)) return;
     this.#strays.add(program);
-    this.#options.log.warn(
-      { event: 'saga_awaits_elsewhere', saga: type, programVersion, sagaId: id },
-      'the program of a saga awaited something other than a step, sleep or wait; it may take another way when it runs again',
-    );
+    this.#options.log.event('saga_awaits_elsewhere', { saga: type, programVersion, sagaId: id });
   }
 
   /** A declared failure is a way that sagas go; anything else is a mistake in the program. */
   #logThrown(saga: Run['saga'], error: unknown): void {
     const fields = { saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
-    if (isDeclared(error))
-      this.#options.log.info({ ...fields, reason: describe(error) }, 'the program of a saga ended with a declared failure');
-    else this.#options.log.warn({ ...fields, err: error }, 'the program of a saga threw what no contract declares');
+    if (isDeclared(error)) this.#options.log.event('saga_failed', { ...fields, reason: describe(error) });
+    else this.#options.log.event('saga_threw', { ...fields, err: error });
   }
 
   /** A cancellation that was accepted counts to the very end. */

@@ -4,7 +4,7 @@ import { newId, type Platform } from '../platform/index.ts';
 import { type CallWatcher, type CompiledUses, compileUses, type Dispatcher, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import { type Masker, PastSagas, SagaEngine, type SagaState, slowCircuits } from '../saga/index.ts';
 import { createRetention, inTurns, type Store, type Tx } from '../store/index.ts';
-import type { Log, Metrics } from '../telemetry/index.ts';
+import type { EventLog, Metrics } from '../telemetry/index.ts';
 import { createDispatcher } from './calls/dispatcher.ts';
 import { LoopLag, type Priority } from './calls/shedding.ts';
 import { ChangeHub } from './changes.ts';
@@ -24,7 +24,7 @@ export interface HostEnvironment {
   readonly platform: Platform;
   readonly store: Store;
   readonly transport: TransportRoutes;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly metrics: Metrics;
   /** Unique to this start of the process. */
   readonly owner: string;
@@ -138,7 +138,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   };
   const listener = hostListener(definition, subscriptions, () => engine);
   const consumers = [...hostSubscriptions(definition, { ...subscriptions, unitOfWork }), ...(listener ? [listener] : [])];
-  for (const { advice, ...where } of slowCircuits(definition.sagas)) log.warn(where, advice);
+  for (const { advice, ...where } of slowCircuits(definition.sagas)) log.event('circuit_too_slow', where, advice);
   if (definition.sagas.length > 0) {
     engine = new SagaEngine({
       platform,
@@ -181,7 +181,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   });
   for (const [gauge, { description, read }] of Object.entries(definition.gauges))
     metrics.gauge(gauge, { description }, async () => read({ db: store.reader.db }));
-  const retention = createRetention(store, platform, (error) => log.warn({ err: error }, 'retention failed, will retry'));
+  const retention = createRetention(store, platform, (error) => log.event('retention_failed', { err: error }));
   const past = new PastSagas({
     platform,
     store,
@@ -189,19 +189,15 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     transport,
     outbound,
     keepMs: keepSagasMs(definition),
-    onError: (error) => log.warn({ err: error }, 'the clean-up of ended sagas failed, will retry'),
+    onError: (error) => log.event('saga_retention_failed', { err: error }),
   });
   const schedules = hostSchedules(definition, {
     platform,
     store,
     owner,
     unitOfWork,
-    onError: (error, run) => log[run ? 'error' : 'warn']({ err: error, ...run }, 'a schedule could not run; it is tried again'),
-    onGivenUp: (schedule, starts) =>
-      log.error(
-        { schedule, starts },
-        'a schedule was given up: the process ended during each start; it waits until an operator retries it',
-      ),
+    onError: (error, run) => log.event(run ? 'schedule_failed' : 'schedules_unavailable', { err: error, ...run }),
+    onGivenUp: (schedule, starts) => log.event('schedule_given_up', { schedule, starts }),
     ...(observe ? { onRun: (schedule, outcome) => observe.scheduleRun(name, schedule, outcome) } : {}),
   });
   return {

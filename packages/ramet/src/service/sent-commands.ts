@@ -4,7 +4,7 @@ import { Edges, mayHaveEndedIt, type Outbound, type TransportRoutes } from '../r
 import { ALERT_WORK } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { type DueHandler, DueWorker, GiveUp, type Store } from '../store/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { EventLog } from '../telemetry/index.ts';
 import { SEND_WORK, type SentCommand } from './unit-of-work.ts';
 
 export interface DeliveryEnvironment {
@@ -13,7 +13,7 @@ export interface DeliveryEnvironment {
   readonly transport: TransportRoutes;
   readonly outbound: Outbound;
   readonly service: string;
-  readonly log: Log;
+  readonly log: EventLog;
   /** Posts an alert; undefined where no webhook is configured. */
   readonly postAlert?: ((alert: unknown, id: string) => Promise<void>) | undefined;
 }
@@ -45,10 +45,8 @@ export function deliveries({ platform, store, transport, outbound, service, log,
     else if (mayHaveEndedIt(reply)) lost.add(id);
     if (reply.ok) return;
     if (reply.kind === 'declared' || reply.code === 'BadRequest') {
-      log.warn(
-        { sent: `${sent.service}.${sent.operation}`, id, refusal: reply.kind === 'declared' ? reply.error : reply.detail },
-        'a sent command was refused for good',
-      );
+      const refusal = reply.kind === 'declared' ? reply.error : reply.detail;
+      log.event('command_refused', { sent: `${sent.service}.${sent.operation}`, id, refusal });
       return;
     }
     // Whether it took effect is for a person to find out.
@@ -62,8 +60,7 @@ export function deliveries({ platform, store, transport, outbound, service, log,
     store,
     platform,
     handlers,
-    onError: (error, work) => log.warn({ err: error, ...work }, 'due work failed; it is tried again'),
-    onGivenUp: ({ id, kind, lane, attempt }, why) =>
-      log.error({ id, kind, lane, attempt }, `'${lane}' was given up: ${why}; it waits until an operator retries it`),
+    onError: (error, work) => log.event('due_work_failed', { err: error, ...work }),
+    onGivenUp: ({ id, kind, lane, attempt }, why) => log.event('due_work_given_up', { id, kind, lane, attempt }, why),
   });
 }

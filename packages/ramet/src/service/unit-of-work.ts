@@ -6,7 +6,7 @@ import type { Cancellation } from '../rpc/index.ts';
 import { insertSaga, LEASE_MS, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
 import { type Caller, type Initiation, initiationOf } from '../security/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
-import type { Log, Metrics, Trace } from '../telemetry/index.ts';
+import type { EventLog, Metrics, Trace } from '../telemetry/index.ts';
 import type { ChangeHub } from './changes.ts';
 import type { SagaCodecs } from './sagas/saga-codecs.ts';
 
@@ -27,7 +27,7 @@ export interface WorkEnvironment {
   readonly targets: ReadonlyMap<string, CompiledOperation>;
   readonly outbox: OutboxWriter;
   readonly changes: ChangeHub;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly metrics: Metrics;
   readonly sagaCodecs: SagaCodecs;
   /** Set once the engine exists; a service without sagas has none. */
@@ -216,4 +216,4 @@ export function failures(operation: CompiledOperation | undefined): Record<strin
   return made;
 }
 
-export const boundLog = (log: Log, trace: Trace): Log => log.child({ correlationId: trace.correlationId });
+export const boundLog = (log: EventLog, trace: Trace): EventLog => log.child({ correlationId: trace.correlationId });

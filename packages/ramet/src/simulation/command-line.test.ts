@@ -78,7 +78,7 @@ test('a failure is told with the command that runs it again, and that command sh
   const calm = await run(...again, '--faults', '', '--log');
   expect(calm.code).toBe(0);
   expect(calm.out).toContain(': every promise was kept\n  no faults\n');
-  expect(calm.err).toContain('"msg":"Takes requests"');
+  expect(calm.err).toContain('"event":"process_ready"');
 });
 
 test('a process that dies while it runs a seed is a finding, and the other seeds are run', async () => {

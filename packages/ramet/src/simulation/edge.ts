@@ -3,7 +3,7 @@ import { type Authenticator, createGateway, type GatewayDefinition, type Gateway
 import { canonicalPath } from '../http/index.ts';
 import { Canceller } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
-import type { Log } from '../telemetry/index.ts';
+import type { EventLog } from '../telemetry/index.ts';
 import type { End, Network } from './network.ts';
 import type { Incarnation } from './process.ts';
 
@@ -39,7 +39,7 @@ const authenticator: Authenticator = {
 export function gatewaysOf(
   self: Incarnation,
   hosted: Iterable<readonly [string, GatewayDefinition]>,
-  log: Log,
+  log: EventLog,
 ): Map<string, GatewayHandler> {
   const { platform, transport } = self;
   if (!transport) return new Map();

@@ -35,7 +35,7 @@ export function storeConformance(name: string, harness: StoreHarness): void {
     const fatal: unknown[] = [];
     const environment: StoreEnvironment = {
       platform: place.platform,
-      warn: (fields, message) => warnings.push({ ...fields, message }),
+      warn: (event, fields) => warnings.push({ event, ...fields }),
       fatal: (error) => fatal.push(error),
     };
     const deferred: (() => Promise<void>)[] = [];

@@ -27,12 +27,8 @@ export const noting =
   (error, statement) =>
     whenUnawaited(error, () => {
       const closed = error instanceof RametError && error.code === 'TransactionClosed';
-      warn(
-        { err: error, service, handler, statement: shortened(statement) },
-        closed
-          ? 'a statement was issued after its handler had returned, and did not run; await every statement'
-          : 'a statement failed that the handler did not await; nothing of its call is kept',
-      );
+      const fields = { err: error, service, handler, statement: shortened(statement) };
+      warn(closed ? 'statement_too_late' : 'statement_unawaited', fields);
       failed?.(error, statement);
     });
 

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { Warn } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 
 /**
@@ -167,7 +168,7 @@ export interface StoreFactory {
 
 export interface StoreEnvironment {
   readonly platform: Platform;
-  readonly warn: (fields: object, message: string) => void;
+  readonly warn: Warn;
   /** The store can no longer promise durability; the process must end. */
   readonly fatal: (error: unknown) => void;
   /** Told of each COMMIT: how long it took, in milliseconds, and how many transactions shared it. */

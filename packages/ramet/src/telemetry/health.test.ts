@@ -1,12 +1,12 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type Platform, realPlatform, type Timer } from '../platform/index.ts';
-import { createHealth, type Health, type Log, silentLog } from './index.ts';
+import { createHealth, type EventLog, type Health, silentLog } from './index.ts';
 
 const NOON = Date.UTC(2026, 6, 31, 12);
 
 let mono: number;
 let timers: { at: number; fire: () => void }[];
-let logged: { fields: any; message: string | undefined }[];
+let logged: { event: string; fields: any }[];
 let health: Health;
 
 /** Lets time pass and everything happen that becomes due. */
@@ -33,8 +33,7 @@ beforeEach(() => {
   };
   const real = realPlatform();
   const platform: Platform = { ...real, clock: { wallNow: () => NOON, monoNow: () => mono }, timers: { ...real.timers, set } };
-  const note = (fields: object, message?: string) => void logged.push({ fields, message });
-  const log: Log = { ...silentLog, info: note, warn: note };
+  const log: EventLog = { ...silentLog, event: (event, fields) => void logged.push({ event, fields }) };
   health = createHealth(platform, { startedAtMono: 2_500, log });
 });
 
@@ -57,9 +56,7 @@ test('health answers 503 when any check fails, and only the log learns why', asy
   const answer = await health.health();
   expect(answer).toMatchObject({ status: 503, body: { status: 'degraded', checks: { database: 'healthy', broker: 'unhealthy' } } });
   expect(JSON.stringify(answer)).not.toContain('ECONNREFUSED');
-  expect(logged).toEqual([
-    { fields: { check: 'broker', kind: 'degrading', err: expect.any(Error) }, message: "Health check 'broker' fails" },
-  ]);
+  expect(logged).toEqual([{ event: 'health_check_failed', fields: { check: 'broker', kind: 'degrading', err: expect.any(Error) } }]);
 });
 
 test('the process is alive whatever its dependencies do, and before it is ready', async () => {
@@ -74,7 +71,7 @@ test('it is ready from when it says so until it says otherwise', async () => {
   expect(await health.ready()).toEqual({ status: 200, body: { status: 'ready' } });
   health.setReady(false, 'SIGTERM');
   expect(await health.ready()).toEqual({ status: 503, body: { status: 'not ready' } });
-  expect(logged.at(-1)?.fields).toEqual({ ready: false, reason: 'SIGTERM' });
+  expect(logged.at(-1)).toEqual({ event: 'process_draining', fields: { reason: 'SIGTERM' } });
 });
 
 test('a failing critical check takes readiness away, a failing degrading one does not', async () => {
@@ -170,7 +167,7 @@ test('the log tells when a check begins to fail and when it recovers, and not ea
   }
   broken = false;
   await health.health();
-  expect(logged.map(({ message }) => message)).toEqual(["Health check 'database' fails", "Health check 'database' is well again"]);
+  expect(logged.map(({ event }) => event)).toEqual(['health_check_failed', 'health_check_recovered']);
 });
 
 test('a name is given once', () => {

@@ -1,5 +1,5 @@
 import type { Platform } from '../platform/index.ts';
-import { type Log, silentLog } from './log.ts';
+import { type EventLog, silentLog } from './log.ts';
 
 /** Throws or rejects when the thing does not work; the reason goes to the log. The signal aborts when nobody waits any more. */
 export type HealthCheck = (signal: AbortSignal) => Promise<unknown> | unknown;
@@ -46,7 +46,7 @@ export interface Health {
 export interface HealthOptions {
   /** Monotonic time at which the process began. */
   readonly startedAtMono: number;
-  readonly log?: Log;
+  readonly log?: EventLog;
 }
 
 interface Check {
@@ -80,7 +80,7 @@ export function createHealth(platform: Platform, { startedAtMono, log = silentLo
     setReady(ready, reason) {
       if (ready === open) return;
       open = ready;
-      log.info({ ready, ...(reason === undefined ? {} : { reason }) }, ready ? 'Takes requests' : 'Takes no more requests');
+      log.event(ready ? 'process_ready' : 'process_draining', reason === undefined ? {} : { reason });
     },
     live: () => ({ status: 200, body: { status: 'alive' } }),
     async ready() {
@@ -104,15 +104,15 @@ export function createHealth(platform: Platform, { startedAtMono, log = silentLo
   };
 }
 
-function createCheck(platform: Platform, log: Log, name: string, check: HealthCheck, options: HealthCheckOptions): Check {
+function createCheck(platform: Platform, log: EventLog, name: string, check: HealthCheck, options: HealthCheckOptions): Check {
   const { kind, timeoutMs = TIMEOUT_MS } = options;
   let last: { readonly healthy: boolean; readonly atMono: number } | undefined;
   let current: Promise<boolean> | undefined;
   let unsettledSince: number | undefined;
 
   function conclude(healthy: boolean, reason?: unknown): boolean {
-    if (!healthy && last?.healthy !== false) log.warn({ check: name, kind, err: reason }, `Health check '${name}' fails`);
-    if (healthy && last?.healthy === false) log.info({ check: name, kind }, `Health check '${name}' is well again`);
+    if (!healthy && last?.healthy !== false) log.event('health_check_failed', { check: name, kind, err: reason });
+    if (healthy && last?.healthy === false) log.event('health_check_recovered', { check: name, kind });
     last = { healthy, atMono: platform.clock.monoNow() };
     current = undefined;
     return healthy;

@@ -7,7 +7,17 @@ export {
   type HealthOptions,
   type Probe,
 } from './health.ts';
-export { createLog, isLogLevel, LOG_LEVELS, type Log, type LogLevel, type LogOptions, type RootLog, silentLog } from './log.ts';
+export {
+  createLog,
+  type EventLog,
+  isLogLevel,
+  LOG_LEVELS,
+  type Log,
+  type LogLevel,
+  type LogOptions,
+  type RootLog,
+  silentLog,
+} from './log.ts';
 export { maskCardNumbers } from './log-mask.ts';
 export { type BoundedSink, type BoundedSinkOptions, createBoundedSink, type LogWriter, standardError } from './log-sink.ts';
 export { type Labels, type LabelValue, MAX_SERIES } from './metric-series.ts';

@@ -223,7 +223,7 @@ describe('the way out', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines).toEqual([
-      expect.objectContaining({ level: 'warn', service: 'shop', dropped: 3, msg: 'Lines of this log were lost' }),
+      expect.objectContaining({ level: 'warn', service: 'shop', event: 'log_lines_lost', dropped: 3, msg: 'log lines were lost' }),
       expect.objectContaining({ msg: 'kept' }),
       expect.objectContaining({ msg: 'kept too' }),
     ]);

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { LOG_EVENTS, type LogEvent } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { createCleaner, maskCardNumbers } from './log-mask.ts';
 import { type BoundedSink, createBoundedSink, type LogWriter, standardError } from './log-sink.ts';
@@ -21,8 +22,18 @@ export interface Log {
   readonly level: LogLevel;
 }
 
+/** What the framework logs to: each of its lines is an event of the table, with its level and its text. */
+export interface EventLog extends Log {
+  /**
+   * Writes one event.
+   * @param detail what the text alone cannot say, such as the advice of a check at boot
+   */
+  event(event: LogEvent, fields: object, detail?: string): void;
+  child(fields: object): EventLog;
+}
+
 /** The log of a process; its owner flushes it on shutdown. */
-export interface RootLog extends Log {
+export interface RootLog extends EventLog {
   /** Waits until the lines so far are written or lost, `timeoutMs` at most. */
   flush(timeoutMs?: number): Promise<void>;
   /** Lines lost because the destination was slow or refused them. */
@@ -58,13 +69,18 @@ export function createLog(options: LogOptions): RootLog {
   const base = { service, version, env };
   const sink = createBoundedSink(destination, {
     maxBufferBytes,
-    notice: (dropped) => `${JSON.stringify({ level: 'warn', time: now(), ...base, dropped, msg: 'Lines of this log were lost' })}\n`,
+    notice: (dropped) => {
+      const event: LogEvent = 'log_lines_lost';
+      const { level, text } = LOG_EVENTS[event];
+      return `${JSON.stringify({ level, time: now(), ...base, event, dropped, msg: text })}\n`;
+    },
   });
   return new ProcessLog(platform, createCore(now, level, sink), sink, base);
 }
 
 /** A log that goes nowhere. */
-export const silentLog: Log = {
+export const silentLog: EventLog = {
+  event() {},
   trace() {},
   debug() {},
   info() {},
@@ -88,7 +104,7 @@ interface Core {
   readonly level: LogLevel;
   readonly rank: number;
   bind(parent: Bindings | undefined, fields: object): Bindings;
-  write(level: Written, bindings: Bindings, fields: object, message: string | undefined): void;
+  write(level: Written, bindings: Bindings, fields: object, message: string | undefined, event?: LogEvent): void;
 }
 
 function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core {
@@ -105,8 +121,9 @@ function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core
     sink,
   );
 
-  function copy(fields: object, others?: Fields): Record<string, unknown> {
+  function copy(fields: object, others?: Fields, event?: LogEvent): Record<string, unknown> {
     const line: Record<string, unknown> = { ...others };
+    if (event !== undefined) line['event'] = event;
     try {
       clean(fields, line);
     } catch (error) {
@@ -128,8 +145,8 @@ function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core
       }
       return { logger: parent.logger, written: parent.written, others: { ...parent.others, ...own } };
     },
-    write(at, { logger, written, others }, fields, message) {
-      const line = copy(fields, others);
+    write(at, { logger, written, others }, fields, message, event) {
+      const line = copy(fields, others, event);
       // No name may stand twice in a line: which one then counts is up to its reader.
       const again = overlap(line, written);
       put(again ? bare : logger, at, again ? { ...written, ...line } : line, message);
@@ -157,7 +174,7 @@ function setAside(line: Record<string, unknown>, key: string): void {
   delete line[key];
 }
 
-class BoundLog implements Log {
+class BoundLog implements EventLog {
   readonly #core: Core;
   readonly #parent: BoundLog | undefined;
   readonly #fields: object;
@@ -193,7 +210,13 @@ class BoundLog implements Log {
     if (this.#core.rank <= RANK.error) this.#core.write('error', this.bound(), fields, message);
   }
 
-  child(fields: object): Log {
+  event(event: LogEvent, fields: object, detail?: string): void {
+    const { level, text } = LOG_EVENTS[event];
+    if (this.#core.rank > RANK[level]) return;
+    this.#core.write(level, this.bound(), fields, detail === undefined ? text : `${text}: ${detail}`, event);
+  }
+
+  child(fields: object): EventLog {
     return new BoundLog(this.#core, this, fields);
   }
 

@@ -75,7 +75,7 @@ const EXPLAINED: readonly (readonly [pattern: RegExp, why: string])[] = [
 
 /** The same where engines are restarted and processes killed while others go on. */
 const EXPLAINED_BY_FAULTS: typeof EXPLAINED = [
-  [/"msg":"the bus failed, will retry"/, 'PostgreSQL or the broker was unavailable'],
+  [/"event":"bus_(?:failed|unavailable)"/, 'PostgreSQL or the broker was unavailable'],
   [/"level":"error".*step '[^']+' does not succeed and is retried/, 'a step behind the pivot waits for its service'],
   [/^\{(?!.*"level":"error")/, 'a process was killed while it wrote the line'],
 ];

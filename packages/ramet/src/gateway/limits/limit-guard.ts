@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
-import type { Log } from '../../telemetry/index.ts';
+import type { EventLog } from '../../telemetry/index.ts';
 import type { LimitCounter } from './limit-store.ts';
 import type { RateDecision } from './rate-limit.ts';
 
@@ -20,14 +20,14 @@ const ASK_AGAIN_MS = SECOND;
  */
 export class LimitGuard {
   readonly #platform: Platform;
-  readonly #log: Log;
+  readonly #log: EventLog;
   readonly #told: (answer: StoreFailure) => void;
   #failures = 0;
   #awaySinceMono: number | undefined;
   #askAgainMono = Number.NEGATIVE_INFINITY;
 
   /** @param told of each request whose limit was decided without the store */
-  constructor(platform: Platform, log: Log, told: (answer: StoreFailure) => void) {
+  constructor(platform: Platform, log: EventLog, told: (answer: StoreFailure) => void) {
     this.#platform = platform;
     this.#log = log;
     this.#told = told;
@@ -68,10 +68,7 @@ export class LimitGuard {
     this.#failures = 0;
     this.#askAgainMono = Number.NEGATIVE_INFINITY;
     if (this.#awaySinceMono === undefined) return;
-    this.#log.info(
-      { awayMs: Math.round(this.#platform.clock.monoNow() - this.#awaySinceMono) },
-      'the store of limits is back: replicas count together',
-    );
+    this.#log.event('limits_recovered', { awayMs: Math.round(this.#platform.clock.monoNow() - this.#awaySinceMono) });
     this.#awaySinceMono = undefined;
   }
 
@@ -82,10 +79,7 @@ export class LimitGuard {
     this.#askAgainMono = nowMono + ASK_AGAIN_MS;
     if (this.#awaySinceMono !== undefined) return;
     this.#awaySinceMono = nowMono;
-    this.#log.error(
-      { err: error, alarm: true },
-      'the store of limits is away: limits that fail open are counted by each replica alone, those that fail closed refuse',
-    );
+    this.#log.event('limits_unavailable', { err: error, alarm: true });
   }
 
   #without(local: LimitCounter, key: string, failure: StoreFailure): RateDecision | Promise<RateDecision> {

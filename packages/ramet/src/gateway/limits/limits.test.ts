@@ -179,9 +179,9 @@ describe('the alarm', () => {
         alarm: true,
         gateway: 'web',
         limits: 'test',
-        msg: expect.stringMatching(/^the store of limits is away/),
+        event: 'limits_unavailable',
       }),
-      expect.objectContaining({ level: 'info', awayMs: expect.any(Number), msg: expect.stringMatching(/is back/) }),
+      expect.objectContaining({ level: 'info', awayMs: expect.any(Number), event: 'limits_recovered' }),
       expect.objectContaining({ level: 'error' }),
       expect.objectContaining({ level: 'info' }),
     ]);

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { Log } from '../../telemetry/index.ts';
+import type { EventLog } from '../../telemetry/index.ts';
 import type { Limit } from '../gateway.ts';
 import { rateLimitHeaders } from '../request/headers.ts';
 import { LimitGuard, type StoreFailure } from './limit-guard.ts';
@@ -22,7 +22,7 @@ export interface Limits {
 
 export interface LimitsEnvironment {
   readonly platform: Platform;
-  readonly log: Log;
+  readonly log: EventLog;
   /** Where they are counted (default: in this process). */
   readonly limits?: LimitStore;
   /** Told of each request whose limit was decided without the store. */

@@ -1,7 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import type { Admission, Place, RequestPriority } from '../../load/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
-import { type Log, newTrace } from '../../telemetry/index.ts';
+import { type EventLog, newTrace } from '../../telemetry/index.ts';
 import { refusal } from '../handler.ts';
 import type { GatewayResponse } from '../request.ts';
 
@@ -10,7 +10,7 @@ export const SHED = '(shed)';
 
 export interface ShedOptions {
   readonly platform: Platform;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly gateway: string;
   readonly admission: Admission;
   readonly onShed: (priority: RequestPriority) => void;
@@ -44,7 +44,7 @@ export class Shed {
 
   #report(): void {
     const { log, gateway, admission } = this.#options;
-    log.warn({ gateway, refused: this.#unreported, limit: admission.limit, waiting: admission.waiting }, 'requests are refused: overload');
+    log.event('requests_shed', { gateway, refused: this.#unreported, limit: admission.limit, waiting: admission.waiting });
     this.#unreported = 0;
   }
 }

@@ -2,7 +2,7 @@ import { jwtVerify } from 'jose';
 import { RametError } from '../../errors/index.ts';
 import { type Duration, durationMs, type Platform, SECOND, Settings } from '../../platform/index.ts';
 import type { Caller } from '../../security/index.ts';
-import type { Log } from '../../telemetry/index.ts';
+import type { EventLog } from '../../telemetry/index.ts';
 import { parseJsonBody } from '../request/json-body.ts';
 import { KeySet, type KeySource } from './key-set.ts';
 import { type KeyPlace, keyPlaceProblem } from './key-source.ts';
@@ -50,7 +50,7 @@ export function jwtProblems({ issuer, audience, keys, algorithm = 'EdDSA', type 
 }
 
 /** Verifies tokens by the profile of RFC 8725: one issuer, one algorithm, keys by id, and every claim that counts required. */
-export function createAuthenticator(platform: Platform, log: Log, options: JwtOptions, source: KeySource): Authenticator {
+export function createAuthenticator(platform: Platform, log: EventLog, options: JwtOptions, source: KeySource): Authenticator {
   const { clock, crypto } = platform;
   const algorithm = options.algorithm ?? 'EdDSA';
   const type = mediaType(options.type ?? 'at+jwt');

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { MINUTE, type Platform, SECOND } from '../../platform/index.ts';
-import type { Log } from '../../telemetry/index.ts';
+import type { EventLog } from '../../telemetry/index.ts';
 import { type Algorithm, readSigningKeys, type SigningKey } from './signing-keys.ts';
 
 /** Keys older than this are looked for again, beside the requests that use them. */
@@ -29,7 +29,7 @@ export type KeySource = (signal: AbortSignal) => Promise<unknown>;
  */
 export class KeySet {
   readonly #platform: Platform;
-  readonly #log: Log;
+  readonly #log: EventLog;
   readonly #algorithm: Algorithm;
   readonly #source: KeySource;
   #keys: ReadonlyMap<string, SigningKey> = new Map();
@@ -41,7 +41,7 @@ export class KeySet {
   #look: Promise<void> | undefined;
   #waiting = 0;
 
-  constructor(platform: Platform, log: Log, algorithm: Algorithm, source: KeySource) {
+  constructor(platform: Platform, log: EventLog, algorithm: Algorithm, source: KeySource) {
     this.#platform = platform;
     this.#log = log;
     this.#algorithm = algorithm;
@@ -126,14 +126,14 @@ export class KeySet {
       const waitMs = FAILURE_COOLDOWN_MS[Math.min(this.#failures, FAILURE_COOLDOWN_MS.length - 1)] as number;
       this.#failures++;
       this.#nextMono = this.#platform.clock.monoNow() + waitMs;
-      this.#log.warn({ err: error, failures: this.#failures, kept: this.#keys.size }, 'the key set of the token issuer cannot be had');
+      this.#log.event('issuer_keys_unavailable', { err: error, failures: this.#failures, kept: this.#keys.size });
     }
   }
 
   /** Says once of a set which of its keys are ignored. */
   #report(ignored: readonly string[]): void {
     const text = ignored.join('; ');
-    if (text !== this.#ignored && text !== '') this.#log.warn({ ignored: ignored.slice(0, 10) }, 'keys of the token issuer are ignored');
+    if (text !== this.#ignored && text !== '') this.#log.event('issuer_keys_ignored', { ignored: ignored.slice(0, 10) });
     this.#ignored = text;
   }
 

@@ -216,10 +216,7 @@ export class ProgramSteps {
     const error = errorOf(this.#run, step);
     return whenUnawaited(error, () => {
       if (!this.#deliveries.live) return;
-      environment.log.warn(
-        { event: 'saga_branch_unawaited', saga: saga.type, sagaId: saga.id, step: step.name, reason: error.message },
-        'a branch of the program of a saga failed while no code awaited it; it counts where the branch is awaited',
-      );
+      environment.log.event('saga_branch_unawaited', { saga: saga.type, sagaId: saga.id, step: step.name, reason: error.message });
     });
   }
 

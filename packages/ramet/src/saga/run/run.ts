@@ -3,7 +3,7 @@ import { backoffMs, MINUTE, type Platform } from '../../platform/index.ts';
 import type { EdgeOptions, Reply } from '../../rpc/index.ts';
 import type { Initiation } from '../../security/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../../store/index.ts';
-import type { Log, Trace } from '../../telemetry/index.ts';
+import type { EventLog, Trace } from '../../telemetry/index.ts';
 import { type Alert, type AlertSink, raiseAlert } from '../alerts.ts';
 import {
   appendLog,
@@ -35,7 +35,7 @@ export interface RunEnvironment {
   /** What people may read of the data of a failure that the operation of an invocation declares. */
   readonly shown: (invocation: Invocation, error: string, data: unknown) => unknown;
   readonly alerts: AlertSink;
-  readonly log: Log;
+  readonly log: EventLog;
   /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */
   readonly caughtUp: () => Promise<boolean>;
   readonly onStep?: (saga: string, operation: string, outcome: string, ms: number) => void;

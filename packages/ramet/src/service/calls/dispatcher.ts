@@ -4,7 +4,7 @@ import type { Platform } from '../../platform/index.ts';
 import { type CallMeta, type Cancellation, type ClientFactory, type Dispatcher, declared, fault, type Reply } from '../../rpc/index.ts';
 import { SAGAS_ENDED } from '../../saga/index.ts';
 import type { Store, Tx } from '../../store/index.ts';
-import type { Log, Metrics } from '../../telemetry/index.ts';
+import type { EventLog, Metrics } from '../../telemetry/index.ts';
 import type { ChangeHub, Following } from '../changes.ts';
 import type { CompiledEffect } from '../effects/compiled-effect.ts';
 import type { EffectRunner } from '../effects/effect-runner.ts';
@@ -23,7 +23,7 @@ export interface DispatchEnvironment {
   readonly definition: ServiceDefinition;
   readonly contract: CompiledContract;
   readonly store: Store;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly metrics: Metrics;
   readonly clients: ClientFactory;
   readonly changes: ChangeHub;
@@ -288,9 +288,9 @@ function replyOfError(
     // A chain of calls that is too deep is known whole where it began.
     const isMistake = MISTAKES.has(error.code) || (error.code === 'CallTooDeep' && meta.depth <= 1);
     if (error.status >= 500 && (error.executed !== 'no' || isMistake))
-      boundLog(log, meta.trace).warn({ err: error, operation: fullName }, 'an operation failed');
+      boundLog(log, meta.trace).event('operation_failed', { err: error, operation: fullName });
     return fault(error);
   }
-  boundLog(log, meta.trace).error({ err: error, operation: fullName }, 'a handler threw');
+  boundLog(log, meta.trace).event('handler_failed', { err: error, operation: fullName });
   return fault(new RametError('Internal', `${fullName} failed`, { cause: error }));
 }

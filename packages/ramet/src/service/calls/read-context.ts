@@ -2,14 +2,14 @@ import type { CompiledOperation } from '../../contract/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { CallMeta, CallOrigin, Cancellation, ClientFactory } from '../../rpc/index.ts';
 import type { Reads, Store } from '../../store/index.ts';
-import type { Log, Metrics } from '../../telemetry/index.ts';
+import type { EventLog, Metrics } from '../../telemetry/index.ts';
 import type { ChangeHub, Following } from '../changes.ts';
 import { boundLog, failures } from '../unit-of-work.ts';
 
 export interface ReadEnvironment {
   readonly platform: Platform;
   readonly store: Store;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly metrics: Metrics;
   readonly clients: ClientFactory;
   readonly changes: ChangeHub;

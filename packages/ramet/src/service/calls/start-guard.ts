@@ -2,7 +2,7 @@ import { RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { Cancellation, Reply } from '../../rpc/index.ts';
 import { STARTS_MAX, type Store } from '../../store/index.ts';
-import type { Log } from '../../telemetry/index.ts';
+import type { EventLog } from '../../telemetry/index.ts';
 import { Suspects } from '../suspects.ts';
 
 /** Which work is started: of which operation, under which key its caller repeats it. */
@@ -20,10 +20,10 @@ export interface Started {
  */
 export class StartGuard {
   readonly #store: Store;
-  readonly #log: Log;
+  readonly #log: EventLog;
   readonly #suspects: Suspects;
 
-  constructor(platform: Platform, store: Store, log: Log) {
+  constructor(platform: Platform, store: Store, log: EventLog) {
     this.#store = store;
     this.#log = log;
     this.#suspects = new Suspects(platform);
@@ -72,7 +72,7 @@ export class StartGuard {
       { name: `${operation} is started again` },
     );
     if (!refused) return;
-    this.#log.error({ operation, key }, `'${operation}' was given up: the process ended during each of ${STARTS_MAX} starts`);
+    this.#log.event('operation_given_up', { operation, key, starts: STARTS_MAX });
     throw new RametError('GivenUp', `${operation} ended its process during each of ${STARTS_MAX} starts`);
   }
 }

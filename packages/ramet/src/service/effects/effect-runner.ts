@@ -61,7 +61,7 @@ export class EffectRunner {
     this.#scan = new Periodic(
       environment.platform,
       () => this.#adopt(),
-      (error) => environment.log.warn({ err: error }, 'effects could not be looked for; it is tried again'),
+      (error) => environment.log.event('effects_unavailable', { err: error }),
     );
   }
 
@@ -148,7 +148,7 @@ export class EffectRunner {
   async #putDown(key: string, error: unknown): Promise<Reply> {
     const stop = error instanceof RametError ? error : new RametError('Internal', String(error), { cause: error });
     if (stop.code !== 'ShuttingDown') {
-      this.#environment.log.warn({ err: error, effect: key }, 'an effect was released after an error, will resume');
+      this.#environment.log.event('effect_released', { err: error, effect: key });
       await this.#environment.store.write((tx) => keepEffect(tx, key)).catch(() => {});
     }
     return fault(stop);
@@ -232,10 +232,8 @@ export class EffectRunner {
 
   #failed(row: EffectRow, { compiled }: CompiledEffect, drive: Drive, error: unknown): void {
     drive.fail(error);
-    boundLog(this.#environment.log, row.origin.trace).warn(
-      { err: error, effect: compiled.fullName, failures: drive.failures },
-      'an effect has failed; it is found out what came of it, or tried again',
-    );
+    const fields = { err: error, effect: compiled.fullName, failures: drive.failures };
+    boundLog(this.#environment.log, row.origin.trace).event('effect_failed', fields);
   }
 
   /** Writes down what is known. When that fails it is tried again by itself: what has happened is not done again. */
@@ -289,10 +287,7 @@ export class EffectRunner {
   /** Only a person can find out now. */
   async #inDoubt(row: EffectRow, { compiled }: CompiledEffect): Promise<void> {
     await this.#environment.store.write((tx) => moveEffect(tx, row.key, [row.state], 'IN_DOUBT'));
-    boundLog(this.#environment.log, row.origin.trace).error(
-      { effect: compiled.fullName, key: row.key },
-      'whether an effect took place cannot be found out',
-    );
+    boundLog(this.#environment.log, row.origin.trace).event('effect_in_doubt', { effect: compiled.fullName, key: row.key });
   }
 
   /**
@@ -332,7 +327,7 @@ export class EffectRunner {
     } catch (failure) {
       if (failure instanceof EffectMoved) throw failure;
       const log = boundLog(this.#environment.log, row.origin.trace);
-      log.warn({ err: failure, effect: compiled.fullName }, 'that an effect waits could not be told; it waits all the same');
+      log.event('effect_callback_failed', { err: failure, effect: compiled.fullName });
     }
   }
 

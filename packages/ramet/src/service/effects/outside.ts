@@ -1,14 +1,14 @@
 import { RametError } from '../../errors/index.ts';
 import { type Platform, plainKey, SECOND } from '../../platform/index.ts';
 import { Canceller, type ClientFactory } from '../../rpc/index.ts';
-import type { Log, Metrics } from '../../telemetry/index.ts';
+import type { EventLog, Metrics } from '../../telemetry/index.ts';
 import type { EffectRow } from '../fences/effect-rows.ts';
 import { boundLog, failures } from '../unit-of-work.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 
 export interface OutsideEnvironment {
   readonly platform: Platform;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly metrics: Metrics;
   readonly externals: ClientFactory;
 }

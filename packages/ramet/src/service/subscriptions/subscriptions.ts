@@ -14,7 +14,7 @@ import { NEVER } from '../../rpc/index.ts';
 import { ALERT_WORK } from '../../saga/index.ts';
 import { serviceCaller } from '../../security/index.ts';
 import { type Store, schedule, type Tx } from '../../store/index.ts';
-import type { Log } from '../../telemetry/index.ts';
+import type { EventLog } from '../../telemetry/index.ts';
 import type { EventInfo, Reaction, ServiceDefinition } from '../types.ts';
 import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
 
@@ -30,7 +30,7 @@ export interface HostedSubscription {
 export interface SubscriptionEnvironment {
   readonly platform: Platform;
   readonly store: Store;
-  readonly log: Log;
+  readonly log: EventLog;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
   /** Whether alerts are posted to somebody. */
   readonly alerts: boolean;
@@ -123,23 +123,26 @@ export function hostHandlers(
     handlers,
     poison: group.poison,
     retry: { maxAttempts: group.attempts, ...PAUSES },
-    onError: (error) => log.warn({ err: error, subscription }, 'events that failed could not be taken up again; it is tried later'),
+    onError: (error) => log.event('retries_unavailable', { err: error, subscription }),
     onOutcome: (outcome, envelope, failure, attempt = 0) => {
       onOutcome?.(subscription, envelope.type, outcome, envelope.id);
-      const fields = { subscription, event: envelope.type, eventId: envelope.id, key: envelope.key, correlationId: envelope.correlationId };
+      const fields = {
+        subscription,
+        eventType: envelope.type,
+        eventId: envelope.id,
+        key: envelope.key,
+        correlationId: envelope.correlationId,
+      };
       // Where it failed is said at the first attempt, and again when it is given up.
       const failed = { ...fields, failure: failure?.message, attempt };
       const whole = failure?.stack ? { ...failed, stack: failure.stack } : failed;
-      if (outcome === 'halted') log.error(whole, HALTED);
-      else if (outcome === 'dead') log.error(whole, DEAD[group.poison]);
-      else if (outcome === 'retrying') log.warn(attempt === 1 ? whole : failed, 'an event could not be handled; it is tried again');
+      if (outcome === 'halted') log.event('subscription_halted', whole);
+      else if (outcome === 'dead') log.event('event_dead_lettered', { ...whole, policy: group.poison });
+      else if (outcome === 'retrying') log.event('event_failed', attempt === 1 ? whole : failed);
     },
     onMissed({ source, p, after, through }) {
       onMissed?.(subscription, source, through - after);
-      const fields = { subscription, source, partition: p, after, through };
-      if (after === 0)
-        log.warn(fields, 'a new subscription cannot have the events of its source that were deleted before; its history is incomplete');
-      else log.error(fields, 'events that this subscription had not handled were deleted at their source; they are lost for it');
+      log.event(after === 0 ? 'history_incomplete' : 'events_missed', { subscription, source, partition: p, after, through });
     },
     ...(environment.alerts
       ? { onHalt: (tx, envelope, failure) => alertHalt(tx, platform, { service, subscription }, envelope, failure.message) }
@@ -147,14 +150,6 @@ export function hostHandlers(
   });
   return { group: subscription, poison: group.poison, topics: new Set(handlers.keys()), sink };
 }
-
-const HALTED =
-  'a subscription has halted at an event that it cannot handle: nothing behind it is handled until somebody replays or discards it';
-const DEAD: Readonly<Record<PoisonPolicy, string>> = {
-  'park-key': 'an event became a dead letter; its key waits until it is replayed or discarded',
-  skip: 'an event became a dead letter; nothing waits for it',
-  halt: 'an event became a dead letter; nothing waits for it',
-};
 
 /** Posts it to whoever is to be told, in the transaction that makes it true; once for each time. */
 async function alertHalt(

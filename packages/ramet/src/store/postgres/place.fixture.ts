@@ -25,7 +25,7 @@ export async function newPlace(server: string = sharedEngine('postgres'), servic
   const stores: Store[] = [];
   const environment: StoreEnvironment = {
     platform: realPlatform(),
-    warn: (fields, message) => warnings.push({ ...fields, message }),
+    warn: (event, fields, detail) => warnings.push({ event, ...fields, detail }),
     fatal: (error) => {
       throw error;
     },

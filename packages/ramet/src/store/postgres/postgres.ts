@@ -106,11 +106,7 @@ async function openStore(opening: Opening): Promise<Store> {
   const { connections = CONNECTIONS, readers = READERS, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
   const connect = connector(opening);
   const partitions = await prepared(opening, connect);
-  if (partitions !== capabilities.partitions)
-    warn(
-      { service, partitions, asked: capabilities.partitions },
-      'the outbox of this store was made with another number of partitions and keeps it',
-    );
+  if (partitions !== capabilities.partitions) warn('store_partitions_kept', { service, partitions, asked: capabilities.partitions });
   const statements = new Statements();
   const common = { platform, service, waitMs, silenceMs: statementTimeoutMs + SILENCE_MS };
   const writing = new Pool({

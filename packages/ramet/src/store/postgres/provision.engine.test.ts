@@ -78,7 +78,7 @@ test('a server and a role that promise less are told of', async () => {
   await using place = await newPlace();
   await place.admin(`alter role ${place.prefix}things superuser`);
   await (await place.open()).close();
-  expect(place.warnings).toEqual([expect.objectContaining({ service: 'things', message: expect.stringContaining('superuser') })]);
+  expect(place.warnings).toEqual([expect.objectContaining({ service: 'things', detail: expect.stringContaining('superuser') })]);
 });
 
 test('a store keeps the partitions that it was made with', async () => {

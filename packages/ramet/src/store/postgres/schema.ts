@@ -85,7 +85,7 @@ export async function checkServer(connection: Connection, service: string, where
     );
   if (settings.superuser)
     weak.push("its role is a superuser, to whom the server refuses nothing: give each service a role of its own (see 'provision')");
-  for (const weakness of weak) warn({ service, server: where }, weakness);
+  for (const weakness of weak) warn('store_weak', { service, server: where }, weakness);
 }
 
 async function said(connection: Connection, statements: readonly Statement[]): Promise<readonly unknown[]> {

@@ -216,7 +216,7 @@ export class Writer {
     try {
       action();
     } catch (error) {
-      this.#environment.warn({ err: error }, 'a listener failed after a commit');
+      this.#environment.warn('commit_listener_failed', { err: error });
     }
   }
 }
