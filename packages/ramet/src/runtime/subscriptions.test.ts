@@ -215,7 +215,7 @@ describe('poison', () => {
         key: 'a',
         reason: "subscription 'books.ledger' has halted at bank.Paid (a): Error: unbalanced",
       });
-      expect(lines.some((line) => line.includes('"level":"error"') && line.includes('has halted'))).toBe(true);
+      expect(lines.some((line) => line.includes('"level":"error"') && line.includes('subscription_halted'))).toBe(true);
       await first.stop();
       running.length = 0;
 

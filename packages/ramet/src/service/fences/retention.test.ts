@@ -284,7 +284,7 @@ describe('a sent command', () => {
     between = undefined;
     await eventually(sent, ([row]) => row?.given_up_at != null, 40_000);
     expect(await sent()).toMatchObject([{ last_error: expect.stringContaining('15 days ago') }]);
-    expect(lines.some((line) => line.includes('was given up: DedupHorizon'))).toBe(true);
+    expect(lines.some((line) => line.includes('due work given up: DedupHorizon'))).toBe(true);
     expect(effects).toEqual(['reserve a']);
   });
 
