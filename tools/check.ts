@@ -8,6 +8,7 @@ import { docLinks } from './checks/doc-links.ts';
 import { readFiles } from './checks/files.ts';
 import { functionMembers } from './checks/function-members.ts';
 import { language } from './checks/language.ts';
+import { logEvents } from './checks/log-events.ts';
 import { notYet } from './checks/not-yet.ts';
 import { oneDoor } from './checks/one-door.ts';
 import { size } from './checks/size.ts';
@@ -21,9 +22,20 @@ const started = performance.now();
 const files = readFiles(root);
 
 const outside = [types(root), style(root), deadCode(root), docCode(files, root, join(root, 'node_modules/.cache/ramet-docs'))];
-const inside = [direction, cycles, oneDoor, deadFiles, size, adaptersConform, functionMembers, logEvents, todo, docLinks, notYet, language].map(
-  (check) => check(files),
-);
+const inside = [
+  direction,
+  cycles,
+  oneDoor,
+  deadFiles,
+  size,
+  adaptersConform,
+  functionMembers,
+  logEvents,
+  todo,
+  docLinks,
+  notYet,
+  language,
+].map((check) => check(files));
 const results = [...inside, ...(await Promise.all(outside))];
 
 const findings = results.flat().sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line));
