@@ -12,7 +12,7 @@ test('the command says what is missing and what to do, without a stack', async (
   );
   expect(failed).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('/nowhere/admin.token cannot be read: start the process first'),
+    stderr: expect.stringContaining('cannot read the token file /nowhere/admin.token: start the process first'),
   });
   expect((failed as { stderr: string }).stderr).not.toContain('    at ');
 });

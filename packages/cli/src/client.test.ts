@@ -9,7 +9,7 @@ test('the address may be written without its scheme, or as a port of this machin
   expect(addressOf('3001')).toBe('http://127.0.0.1:3001');
 });
 
-test('what is no address is refused with what to write', () => {
+test('a text that is not an address is refused with what to write', () => {
   for (const wrong of ['', 'http://', 'ftp://host', 'a b']) {
     expect(() => addressOf(wrong)).toThrow(CliError);
     expect(() => addressOf(wrong)).toThrow('write --admin http://127.0.0.1:3001');

@@ -1,4 +1,8 @@
-/** Text as columns, each as wide as its widest cell. */
+import type { AdminAnswer, AdminItem } from 'ramet/admin';
+
+type SagaDetail = AdminAnswer<'GET /sagas/:id'>;
+
+/** Renders rows as columns, each as wide as its widest cell. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   return rows
@@ -11,48 +15,8 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-export interface SagaSummary {
-  readonly sagaId: string;
-  readonly saga: string;
-  readonly service: string;
-  readonly key: string;
-  readonly status: string;
-  readonly state: string;
-  readonly startedAt: string;
-  readonly updatedAt: string;
-  readonly completedSteps: readonly string[];
-  readonly compensatedSteps: readonly string[];
-  readonly failureReason?: string;
-  readonly attention?: string;
-}
-
-export interface SagaDetail extends SagaSummary {
-  readonly initiator: string;
-  readonly correlationId: string;
-  readonly programVersion: number;
-  readonly context: { readonly input: unknown };
-  readonly steps: readonly {
-    readonly name: string;
-    readonly kind: string;
-    readonly state: string;
-    readonly call: string;
-    readonly until?: string;
-    readonly undo?: string;
-    readonly result?: unknown;
-    readonly error?: unknown;
-    readonly compensation?: { readonly state: string; readonly attempts: number; readonly error?: string };
-  }[];
-  readonly log: readonly {
-    readonly at: string;
-    readonly actor: string;
-    readonly step?: string;
-    readonly was?: string;
-    readonly became: string;
-    readonly detail?: string;
-  }[];
-}
-
-export function sagaList(items: readonly SagaSummary[]): string {
+/** Renders sagas: one a line, with the reason why an operator is needed or why the saga failed. */
+export function sagaList(items: readonly AdminItem<'GET /sagas'>[]): string {
   if (items.length === 0) return 'No sagas.';
   const rows = items.map((saga) => [
     saga.sagaId,
@@ -65,27 +29,27 @@ export function sagaList(items: readonly SagaSummary[]): string {
   return table([['SAGA', 'NAME', 'KEY', 'STATE', 'STARTED', 'WHY'], ...rows]);
 }
 
-/** What a person may do, as commands to copy; what each means stands behind it. */
+/** Lists what an operator can do, as commands to copy, each with its meaning. */
 function whatToDo({ sagaId, state, steps }: SagaDetail): string[] {
   const command = (action: string, ...more: string[]) => ['ramet saga', action, sagaId, ...more].join(' ');
   const reason = "--reason '…'";
   if (state === 'DIVERGED') {
     const pivoted = steps.some((step) => step.kind === 'pivot' && step.state !== 'REJECTED');
     return [
-      `${command('retry')}  (run the program again: after a deploy that fits)`,
-      ...(pivoted ? [] : [`${command('compensate', reason)}  (undo what it did)`]),
+      `${command('retry')}  (run the program again, after you deploy one that fits)`,
+      ...(pivoted ? [] : [`${command('compensate', reason)}  (undo what the saga did)`]),
     ];
   }
   const waiting = steps.filter((step) => step.compensation?.state === 'COMP_FAILED' || step.compensation?.state === 'IN_DOUBT');
-  if (waiting.length === 0) return ['nothing to decide: it goes on by itself as soon as what it calls answers'];
+  if (waiting.length === 0) return ['nothing to decide: the saga continues when the service that it calls answers'];
   return [
     `${command('retry')}  (try the failed undos again)`,
     ...waiting.flatMap(({ name }) => {
       const step = `--step ${quoted(name)}`;
       return [
-        `${command('resolve', step, '--effect absent', reason)}  (its effect is not there any more)`,
-        `${command('resolve', step, '--effect applied', reason)}  (its effect is there: undo it)`,
-        `${command('skip', step, reason)}  (leave its effect, for good)`,
+        `${command('resolve', step, '--effect absent', reason)}  (the step has no effect any more)`,
+        `${command('resolve', step, '--effect applied', reason)}  (the step took effect: undo it)`,
+        `${command('skip', step, reason)}  (keep the effect of the step, for good)`,
       ];
     }),
   ];
@@ -93,13 +57,15 @@ function whatToDo({ sagaId, state, steps }: SagaDetail): string[] {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** Renders one saga with its steps, its log and, where an operator is needed, the commands to choose from. */
 export function sagaDetail(saga: SagaDetail): string {
+  const issuer = saga.initiatorIssuer === undefined ? '' : ` (${saga.initiatorIssuer})`;
   const head = table([
     ['saga', `${saga.saga} (version ${saga.programVersion}) of ${saga.service}`],
     ['id', saga.sagaId],
     ['key', saga.key],
     ['state', `${saga.state} (${saga.status})`],
-    ['started', `${saga.startedAt} for ${saga.initiator}`],
+    ['started', `${saga.startedAt} for ${saga.initiator}${issuer}`],
     ['updated', saga.updatedAt],
     ['correlation', saga.correlationId],
     ['input', JSON.stringify(saga.context.input)],
@@ -129,25 +95,22 @@ export function sagaDetail(saga: SagaDetail): string {
   ].join('\n\n');
 }
 
-export interface DeadLetter {
-  readonly id: string;
-  readonly subscriber: string;
-  readonly event: string;
-  readonly key: string;
-  readonly policy: string;
-  readonly attempts: number;
-  readonly parked: number;
-  readonly error: string;
-  readonly stack: string;
+/** Renders one dead letter with its stack. */
+export function deadLetterDetail({
+  id,
+  subscriber,
+  event,
+  key,
+  attempts,
+  parked,
+  error,
+  stack,
+}: AdminAnswer<'GET /dead-letters/:id'>): string {
+  return `${id}: ${event} (${key}) for ${subscriber}, ${attempts} attempts, ${parked} events wait behind it\n\n${stack || error}`;
 }
 
-export function deadLetterDetail(letter: DeadLetter | undefined): string {
-  if (!letter) return 'It is not among the newest dead letters.';
-  const { id, subscriber, event, key, attempts, parked, error, stack } = letter;
-  return `${id}: ${event} (${key}) for ${subscriber}, ${attempts} attempts, ${parked} wait\n\n${stack || error}`;
-}
-
-export function deadLetterList(items: readonly DeadLetter[]): string {
+/** Renders dead letters: one a line. */
+export function deadLetterList(items: readonly AdminItem<'GET /dead-letters'>[]): string {
   if (items.length === 0) return 'No dead letters.';
   const rows = items.map((letter) => [
     letter.id,
@@ -162,36 +125,20 @@ export function deadLetterList(items: readonly DeadLetter[]): string {
   return table([['LETTER', 'SUBSCRIBER', 'EVENT', 'KEY', 'POLICY', 'ATTEMPTS', 'WAITING', 'ERROR'], ...rows]);
 }
 
-export interface Subscription {
-  readonly subscription: string;
-  readonly poison: string;
-  readonly topics: readonly string[];
-  readonly standsAt: readonly { readonly source: string; readonly eventId: string; readonly error: string }[];
-}
-
-export function subscriptionList(items: readonly Subscription[]): string {
+/** Renders subscriptions: one a line, with the events at which it is halted. */
+export function subscriptionList(items: readonly AdminItem<'GET /subscriptions'>[]): string {
   if (items.length === 0) return 'No subscriptions.';
   const rows = items.map(({ subscription, poison, topics, standsAt }) => [
     subscription,
     poison,
     String(topics.length),
-    standsAt.map(({ eventId, error }) => `HALTED at ${eventId}: ${error}`).join('; ') || 'goes on',
+    standsAt.map(({ eventId, error }) => `HALTED at ${eventId}: ${error}`).join('; ') || 'running',
   ]);
   return table([['SUBSCRIPTION', 'POISON', 'EVENTS', 'STATE'], ...rows]);
 }
 
-export interface Schedule {
-  readonly service: string;
-  readonly name: string;
-  readonly timing: string;
-  readonly dueAt: string;
-  readonly lastRunAt?: string;
-  readonly attempts: number;
-  readonly lastError?: string;
-  readonly givenUpAt?: string;
-}
-
-export function scheduleList(items: readonly Schedule[]): string {
+/** Renders schedules: one a line, with the problem of the run that is due. */
+export function scheduleList(items: readonly AdminItem<'GET /schedules'>[]): string {
   if (items.length === 0) return 'No schedules.';
   const rows = items.map(({ service, name, timing, dueAt, lastRunAt, attempts, lastError, givenUpAt }) => [
     service,
@@ -208,23 +155,9 @@ export function scheduleList(items: readonly Schedule[]): string {
   return table([['SERVICE', 'SCHEDULE', 'WHEN', 'NEXT', 'LAST RUN', 'PROBLEM'], ...rows]);
 }
 
-export interface GivenUp {
-  readonly id: string;
-  readonly service: string;
-  readonly kind: string;
-  readonly what: string;
-  readonly givenUpAt: string;
-  readonly error: string;
-}
-
-export function givenUpList(items: readonly GivenUp[]): string {
-  if (items.length === 0) return 'Nothing was given up.';
+/** Renders given-up work: one a line. */
+export function givenUpList(items: readonly AdminItem<'GET /given-up'>[]): string {
+  if (items.length === 0) return 'No given-up work.';
   const rows = items.map(({ id, service, kind, what, givenUpAt, error }) => [id, service, kind, what, givenUpAt, error]);
   return table([['ID', 'SERVICE', 'KIND', 'WHAT', 'GIVEN UP', 'WHY'], ...rows]);
-}
-
-/** Says of a list what it lacks: of each service that did not answer, why. */
-export function unansweredLines(answer: unknown): string[] {
-  const { unanswered = [] } = answer as { unanswered?: readonly { readonly service: string; readonly why: string }[] };
-  return unanswered.map(({ service, why }) => `'${service}' did not answer, and nothing of it is in this list: ${why}`);
 }

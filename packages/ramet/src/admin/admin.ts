@@ -1,12 +1,16 @@
-import { z } from 'zod';
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { DEFAULT_POLICY, Edge, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import type { HostedService } from '../service/index.ts';
 import type { Health } from '../telemetry/index.ts';
-import { spread } from './operators.ts';
-import { originOf, parserOf } from './request.ts';
-import { type AdminRoute, serviceRoutes } from './service-routes.ts';
+import { ADMIN_ROUTES } from './contract/index.ts';
+import { eventRoutes } from './event-routes.ts';
+import { spread } from './fan-out.ts';
+import { adminDocument } from './openapi.ts';
+import { originOf } from './origin.ts';
+import { sagaRoutes } from './saga-routes.ts';
+import { type AdminRoute, type ServiceRoute, serve } from './serve.ts';
+import { workRoutes } from './work-routes.ts';
 
 export interface Admin {
   readonly routes: readonly AdminRoute[];
@@ -20,41 +24,37 @@ export interface AdminEnvironment {
   /** How a service calls others. */
   readonly transportOf: (service: string) => TransportRoutes;
   readonly health: Health;
-  /** The services that other processes host, where this is the process that operators ask about all of them. */
+  /** The services that other processes host, where operators ask this process about all of them. */
   readonly elsewhere?: readonly string[];
 }
 
-const Call = z.object({
-  service: z.string(),
-  operation: z.string(),
-  input: z.record(z.string(), z.unknown()).optional(),
-  key: z.string().optional(),
-});
-
-/** What the console and the command line can ask of a process and do to it. */
+/** Makes everything that the console and the command line can ask of a process and do to it. */
 export function createAdmin({ platform, services, transport, transportOf, health, elsewhere = [] }: AdminEnvironment): Admin {
-  const call = parserOf<z.infer<typeof Call>>(Call);
+  const others = { platform, transport, elsewhere };
   return {
     routes: [
-      { method: 'GET', path: '/health', run: async () => (await health.health()).body },
-      ...serviceRoutes(platform, services, transportOf).map((route) => spread(route, { platform, transport, elsewhere })),
-      {
-        method: 'POST',
-        path: '/call',
-        async run({ body }) {
-          const { service, operation, input, key } = call(body);
-          const here = services.find((candidate) => candidate.name === service);
-          const known = here?.contract.operations.get(operation)?.operation;
-          // What another process hosts is known there only; as a command it is repeated by nobody.
-          const target =
-            known ?? (!here && elsewhere.includes(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
-          if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);
-          const edge = new Edge(platform, transport, service, DEFAULT_POLICY);
-          return {
-            value: unwrap(await edge.call(target, input ?? {}, originOf(platform), key === undefined ? {} : { key })) ?? null,
-          };
-        },
-      },
+      { method: 'GET', path: '/openapi.json', run: async () => adminDocument() },
+      serve(ADMIN_ROUTES.health, async () => (await health.health()).body),
+      ...serviceRoutes(platform, services, transportOf).map((route) => spread(route, others)),
+      serve(ADMIN_ROUTES.call, async ({ body: { service, operation, input, key } }) => {
+        const here = services.find((candidate) => candidate.name === service);
+        const known = here?.contract.operations.get(operation)?.operation;
+        // Only its own process knows the operations of a service. As a command it is never repeated.
+        const target =
+          known ?? (!here && elsewhere.includes(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
+        if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);
+        const edge = new Edge(platform, transport, service, DEFAULT_POLICY);
+        return {
+          value: unwrap(await edge.call(target, input ?? {}, originOf(platform), key === undefined ? {} : { key })) ?? null,
+        };
+      }),
     ],
   };
 }
+
+/** Makes everything that can be asked of services and done to them. @param transportOf how a service calls others */
+export const serviceRoutes = (
+  platform: Platform,
+  services: readonly HostedService[],
+  transportOf: (service: string) => TransportRoutes,
+): readonly ServiceRoute[] => [...workRoutes(services), ...sagaRoutes(platform, services, transportOf), ...eventRoutes(services)];

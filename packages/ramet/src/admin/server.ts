@@ -6,7 +6,7 @@ import { createHttpServer, type GatedRequest, problemAnswer, type WholeAnswer } 
 import type { Platform } from '../platform/index.ts';
 import { type EventLog, newTrace, type Trace } from '../telemetry/index.ts';
 import type { Admin } from './admin.ts';
-import type { AdminRoute } from './service-routes.ts';
+import type { AdminRoute } from './serve.ts';
 
 export interface AdminServerOptions {
   readonly platform: Platform;

@@ -3,6 +3,7 @@ export { type Access, type Caps, type ComposeContext, compose, expose, type Gate
 export { createGateway } from './handler.ts';
 export type { StoreFailure } from './limits/limit-guard.ts';
 export type { LimitCounter, LimitStore, LimitStoreCapabilities, LimitStoreEnvironment, LimitStoreFactory } from './limits/limit-store.ts';
+export { PROBLEM } from './openapi/responses.ts';
 export { isJson } from './request/content-type.ts';
 export { parseJsonBytes } from './request/json-body.ts';
 export { parseQuery } from './request/query-string.ts';

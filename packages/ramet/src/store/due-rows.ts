@@ -1,4 +1,5 @@
 import { LAST_DATE_MS } from '../platform/index.ts';
+import { type Newest, newestFirst } from './newest.ts';
 import type { Reader, Store, Tx } from './store.ts';
 
 /** Work that must happen at or after a moment, however often the process restarts: timers are rows. */
@@ -145,11 +146,12 @@ export function giveUpDue(store: Store, id: string, attempt: number, error: stri
   );
 }
 
-/** The work of a store that was given up, newest first. */
-export async function listGivenUp(store: Store, limit = 100): Promise<GivenUpWork[]> {
+/** Reads a page of the work that a store has given up, newest first. */
+export async function listGivenUp(store: Store, page: Newest = { limit: 100 }): Promise<GivenUpWork[]> {
+  const { sql, params } = newestFirst('given_up_at', page, ['given_up_at is not null']);
   const rows = await store.reader.all<Record<string, string | number>>(
-    `select id, kind, lane, attempts, last_error, given_up_at from ramet_timers where given_up_at is not null order by given_up_at desc limit ?`,
-    limit,
+    `select id, kind, lane, attempts, last_error, given_up_at from ramet_timers ${sql}`,
+    ...params,
   );
   return rows.map((row) => ({
     service: store.service,

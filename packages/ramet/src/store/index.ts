@@ -3,6 +3,7 @@ export { type GivenUpWork, listGivenUp, NOT_DUE, retryGivenUp, schedule } from '
 export { inboxLowWater, mayBeForgotten } from './marks.ts';
 export { type Migrations, migrate, readMigrations } from './migrate.ts';
 export { type MovedTable, type MoveOptions, moveStore, refuseMoved } from './move.ts';
+export { type Newest, newestFirst } from './newest.ts';
 export { createRetention, isOfRequest, RETENTION } from './retention.ts';
 export type { Migration } from './schema.ts';
 export type {

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { isoOf } from '../../platform/index.ts';
-import type { Store, Tx } from '../../store/index.ts';
+import { type Newest, newestFirst, type Store, type Tx } from '../../store/index.ts';
 import type { Envelope } from '../envelope.ts';
 import { leave, tryAgain } from './halting.ts';
 import { isBlocked, type PoisonPolicy, park, takeOver } from './parking.ts';
@@ -24,29 +24,38 @@ export interface DeadLetter {
   readonly parked: number;
 }
 
-/** The dead letters of a store, newest first. */
-export async function listDeadLetters(store: Store, limit = 100): Promise<DeadLetter[]> {
-  const rows = await store.reader.all<Record<string, string | number>>(
-    `select d.*, (select count(*) from ramet_parked p where p.subscriber = d.subscriber and p.key = d.key) as parked
-     from ramet_dead_letters d order by last_failed_at desc, id desc limit ?`,
-    limit,
-  );
-  return rows.map((row) => ({
-    id: row['id'] as string,
-    subscriber: row['subscriber'] as string,
-    eventId: row['event_id'] as string,
-    event: row['event'] as string,
-    key: row['key'] as string,
-    reason: row['reason'] as string,
-    error: row['error'] as string,
-    stack: row['stack'] as string,
-    attempts: Number(row['attempts']),
-    firstFailedAt: isoOf(Number(row['first_failed_at'])),
-    lastFailedAt: isoOf(Number(row['last_failed_at'])),
-    policy: row['policy'] as PoisonPolicy,
-    parked: Number(row['parked']),
-  }));
+const SELECT = `select d.*, (select count(*) from ramet_parked p where p.subscriber = d.subscriber and p.key = d.key) as parked
+  from ramet_dead_letters d`;
+
+/** Reads a page of the dead letters of a store, newest first. */
+export async function listDeadLetters(store: Store, page: Newest = { limit: 100 }): Promise<DeadLetter[]> {
+  const { sql, params } = newestFirst('last_failed_at', page);
+  return (await store.reader.all<Row>(`${SELECT} ${sql}`, ...params)).map(letterOf);
 }
+
+/** Reads one dead letter. @returns undefined where the store does not have it */
+export async function showDeadLetter(store: Store, id: string): Promise<DeadLetter | undefined> {
+  const row = await store.reader.get<Row>(`${SELECT} where d.id = ?`, id);
+  return row && letterOf(row);
+}
+
+type Row = Readonly<Record<string, string | number>>;
+
+const letterOf = (row: Row): DeadLetter => ({
+  id: row['id'] as string,
+  subscriber: row['subscriber'] as string,
+  eventId: row['event_id'] as string,
+  event: row['event'] as string,
+  key: row['key'] as string,
+  reason: row['reason'] as string,
+  error: row['error'] as string,
+  stack: row['stack'] as string,
+  attempts: Number(row['attempts']),
+  firstFailedAt: isoOf(Number(row['first_failed_at'])),
+  lastFailedAt: isoOf(Number(row['last_failed_at'])),
+  policy: row['policy'] as PoisonPolicy,
+  parked: Number(row['parked']),
+});
 
 /**
  * Gives a dead letter back to its subscriber: it is handled next, then the events of its key that waited behind it, in their

@@ -1,7 +1,17 @@
 import { RametError } from '../../errors/index.ts';
 import { isoOf } from '../../platform/index.ts';
-import type { Store } from '../../store/index.ts';
-import { isRest, loadSteps, type SagaRow, type SagaState, type StepRow, sagaOf } from '../journal/journal.ts';
+import { type Newest, newestFirst, type Store } from '../../store/index.ts';
+import {
+  type CompState,
+  isRest,
+  loadSteps,
+  type SagaRow,
+  type SagaState,
+  type StepKind,
+  type StepRow,
+  type StepState,
+  sagaOf,
+} from '../journal/journal.ts';
 import type { Invocation } from '../saga.ts';
 
 /** A saga as people read it (the record of the guides, and the exact state beside it). */
@@ -44,9 +54,9 @@ export interface SagaDetail extends SagaRecord {
 
 export interface StepView {
   readonly name: string;
-  readonly kind: string;
+  readonly kind: Exclude<StepKind, 'value'>;
   /** As in the journal; an open sleep or wait is `WAITING`. */
-  readonly state: string;
+  readonly state: StepState | 'WAITING';
   /** The command or query; for a wait the event with its key. */
   readonly call: string;
   /** When the time of an open sleep or wait is over: ISO 8601. */
@@ -55,7 +65,7 @@ export interface StepView {
   readonly input: unknown;
   readonly result?: unknown;
   readonly error?: unknown;
-  readonly compensation?: { readonly state: string; readonly attempts: number; readonly error?: string };
+  readonly compensation?: { readonly state: CompState; readonly attempts: number; readonly error?: string };
 }
 
 /** What a value is: the input of a saga, what a step was given or answered, or the data of a failure that it declares. */
@@ -77,27 +87,24 @@ const STATUS: Readonly<Record<SagaState, SagaRecord['status'] | undefined>> = {
   DIVERGED: undefined,
 };
 
-/** Sagas of a store, newest first. */
+/** Reads a page of the sagas of a store, newest first. */
 export async function listSagas(
   store: Store,
   masker: Masker,
-  filter: { state?: SagaState; attention?: boolean; limit?: number },
+  { state, attention, ...page }: Newest & { readonly state?: SagaState; readonly attention?: boolean },
 ): Promise<SagaRecord[]> {
-  // Each of the two has its index, and so have both together; an index of open sagas must not be taken for them.
-  const conditions = [
-    ...(filter.state ? ['state = ?'] : []),
-    ...(filter.attention ? ['attention is not null'] : filter.state ? ['created_at > 0'] : []),
-  ];
-  const where = conditions.join(' and ') || '1 = 1';
-  const rows = await store.reader.all<Record<string, string | number | null>>(
-    `select * from ramet_sagas where ${where} order by created_at desc, id desc limit ?`,
-    ...(filter.state ? [filter.state] : []),
-    Math.min(filter.limit ?? 50, 1_000),
-  );
+  // Each filter has its index, and so have both together; the query must not use the index of open sagas instead.
+  const conditions = [...(state ? ['state = ?'] : []), ...(attention ? ['attention is not null'] : state ? ['created_at > 0'] : [])];
+  const { sql, params } = newestFirst('created_at', page, conditions, state ? [state] : []);
+  const rows = await store.reader.all<Record<string, string | number | null>>(`select * from ramet_sagas ${sql}`, ...params);
   return Promise.all(rows.map(async (row) => recordOf(store.service, sagaOf(row), await loadSteps(store, row['id'] as string), masker)));
 }
 
-/** One saga with its steps and its log. @throws RametError UnknownSaga */
+/** Says whether a store has a saga. */
+export const hasSaga = async (store: Store, id: string): Promise<boolean> =>
+  (await store.reader.get('select 1 from ramet_sagas where id = ?', id)) !== undefined;
+
+/** Reads one saga with its steps and its log. @throws RametError UnknownSaga */
 export async function showSaga(store: Store, masker: Masker, id: string): Promise<SagaDetail> {
   const row = await store.reader.get<Record<string, string | number | null>>('select * from ramet_sagas where id = ?', id);
   if (!row) throw new RametError('UnknownSaga', `there is no saga '${id}' in '${store.service}'`);
@@ -173,7 +180,7 @@ function viewOf(step: StepRow, masker: Masker): StepView {
   const until = untilOf(step);
   return {
     name: step.name,
-    kind: step.kind,
+    kind: step.kind as StepView['kind'],
     state: until === undefined ? step.state : 'WAITING',
     call: callOf(step),
     ...(until === undefined ? {} : { until }),

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { operatorsOf } from '../admin/index.ts';
 import { compose, gateway } from '../gateway/index.ts';
+import { type Several, startSeveral } from '../runtime/fixtures/several.fixture.ts';
+import { eventually, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { newWorld, Trips, travel } from '../runtime/fixtures/travel.fixture.ts';
 import type { Store } from '../store/index.ts';
-import { type Several, startSeveral } from './fixtures/several.fixture.ts';
-import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
-import { newWorld, Trips, travel } from './fixtures/travel.fixture.ts';
+import { letterIn } from './admin.fixture.ts';
+import { operatorsOf } from './index.ts';
 
-/* What operators see and do from one process, where each service has a process of its own. */
+/* What operators see and do from one process, where each service runs in its own process. */
 
 const folder = temporaryFolder();
 const tokenFile = join(folder.path, 'admin.token');
@@ -64,6 +65,26 @@ test('a limit is that of the whole list', async () => {
   expect(await ask('/sagas?limit=0')).toMatchObject({ status: 400, body: { errors: [{ path: 'limit' }] } });
 });
 
+test('the pages of a list hold each item of all processes once, in one order, whatever is added meanwhile', async () => {
+  const names = ['trips', 'hotels', 'flights'];
+  const storeOf = (name: string) => several.runtimes.get(name)?.services.get(name)?.store as Store;
+  // Several in one moment, and in several services.
+  for (let i = 0; i < 9; i++) await letterIn(storeOf(names[i % 3] as string), `dl_${i}`, 1_000 + Math.floor(i / 4));
+  const seen: string[] = [];
+  let cursor = '';
+  let pages = 0;
+  do {
+    const { body } = await ask(`/dead-letters?limit=2${cursor && `&cursor=${cursor}`}`);
+    seen.push(...body.items.map(({ id }: { id: string }) => id));
+    cursor = body.next ?? '';
+    if (pages++ === 1) await letterIn(storeOf('hotels'), 'dl_new', 5_000);
+  } while (cursor !== '' && pages < 20);
+  expect(seen).toEqual(['dl_8', 'dl_7', 'dl_6', 'dl_5', 'dl_4', 'dl_3', 'dl_2', 'dl_1', 'dl_0']);
+  expect(pages).toBe(5);
+  expect((await ask('/dead-letters?limit=200')).body.items[0].id).toBe('dl_new');
+  for (const name of names) await storeOf(name).write((tx) => tx.run('delete from ramet_dead_letters'));
+});
+
 test('a saga is shown and acted upon wherever it is, and a mistake is answered as there', async () => {
   await plan('grounded-h');
   const stuck = await eventually(
@@ -89,8 +110,11 @@ test('a saga is shown and acted upon wherever it is, and a mistake is answered a
   expect(await ask(`/sagas/${stuck.sagaId}/actions`, { kind: 'retry' })).toMatchObject({ status: 409, body: { code: 'ActionRefused' } });
 });
 
-test('what nobody has is not found', async () => {
-  expect(await ask('/sagas/saga_none')).toMatchObject({ status: 404, body: { code: 'UnknownSaga' } });
+test('what no process has is not found, and the answer says that all were asked', async () => {
+  expect(await ask('/sagas/saga_none')).toMatchObject({
+    status: 404,
+    body: { code: 'UnknownSaga', detail: expect.stringContaining("No process has the saga 'saga_none'") },
+  });
   expect(await ask('/given-up/none/retry', {})).toMatchObject({ status: 404, body: { code: 'NotFound' } });
   expect(await ask('/dead-letters/none/replay', {})).toMatchObject({ status: 404, body: { code: 'NotFound' } });
 });
@@ -130,7 +154,10 @@ test('a list says which services did not answer', async () => {
   const { status, body } = await ask('/sagas');
   expect(status).toBe(200);
   expect(body).toEqual({ items: [], unanswered: [{ service: 'trips', why: expect.any(String) }] });
-  expect(await ask('/sagas/saga_none')).toMatchObject({ status: 503, body: { detail: expect.stringContaining("no answer from 'trips'") } });
+  expect(await ask('/sagas/saga_none')).toMatchObject({
+    status: 503,
+    body: { detail: expect.stringContaining("no answer came from 'trips'") },
+  });
   await several.start('trips');
   await eventually(
     async () => (await ask('/sagas')).body.items.length,
