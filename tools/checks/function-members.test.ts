@@ -12,6 +12,6 @@ test('names each method of a context, of what it extends, and of what it leads t
     `packages/ramet/src/service/types.ts:4  function-members  ${method('id')}`,
     `packages/ramet/src/service/types.ts:5  function-members  ${method('send')}`,
     `packages/ramet/src/service/types.ts:13  function-members  ${method('try')}`,
-    `packages/ramet/src/telemetry/log.ts:3  function-members  ${method('now')}`,
+    `packages/ramet/src/telemetry/clocks/clock.ts:3  function-members  ${method('now')}`,
   ]);
 });

@@ -91,7 +91,8 @@ function lookUp(name: string, file: SourceFile, declarations: Declarations, reso
     if (target === undefined) return undefined;
     const direct = declarations.get(target)?.get(name);
     if (direct) return direct;
-    for (const [path, inFile] of declarations) if (folderOf(path) === folderOf(target) && inFile.has(name)) return inFile.get(name);
+    // Behind the door of a folder, wherever in it.
+    for (const [path, inFile] of declarations) if (path.startsWith(`${folderOf(target)}/`) && inFile.has(name)) return inFile.get(name);
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { whenUnawaited } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { Changes } from './types.ts';
+import type { Changes } from './contexts.ts';
 
 /** The net under a hint that was lost, because another process committed. */
 const NET_MS = 1_000;

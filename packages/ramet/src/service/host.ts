@@ -8,6 +8,7 @@ import type { EventLog, Metrics } from '../telemetry/index.ts';
 import { createDispatcher } from './calls/dispatcher.ts';
 import { LoopLag, type Priority } from './calls/shedding.ts';
 import { ChangeHub } from './changes.ts';
+import type { ServiceDefinition } from './definition.ts';
 import { compileEffects } from './effects/compiled-effect.ts';
 import { EffectRunner } from './effects/effect-runner.ts';
 import { keepSagasMs, keepSagasProblems } from './sagas/keep-sagas.ts';
@@ -17,7 +18,6 @@ import { hostSchedules, scheduleProblems } from './schedules/schedules.ts';
 import { deliveries } from './sent-commands.ts';
 import { catchingUp, type HostLag, hostListener } from './subscriptions/listener.ts';
 import { groupReactions, type HostedSubscription, hostSubscriptions } from './subscriptions/subscriptions.ts';
-import type { ServiceDefinition } from './types.ts';
 import { UnitOfWork, type WorkEnvironment, type WorkOrigin } from './unit-of-work.ts';
 
 export interface HostEnvironment {

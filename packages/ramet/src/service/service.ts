@@ -1,7 +1,10 @@
 import type { Contract, EventDeclaration, Operations } from '../contract/index.ts';
 import type { Duration } from '../platform/index.ts';
 import type { Uses } from '../rpc/index.ts';
-import type { CronSchedule, Every, Handlers, Reaction, ReactionOptions, Schedule, ServiceDefinition, SqlStore } from './types.ts';
+import type { ServiceDefinition, SqlStore } from './definition.ts';
+import type { Handlers } from './handlers.ts';
+import type { CronSchedule, Every, Schedule } from './schedules/schedule.ts';
+import type { Reaction, ReactionOptions } from './subscriptions/reaction.ts';
 
 /** Names the tables of a service (as Kysely types) and its migrations. */
 export const sql = <T>(d: { migrations: SqlStore<T>['migrations'] }): SqlStore<T> => d;

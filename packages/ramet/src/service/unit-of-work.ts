@@ -1,5 +1,5 @@
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
-import { type CompiledContract, type CompiledOperation, type Operation, shownFailure } from '../contract/index.ts';
+import { type AnyContract, type CompiledContract, type CompiledOperation, shownFailure } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { type Duration, durationMs, newId, type Platform } from '../platform/index.ts';
 import type { Cancellation } from '../rpc/index.ts';
@@ -8,6 +8,7 @@ import { type Caller, type Initiation, initiationOf } from '../security/index.ts
 import { schedule, type Tx } from '../store/index.ts';
 import type { EventLog, Metrics, Trace } from '../telemetry/index.ts';
 import type { ChangeHub } from './changes.ts';
+import type { SendTarget, Undoing, WriteContext } from './contexts.ts';
 import type { SagaCodecs } from './sagas/saga-codecs.ts';
 
 /** The kind of due work that is a command on its way. */
@@ -40,7 +41,7 @@ export interface WorkOrigin {
   readonly caller: Caller;
   readonly trace: Trace;
   readonly cancellation: Cancellation;
-  readonly undoing?: { readonly reason: string; readonly result: unknown };
+  readonly undoing?: Undoing;
 }
 
 /**
@@ -64,7 +65,7 @@ export class UnitOfWork {
   }
 
   /** The context of a handler that writes. `operation` types its failures; a reaction has none. */
-  context(operation: CompiledOperation | undefined): Record<string, unknown> {
+  context(operation: CompiledOperation | undefined): WriteContext<AnyContract, any, any> {
     const { platform, contract, log } = this.#environment;
     const origin = this.#origin;
     const emit = this.#emitters(contract);
@@ -86,7 +87,7 @@ export class UnitOfWork {
         this.#starts.push({ saga, input: this.#environment.sagaCodecs.decode(saga, input) });
       },
       cancel: (saga: Saga, key: string, reason: string) => this.#cancel(saga, key, reason),
-      send: (to: Operation, input: unknown, o?: { after?: Duration }) => this.#send(to, input, o),
+      send: (to: SendTarget, input: unknown, o?: { after?: Duration }) => this.#send(to, input, o),
       ...(origin.undoing ? { undoing: origin.undoing } : {}),
     };
   }
@@ -175,7 +176,7 @@ export class UnitOfWork {
     return answer;
   }
 
-  #send(to: Operation, input: unknown, o: { after?: Duration } | undefined): void {
+  #send(to: SendTarget, input: unknown, o: { after?: Duration } | undefined): void {
     this.#open();
     const target = this.#environment.targets.get(`${to.service}.${to.name}`);
     if (!target)

@@ -1,9 +1,10 @@
 import type { CompiledOperation } from '../../contract/index.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { CallMeta, CallOrigin, Cancellation, ClientFactory } from '../../rpc/index.ts';
+import type { CallMeta, CallOrigin, Cancellation, ClientFactory, Uses } from '../../rpc/index.ts';
 import type { Reads, Store } from '../../store/index.ts';
 import type { EventLog, Metrics } from '../../telemetry/index.ts';
 import type { ChangeHub, Following } from '../changes.ts';
+import type { ReadContext } from '../contexts.ts';
 import { boundLog, failures } from '../unit-of-work.ts';
 
 export interface ReadEnvironment {
@@ -19,7 +20,7 @@ export interface ReadEnvironment {
  * The context of a handler that reads. A class, because an object literal with getters is built anew, property by property, at
  * every call: that cost more than the call. What it follows is put into `followed`, whose owner lets go of it in the end.
  */
-export class ReadingContext {
+export class ReadingContext implements ReadContext<any, Uses, any> {
   readonly #environment: ReadEnvironment;
   readonly #compiled: CompiledOperation;
   readonly #meta: CallMeta;

@@ -1,6 +1,7 @@
 import { type Codec, type CompiledContract, type CompiledOperation, compileSchema } from '../../contract/index.ts';
 import { SECOND, Settings } from '../../platform/index.ts';
-import type { Effect, ServiceDefinition } from '../types.ts';
+import type { ServiceDefinition } from '../definition.ts';
+import type { Effect } from './effect.ts';
 
 /** An effect with its schemas made ready. */
 export interface CompiledEffect {

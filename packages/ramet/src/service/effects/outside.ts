@@ -1,7 +1,8 @@
 import { RametError } from '../../errors/index.ts';
 import { type Platform, plainKey, SECOND } from '../../platform/index.ts';
-import { Canceller, type ClientFactory } from '../../rpc/index.ts';
+import { Canceller, type ClientFactory, type Uses } from '../../rpc/index.ts';
 import type { EventLog, Metrics } from '../../telemetry/index.ts';
+import type { EffectContext } from '../contexts.ts';
 import type { EffectRow } from '../fences/effect-rows.ts';
 import { boundLog, failures } from '../unit-of-work.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
@@ -25,10 +26,10 @@ export function outside(
   row: EffectRow,
   compiled: CompiledEffect,
   attempt: number,
-  work: (request: unknown, context: any) => Promise<unknown>,
+  work: (request: unknown, context: EffectContext<any, any>) => Promise<unknown>,
 ): Promise<unknown> {
   const canceller = new Canceller();
-  const context = {
+  const context: EffectContext<Uses, any> = {
     key: plainKey(row.key, platform.crypto.sha256),
     crypto: platform.crypto,
     metrics,

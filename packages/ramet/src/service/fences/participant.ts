@@ -4,6 +4,7 @@ import type { Platform } from '../../platform/index.ts';
 import { type CallMeta, declared, fault, type Reply, type StepMeta } from '../../rpc/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../../store/index.ts';
 import { answerOf } from '../calls/requests.ts';
+import type { Undoing } from '../contexts.ts';
 import type { CompiledEffect } from '../effects/compiled-effect.ts';
 import type { EffectRunner } from '../effects/effect-runner.ts';
 import { moveEffect } from './effect-rows.ts';
@@ -21,13 +22,7 @@ import {
 } from './fences.ts';
 
 /** Runs a plain command's handler within `tx`, and answers encoded. `undoing` is set for an undo. */
-export type RunCommand = (
-  tx: Tx,
-  input: unknown,
-  meta: CallMeta,
-  prepared: unknown,
-  undoing?: { reason: string; result: unknown },
-) => Promise<Reply>;
+export type RunCommand = (tx: Tx, input: unknown, meta: CallMeta, prepared: unknown, undoing?: Undoing) => Promise<Reply>;
 
 export interface StepCall {
   readonly compiled: CompiledOperation;

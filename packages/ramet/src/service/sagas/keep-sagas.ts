@@ -1,7 +1,7 @@
 import { DAY, durationMs, Settings } from '../../platform/index.ts';
 import { KEEP_SAGAS_MS } from '../../saga/index.ts';
 import { RETENTION } from '../../store/index.ts';
-import type { ServiceDefinition } from '../types.ts';
+import type { ServiceDefinition } from '../definition.ts';
 
 /** How long a service keeps its sagas after their end, in milliseconds; undefined for good. @throws RangeError when it is no duration */
 export const keepSagasMs = ({ keepSagas }: ServiceDefinition): number | undefined =>

@@ -1,6 +1,6 @@
 import { type AnyContract, compileContract, compileSchema, type JsonSchema, mask } from '../../contract/index.ts';
 import type { Masked, Masker, Saga } from '../../saga/index.ts';
-import type { ServiceDefinition } from '../types.ts';
+import type { ServiceDefinition } from '../definition.ts';
 
 /**
  * What hides the secrets of a service's sagas. It knows every version of every program and every contract that they use; a

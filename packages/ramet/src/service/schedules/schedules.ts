@@ -2,8 +2,9 @@ import { NEVER } from '../../rpc/index.ts';
 import { serviceCaller } from '../../security/index.ts';
 import type { Tx } from '../../store/index.ts';
 import { newTrace } from '../../telemetry/index.ts';
-import type { Schedule, ServiceDefinition } from '../types.ts';
+import type { ServiceDefinition } from '../definition.ts';
 import type { UnitOfWork, WorkEnvironment, WorkOrigin } from '../unit-of-work.ts';
+import type { Schedule } from './schedule.ts';
 import { type Scheduled, ScheduleWorker } from './schedule-worker.ts';
 import { compileTiming } from './timing.ts';
 
@@ -43,7 +44,7 @@ export function hostSchedules(
         const causationId = `${contract.name}:${name}:${due.toISOString()}`;
         const trace = { ...newTrace(platform, {}), causationId };
         const work = unitOfWork(tx, { caller: serviceCaller(contract.name), trace, cancellation: NEVER });
-        await run(Object.assign(work.context(undefined), { schedule: { name, due } }) as never);
+        await run(Object.assign(work.context(undefined), { schedule: { name, due } }));
         await work.flush();
       },
     }),

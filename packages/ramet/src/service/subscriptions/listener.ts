@@ -3,7 +3,7 @@ import { type EventRef, readEvent } from '../../contract/index.ts';
 import { RametError } from '../../errors/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
 import { awaitedEvents, keepEvent, type SagaEngine } from '../../saga/index.ts';
-import type { ServiceDefinition } from '../types.ts';
+import type { ServiceDefinition } from '../definition.ts';
 import { type HostedSubscription, hostHandlers, type SubscriptionEnvironment } from './subscriptions.ts';
 
 /** What has not come in by then does not hold up the ends of waits any longer: it may stand behind a failure. */

@@ -15,8 +15,9 @@ import { ALERT_WORK } from '../../saga/index.ts';
 import { serviceCaller } from '../../security/index.ts';
 import { type Store, schedule, type Tx } from '../../store/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
-import type { EventInfo, Reaction, ServiceDefinition } from '../types.ts';
+import type { ServiceDefinition } from '../definition.ts';
 import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
+import type { EventInfo, Reaction } from './reaction.ts';
 
 /** A group of reactions of one service: it has its own checkpoint, inbox, retries and dead letters. */
 export interface HostedSubscription {
@@ -185,7 +186,7 @@ function reactionHandler(
       );
     const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
     const work = unitOfWork(tx, { caller: serviceCaller(service, envelope), trace, cancellation: NEVER });
-    await run(data.value, Object.assign(work.context(undefined), { event: infoOf(envelope) }) as never);
+    await run(data.value, Object.assign(work.context(undefined), { event: infoOf(envelope) }));
     await work.flush();
   };
 }
