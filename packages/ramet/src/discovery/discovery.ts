@@ -14,8 +14,11 @@ export interface Discovery {
    * @throws RametError Unavailable when the registry cannot be reached now
    */
   register(registrations: readonly Registration[]): Promise<void>;
-  /** Takes this process's instances back, so that nobody new calls them. Calls under way are not touched. */
-  withdraw(): Promise<void>;
+  /**
+   * Takes back the instances of this process, so that no new caller finds them. Calls under way are not touched.
+   * @param services only the instances of these services; all where it is absent
+   */
+  withdraw(services?: readonly string[]): Promise<void>;
   /** Begins to follow services. Resolves when each has been looked up once, or could not be within `waitMs` milliseconds. */
   follow(services: readonly string[], waitMs: number): Promise<void>;
   /** The instances of a followed service that pass their checks, as last known. The same array until something changes. */

@@ -44,6 +44,25 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
+    'the instances of one service are taken back, and those of the others stay and may be joined again',
+    onDiscovery(async (fixture) => {
+      const process = fixture.process();
+      const [billing, mail] = [fixture.registration('billing'), fixture.registration('mail')];
+      await process.register([billing, mail]);
+      const other = await fixture.offering('billing');
+      const follower = await fixture.following('billing', 'mail');
+      const at = ({ id, host, port }: typeof billing) => ({ id, host, port });
+      await fixture.seen(follower, 'billing', [at(billing), other.instance]);
+      await process.withdraw(['billing']);
+      await fixture.seen(follower, 'billing', [other.instance]);
+      await fixture.stays(follower, 'mail', [at(mail)]);
+      const again = fixture.registration('billing');
+      await process.register([again]);
+      await fixture.seen(follower, 'billing', [other.instance, at(again)]);
+    }),
+  );
+
+  it(
     'closing takes back what was made known',
     onDiscovery(async (fixture) => {
       const gone = await fixture.offering('billing');

@@ -100,14 +100,18 @@ class ConsulDiscovery implements Discovery {
     if (failure) throw failure.reason;
   }
 
-  async withdraw(): Promise<void> {
+  async withdraw(services?: readonly string[]): Promise<void> {
     // First the keeper, which would register again what it misses.
     const keeper = this.#keeper;
     this.#keeper = undefined;
     await keeper?.stop();
-    const ids = [...this.#registered.keys(), ...this.#doubtful.keys()];
-    this.#registered.clear();
-    this.#doubtful.clear();
+    const registered = [...this.#registered.values()].filter(({ service }) => services?.includes(service) ?? true).map(({ id }) => id);
+    const ids = services ? registered : [...registered, ...this.#doubtful.keys()];
+    for (const id of ids) {
+      this.#registered.delete(id);
+      this.#doubtful.delete(id);
+    }
+    if (this.#registered.size + this.#doubtful.size > 0) this.#keeper ??= this.#keep();
     const results = await Promise.allSettled(ids.map((id) => this.#agent.deregister(id)));
     for (const result of results) {
       // Consul removes it by itself when its check has failed for a minute.
