@@ -29,7 +29,7 @@ export async function asServices(): Promise<Profile> {
     store: store(),
     bus: await bus(),
     discovery: consul(address('CONSUL_URL', 'consul'), { prefix, allow: ['loopback'] }),
-    transport: mux(),
+    transports: [mux()],
     ...(process.env.REDIS_URL
       ? { limits: (await import('ramet/limits/redis')).redis(process.env.REDIS_URL, { prefix: `${prefix}limits:` }) }
       : {}),

@@ -1,6 +1,6 @@
 import { type Case, conformanceSuite, type Exceptions } from '../platform/cases.conformance.ts';
 import { realPlatform } from '../platform/index.ts';
-import { DiscoveryFixture, type DiscoveryPlace, type Health, registration, serveHealth } from './fixture.conformance.ts';
+import { DiscoveryFixture, type DiscoveryPlace, type HealthServer, muxAt, registration, serveHealth } from './fixture.conformance.ts';
 import type { DiscoveryCapabilities, Registration } from './index.ts';
 import { knownCases } from './known.conformance.ts';
 import { outageCases } from './outage.conformance.ts';
@@ -31,7 +31,8 @@ export function discoveryConformance(name: string, harness: DiscoveryHarness): v
     }
   };
   const platform = realPlatform();
-  const known = ['orders', 'orders', 'stock'].map((service) => registration(platform, service, 1));
+  const several = { endpoints: [muxAt(20_001), { protocol: 'http', host: '127.0.0.1', port: 20_002 }] };
+  const known = [registration(platform, 'orders', 1), registration(platform, 'orders', 1, several), registration(platform, 'stock', 1)];
   conformanceSuite(`${name} as a discovery`, harness.exceptions, (it: Case) => {
     knownCases(it, onDiscovery(known), known);
     if (!capabilities.registers) return;
@@ -40,4 +41,4 @@ export function discoveryConformance(name: string, harness: DiscoveryHarness): v
   });
 }
 
-const checkedBy = ({ port }: Health, one: Registration): Registration => ({ ...one, healthUrl: `http://127.0.0.1:${port}/health` });
+const checkedBy = ({ port }: HealthServer, one: Registration): Registration => ({ ...one, healthUrl: `http://127.0.0.1:${port}/health` });

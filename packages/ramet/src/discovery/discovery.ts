@@ -31,6 +31,14 @@ export interface Discovery {
 export interface Instance {
   /** Unique among the instances of all services, and new with each start of a process. */
   readonly id: string;
+  /** Where it answers, at least once; its callers choose an endpoint whose protocol they speak. */
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Where an instance answers by one protocol. */
+export interface Endpoint {
+  /** The name of the transport, as in `mux`. */
+  readonly protocol: string;
   readonly host: string;
   readonly port: number;
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { newId, type Platform } from '../platform/index.ts';
-import type { Discovery, DiscoveryCapabilities, Instance, Registration } from './index.ts';
+import type { Discovery, DiscoveryCapabilities, Endpoint, Instance, Registration } from './index.ts';
 
 /** Where the services of one case are made known. */
 export interface DiscoveryPlace {
@@ -28,9 +28,9 @@ export class DiscoveryFixture {
   readonly errors: unknown[] = [];
   readonly #place: DiscoveryPlace;
   readonly #open: Discovery[] = [];
-  readonly #health: Health;
+  readonly #health: HealthServer;
 
-  constructor(capabilities: DiscoveryCapabilities, place: DiscoveryPlace, health: Health) {
+  constructor(capabilities: DiscoveryCapabilities, place: DiscoveryPlace, health: HealthServer) {
     this.capabilities = capabilities;
     this.platform = place.platform;
     this.#place = place;
@@ -120,23 +120,31 @@ export type OnDiscovery = (run: (fixture: DiscoveryFixture) => Promise<void>) =>
 export function registration(platform: Platform, service: string, healthPort: number, more: Partial<Registration> = {}): Registration {
   const port = 20_000 + Math.floor(platform.random.next() * 10_000);
   const healthUrl = `http://127.0.0.1:${healthPort}/health`;
-  return { id: newId(platform, service), service, host: '127.0.0.1', port, tags: ['conformance'], healthUrl, ...more };
+  return { id: newId(platform, service), service, endpoints: [muxAt(port)], tags: ['conformance'], healthUrl, ...more };
 }
 
-export const instanceOf = ({ id, host, port }: Registration): Instance => ({ id, host, port });
+export const muxAt = (port: number): Endpoint => ({ protocol: 'mux', host: '127.0.0.1', port });
+
+export const instanceOf = ({ id, endpoints }: Registration): Instance => ({ id, endpoints });
 
 /** Ids are what the processes said; where these say nothing, the adapter makes them up. */
 const comparable = (instances: readonly Instance[], withIds: boolean): string[] =>
-  instances.map(({ id, host, port }) => `${host}:${port}${withIds ? ` ${id}` : ''}`).sort();
+  instances
+    .map(({ id, endpoints }) => [
+      ...endpoints.map(({ protocol, host, port }) => `${protocol}://${host}:${port}`).sort(),
+      ...(withIds ? [id] : []),
+    ])
+    .map((texts) => texts.join(' '))
+    .sort();
 
 /** A server that answers health checks. */
-export interface Health {
+export interface HealthServer {
   readonly port: number;
   healthy: boolean;
   close(): Promise<void>;
 }
 
-export async function serveHealth(): Promise<Health> {
+export async function serveHealth(): Promise<HealthServer> {
   const health = { healthy: true };
   const server = createServer((request, answer) => {
     answer.writeHead(health.healthy || request.url === '/always' ? 200 : 503).end();

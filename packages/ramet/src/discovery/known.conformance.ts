@@ -9,7 +9,7 @@ export function knownCases(it: Case, onDiscovery: OnDiscovery, known: readonly R
   const stock = known.filter(({ service }) => service === 'stock').map(instanceOf);
 
   it(
-    'every instance of a service is found, by host and port, and none of another',
+    'every instance of a service is found with its endpoints, and none of another service',
     onDiscovery(async (fixture) => {
       const discovery = await fixture.following('orders', 'stock');
       await fixture.seen(discovery, 'orders', orders);

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Case } from '../platform/cases.conformance.ts';
-import { type OnDiscovery, PUSHED_MS } from './fixture.conformance.ts';
+import { instanceOf, muxAt, type OnDiscovery, PUSHED_MS } from './fixture.conformance.ts';
 import type { DiscoveryCapabilities } from './index.ts';
 
 /** What processes make known, change and take back. */
@@ -23,7 +23,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
       const registrations = [fixture.registration('billing'), fixture.registration('mail'), fixture.registration('billing')];
       await process.register(registrations);
       const follower = await fixture.following('billing', 'mail');
-      const [one, two, three] = registrations.map(({ id, host, port }) => ({ id, host, port }));
+      const [one, two, three] = registrations.map(instanceOf);
       await fixture.seen(follower, 'billing', [one, three] as never);
       await fixture.seen(follower, 'mail', [two] as never);
     }),
@@ -51,14 +51,13 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
       await process.register([billing, mail]);
       const other = await fixture.offering('billing');
       const follower = await fixture.following('billing', 'mail');
-      const at = ({ id, host, port }: typeof billing) => ({ id, host, port });
-      await fixture.seen(follower, 'billing', [at(billing), other.instance]);
+      await fixture.seen(follower, 'billing', [instanceOf(billing), other.instance]);
       await process.withdraw(['billing']);
       await fixture.seen(follower, 'billing', [other.instance]);
-      await fixture.stays(follower, 'mail', [at(mail)]);
+      await fixture.stays(follower, 'mail', [instanceOf(mail)]);
       const again = fixture.registration('billing');
       await process.register([again]);
-      await fixture.seen(follower, 'billing', [other.instance, at(again)]);
+      await fixture.seen(follower, 'billing', [other.instance, instanceOf(again)]);
     }),
   );
 
@@ -89,11 +88,28 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   it(
     'an instance that is made known at another address is found there',
     onDiscovery(async (fixture) => {
-      const { discovery, instance } = await fixture.offering('billing', { port: 20_001 });
+      const { discovery, instance } = await fixture.offering('billing', { endpoints: [muxAt(20_001)] });
       const follower = await fixture.following('billing');
       await fixture.seen(follower, 'billing', [instance]);
-      await discovery.register([fixture.registration('billing', { id: instance.id, port: 20_002 })]);
-      await fixture.seen(follower, 'billing', [{ ...instance, port: 20_002 }]);
+      await discovery.register([fixture.registration('billing', { id: instance.id, endpoints: [muxAt(20_002)] })]);
+      await fixture.seen(follower, 'billing', [{ ...instance, endpoints: [muxAt(20_002)] }]);
+    }),
+  );
+
+  it(
+    'an instance that answers by several protocols is found with each of its endpoints, and with those that it has later',
+    onDiscovery(async (fixture) => {
+      const endpoints = [
+        muxAt(20_001),
+        { protocol: 'http', host: '127.0.0.1', port: 20_002 },
+        { protocol: 'grpc', host: '::1', port: 20_003 },
+      ];
+      const { discovery, instance } = await fixture.offering('billing', { endpoints });
+      const follower = await fixture.following('billing');
+      await fixture.seen(follower, 'billing', [instance]);
+      const fewer = fixture.registration('billing', { id: instance.id, endpoints: endpoints.slice(1) });
+      await discovery.register([fewer]);
+      await fixture.seen(follower, 'billing', [instanceOf(fewer)]);
     }),
   );
 
@@ -123,8 +139,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
       }
       await fixture.stays(follower, 'billing', [stays.instance]);
       await flapping.register([registration]);
-      const { id, host, port } = registration;
-      await fixture.seen(follower, 'billing', [{ id, host, port }, stays.instance]);
+      await fixture.seen(follower, 'billing', [instanceOf(registration), stays.instance]);
       expect(fixture.errors).toEqual([]);
     }),
   );

@@ -30,6 +30,7 @@ export type {
   TransportFactory,
   TransportRoutes,
 } from './transport.ts';
+export { type Served, type TransportServers, Transports, type TransportsEnvironment } from './transports.ts';
 export {
   type Call,
   type ClientOf,

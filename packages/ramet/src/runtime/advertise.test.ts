@@ -52,7 +52,7 @@ async function told(
   const several = {
     store: sqlite(folder),
     bus: { ...bus, capabilities: { ...bus.capabilities, remote: true } },
-    transport: mux(),
+    transports: [mux()],
     discovery,
     processes: { stock: ['stock'] },
   };
@@ -75,8 +75,7 @@ test('a process is made known where it listens', async () => {
   expect(registered).toEqual([
     expect.objectContaining({
       service: 'stock',
-      host: '127.0.0.1',
-      port: rpcPort,
+      endpoints: [{ protocol: 'mux', host: '127.0.0.1', port: rpcPort }],
       healthUrl: `http://127.0.0.1:${probesPort}/readyz`,
     }),
   ]);
@@ -88,7 +87,12 @@ test('what it is to be called by instead is made known instead, and where it lis
     host: '0.0.0.0',
     advertise: { host: 'fd00::7', rpcPort: 7001, probesPort: 7002 },
   });
-  expect(registered).toEqual([expect.objectContaining({ host: 'fd00::7', port: 7001, healthUrl: 'http://[fd00::7]:7002/readyz' })]);
+  expect(registered).toEqual([
+    expect.objectContaining({
+      endpoints: [{ protocol: 'mux', host: 'fd00::7', port: 7001 }],
+      healthUrl: 'http://[fd00::7]:7002/readyz',
+    }),
+  ]);
   expect(runtime.rpcPort).not.toBe(7001);
   expect((await fetch(`http://127.0.0.1:${runtime.probesPort}/readyz`)).status).toBe(200);
 });
@@ -97,7 +101,10 @@ test('one part of it may differ alone', async () => {
   using folder = temporaryFolder();
   const { runtime, registered } = await told(folder.path, { advertise: { rpcPort: 7001 } });
   expect(registered).toEqual([
-    expect.objectContaining({ host: '127.0.0.1', port: 7001, healthUrl: `http://127.0.0.1:${runtime.probesPort}/readyz` }),
+    expect.objectContaining({
+      endpoints: [{ protocol: 'mux', host: '127.0.0.1', port: 7001 }],
+      healthUrl: `http://127.0.0.1:${runtime.probesPort}/readyz`,
+    }),
   ]);
 });
 

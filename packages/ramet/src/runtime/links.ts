@@ -1,11 +1,11 @@
 import { hostOf, operatorsOf } from '../admin/index.ts';
-import type { Discovery, Registration } from '../discovery/index.ts';
-import { BootError, RametError } from '../errors/index.ts';
+import type { Discovery, Endpoint, Registration } from '../discovery/index.ts';
+import { BootError } from '../errors/index.ts';
 import { newId, type Platform } from '../platform/index.ts';
-import type { Dispatcher, Identities, RemoteTransport, RpcServer, Transport } from '../rpc/index.ts';
+import { type Dispatcher, type Identities, type Transport, type TransportServers, Transports } from '../rpc/index.ts';
 import { createIdentities } from '../security/index.ts';
 import type { RootLog } from '../telemetry/index.ts';
-import type { Advertised, StartOptions } from './options.ts';
+import type { Advertised, RpcPorts, StartOptions } from './options.ts';
 import type { Profile, Topology } from './topology.ts';
 
 /** Who calls when operators do. */
@@ -26,8 +26,8 @@ export interface Links {
   check(service: string): void;
   /** Begins to look where the others are. */
   look(): Promise<void>;
-  /** Answers the calls of other processes, those of operators too. @returns the port */
-  listen(dispatchers: ReadonlyMap<string, Dispatcher>, at: { readonly host: string; readonly port: number }): Promise<number>;
+  /** Answers the calls of other processes, those of operators too. @returns the port of each transport, by its protocol */
+  listen(dispatchers: ReadonlyMap<string, Dispatcher>, host: string): Promise<Readonly<Record<string, number>>>;
   /** Makes known that this process takes calls; may be repeated when it failed. @param probesPort where `/readyz` answers 200 while it is ready */
   register(probesPort: number): Promise<void>;
   /** From now on nobody new is sent here. */
@@ -70,6 +70,7 @@ export function openLinks(of: ProcessOf): Links {
     identities,
     process,
     advertise: options.advertise ?? {},
+    rpcPort: options.rpcPort,
     onError: (error, where) => log.event('link_failed', { err: error, ...where }),
   });
 }
@@ -85,6 +86,10 @@ function identitiesOf({ topology, profile, process, options, platform, log }: Pr
     problems.push(`others would be told to call '${found}': give 'advertise.host', the address under which they reach this process`);
   if (!graph) problems.push("who may call whom is not known: give 'graph', as 'graphOf' or 'ramet graph' tells it");
   if (!identity) problems.push(`process '${process}' has no key to sign its calls with: give 'identity'`);
+  const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
+  for (const [option, ports] of Object.entries({ rpcPort: options.rpcPort, 'advertise.rpcPort': options.advertise?.rpcPort }))
+    for (const protocol of typeof ports === 'object' ? Object.keys(ports) : [])
+      if (!protocols.includes(protocol)) problems.push(`'${option}' names '${protocol}', which none of the transports of the profile is`);
   if (!graph || !identity || problems.length > 0) throw new BootError(problems);
   const processes = { ...profile.processes };
   if (profile.admin !== undefined) processes[profile.admin] = [...(processes[profile.admin] ?? []), ADMIN];
@@ -124,57 +129,65 @@ function createLinks(
     readonly identities: Identities;
     readonly process: string;
     readonly advertise: Advertised;
+    readonly rpcPort: RpcPorts | undefined;
     readonly onError: (error: unknown, where: object) => void;
   },
 ): Links {
   const { platform, onError, others, operates, process, advertise } = environment;
   const discovery: Discovery = profile.discovery.create({ platform, onError });
-  const remote: RemoteTransport = profile.transport.create({
+  const transports = new Transports(profile.transports, {
     platform,
-    addresses: (service) => discovery.instances(hostOf(service)),
+    instances: (service) => discovery.instances(hostOf(service)),
     identities: environment.identities,
     process,
     onError,
   });
-  let server: RpcServer | undefined;
-  let served: { readonly host: string; readonly port: number; readonly services: readonly string[] } | undefined;
+  const [first = ''] = transports.protocols;
+  let servers: TransportServers | undefined;
+  let services: readonly string[] = [];
   return {
     others,
     operates,
-    transport: (from, local, hosted) => joined(local, hosted, remote.from(from)),
-    check(service) {
-      if (discovery.instances(service).length === 0) throw new RametError('Unavailable', `no instance of '${service}' is known`);
-    },
+    transport: (from, local, hosted) => joined(local, hosted, transports.from(from)),
+    check: (service) => transports.check(service),
     look: () => discovery.follow(others, FIRST_LOOK_MS),
-    async listen(dispatchers, at) {
-      server = await remote.listen(dispatchers, at);
-      served = { host: at.host, port: server.port, services: [...new Set([...dispatchers.keys()].map(hostOf))] };
-      return server.port;
+    async listen(dispatchers, host) {
+      servers = await transports.listen(dispatchers, host, (protocol) => portOf(environment.rpcPort, protocol, first) ?? 0);
+      services = [...new Set([...dispatchers.keys()].map(hostOf))];
+      return Object.fromEntries(servers.served.map(({ protocol, port }) => [protocol, port]));
     },
     async register(probesPort) {
-      if (!served) return;
-      const { services } = served;
-      const host = advertise.host ?? served.host;
-      const port = advertise.rpcPort ?? served.port;
+      if (!servers) return;
+      const endpoints = servers.served.map(
+        ({ protocol, host, port }): Endpoint => ({
+          protocol,
+          host: advertise.host ?? host,
+          port: portOf(advertise.rpcPort, protocol, first) ?? port,
+        }),
+      );
+      const host = endpoints[0]?.host ?? '';
       const healthUrl = `http://${host.includes(':') ? `[${host}]` : host}:${advertise.probesPort ?? probesPort}/readyz`;
       // What was not taken may be taken back later: each attempt has ids of its own.
-      const registrations = services.map(
-        (service): Registration => ({ id: newId(platform, service), service, host, port, tags: [process], healthUrl }),
+      await discovery.register(
+        services.map((service): Registration => ({ id: newId(platform, service), service, endpoints, tags: [process], healthUrl })),
       );
-      await discovery.register(registrations);
     },
     withdraw: () => discovery.withdraw(),
-    drain: async () => server?.drain(),
+    drain: async () => servers?.drain(),
     get inFlight() {
-      return server?.inFlight ?? 0;
+      return servers?.inFlight ?? 0;
     },
-    closeServer: async () => server?.close(),
+    closeServer: async () => servers?.close(),
     async close() {
-      await remote.close();
+      await transports.close();
       await discovery.close();
     },
   };
 }
+
+/** @returns the port that a setting gives a protocol; a plain number is that of the first transport */
+const portOf = (ports: RpcPorts | undefined, protocol: string, first: string): number | undefined =>
+  typeof ports === 'number' ? (protocol === first ? ports : undefined) : ports?.[protocol];
 
 /** Calls what is hosted here without a wire, and everything else over it. */
 function joined(local: Transport, hosted: ReadonlyMap<string, Dispatcher>, remote: Transport): Transport {

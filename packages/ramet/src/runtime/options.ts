@@ -14,10 +14,13 @@ export interface IdentityKeys {
   readonly publicKeys: Readonly<Record<string, readonly string[]>>;
 }
 
+/** The port of each transport between processes, by its protocol. A plain number is the port of the first transport. */
+export type RpcPorts = number | Readonly<Record<string, number>>;
+
 /** Where others find a process that they do not find where it listens. What is left out is as it listens. */
 export interface Advertised {
   readonly host?: string | undefined;
-  readonly rpcPort?: number | undefined;
+  readonly rpcPort?: RpcPorts | undefined;
   readonly probesPort?: number | undefined;
 }
 
@@ -45,8 +48,8 @@ export interface StartOptions {
    */
   readonly sharePorts?: boolean;
   readonly host?: string;
-  /** Where other processes reach this one: the port of the transport between them (default: a free one). */
-  readonly rpcPort?: number;
+  /** Where other processes reach this one: the ports of the transports between them (default: free ones). */
+  readonly rpcPort?: RpcPorts;
   /** What others are told to call, where something stands between: address translation, a container's ports, a proxy. */
   readonly advertise?: Advertised;
   /** Serves `/livez`, `/readyz`, `/health` and `/metrics` on a port of its own, for a process without a gateway (default where a profile has several processes: a free one). */
@@ -80,8 +83,10 @@ export interface Runtime {
   readonly adminPort: number | undefined;
   /** Where `/livez`, `/readyz`, `/health` and `/metrics` are served beside the gateways. */
   readonly probesPort: number | undefined;
-  /** Where other processes call this one. */
+  /** Where other processes call this one: the port of the first transport. */
   readonly rpcPort: number | undefined;
+  /** The port of each transport between processes, by its protocol. */
+  readonly rpcPorts: Readonly<Record<string, number>>;
   readonly health: Health;
   readonly log: RootLog;
   readonly services: ReadonlyMap<string, HostedService>;

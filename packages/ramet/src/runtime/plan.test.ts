@@ -13,9 +13,9 @@ import { type Profile, topology } from './topology.ts';
 const store = sqlite('/nowhere');
 const bus = embedded();
 const remoteBus: BusFactory = { ...bus, capabilities: { ...bus.capabilities, name: 'remote', remote: true } };
-const transport = { capabilities: { name: 'none', remote: true, streams: true } } as TransportFactory;
+const transports = [{ capabilities: { name: 'none', remote: true, streams: true } } as TransportFactory];
 const discovery = { capabilities: { name: 'none', registers: false, checks: false, pushes: false } } as DiscoveryFactory;
-const several: Profile = { store, bus: remoteBus, transport, discovery, processes: { one: ['orders', 'web'], two: ['stock'] } };
+const several: Profile = { store, bus: remoteBus, transports, discovery, processes: { one: ['orders', 'web'], two: ['stock'] } };
 
 const shop = (profile: Profile | (() => Promise<Profile>)) => {
   const some = (name: string) => service(contract(name, {}), { store: sql<{}>({ migrations: {} }) }).implement({});
@@ -51,8 +51,13 @@ test('which process this is has to be said, and has to exist', async () => {
   expect(await problemsOf(several, { profile: 'other', process: 'one' })).toContain("profile 'other' is not in the topology; it has it");
 });
 
+test('two transports of one name could not be told apart', async () => {
+  const twice = { ...several, transports: [...(several.transports ?? []), ...(several.transports ?? [])] };
+  expect(await problemsOf(twice, { process: 'one' })).toContain("names the transport 'none' twice");
+});
+
 test('every mistake of a profile is told at once', async () => {
-  const { transport: _transport, ...without } = several;
+  const { transports: _transports, ...without } = several;
   const told = await problemsOf(
     { ...without, bus, admin: 'nobody', processes: { one: ['orders', 'ordrs'], two: ['orders', 'web'] } },
     { process: 'one' },
@@ -61,7 +66,7 @@ test('every mistake of a profile is told at once', async () => {
     "process 'one' hosts 'ordrs', which the topology does not have",
     "'orders' is in the processes 'one' and 'two'",
     "no process hosts 'stock'",
-    "name the 'transport' between them",
+    "name the 'transports' between them",
     "the bus 'embedded' reaches one only",
     "'admin' is 'nobody', which is none of its processes",
   ])

@@ -53,8 +53,11 @@ export async function planOf(
     if (!processOf.has(part)) problems.push(`profile '${name}': no process hosts '${part}'; name it in 'processes'`);
   for (const part of Object.keys(topology.services))
     if (part in topology.gateways) problems.push(`'${part}' is a service and a gateway; their callers could not be told apart: rename one`);
-  for (const need of ['transport', 'discovery'] as const)
-    if (!profile[need]) problems.push(`profile '${name}' has several processes; name the '${need}' between them`);
+  if (!profile.transports?.length) problems.push(`profile '${name}' has several processes; name the 'transports' between them`);
+  if (!profile.discovery) problems.push(`profile '${name}' has several processes; name the 'discovery' between them`);
+  const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
+  for (const twice of new Set(protocols.filter((protocol, at) => protocols.indexOf(protocol) !== at)))
+    problems.push(`profile '${name}' names the transport '${twice}' twice; leave out one`);
   if (!profile.bus.capabilities.remote)
     problems.push(`profile '${name}' has several processes, but the bus '${profile.bus.capabilities.name}' reaches one only`);
   if (profile.admin !== undefined && !(profile.admin in processes))

@@ -157,9 +157,9 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       operatorsOf(hosted.name),
       operatorsDispatcher(serviceRoutes(platform, [hosted], transportOf), log),
     ]);
-    const rpcPort = await links
-      ?.listen(new Map([...dispatchers, ...operators]), { host, port: options.rpcPort ?? 0 })
-      .catch((error: unknown) => portTaken('the transport between processes', options.rpcPort, error));
+    const rpcPorts = await links
+      ?.listen(new Map([...dispatchers, ...operators]), host)
+      .catch((error: unknown) => portTaken('the transport between processes', (error as { port?: number }).port, error));
     await looked;
     for (const hosted of services.values()) hosted.start();
 
@@ -220,7 +220,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
       ports,
       adminPort: parts.admin?.port,
       probesPort: parts.probes?.port,
-      rpcPort,
+      rpcPort: Object.values(rpcPorts ?? {})[0],
+      rpcPorts: rpcPorts ?? {},
       health,
       log,
       services,

@@ -80,7 +80,7 @@ async function open(folder: string, name: 'stock' | 'desk', definition: ServiceD
     store: sqlite(folder),
     // No event crosses a process here.
     bus: { ...bus, capabilities: { ...bus.capabilities, remote: true } },
-    transport: mux(),
+    transports: [mux()],
     discovery: staticAddresses({ stock: stockAt }),
     admin: 'desk',
     processes: { stock: ['stock'], desk: ['desk'] },

@@ -15,8 +15,8 @@ export interface Profile {
   readonly processes?: Readonly<Record<string, readonly string[]>>;
   /** The process whose operators' interface may call every service. */
   readonly admin?: string;
-  /** How processes call each other. */
-  readonly transport?: TransportFactory;
+  /** How processes call each other: a process serves by all of these, and calls an instance by the first that the instance serves. */
+  readonly transports?: readonly TransportFactory[];
   /** How processes find each other. */
   readonly discovery?: DiscoveryFactory;
   /** Where gateways count for their limits (default: each process for itself). */

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { type Platform, type Source, sourced } from '../../platform/index.ts';
-import type { Instance, Registration } from '../index.ts';
+import { DEFAULT_PROTOCOL, type Endpoint, type Instance, parseEndpoint, placeOf, type Registration } from '../index.ts';
 
 const REQUEST_MS = 5_000;
 const BODY_MAX_CHARACTERS = 8_000_000;
@@ -8,8 +8,8 @@ const BODY_MAX_CHARACTERS = 8_000_000;
 /** A token for Consul's ACL, asked for at each request. */
 export type Token = Source;
 
-/** What a look at a service found. */
-export interface Look {
+/** What Consul answers about a service. */
+interface Passing {
   /** Consul's position; a query that gives it waits until something has changed since. */
   readonly index: number;
   /** Everybody who passes, as Consul says it: not vetted. */
@@ -51,7 +51,7 @@ export class Agent {
    * Who passes the checks of a service: at once when `index` is 0, else as soon as something has changed since, or after
    * `waitMs` (a blocking query).
    */
-  async passing(name: string, index: number, waitMs: number, signal: AbortSignal): Promise<Look> {
+  async passing(name: string, index: number, waitMs: number, signal: AbortSignal): Promise<Passing> {
     const query = index === 0 ? '' : `&index=${index}&wait=${waitMs}ms`;
     // Consul adds up to a sixteenth of the time to wait, so that not all come back at once.
     const timeoutMs = (index === 0 ? 0 : waitMs * (1 + 1 / 16)) + REQUEST_MS;
@@ -63,11 +63,7 @@ export class Agent {
 
   #instances(text: string, path: string): Instance[] {
     try {
-      return (JSON.parse(text) as Entry[]).map(({ Node, Service }) => ({
-        id: String(Service.ID),
-        host: String(Service.Address || Node?.Address),
-        port: Number(Service.Port),
-      }));
+      return (JSON.parse(text) as Entry[]).map((entry) => ({ id: String(entry.Service.ID), endpoints: endpointsOf(entry) }));
     } catch (cause) {
       throw this.#unavailable(path, 'answered what is no list of services', cause);
     }
@@ -139,20 +135,42 @@ interface Answer {
 
 interface Entry {
   readonly Node?: { readonly Address?: string };
-  readonly Service: { readonly ID: string; readonly Address?: string; readonly Port: number };
+  readonly Service: {
+    readonly ID: string;
+    readonly Address?: string;
+    readonly Port: number;
+    readonly Meta?: Readonly<Record<string, string>> | null;
+  };
+}
+
+/** Each endpoint of an instance stands in the metadata of its service, by protocol. */
+const META = 'ramet-endpoint-';
+
+/** An entry without such metadata is of a release that had one transport, or of another program. */
+function endpointsOf({ Node, Service }: Entry): readonly Endpoint[] {
+  const named = Object.entries(Service.Meta ?? {}).filter(([key]) => key.startsWith(META));
+  if (named.length === 0)
+    return [{ protocol: DEFAULT_PROTOCOL, host: String(Service.Address || Node?.Address), port: Number(Service.Port) }];
+  return named.map(([key, text]) => {
+    const protocol = key.slice(META.length);
+    return { ...(parseEndpoint(text) ?? { host: text, port: Number.NaN }), protocol };
+  });
 }
 
 /**
  * What Consul is told of an instance. It passes from the beginning, for a process makes itself known when it is ready; else
  * nobody would find it before the first check, up to ten seconds later.
  */
-export function registrationBody({ id, host, port, tags, healthUrl }: Registration, name: string): string {
+export function registrationBody({ id, endpoints, tags, healthUrl }: Registration, name: string): string {
+  // Releases that had one transport read the address alone.
+  const first = endpoints.find(({ protocol }) => protocol === DEFAULT_PROTOCOL) ?? endpoints[0];
   return JSON.stringify({
     Name: name,
     ID: id,
-    Address: host,
-    Port: port,
+    Address: first?.host,
+    Port: first?.port,
     Tags: tags,
+    Meta: Object.fromEntries(endpoints.map((endpoint) => [META + endpoint.protocol, placeOf(endpoint)])),
     Check: { HTTP: healthUrl, Interval: '10s', Timeout: '5s', DeregisterCriticalServiceAfter: '1m', Status: 'passing' },
   });
 }

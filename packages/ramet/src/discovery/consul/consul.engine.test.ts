@@ -49,7 +49,8 @@ describe('a real Consul', () => {
         ID: instance.id,
         Service: `case-${places}-billing`,
         Address: '127.0.0.1',
-        Port: instance.port,
+        Port: instance.endpoints[0]?.port,
+        Meta: { 'ramet-endpoint-mux': `127.0.0.1:${instance.endpoints[0]?.port}` },
         Tags: ['blue', 'v2'],
       });
       const [check] = await ask(`/v1/health/checks/case-${places}-billing`);

@@ -2,21 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { VirtualTime } from '../../rpc/virtual-time.fixture.ts';
 import type { Registration } from '../index.ts';
 import { type ConsulOptions, consul } from './index.ts';
-import { Registry, silence } from './registry.fixture.ts';
+import { ConsulDouble, silence } from './registry.fixture.ts';
 
 const REGISTRATION: Registration = {
   id: 'orders_06gzqy9fa1y7b71a5n6r852t04',
   service: 'orders',
-  host: '10.0.0.5',
-  port: 4001,
+  endpoints: [{ protocol: 'mux', host: '10.0.0.5', port: 4001 }],
   tags: ['orders', 'blue'],
   healthUrl: 'http://10.0.0.5:4002/health',
 };
-const instance = (id: string, host = '10.0.0.5', port = 4001) => ({ id, host, port });
+const instance = (id: string, host = '10.0.0.5', port = 4001) => ({ id, endpoints: [{ protocol: 'mux', host, port }] });
 
 function world(options: ConsulOptions = {}) {
   const time = new VirtualTime();
-  const registry = new Registry(time.platform.timers);
+  const registry = new ConsulDouble(time.platform.timers);
   const errors: { error: Error; where: object }[] = [];
   const platform = { ...time.platform, http: registry.http };
   const discovery = consul('http://consul.internal:8500/', options).create({
@@ -45,6 +44,7 @@ describe('registering with Consul', () => {
       Address: '10.0.0.5',
       Port: 4001,
       Tags: ['orders', 'blue'],
+      Meta: { 'ramet-endpoint-mux': '10.0.0.5:4001' },
       Check: {
         HTTP: 'http://10.0.0.5:4002/health',
         Interval: '10s',
@@ -213,8 +213,42 @@ describe('following a service in Consul', () => {
     expect(errors.map(({ error }) => error.message)).toEqual([
       expect.stringMatching(/^Consul at .* names an instance of 'orders' that is not called: 169\.254\.169\.254 is link-local/),
       expect.stringContaining("'metadata.internal' is no IP address"),
-      expect.stringContaining('0 is no port'),
+      expect.stringContaining('0 is not a port'),
     ]);
+  });
+
+  test('finds each endpoint of an instance, without those that are not allowed', async () => {
+    const { registry, follow, discovery, errors } = world();
+    const at = (endpoints: Record<string, string>) =>
+      Object.fromEntries(Object.entries(endpoints).map(([protocol, place]) => [`ramet-endpoint-${protocol}`, place]));
+    registry.put('orders', 'a', '10.0.0.5', 4001, { ...at({ mux: '10.0.0.5:4001', http: '[fd12::5]:80' }), version: '3' });
+    registry.put('orders', 'b', '10.0.0.6', 4001, at({ mux: '10.0.0.6:4001', http: '169.254.169.254:80', grpc: 'what?' }));
+    await follow('orders');
+    expect(discovery.instances('orders')).toEqual([
+      {
+        id: 'a',
+        endpoints: [
+          { protocol: 'mux', host: '10.0.0.5', port: 4001 },
+          { protocol: 'http', host: 'fd12::5', port: 80 },
+        ],
+      },
+      instance('b', '10.0.0.6'),
+    ]);
+    expect(errors).toHaveLength(2);
+  });
+
+  test('makes known at its address what releases with one transport call', async () => {
+    const { discovery, registry } = world();
+    const endpoints = [
+      { protocol: 'http', host: '10.0.0.5', port: 80 },
+      { protocol: 'mux', host: '10.0.0.5', port: 4001 },
+    ];
+    await discovery.register([{ ...REGISTRATION, endpoints }]);
+    expect(JSON.parse(registry.asked[0]?.body as string)).toMatchObject({
+      Address: '10.0.0.5',
+      Port: 4001,
+      Meta: { 'ramet-endpoint-http': '10.0.0.5:80', 'ramet-endpoint-mux': '10.0.0.5:4001' },
+    });
   });
 
   test('keeps whom it knew when all that it is told now is not allowed', async () => {

@@ -1,7 +1,13 @@
 import type { HttpClient, HttpRequest, Timers } from '../../platform/index.ts';
 
 interface Entry {
-  readonly Service: { readonly ID: string; readonly Service: string; readonly Address: string; readonly Port: number };
+  readonly Service: {
+    readonly ID: string;
+    readonly Service: string;
+    readonly Address: string;
+    readonly Port: number;
+    readonly Meta?: Record<string, string>;
+  };
 }
 
 /** A server that takes the request and never answers. */
@@ -10,7 +16,7 @@ export function silence(_: string, { signal }: HttpRequest): Promise<Response> {
 }
 
 /** A Consul in memory, as far as the adapter asks it; everything that it is asked is kept. Nobody checks the instances. */
-export class Registry {
+export class ConsulDouble {
   readonly asked: { readonly method: string; readonly path: string; readonly body: string | undefined; readonly headers: object }[] = [];
   /** Answers instead of the registry, unless it gives undefined. */
   intercept: ((path: string, request: HttpRequest) => Response | Promise<Response> | undefined) | undefined;
@@ -40,8 +46,10 @@ export class Registry {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  put(service: string, id: string, address: string, port: number): void {
-    this.#services.set(id, { Service: { ID: id, Service: service, Address: address, Port: port } });
+  /** @param meta what an instance of an older release does not have */
+  put(service: string, id: string, address: string, port: number, meta?: Record<string, string>): void {
+    const more = meta ? { Meta: meta } : {};
+    this.#services.set(id, { Service: { ID: id, Service: service, Address: address, Port: port, ...more } });
     this.touch();
   }
 
@@ -74,8 +82,8 @@ export class Registry {
     if (instead) return instead;
     const last = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
     if (url.pathname === '/v1/agent/service/register') {
-      const { Name, ID, Address, Port } = JSON.parse(body ?? '');
-      this.put(Name, ID, Address, Port);
+      const { Name, ID, Address, Port, Meta } = JSON.parse(body ?? '');
+      this.put(Name, ID, Address, Port, Meta);
       return new Response('');
     }
     if (url.pathname.startsWith('/v1/agent/service/deregister/')) {

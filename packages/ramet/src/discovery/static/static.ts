@@ -1,24 +1,30 @@
 import { RametError } from '../../errors/index.ts';
-import type { Discovery, DiscoveryCapabilities, DiscoveryFactory, Instance } from '../index.ts';
+import { type Discovery, type DiscoveryCapabilities, type DiscoveryFactory, type Instance, parseEndpoint, placeOf } from '../index.ts';
 
 export const STATIC_CAPABILITIES: DiscoveryCapabilities = { name: 'static', registers: false, checks: false, pushes: false };
 
 const NOBODY: readonly Instance[] = [];
 
+/** Where one instance answers: an endpoint, or one for each of its protocols. */
+export type StaticAddress = string | readonly string[];
+
 /**
  * Discovery without a registry: the topology says where the instances of each service answer. An instance that does not
- * answer stays known, and the callers' own breakers leave it out; a list that has changed needs a new start.
- * @param addresses for each service `host:port`; IPv6 in brackets, as in `[::1]:4001`. Names are for the system to resolve
- * @throws RangeError naming every address that is none, and every one that stands twice
+ * answer stays known, and the breakers of its callers leave it out; a list that has changed needs a new start.
+ * @param addresses for each service `host:port`, or `protocol://host:port` where the protocol is not mux; IPv6 in brackets, as
+ * in `[::1]:4001`. An instance that answers by several protocols is a list. The system resolves names
+ * @throws RangeError naming every address that is malformed, and every one that is listed twice
+ * @example staticAddresses({ orders: ['10.0.0.5:4001', ['10.0.0.6:4001', 'http://10.0.0.6:4002']] })
  */
-export function staticAddresses(addresses: Readonly<Record<string, readonly string[]>>): DiscoveryFactory {
+export function staticAddresses(addresses: Readonly<Record<string, readonly StaticAddress[]>>): DiscoveryFactory {
   const problems: string[] = [];
   const known = new Map(
     Object.entries(addresses).map(([service, list]) => [service, list.map((address) => instance(service, address, problems))]),
   );
   for (const [service, list] of known) {
     const ids = list.map(({ id }) => id);
-    for (const twice of new Set(ids.filter((id, at) => ids.indexOf(id) !== at))) problems.push(`'${twice}' of '${service}' stands twice`);
+    for (const twice of new Set(ids.filter((id, at) => ids.indexOf(id) !== at)))
+      problems.push(`'${twice}' of '${service}' is listed twice`);
   }
   if (problems.length > 0) throw new RangeError(`staticAddresses: ${problems.join('; ')}`);
   return {
@@ -40,12 +46,14 @@ export function staticAddresses(addresses: Readonly<Record<string, readonly stri
   };
 }
 
-/** The id is made of the service too, for one process may answer for several at one address. */
-function instance(service: string, address: string, problems: string[]): Instance {
-  const [, bracketed, plain, digits = ''] = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]@?#]+)):(\d{1,5})$/.exec(address) ?? [];
-  const host = bracketed ?? plain ?? '';
-  const port = Number(digits);
-  if (host === '' || port < 1 || port > 65_535)
-    problems.push(`'${address}' of '${service}' is no address: write host:port, as in 10.0.0.5:4001`);
-  return { id: `${service}@${address}`, host, port };
+/** The id holds the service too, for one process may answer for several at one address. */
+function instance(service: string, address: StaticAddress, problems: string[]): Instance {
+  const endpoints = (typeof address === 'string' ? [address] : address).flatMap((text) => {
+    const endpoint = parseEndpoint(text);
+    if (!endpoint) problems.push(`'${text}' of '${service}' is not an address: write host:port, as in 10.0.0.5:4001`);
+    return endpoint ? [endpoint] : [];
+  });
+  const [first] = endpoints;
+  if (typeof address !== 'string' && address.length === 0) problems.push(`an instance of '${service}' has no address`);
+  return { id: `${service}@${first ? placeOf(first) : String(address)}`, endpoints };
 }

@@ -1,0 +1,20 @@
+import { discoveryConformance } from './conformance.ts';
+import { fastPlatform, MEMORY_CAPABILITIES, MemoryServer } from './memory.fixture.ts';
+
+discoveryConformance('a registry with four methods', {
+  capabilities: MEMORY_CAPABILITIES,
+  place: async () => {
+    const platform = fastPlatform();
+    const server = new MemoryServer();
+    return {
+      platform,
+      discovery: (onError) => server.factory.create({ platform, onError }),
+      cut: async () => server.fall(),
+      mend: async () => {
+        server.down = false;
+      },
+      forget: async () => server.forget(),
+      dispose: async () => {},
+    };
+  },
+});
