@@ -1,4 +1,4 @@
-export { type AddressRange, addressRules } from './address-rules.ts';
+export type { AddressRange } from './address-rules.ts';
 export type {
   Discovery,
   DiscoveryCapabilities,
