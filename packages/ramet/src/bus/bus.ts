@@ -4,22 +4,22 @@ import type { Outbox } from './source/outbox.ts';
 /**
  * Carries events from the outboxes of services to the groups that consume them.
  *
- * Delivery is at least once. Within one partition of one source, a group is given events in order, and the next batch only
- * when the one before has been taken. A group that was away goes on where it was; a new group begins at the beginning.
+ * Delivery is at least once.
+ * A group that was stopped continues where it was. A new group begins at the beginning where the bus can replay.
  * The order of calls of `attach` and `consume` does not matter. An adapter never looks into `data`.
  */
 export interface Bus {
   readonly capabilities: BusCapabilities;
   /**
-   * Makes the events of a service available, those that wait in its outbox included. `stop` resolves when the bus no longer uses the
-   * outbox; its events wait there until an outbox of that service is attached again.
+   * Makes the events of a service available, including those that already wait in its outbox. `stop` resolves when the bus no
+   * longer uses the outbox; its events wait there until an outbox of that service is attached again.
    */
   attach(outbox: Outbox): { stop(): Promise<void> };
-  /** Gives `sink` every event of `topics` until stopped. `stop` resolves when no delivery is under way. */
+  /** Gives the subscription every event of its topics until stopped. `stop` resolves when no delivery is under way. */
   consume(subscription: Subscription): { stop(): Promise<void> };
   /**
-   * How many events a group has still to settle, over all the partitions that it reads, whoever in the group has them. Events
-   * that have not left the process of their source are counted there only.
+   * Counts the events that a group has not settled, over all members of the group. Events that have not left the process of
+   * their source are counted there only.
    * @throws RametError Unavailable while an outbox that it must count is detached
    */
   lag(subscription: Subscription): Promise<number>;
@@ -30,63 +30,70 @@ export interface Subscription {
   /** The name under which progress is kept; members of one group share the events. */
   readonly group: string;
   readonly topics: ReadonlySet<string>;
-  readonly sink: Sink;
+  readonly sink: LogSink;
 }
 
-export interface Sink {
+/**
+ * The consuming side of a log: partitions with dense positions, each owned by one process of the group at a time. Events of a
+ * partition arrive in order, and the next batch only after the one before was settled. The group's own store keeps the position.
+ */
+export interface LogSink {
   /**
-   * This process has the partition from now on: what was known of it is read again, and what an earlier owner still writes is
-   * refused. Only where replicas share a group.
-   * @param epoch higher than that of whoever had it before; left out, the group's store takes the next one
-   * @throws RametError ClaimLost when somebody has it under a higher one
+   * Takes a partition: reads again what was known of it, and refuses what an earlier owner still writes. Only where
+   * replicas share a group.
+   * @param epoch higher than that of the owner before; if absent, the group's store takes the next one
+   * @throws RametError ClaimLost when another process owns it under a higher epoch
    */
-  begin(source: string, p: number, epoch?: number): Promise<void>;
-  /** This process has the partition no more: how far it came is written down and forgotten. No delivery is under way. */
-  end(source: string, p: number): Promise<void>;
-  /** The last position of this partition that the group has settled. Adapters whose broker keeps offsets need not ask. */
-  checkpoint(source: string, p: number): Promise<number>;
-  /** As {@link checkpoint}, and nothing asks for what lies before it again, a restart of the group neither: it may be deleted. */
-  settled(source: string, p: number): Promise<number>;
-  /** Told that the group cannot have some events of a partition, because they were deleted before it asked for them. */
+  begin(log: string, p: number, epoch?: number): Promise<void>;
+  /** Gives a partition back: writes its position down and forgets it. No delivery is under way. */
+  end(log: string, p: number): Promise<void>;
+  /** The last position of this partition that the group has settled. Adapters whose broker keeps offsets need not call it. */
+  checkpoint(log: string, p: number): Promise<number>;
+  /** As {@link checkpoint}, but durable: not even a restart of the group asks for earlier events again, so they may be deleted. */
+  settled(log: string, p: number): Promise<number>;
+  /** Called when events of a partition were deleted before the group had them. */
   missed(missed: Missed): Promise<void>;
   /**
-   * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the
-   * group's own store; only then may the adapter acknowledge. Rejects when the store is away, and with `SubscriptionHalted`
-   * while the group stands at an event of this partition: deliver the same again later, after `retryAfterMs` where it says so.
-   * Rejects with `ShuttingDown` when the batch has ended: what is settled by then is written down, and the rest comes again.
-   * Rejects with `ClaimLost` when another replica has begun with the partition: it is no matter of this process any more.
-   * `through` is the last position read, which may lie behind the last event where topics of no interest were left out.
+   * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the group's
+   * own store; only then may the adapter acknowledge. When it rejects, deliver the same again later, after `retryAfterMs` if the
+   * error has one. It rejects
+   * - with `StoreUnavailable` while the group's store is unavailable;
+   * - with `SubscriptionHalted` while the group is halted at an event of this partition;
+   * - with `ShuttingDown` when the batch has ended: what was settled is written down, the rest must be delivered again;
+   * - with `ClaimLost` when another replica has begun with the partition: this process must not deliver it any more.
    */
   deliver(batch: Batch): Promise<void>;
 }
 
-/** Positions behind `after`, up to and with `through`, are gone. */
+/** Positions behind `after`, up to and including `through`, are gone. */
 export interface Missed {
-  readonly source: string;
+  readonly log: string;
   readonly p: number;
   readonly after: number;
   readonly through: number;
 }
 
 export interface Batch {
-  readonly source: string;
+  /** The name of the log: that of a service where the log is its outbox, that of a topic on Kafka. */
+  readonly log: string;
   readonly p: number;
+  /** The last position read: behind the last event where events of other topics were skipped. */
   readonly through: number;
   readonly deliveries: readonly Delivery[];
-  /** Whether nobody waits for the rest of it any more. */
+  /** Whether the process has stopped waiting for the rest of the batch. */
   readonly ended?: () => boolean;
 }
 
 export interface Delivery {
   readonly pos: number;
   readonly envelope: Envelope;
-  /** Why it cannot be handled although it came: it becomes a dead letter. */
+  /** Why it cannot be handled although it arrived: it becomes a dead letter. */
   readonly refused?: string;
 }
 
 export interface BusCapabilities {
   readonly name: string;
-  /** What stays in order: the events of a source with the same key, or only those of them that have the same topic. */
+  /** What stays in order: events of one source with the same key, or only those that also have the same topic. */
   readonly order: 'key' | 'topic-key';
   /** Whether an acknowledged event survives the loss of power. */
   readonly durable: boolean;

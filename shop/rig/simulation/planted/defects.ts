@@ -61,9 +61,9 @@ export const defects: Readonly<Record<string, Defect>> = {
     scenario: 'bank',
     changes: [
       {
-        file: 'bus/consumer/consumer.ts',
-        from: 'await this.#claims.write(claim, first.pos - 1, batch.through, 0);',
-        to: 'await this.#claims.write(claim, batch.through, batch.through, 0);',
+        file: 'bus/consumer/intake/by-key.ts',
+        from: 'await progress.claim(first.pos - 1, batch.through, 0);',
+        to: 'await progress.claim(batch.through, batch.through, 0);',
       },
     ],
   },
@@ -115,7 +115,7 @@ export const defects: Readonly<Record<string, Defect>> = {
     scenario: 'bank',
     changes: [
       {
-        file: 'bus/consumer/parking.ts',
+        file: 'bus/consumer/inbox.ts',
         from: "on conflict do nothing',\n      subscriber,\n      envelope.id,",
         to: "on conflict do nothing',\n      'anybody',\n      envelope.id,",
       },

@@ -123,7 +123,7 @@ export function deliveryCases(it: Case, onBus: OnBus, { replay }: BusCapabilitie
       await bus.publish('orders', keys(10, 3));
       const outbox = await bus.outbox('orders');
       const deliveries = (await outbox.read(0, 0, 10)).map(({ pos, envelope }) => ({ pos, envelope: JSON.parse(envelope) }));
-      const batch = { source: 'orders', p: 0, through: 10, deliveries };
+      const batch = { log: 'orders', p: 0, through: 10, deliveries };
       await Promise.all(Array.from({ length: 100 }, () => process.consumer.deliver(batch)));
       expect(process.outcomes.filter(({ outcome }) => outcome === 'handled')).toHaveLength(10);
       expect(process.outcomes).toHaveLength(1_000);

@@ -335,7 +335,7 @@ export function failureCases(it: Case, onBus: OnBus): void {
         let starts = 0;
         const process = await bus.start('mail', {
           poison,
-          store: flakyStore((name) => full && /aside|stands/.test(name) && ++refused > 0),
+          store: flakyStore((name) => full && /aside|halts/.test(name) && ++refused > 0),
           handle: () => {
             starts++;
             if (full) throw new PermanentError('never');

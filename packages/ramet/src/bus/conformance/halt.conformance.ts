@@ -73,7 +73,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
         await standing(bus);
         expect(await bus.effects('ledger')).toEqual([...BEFORE, 'payments/bad/1']);
         expect(await second.consumer.standstills()).toMatchObject([
-          { source: expect.stringContaining('orders'), eventId: 'evt_orders_bad_1', error: 'Error: unbalanced' },
+          { log: expect.stringContaining('orders'), eventId: 'evt_orders_bad_1', error: 'Error: unbalanced' },
         ]);
         expect([starts, told]).toEqual([FAST.maxAttempts, ['evt_orders_bad_1']]);
         expect(await bus.deadLetters('ledger')).toMatchObject([{ policy: 'halt', key: 'bad', attempts: FAST.maxAttempts }]);

@@ -30,7 +30,7 @@ export function horizonCases(it: Case, onBus: OnBus): void {
       const rows = await outbox.read(0, 0, 10);
       const claim = await (await bus.store('mail')).reader.get<{ source: string }>('select source from ramet_claims');
       await again.consumer.deliver({
-        source: claim?.source as string,
+        log: claim?.source as string,
         p: 0,
         through: 2,
         deliveries: rows.map(({ pos, envelope }) => ({ pos, envelope: JSON.parse(envelope) })),

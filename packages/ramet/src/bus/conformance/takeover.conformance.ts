@@ -2,8 +2,8 @@ import { expect } from 'vitest';
 import { PermanentError } from '../../errors/index.ts';
 import type { Case } from '../../platform/cases.conformance.ts';
 import type { Store } from '../../store/index.ts';
-import { goOn } from '../consumer/halting.ts';
-import { takeOver } from '../consumer/parking.ts';
+import { resume } from '../consumer/halts.ts';
+import { takeOver } from '../consumer/inbox.ts';
 import type { Envelope } from '../index.ts';
 import type { OnBus } from './delivery.conformance.ts';
 import { FAST } from './fixture.conformance.ts';
@@ -13,7 +13,7 @@ const KEYS = ['a', 'bad', 'b', 'c'];
 /** What a process writes that was killed while the commit of an event's effect was under way, or that was thought dead. */
 const handleElsewhere = (store: Store, { pos, envelope }: { pos: number; envelope: Envelope }): Promise<void> =>
   store.write(async (tx) => {
-    if (await takeOver(tx, 'ledger', envelope)) await goOn(tx, { subscriber: 'ledger', source: 'orders' }, { pos, envelope });
+    if (await takeOver(tx, 'ledger', envelope)) await resume(tx, 'ledger', { log: 'orders' }, { pos, envelope });
   });
 
 /** Cases about two processes that are at one event: one that was thought dead, and its successor. */
@@ -38,7 +38,7 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
           store: (store) => ({
             ...store,
             async write(work, options) {
-              if (bad && options?.name?.includes(' stands at ')) await handleElsewhere(store, { pos: 2, envelope: bad });
+              if (bad && options?.name?.includes(' halts at ')) await handleElsewhere(store, { pos: 2, envelope: bad });
               return store.write(work, options);
             },
           }),
@@ -74,7 +74,7 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
           write: (work, options) =>
             store.write(async (tx) => {
               const value = await work(tx);
-              if (bad && options?.name?.includes(' stands at ')) {
+              if (bad && options?.name?.includes(' halts at ')) {
                 elsewhere = handleElsewhere(store, { pos: 2, envelope: bad });
                 // Where transactions run beside each other, it comes as far as it can.
                 await bus.platform.timers.sleep(30);

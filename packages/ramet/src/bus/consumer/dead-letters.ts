@@ -1,9 +1,10 @@
 import { RametError } from '../../errors/index.ts';
 import { isoOf } from '../../platform/index.ts';
-import { type Newest, newestFirst, type Store, type Tx } from '../../store/index.ts';
-import type { Envelope } from '../envelope.ts';
-import { leave, tryAgain } from './halting.ts';
-import { isBlocked, type PoisonPolicy, park, takeOver } from './parking.ts';
+import { type Newest, newestFirst, type Store } from '../../store/index.ts';
+import { isBlocked } from './blocked-keys.ts';
+import type { Letter } from './letters.ts';
+import type { PoisonPolicy } from './options.ts';
+import { POLICIES } from './policies/policies.ts';
 
 export interface DeadLetter {
   readonly id: string;
@@ -18,7 +19,7 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
-  /** What the subscriber does meanwhile: its key waits, nothing waits, or the whole subscription stands. */
+  /** What the subscriber does meanwhile: its key waits, nothing waits, or the subscription is halted. */
   readonly policy: PoisonPolicy;
   /** How many events of the key wait behind it. */
   readonly parked: number;
@@ -59,78 +60,24 @@ const letterOf = (row: Row): DeadLetter => ({
 
 /**
  * Gives a dead letter back to its subscriber: it is handled next, then the events of its key that waited behind it, in their
- * order; only then does the key open. A subscription that stands at it tries it again. `discard` leaves the letter itself out.
+ * order; only then does the key open. A subscription that is halted at it tries it again. `discard` drops the letter itself.
  * @throws RametError NotFound when there is no such letter
  */
 export async function replayDeadLetter(store: Store, id: string, how: 'replay' | 'discard' = 'replay'): Promise<{ subscriber: string }> {
   return store.write(
     async (tx) => {
       const found = await tx.get<{ subscriber: string; key: string }>('select subscriber, key from ramet_dead_letters where id = ?', id);
-      // Whoever drains the key looks for letters of it: this one must not go while he looks.
+      // The drain of a key looks for letters of it: this one must not be deleted meanwhile.
       if (found) await isBlocked(tx, found.subscriber, found.key);
-      // Of two who decide about one letter at the same time, one finds it.
+      // Of two operators who decide about one letter at the same time, one finds it.
       const letter = await tx.get<Letter>(
         'delete from ramet_dead_letters where id = ? returning subscriber, key, event_id, policy, envelope',
         id,
       );
       if (!letter) throw new RametError('NotFound', `there is no dead letter '${id}' in '${store.service}'`);
-      await RETURN[letter.policy](tx, letter, how);
+      await POLICIES[letter.policy].release(tx, letter, how);
       return { subscriber: letter.subscriber };
     },
     { name: `${how} dead letter` },
-  );
-}
-
-interface Letter {
-  readonly subscriber: string;
-  readonly key: string;
-  readonly event_id: string;
-  readonly policy: PoisonPolicy;
-  readonly envelope: string;
-}
-
-/** What replaying and discarding means for a letter, by the policy under which it became one. */
-const RETURN: Readonly<Record<PoisonPolicy, (tx: Tx, letter: Letter, how: 'replay' | 'discard') => Promise<void>>> = {
-  async 'park-key'(tx, { subscriber, key, event_id, envelope }, how) {
-    const head = await tx.run(
-      `update ramet_retries set state = ?, attempts = 0, due_at = ramet_now(), error = null
-       where subscriber = ? and key = ? and event_id = ? and state = 'QUARANTINED'`,
-      how === 'replay' ? 'RETRYING' : 'DRAINING',
-      subscriber,
-      key,
-      event_id,
-    );
-    // Another event blocks the key: this one comes right after it.
-    if (head === 0 && how === 'replay') {
-      await openNext(tx, subscriber, key);
-      await park(tx, subscriber, JSON.parse(envelope) as Envelope, 'first');
-    }
-  },
-  async skip(tx, { subscriber, event_id, envelope }, how) {
-    if (how === 'discard') return;
-    await tx.run(
-      `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
-       values (?, ?, ?, 'RETRYING', 0, ramet_now(), ramet_now(), ?) on conflict do nothing`,
-      subscriber,
-      event_id,
-      event_id,
-      envelope,
-    );
-  },
-  async halt(tx, { subscriber, event_id, envelope }, how) {
-    if (how === 'replay') return tryAgain(tx, subscriber, { id: event_id });
-    await takeOver(tx, subscriber, JSON.parse(envelope) as Envelope);
-    await leave(tx, subscriber, event_id);
-  },
-};
-
-/** Lets the parked events of a key that nothing blocks be taken up; a row that blocks it stays until the transaction ends. */
-async function openNext(tx: Tx, subscriber: string, key: string): Promise<void> {
-  await tx.run(
-    `insert into ramet_retries (subscriber, key, event_id, state, attempts, due_at, first_failed_at, envelope)
-     values (?, ?, '', 'DRAINING', 0, ramet_now(), ramet_now(), '')
-     on conflict (subscriber, key) do update set due_at = ramet_retries.due_at`,
-    subscriber,
-    key,
   );
 }

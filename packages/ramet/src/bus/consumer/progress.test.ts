@@ -48,7 +48,7 @@ function replica(
 }
 
 const batch = (from: number, through: number): Batch => ({
-  source: 'orders',
+  log: 'orders',
   p: 0,
   through,
   deliveries: Array.from({ length: through - from + 1 }, (_, i) => ({ pos: from + i, envelope: event(from + i) })),
@@ -173,7 +173,7 @@ for (const [kind, error] of [
 ] as const)
   for (const [poison, name] of [
     ['park-key', ' sets '],
-    ['halt', ' stands at '],
+    ['halt', ' halts at '],
   ] as const)
     test(`an event that fails ${kind} in a replica that was thought dead is its successor's alone (${poison})`, async () => {
       const heir = replica('heir', undefined, store, poison);
@@ -222,7 +222,7 @@ test('what a failed attempt says late does not undo that a person has had the ev
   const first = replica('first', fails(new Error('not now')), store, 'halt');
   await expect(first.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' });
   await store.write((tx) => tx.run('update ramet_halts set due_at = 0'));
-  const late = replica('late', fails(new PermanentError('never')), interrupted(' stands at ', again), 'halt');
+  const late = replica('late', fails(new PermanentError('never')), interrupted(' halts at ', again), 'halt');
   await expect(late.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' });
   expect(await store.reader.all('select state, attempts from ramet_halts')).toEqual([{ state: 'RETRYING', attempts: 0 }]);
   expect(await store.reader.all('select 1 from ramet_dead_letters')).toEqual([]);

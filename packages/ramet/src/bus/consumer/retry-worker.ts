@@ -2,8 +2,10 @@ import { RametError } from '../../errors/index.ts';
 import { Periodic, steadyBackoffMs } from '../../platform/index.ts';
 import type { Tx } from '../../store/index.ts';
 import type { Envelope } from '../envelope.ts';
-import type { ConsumerOptions, EventHandler, EventOutcome, RetryPolicy } from './options.ts';
-import { deadLetter, type Failure, failureOf, isAway, isUnordered } from './parking.ts';
+import { isUnordered } from './blocked-keys.ts';
+import { type Failure, failureOf, isNotItsFault } from './failure.ts';
+import type { ConsumerContext, EventHandler, EventOutcome } from './options.ts';
+import { POLICIES } from './policies/policies.ts';
 
 interface RetryRow {
   readonly key: string;
@@ -30,8 +32,7 @@ const LEASE_MS = 60_000;
 
 /** Takes blocked keys on when they are due: first the event that failed, then those that waited behind it, in their order. */
 export class RetryWorker {
-  readonly #options: ConsumerOptions;
-  readonly #policy: RetryPolicy;
+  readonly #context: ConsumerContext;
   readonly #loop: Periodic;
   /** Attempts that were counted and then not made, because the store was away: by event, the count. */
   readonly #unspent = new Map<string, number>();
@@ -39,10 +40,9 @@ export class RetryWorker {
   /** Why a turn broke off: the next round reports it, and pauses. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(options: ConsumerOptions, policy: RetryPolicy) {
-    this.#options = options;
-    this.#policy = policy;
-    this.#loop = new Periodic(options.platform, () => this.#round(), options.onError);
+  constructor(context: ConsumerContext) {
+    this.#context = context;
+    this.#loop = new Periodic(context.platform, () => this.#round(), context.onError);
   }
 
   start(): void {
@@ -65,7 +65,7 @@ export class RetryWorker {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure) throw failure.error;
-    const { store, subscriber } = this.#options;
+    const { store, subscriber } = this.#context;
     // A single process takes up at once what its predecessor left; where stores are shared, a lease says who is at it.
     const free = store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
     // One look-up for each state, of the earliest only. Those that have a turn are among them.
@@ -98,7 +98,7 @@ export class RetryWorker {
    */
   async #turn(first: RetryRow): Promise<void> {
     try {
-      const { clock } = this.#options.platform;
+      const { clock } = this.#context.platform;
       const untilMono = clock.monoNow() + TURN_MS;
       for (let row = await this.#advance(first); row && clock.monoNow() < untilMono; ) row = await this.#advance(row);
     } catch (error) {
@@ -112,11 +112,11 @@ export class RetryWorker {
   /** @returns the row of the key's next event, when that one is due now */
   async #advance(row: RetryRow): Promise<RetryRow | undefined> {
     if (row.state === 'DRAINING') return this.#promote(row.key);
-    const { subscriber, handlers, platform } = this.#options;
+    const { subscriber, handlers, platform } = this.#context;
     const envelope = JSON.parse(row.envelope) as Envelope;
     const attempts = await this.#count(row);
     if (attempts === undefined) return undefined;
-    if (attempts > this.#policy.maxAttempts) {
+    if (attempts > this.#context.retry.maxAttempts) {
       const ended = new RametError('PermanentFailure', 'the process ended during the last attempt');
       await this.#fail(row, envelope, failureOf(ended, platform), attempts, attempts - 1);
       return undefined;
@@ -127,7 +127,7 @@ export class RetryWorker {
       if (await this.#run(handler, envelope, row)) this.#tell('handled', envelope);
       return isUnordered(row) ? undefined : await this.#promote(row.key);
     } catch (error) {
-      if (isAway(error)) {
+      if (isNotItsFault(error)) {
         this.#unspent.set(row.event_id, attempts);
         throw error;
       }
@@ -141,7 +141,7 @@ export class RetryWorker {
    * @returns which attempt it is, or undefined when somebody else makes it
    */
   async #count(row: RetryRow): Promise<number | undefined> {
-    const { store, subscriber } = this.#options;
+    const { store, subscriber } = this.#context;
     const spent = Number(row.attempts);
     const unspent = this.#unspent.get(row.event_id) === spent;
     this.#unspent.delete(row.event_id);
@@ -165,7 +165,7 @@ export class RetryWorker {
 
   /** @returns whether the event was still ours to handle */
   async #run(handler: EventHandler, envelope: Envelope, row: RetryRow): Promise<boolean> {
-    const { store, subscriber } = this.#options;
+    const { store, subscriber } = this.#context;
     return store.write(
       async (tx) => {
         const mine = await tx.run(
@@ -191,22 +191,22 @@ export class RetryWorker {
    * @param attempts how many were made
    */
   async #fail(row: RetryRow, envelope: Envelope, failure: Failure, counted: number, attempts = counted): Promise<void> {
-    const { store, subscriber, platform } = this.#options;
-    const final = failure.permanent || attempts >= this.#policy.maxAttempts;
+    const { store, subscriber, platform } = this.#context;
+    const final = failure.permanent || attempts >= this.#context.retry.maxAttempts;
     const mine = await store.write(
       async (tx) => {
         const failed = await tx.run(
           `update ramet_retries set due_at = ramet_now() + ?, lease_until = 0, error = ?
            where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?`,
-          Math.round(steadyBackoffMs(platform, this.#policy, attempts)),
+          Math.round(steadyBackoffMs(platform, this.#context.retry, attempts)),
           failure.message,
           subscriber,
           row.key,
           envelope.id,
           counted,
         );
-        const policy = isUnordered(row) ? 'skip' : 'park-key';
-        if (failed > 0 && final) await deadLetter(tx, platform, subscriber, policy, envelope, failure, attempts);
+        const policy = POLICIES[isUnordered(row) ? 'skip' : 'park-key'];
+        if (failed > 0 && final) await policy.bury(tx, this.#context, { envelope, failure, attempts });
         return failed > 0;
       },
       { name: `${subscriber} retry failed` },
@@ -220,7 +220,7 @@ export class RetryWorker {
    * @returns the head, when it is to be handled
    */
   async #promote(key: string): Promise<RetryRow | undefined> {
-    const { store, subscriber } = this.#options;
+    const { store, subscriber } = this.#context;
     return store.write(
       async (tx) => {
         const draining = await tx.run(
@@ -256,7 +256,7 @@ export class RetryWorker {
   }
 
   #tell(outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number): void {
-    this.#options.onOutcome?.(outcome, envelope, failure, attempt);
+    this.#context.onOutcome?.(outcome, envelope, failure, attempt);
   }
 }
 

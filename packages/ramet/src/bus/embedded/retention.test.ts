@@ -120,7 +120,7 @@ test('a new group is told what it cannot have, once, and begins with what there 
   const second = await bus.start('search', { onMissed: (told) => missed.push(told) });
   await bus.publish('orders', ['d']);
   await bus.untilEffects('search', 2);
-  expect(missed).toEqual([{ source: 'orders', p: 0, after: 0, through: 2 }]);
+  expect(missed).toEqual([{ log: 'orders', p: 0, after: 0, through: 2 }]);
   expect([first.errors, second.errors]).toEqual([[], []]);
 });
 

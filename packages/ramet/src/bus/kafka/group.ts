@@ -250,7 +250,7 @@ export class KafkaGroup {
     const types = this.#topics.get(topic) ?? new Set<string>();
     const edge = async (which: 'earliest' | 'latest', p: number) => Number((await this.#edges[which]()).get(topic)?.[p] ?? 0);
     return {
-      service: topic,
+      name: topic,
       read: async (p, after) => {
         // Whoever asks for what follows has settled what was before.
         this.#settled(topic, p, after);
@@ -266,7 +266,7 @@ export class KafkaGroup {
   #tell(error: unknown, doing: string, topic?: string, partition?: number): void {
     this.#environment.onError(error, {
       group: this.#subscription.group,
-      ...(topic === undefined ? {} : { source: topic, partition }),
+      ...(topic === undefined ? {} : { log: topic, partition }),
       doing,
     });
   }

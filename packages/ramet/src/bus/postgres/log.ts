@@ -128,7 +128,7 @@ export class BusLog {
     }
     const edge = async (p: number) => (await edges()).find((end) => end.p === p);
     return {
-      service: source,
+      name: source,
       relayed: true,
       read: async (p, after, limit) => {
         const rows = await this.#db.query<{ pos: string; topic: string; envelope: string }>(

@@ -50,7 +50,7 @@ async function deliver(store: Store, handlers: Record<string, EventHandler>, eve
   });
   await consumer.begin('orders', 0);
   const deliveries = events.map((event, i) => ({ pos: i + 1, envelope: event }));
-  await consumer.deliver({ source: 'orders', p: 0, through: events.length, deliveries });
+  await consumer.deliver({ log: 'orders', p: 0, through: events.length, deliveries });
   return outcomes;
 }
 

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { realPlatform } from '../../platform/index.ts';
-import type { Sink } from '../bus.ts';
+import type { LogSink } from '../bus.ts';
 import { PartitionReader } from './partition-reader.ts';
 
 test('a reader that is told to stop while it finds out where to begin does not wait for events any more', async () => {
   const checkpoint = Promise.withResolvers<number>();
   let reads = 0;
-  const sink = { checkpoint: () => checkpoint.promise } as unknown as Sink;
+  const sink = { checkpoint: () => checkpoint.promise } as unknown as LogSink;
   const reader = new PartitionReader(
     { platform: realPlatform(), owner: 'test', onError: () => {} },
     {
       log: {
-        service: 'orders',
+        name: 'orders',
         // As that of a broker: whoever reads waits until there is something, or until he is let go.
         read: () => {
           reads++;
@@ -42,7 +42,7 @@ function behind(relayed: boolean) {
     { platform, owner: 'test', onError: (error) => state.errors.push(error) },
     {
       log: {
-        service: 'orders',
+        name: 'orders',
         relayed,
         read: async (_, after) => {
           state.begun = after;
@@ -53,7 +53,7 @@ function behind(relayed: boolean) {
         onAppend: () => () => {},
       },
       p: 0,
-      subscription: { group: 'mail', topics: new Set(['orders.OrderPlaced']), sink: { checkpoint: async () => 50 } as unknown as Sink },
+      subscription: { group: 'mail', topics: new Set(['orders.OrderPlaced']), sink: { checkpoint: async () => 50 } as unknown as LogSink },
       pollMs: 10,
     },
   );

@@ -23,7 +23,8 @@ export interface LogRow {
 
 /** What is read like an outbox: the events of one source in partitions, each with positions that have no holes. */
 export interface EventLog {
-  readonly service: string;
+  /** That of the service where the log is an outbox, that of the topic on Kafka. */
+  readonly name: string;
   /**
    * Whether relays fill it from outboxes. One that is new, because the bus of existing stores was changed, has at first less than its
    * groups have settled.
@@ -41,7 +42,7 @@ export interface EventLog {
 
 /** An outbox as a log. */
 export const logOf = (outbox: Outbox): EventLog => ({
-  service: outbox.service,
+  name: outbox.service,
   read: (p, after, limit) => outbox.read(p, after, limit),
   head: (p) => outbox.head(p),
   prunedTo: async (p) => (await outbox.retention?.prunedTo(p)) ?? 0,
@@ -140,7 +141,7 @@ export class PartitionReader {
         }
         if (this.#stopping && code === 'ShuttingDown') return;
         failures++;
-        this.#environment.onError(error, { group: subscription.group, source: log.service, partition: p, failures });
+        this.#environment.onError(error, { group: subscription.group, log: log.name, partition: p, failures });
         // A log that relays fill may be filled later.
         if (code === 'PositionGap' && !log.relayed) return;
         await this.#pause(code === 'PositionGap' ? FILLING_MS : steadyBackoffMs(this.#platform, BACKOFF, failures));
@@ -159,18 +160,18 @@ export class PartitionReader {
     const { group, sink } = subscription;
     if (!this.#begun) await begin?.();
     this.#begun = true;
-    const checkpoint = await sink.checkpoint(log.service, p);
+    const checkpoint = await sink.checkpoint(log.name, p);
     const head = await log.head(p);
     if (checkpoint > head) {
       if (log.relayed && this.#isFilling(head)) return undefined;
       throw new RametError(
         'PositionGap',
-        `the events of '${log.service}', partition ${p}, end at ${head}, but '${group}' has read up to ${checkpoint}; restore all stores from the same moment`,
+        `the events of '${log.name}', partition ${p}, end at ${head}, but '${group}' has read up to ${checkpoint}; restore all stores from the same moment`,
       );
     }
     const pruned = await log.prunedTo(p);
     if (checkpoint >= pruned) return checkpoint;
-    await sink.missed({ source: log.service, p, after: checkpoint, through: pruned });
+    await sink.missed({ log: log.name, p, after: checkpoint, through: pruned });
     return pruned;
   }
 
@@ -192,7 +193,7 @@ export class PartitionReader {
       const parsed = typeof envelope === 'string' ? (JSON.parse(envelope) as Envelope) : envelope;
       deliveries.push(refused === undefined ? { pos, envelope: parsed } : { pos, envelope: parsed, refused });
     }
-    return { source: log.service, p, through: last.pos, deliveries, ended: () => this.#stopping };
+    return { log: log.name, p, through: last.pos, deliveries, ended: () => this.#stopping };
   }
 
   /** Waits whatever is published meanwhile. */

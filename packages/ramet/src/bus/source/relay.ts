@@ -1,7 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import { Periodic } from '../../platform/index.ts';
-import { KeyLanes } from '../consumer/key-lanes.ts';
 import type { BusEnvironment } from '../factory.ts';
+import { KeyLanes } from '../key-lanes.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
 
 const BATCH_MAX = 500;

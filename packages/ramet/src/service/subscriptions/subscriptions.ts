@@ -141,7 +141,7 @@ export function hostHandlers(
       else if (outcome === 'dead') log.event('event_dead_lettered', { ...whole, policy: group.poison });
       else if (outcome === 'retrying') log.event('event_failed', attempt === 1 ? whole : failed);
     },
-    onMissed({ source, p, after, through }) {
+    onMissed({ log: source, p, after, through }) {
       onMissed?.(subscription, source, through - after);
       log.event(after === 0 ? 'history_incomplete' : 'events_missed', { subscription, source, partition: p, after, through });
     },
@@ -168,7 +168,7 @@ async function alertHalt(
 /** For the health of the process. @throws RametError SubscriptionHalted */
 export async function checkStandstill({ group, sink }: Pick<HostedSubscription, 'group' | 'sink'>): Promise<void> {
   const [first]: readonly Standstill[] = await sink.standstills();
-  if (first) throw new RametError('SubscriptionHalted', `'${group}' stands at event ${first.eventId} of '${first.source}': ${first.error}`);
+  if (first) throw new RametError('SubscriptionHalted', `'${group}' stands at event ${first.eventId} of '${first.log}': ${first.error}`);
 }
 
 function reactionHandler(
