@@ -87,7 +87,7 @@ test('given-up work says what it is and why', () => {
 });
 
 test('subscriptions say where they are halted, and schedules when they run and what went wrong', () => {
-  const standsAt = [{ source: 'payments', eventId: 'evt_1', error: 'boom' }];
+  const standsAt = [{ log: 'payments', eventId: 'evt_1', error: 'boom' }];
   const list = subscriptionList([
     { service: 'analytics', subscription: 'analytics', poison: 'skip', topics: ['a.B', 'a.C'], standsAt: [] },
     { service: 'analytics', subscription: 'analytics.ledger', poison: 'halt', topics: ['a.B'], standsAt },

@@ -231,7 +231,7 @@ describe('poison', () => {
       const ask = admin(folder.path, second);
       expect((await ask('/subscriptions')).items).toMatchObject([
         { subscription: 'books', poison: 'park-key', standsAt: [] },
-        { subscription: 'books.ledger', poison: 'halt', topics: ['bank.Paid'], standsAt: [{ source: 'bank', error: 'Error: unbalanced' }] },
+        { subscription: 'books.ledger', poison: 'halt', topics: ['bank.Paid'], standsAt: [{ log: 'bank', error: 'Error: unbalanced' }] },
       ]);
       const [letter] = (await ask('/dead-letters')).items;
       expect(letter).toMatchObject({ subscriber: 'books.ledger', policy: 'halt', attempts: 2 });

@@ -93,7 +93,7 @@ export const Subscription = z.object({
   poison: z.enum(POISON_POLICIES),
   topics: z.array(z.string()),
   standsAt: z
-    .array(z.object({ source: z.string(), eventId: z.string(), error: z.string() }))
+    .array(z.object({ log: z.string(), eventId: z.string(), error: z.string() }))
     .meta({ description: 'The events at which the subscription is halted' }),
 });
 
