@@ -9,18 +9,18 @@ export function eventRoutes(services: readonly HostedService[]): ServiceRoute[] 
   const decide = async (service: HostedService, id: string, how: 'replay' | 'discard') => {
     if (!(await showDeadLetter(service.store, id))) return undefined;
     const decided = await replayDeadLetter(service.store, id, how);
-    for (const { sink } of service.consumers) sink.retries.wake();
+    for (const subscription of service.consumers) subscription.wake();
     return decided;
   };
   return [
     serveList(ADMIN_ROUTES.subscriptions, services, ({ name, consumers }) =>
       Promise.all(
-        consumers.map(async ({ group, poison, topics, sink }) => ({
+        consumers.map(async (subscription) => ({
           service: name,
-          subscription: group,
-          poison,
-          topics: [...topics],
-          standsAt: await sink.standstills(),
+          subscription: subscription.group,
+          poison: subscription.poison,
+          topics: [...subscription.topics],
+          standsAt: await subscription.standstills(),
         })),
       ),
     ),

@@ -59,6 +59,8 @@ export interface Fault {
   /** 'no' when the handler certainly had no effect. */
   readonly executed: 'no' | 'unknown';
   readonly retryAfterMs?: number;
+  /** The service is stopped in good order: that says nothing about its health, so breakers do not count it. */
+  readonly stopped?: true;
 }
 
 export interface Declared {
@@ -96,6 +98,17 @@ export const fault = (error: RametError): Fault => ({
   issues: error.issues,
   executed: error.executed,
   ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+});
+
+/** The answer for a service that does not run in this process. */
+export const stopped = (service: string): Fault => ({
+  ok: false,
+  kind: 'fault',
+  code: 'Unavailable',
+  detail: `service '${service}' does not run in this process`,
+  issues: [],
+  executed: 'no',
+  stopped: true,
 });
 
 export const declared = (error: DeclaredError): Declared => ({

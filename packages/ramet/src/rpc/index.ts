@@ -7,6 +7,7 @@ export {
   fault,
   type Reply,
   type StepMeta,
+  stopped,
   type Target,
 } from './call.ts';
 export { type CallWatcher, watchAll } from './call-watcher.ts';

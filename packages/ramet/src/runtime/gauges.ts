@@ -12,5 +12,10 @@ export async function eventLag(bus: Bus, services: readonly HostedService[]): Pr
 /** In how many partitions each subscription that may halt stands. */
 export async function standstills(services: readonly HostedService[]): Promise<{ value: number; labels: { subscriber: string } }[]> {
   const halting = services.flatMap((hosted) => hosted.consumers).filter(({ poison }) => poison === 'halt');
-  return Promise.all(halting.map(async ({ group, sink }) => ({ value: (await sink.standstills()).length, labels: { subscriber: group } })));
+  return Promise.all(
+    halting.map(async (subscription) => ({
+      value: (await subscription.standstills()).length,
+      labels: { subscriber: subscription.group },
+    })),
+  );
 }

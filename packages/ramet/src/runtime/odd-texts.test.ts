@@ -134,7 +134,7 @@ test('an event of such a key whose handler fails with such a text is a dead lett
   for (const { key, error } of letters) expect(error).toContain(`cannot handle ${key} now`);
   t.effects.refuses = false;
   for (const { id } of letters) await replayDeadLetter(t.hosted.store, id);
-  for (const { sink } of t.hosted.consumers) sink.retries.wake();
+  for (const subscription of t.hosted.consumers) subscription.wake();
   await eventually(() => t.effects.handled.length === ODD.length * 2);
   expect([...t.effects.handled].sort()).toEqual([...ODD, ...ODD].sort());
   await eventually(

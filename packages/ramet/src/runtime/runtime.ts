@@ -130,6 +130,8 @@ export async function start(topology: Topology, options: StartOptions = {}): Pro
         ...(postAlert ? { postAlert } : {}),
       });
       services.set(name, hosted);
+      for (const [gauge, { description, read }] of Object.entries(definition.gauges))
+        metrics.gauge(gauge, { description }, async () => read({ db: hosted.store.reader.db }));
       dispatchers.set(name, hosted.dispatcher);
       parts.services.push(hosted);
       health.add(`database:${name}`, () => hosted.store.probe(), { kind: 'critical', timeoutMs: READY_CHECK_MS });

@@ -51,7 +51,7 @@ export async function shutDown(
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
   const background = Promise.allSettled([
     ...parts.consumers.map((consumer) => consumer.stop()),
-    ...parts.services.map((hosted) => hosted.stop()),
+    ...parts.services.map((hosted) => hosted.quiesce()),
   ]);
   await drained;
   const busy = () => (links?.inFlight ?? 0) > 0 || parts.servers.some((server) => server.inFlight > 0);

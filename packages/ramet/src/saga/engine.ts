@@ -151,6 +151,11 @@ export class SagaEngine {
     for (const run of this.#runs.values()) run.stop(new RametError('ShuttingDown'));
     await Promise.all(this.#finished);
     await this.#renewing.stop();
+    await this.release();
+  }
+
+  /** Gives back the sagas that commands have started since the engine stopped: they need not wait for their leases. */
+  async release(): Promise<void> {
     await giveBack(this.#options.store, this.#options.owner).catch(() => {});
   }
 

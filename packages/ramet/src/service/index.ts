@@ -3,7 +3,9 @@ export type { Changes, EffectContext, ReadContext, WriteContext } from './contex
 export type { ServiceDefinition, SqlStore } from './definition.ts';
 export { type Effect, effect } from './effects/effect.ts';
 export { type Prepared, prepared } from './handlers.ts';
-export { checkService, type HostEnvironment, type HostedService, type HostObserver, hostService, newOwner } from './host.ts';
+export { checkService } from './hosting/check.ts';
+export { hostService } from './hosting/host.ts';
+export { type HostEnvironment, type HostedService, type HostObserver, newOwner } from './hosting/hosted-service.ts';
 export { listSchedules, retrySchedule, type ScheduleState } from './schedules/schedule-worker.ts';
 export { service, sql } from './service.ts';
 export type { EventInfo, ReactionOptions } from './subscriptions/reaction.ts';

@@ -31,8 +31,8 @@ export interface WorkEnvironment {
   readonly log: EventLog;
   readonly metrics: Metrics;
   readonly sagaCodecs: SagaCodecs;
-  /** Set once the engine exists; a service without sagas has none. */
-  readonly engine: () => SagaEngine | undefined;
+  /** Undefined for a service without sagas. */
+  readonly engine: SagaEngine | undefined;
   readonly wakeDue: () => void;
 }
 
@@ -98,16 +98,15 @@ export class UnitOfWork {
     for (const cancelled of this.#cancels) await cancelled;
     const { platform, outbox, changes, engine, wakeDue } = this.#environment;
     for (const { saga, input } of this.#starts) {
-      const running = engine();
-      if (!running) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);
-      const inserted = await insertSaga(this.#tx, platform, running.owner, LEASE_MS, {
+      if (!engine) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);
+      const inserted = await insertSaga(this.#tx, platform, engine.owner, LEASE_MS, {
         saga,
         input,
         initiation: initiationOf(this.#origin.caller),
         trace: this.#origin.trace,
       });
       this.#tx.afterCommit(() => {
-        if (inserted.row) running.started(inserted.row);
+        if (inserted.row) engine.started(inserted.row);
       });
     }
     for (const { id, afterMs, command } of this.#sends)
@@ -172,7 +171,7 @@ export class UnitOfWork {
 
   async #requestCancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
     const { answer } = await requestCancel(this.#tx, saga, key, reason);
-    if (answer === 'accepted') this.#tx.afterCommit(() => this.#environment.engine()?.poke());
+    if (answer === 'accepted') this.#tx.afterCommit(() => this.#environment.engine?.poke());
     return answer;
   }
 

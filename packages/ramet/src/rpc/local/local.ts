@@ -1,5 +1,5 @@
 import { decodeJson, encodeJson, isPlainJson, JsonError } from '../../platform/index.ts';
-import { type CallMeta, type Dispatcher, KEY_LENGTH_MAX, PAYLOAD_BYTES, type Reply, type Target } from '../call.ts';
+import { type CallMeta, type Dispatcher, KEY_LENGTH_MAX, PAYLOAD_BYTES, type Reply, stopped, type Target } from '../call.ts';
 import { encodeRequest } from '../messages.ts';
 import { notAnswered, notSent, tooLarge } from '../payload.ts';
 import type { Transport } from '../transport.ts';
@@ -10,19 +10,11 @@ import type { Transport } from '../transport.ts';
  * other is written as text and read again.
  */
 export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Transport {
-  const missing = (service: string): Reply => ({
-    ok: false,
-    kind: 'fault',
-    code: 'Unavailable',
-    detail: `no process of this topology hosts '${service}'`,
-    issues: [],
-    executed: 'no',
-  });
   return {
     capabilities: { name: 'local', remote: false, streams: true },
     call(target, input, meta, signal) {
       const dispatcher = dispatchers.get(target.service);
-      if (!dispatcher) return Promise.resolve(missing(target.service));
+      if (!dispatcher) return Promise.resolve(stopped(target.service));
       const asked = isPlain(input) && keysFit(meta) ? undefined : arriving(target, input, meta);
       if (asked?.ok === false) return Promise.resolve(asked);
       return dispatcher
@@ -31,7 +23,7 @@ export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Tr
     },
     async *stream(target, input, meta, signal) {
       const dispatcher = dispatchers.get(target.service);
-      const asked = dispatcher ? arriving(target, input, meta) : missing(target.service);
+      const asked = dispatcher ? arriving(target, input, meta) : stopped(target.service);
       if (!dispatcher || !asked.ok) {
         yield asked;
         return;

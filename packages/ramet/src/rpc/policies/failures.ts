@@ -27,7 +27,7 @@ export type Verdict = 'succeeded' | 'failed' | 'ignored';
 /** What an answer says about the other side. A refusal of the request, declared or not, is an answer of one that works. */
 export function verdictOf(reply: Reply): Verdict {
   if (reply.ok || reply.kind === 'declared') return 'succeeded';
-  if (NO_FAILURES.has(reply.code)) return 'ignored';
+  if (reply.stopped || NO_FAILURES.has(reply.code)) return 'ignored';
   return ERRORS[reply.code].status >= 500 ? 'failed' : 'succeeded';
 }
 

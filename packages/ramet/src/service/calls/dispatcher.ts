@@ -1,7 +1,16 @@
 import type { CompiledContract, CompiledOperation } from '../../contract/index.ts';
 import { DeclaredError, RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
-import { type CallMeta, type Cancellation, type ClientFactory, type Dispatcher, declared, fault, type Reply } from '../../rpc/index.ts';
+import {
+  type CallMeta,
+  type Cancellation,
+  type ClientFactory,
+  type Dispatcher,
+  declared,
+  fault,
+  type Reply,
+  stopped,
+} from '../../rpc/index.ts';
 import { SAGAS_ENDED } from '../../saga/index.ts';
 import type { Store, Tx } from '../../store/index.ts';
 import type { EventLog, Metrics } from '../../telemetry/index.ts';
@@ -14,6 +23,7 @@ import { fenceOf } from '../fences/fences.ts';
 import { Participant, type StepCall } from '../fences/participant.ts';
 import type { Prepared } from '../handlers.ts';
 import { boundLog, type UnitOfWork, type WorkOrigin } from '../unit-of-work.ts';
+import type { Door } from './door.ts';
 import { ReadingContext } from './read-context.ts';
 import { answeredOnce, answerOf, earlierAnswer, noteRequest, type RequestId, refuseForgotten, requestId } from './requests.ts';
 import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
@@ -32,6 +42,7 @@ export interface DispatchEnvironment {
   readonly runner: EffectRunner;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
   readonly lag: LoopLag;
+  readonly door: Door;
   readonly onCall?: (operation: string, outcome: string, ms: number) => void;
   readonly onShed?: (priority: Priority) => void;
 }
@@ -41,7 +52,8 @@ const EFFECT_DEADLINE_MS = 60_000;
 
 /** Runs the operations of one service: validates, runs the handler in its place, validates the answer. Never rejects. */
 export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
-  const { platform, contract, store } = environment;
+  const { platform, contract, store, door } = environment;
+  const closed = stopped(contract.contract.name);
   const participant = new Participant(platform, store, environment.runner);
   const shedder = new Shedder(environment.lag);
 
@@ -70,7 +82,8 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
 
   return {
     async call(operation, raw, meta, cancellation) {
-      if (operation === SAGAS_ENDED) return forgetSteps(store, meta.caller, raw);
+      if (!door.enter()) return closed;
+      if (operation === SAGAS_ENDED) return forgetSteps(store, meta.caller, raw).finally(() => door.leave());
       const startedMono = platform.clock.monoNow();
       const compiled = contract.operations.get(operation);
       const priority = priorityOf(compiled?.operation.kind ?? 'query', meta);
@@ -90,10 +103,12 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
       const endedMono = platform.clock.monoNow();
       // An effect waits for another system, however much time this process has.
       if (!shed) shedder.leave(environment.effects.has(operation) ? undefined : endedMono - startedMono > meta.timeoutMs, endedMono);
+      door.leave();
       environment.onCall?.(operation, reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code, endedMono - startedMono);
       return reply;
     },
     async *stream(operation, raw, meta, cancellation) {
+      if (!door.enter()) return yield closed;
       const followed: Following[] = [];
       try {
         const compiled = contract.operations.get(operation);
@@ -106,6 +121,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
         yield replyOfError(environment, contract.operations.get(operation), operation, meta, error);
       } finally {
         for (const following of followed) following.leave();
+        door.leave();
       }
     },
   };

@@ -71,10 +71,15 @@ export class EffectRunner {
 
   /** Lets the attempts under way end; what is not known then is found out by the next process. */
   async stop(): Promise<void> {
-    this.#stop.abort(new RametError('ShuttingDown'));
+    // The intent is stored, and the next start performs it: to a caller that asks, the outcome is unknown.
+    this.#stop.abort(new RametError('ShuttingDown', undefined, { executed: 'unknown' }));
     await this.#scan.stop();
     await Promise.allSettled([...this.#drives.values()].map((drive) => drive.done));
-    // A replica need not wait for the leases.
+    await this.release();
+  }
+
+  /** Gives back the effects that calls have begun since the runner stopped: a replica need not wait for the leases. */
+  async release(): Promise<void> {
     await this.#environment.store.write((tx) => giveBackEffects(tx, this.#environment.owner)).catch(() => {});
   }
 

@@ -2,8 +2,9 @@ import { type EventHandler, topicOf } from '../../bus/index.ts';
 import { type EventRef, readEvent } from '../../contract/index.ts';
 import { RametError } from '../../errors/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
-import { awaitedEvents, keepEvent, type SagaEngine } from '../../saga/index.ts';
+import { awaitedEvents, keepEvent } from '../../saga/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
+import type { KeptEvents } from './kept-events.ts';
 import { type HostedSubscription, hostHandlers, type SubscriptionEnvironment } from './subscriptions.ts';
 
 /** What has not come in by then does not hold up the ends of waits any longer: it may stand behind a failure. */
@@ -13,22 +14,22 @@ const RETRY = { poison: 'park-key', attempts: 8 } as const;
 /**
  * The subscription by which a service keeps the events that its sagas wait for. It is one of its own, so that a reaction that
  * fails does not keep an event from the sagas.
- * @param engine is told of every event that was kept
+ * @param kept is notified of every event that was kept
  * @returns undefined when no saga waits for anything
  */
 export function hostListener(
   definition: ServiceDefinition,
   environment: Omit<SubscriptionEnvironment, 'unitOfWork'>,
-  engine: () => SagaEngine | undefined,
+  kept: KeptEvents,
 ): HostedSubscription | undefined {
   const { name } = definition.contract;
   const events = awaitedEvents(definition.sagas);
   if (events.size === 0) return undefined;
-  const handlers = new Map([...events].map(([topic, event]) => [topic, keeper(event, engine)]));
+  const handlers = new Map([...events].map(([topic, event]) => [topic, keeper(event, kept)]));
   return hostHandlers(name, { name: `${name}:sagas`, ...RETRY }, handlers, environment);
 }
 
-function keeper(event: EventRef, engine: () => SagaEngine | undefined): EventHandler {
+function keeper(event: EventRef, kept: KeptEvents): EventHandler {
   const topic = topicOf(event.service, event.name);
   return async (envelope, tx) => {
     const data = readEvent(event, envelope.version, envelope.data);
@@ -39,10 +40,7 @@ function keeper(event: EventRef, engine: () => SagaEngine | undefined): EventHan
         { issues: data.issues },
       );
     const woken = await keepEvent(tx, envelope, data.value);
-    tx.afterCommit(() => {
-      engine()?.rouse();
-      if (woken) engine()?.poke();
-    });
+    tx.afterCommit(() => kept.notify(woken));
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type EventOutcome,
   type PoisonPolicy,
   type Standstill,
+  type Subscription,
   topicOf,
 } from '../../bus/index.ts';
 import { readEvent, upcastProblems } from '../../contract/index.ts';
@@ -19,13 +20,22 @@ import type { ServiceDefinition } from '../definition.ts';
 import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
 import type { EventInfo, Reaction } from './reaction.ts';
 
-/** A group of reactions of one service: it has its own checkpoint, inbox, retries and dead letters. */
-export interface HostedSubscription {
-  /** `orders`, or `orders.history` where it has a name. */
-  readonly group: string;
+/**
+ * What a service takes events with: a subscription of the bus, and the work beside its deliveries. A group of reactions has its own checkpoint, inbox, retries and dead letters.
+ */
+export interface HostedSubscription extends Subscription {
+  /** What happens to an event that cannot be handled. */
   readonly poison: PoisonPolicy;
-  readonly topics: ReadonlySet<string>;
-  readonly sink: Consumer;
+  /** Begins to retry what failed. */
+  start(): void;
+  /** Ends the retries between two events. Deliveries are ended at the bus. */
+  stop(): Promise<void>;
+  /** Looks for retries now: an operator has made some due. */
+  wake(): void;
+  /** Writes the progress down, so that the next start does not read the same events again. */
+  flush(): Promise<void>;
+  /** Where the subscription has halted and waits for an operator. */
+  standstills(): Promise<readonly Standstill[]>;
 }
 
 export interface SubscriptionEnvironment {
@@ -117,7 +127,7 @@ export function hostHandlers(
 ): HostedSubscription {
   const { platform, store, log, onOutcome, onMissed } = environment;
   const subscription = group.name;
-  const sink = new Consumer({
+  const consumer = new Consumer({
     platform,
     store,
     subscriber: subscription,
@@ -149,7 +159,17 @@ export function hostHandlers(
       ? { onHalt: (tx, envelope, failure) => alertHalt(tx, platform, { service, subscription }, envelope, failure.message) }
       : {}),
   });
-  return { group: subscription, poison: group.poison, topics: new Set(handlers.keys()), sink };
+  return {
+    group: subscription,
+    poison: group.poison,
+    topics: new Set(handlers.keys()),
+    sink: consumer,
+    start: () => consumer.retries.start(),
+    stop: () => consumer.retries.stop(),
+    wake: () => consumer.retries.wake(),
+    flush: () => consumer.flush(),
+    standstills: () => consumer.standstills(),
+  };
 }
 
 /** Posts it to whoever is to be told, in the transaction that makes it true; once for each time. */
@@ -166,8 +186,9 @@ async function alertHalt(
 }
 
 /** For the health of the process. @throws RametError SubscriptionHalted */
-export async function checkStandstill({ group, sink }: Pick<HostedSubscription, 'group' | 'sink'>): Promise<void> {
-  const [first]: readonly Standstill[] = await sink.standstills();
+export async function checkStandstill(subscription: Pick<HostedSubscription, 'group' | 'standstills'>): Promise<void> {
+  const { group } = subscription;
+  const [first] = await subscription.standstills();
   if (first) throw new RametError('SubscriptionHalted', `'${group}' stands at event ${first.eventId} of '${first.log}': ${first.error}`);
 }
 

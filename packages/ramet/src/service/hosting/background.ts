@@ -1,0 +1,69 @@
+import { PastSagas, SagaEngine, slowCircuits } from '../../saga/index.ts';
+import { createRetention, type Tx } from '../../store/index.ts';
+import { keepSagasMs } from '../sagas/keep-sagas.ts';
+import { hostSchedules } from '../schedules/schedules.ts';
+import { catchingUp } from '../subscriptions/listener.ts';
+import type { HostedSubscription } from '../subscriptions/subscriptions.ts';
+import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
+import type { HostBase } from './base.ts';
+
+/** Background work of a service: it needs no calls. */
+export interface Worker {
+  start(): void;
+  /** Begins nothing new. Resolves when what is under way has ended. */
+  stop(): Promise<void>;
+}
+
+/** @param listener keeps the events that the sagas wait for @returns undefined for a service without sagas */
+export function hostEngine(base: HostBase, listener: HostedSubscription | undefined): SagaEngine | undefined {
+  const { platform, store, name, definition, transport, outbound, owner, outbox, log, observe } = base;
+  for (const { advice, ...where } of slowCircuits(definition.sagas)) log.event('circuit_too_slow', where, advice);
+  if (definition.sagas.length === 0) return undefined;
+  return new SagaEngine({
+    platform,
+    store,
+    service: name,
+    sagas: definition.sagas,
+    transport,
+    outbound,
+    owner,
+    log,
+    alerts: { outbox, log, webhook: base.postAlert !== undefined },
+    caughtUp: catchingUp(platform, listener, base.lag),
+    ...(observe
+      ? {
+          onFinished: (saga, state, ms) => observe.sagaFinished(saga, state, ms),
+          onStep: (saga, step, outcome, ms) => observe.sagaStep(saga, step, outcome, ms),
+        }
+      : {}),
+  });
+}
+
+/** Deletes what the service need not remember any more, ended sagas included. */
+export function hostRetention({ platform, store, name, definition, transport, outbound, log }: HostBase): readonly Worker[] {
+  return [
+    createRetention(store, platform, (error) => log.event('retention_failed', { err: error })),
+    new PastSagas({
+      platform,
+      store,
+      service: name,
+      transport,
+      outbound,
+      keepMs: keepSagasMs(definition),
+      onError: (error) => log.event('saga_retention_failed', { err: error }),
+    }),
+  ];
+}
+
+export function hostScheduleWorker(base: HostBase, unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork) {
+  const { platform, store, name, owner, definition, log, observe } = base;
+  return hostSchedules(definition, {
+    platform,
+    store,
+    owner,
+    unitOfWork,
+    onError: (error, run) => log.event(run ? 'schedule_failed' : 'schedules_unavailable', { err: error, ...run }),
+    onGivenUp: (schedule, starts) => log.event('schedule_given_up', { schedule, starts }),
+    ...(observe ? { onRun: (schedule, outcome) => observe.scheduleRun(name, schedule, outcome) } : {}),
+  });
+}
