@@ -50,7 +50,7 @@ export function writeArtefact({ trace, profile, process, graph, contracts, versi
   const hosts = Object.keys(trace.externals).sort();
   const start = ['node', ...trace.conditions.flatMap((condition) => ['-C', condition]), main];
   const info: ArtefactInfo = { profile, process, version, hosts, start };
-  writeFileSync(join(out, main), mainText({ trace, profile, process, version, main }));
+  writeFileSync(join(out, main), mainText({ trace, profile, ...(process === undefined ? {} : { process }), version, main }));
   json(join(out, INFO), info);
   json(join(out, 'graph.json'), graph);
   json(join(out, 'contracts.json'), Object.fromEntries(Object.entries(contracts).filter(([service]) => hosts.includes(service))));

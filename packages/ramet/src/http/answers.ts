@@ -79,7 +79,7 @@ export function rawAnswer({ status, headers, body }: WholeAnswer): string {
 }
 
 /** What Node's parser, or its clock, has against what a client sent. */
-export function parserError(error: { readonly code?: string }): RametError {
+export function parserError(error: { readonly code?: string | undefined }): RametError {
   return new RametError(PARSER_CODES[error.code ?? ''] ?? 'MalformedRequest');
 }
 

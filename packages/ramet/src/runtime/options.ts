@@ -26,18 +26,18 @@ export interface Advertised {
 
 export interface StartOptions {
   /** Which profile of the topology (default: `monolith`, or the first one). */
-  readonly profile?: string;
+  readonly profile?: string | undefined;
   /** Which process of the profile this is, where it has several. */
-  readonly process?: string;
+  readonly process?: string | undefined;
   /** The services and gateways of the topology that this process hosts (default: all). */
   readonly hosts?: readonly string[];
   /** Carries calls beyond this process, given the transport within it (default: nothing is beyond). */
   readonly transport?: (local: Transport) => Transport;
   readonly platform?: Platform;
-  readonly name?: string;
-  readonly version?: string;
-  readonly env?: string;
-  readonly logLevel?: string;
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+  readonly env?: string | undefined;
+  readonly logLevel?: string | undefined;
   readonly logTo?: LogWriter;
   /** The port of each gateway; one without a port is not served. 0 takes a free one. */
   readonly ports?: Readonly<Record<string, number>>;
@@ -46,14 +46,14 @@ export interface StartOptions {
    * replacement is ready on a port before the one that it replaces leaves it. Clients are then given time to leave, and the
    * operators' token is the one that its file has already. Default: no.
    */
-  readonly sharePorts?: boolean;
-  readonly host?: string;
+  readonly sharePorts?: boolean | undefined;
+  readonly host?: string | undefined;
   /** Where other processes reach this one: the ports of the transports between them (default: free ones). */
   readonly rpcPort?: RpcPorts;
   /** What others are told to call, where something stands between: address translation, a container's ports, a proxy. */
   readonly advertise?: Advertised;
   /** Serves `/livez`, `/readyz`, `/health` and `/metrics` on a port of its own, for a process without a gateway (default where a profile has several processes: a free one). */
-  readonly probesPort?: number;
+  readonly probesPort?: number | undefined;
   /** Who may call whom, as `graphOf` tells it: needed where the profile has several processes. */
   readonly graph?: Graph;
   /** What this process signs its calls with, and what those of others are verified with: needed where the profile has several processes. */
@@ -61,14 +61,14 @@ export interface StartOptions {
   /** The operators' interface; none when left out. */
   readonly admin?: { readonly port: number; readonly tokenFile: string };
   /** Where alerts are posted. */
-  readonly alertWebhook?: string;
+  readonly alertWebhook?: string | undefined;
   /**
    * How long a start waits for a store, a broker or a registry that is unavailable, over all its steps together (default `60s`). A mistake,
    * such as a wrong password, ends it at once.
    */
-  readonly bootWait?: Duration;
+  readonly bootWait?: Duration | undefined;
   /** How long requests are still accepted after readiness went down, so that load balancers notice (default 0; 5 s on Kubernetes). */
-  readonly drainDelayMs?: number;
+  readonly drainDelayMs?: number | undefined;
   /** Told of calls, events and sagas as they end. */
   readonly observe?: Partial<HostObserver>;
   /** Sees what the policies of calls do: attempts, breakers, budgets, queues. */

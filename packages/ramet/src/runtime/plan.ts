@@ -19,7 +19,7 @@ export interface Plan {
  */
 export async function planOf(
   topology: Topology,
-  options: { readonly profile?: string; readonly process?: string; readonly hosts?: readonly string[] },
+  options: { readonly profile?: string | undefined; readonly process?: string | undefined; readonly hosts?: readonly string[] | undefined },
 ): Promise<Plan> {
   const name = options.profile ?? ('monolith' in topology.profiles ? 'monolith' : (Object.keys(topology.profiles)[0] as string));
   const named = topology.profiles[name];
