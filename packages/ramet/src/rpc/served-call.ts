@@ -4,8 +4,8 @@ import { Canceller } from './cancellation.ts';
 import type { Deadline } from './policies/deadlines.ts';
 
 /** Where the answers of calls go. */
-export interface Answers {
-  answer(call: ServedCall, reply: Reply): void;
+export interface CallSink {
+  answered(call: ServedCall, reply: Reply): void;
   /** Answers a call that runs on. */
   expired(call: ServedCall, reply: Reply): void;
 }
@@ -16,11 +16,11 @@ export class ServedCall extends Canceller implements Deadline {
   readonly what: string;
   readonly deadlineMono: number;
   place = -1;
-  readonly #answers: Answers;
+  readonly #sink: CallSink;
 
-  constructor(answers: Answers, id: number, what: string, deadlineMono: number) {
+  constructor(sink: CallSink, id: number, what: string, deadlineMono: number) {
     super();
-    this.#answers = answers;
+    this.#sink = sink;
     this.id = id;
     this.what = what;
     this.deadlineMono = deadlineMono;
@@ -29,18 +29,18 @@ export class ServedCall extends Canceller implements Deadline {
   begin(dispatcher: Dispatcher, operation: string, input: unknown, meta: CallMeta): void {
     try {
       dispatcher.call(operation, input, meta, this).then(
-        (reply) => this.#answers.answer(this, reply),
-        (error: unknown) => this.#answers.answer(this, this.broken(error)),
+        (reply) => this.#sink.answered(this, reply),
+        (error: unknown) => this.#sink.answered(this, this.broken(error)),
       );
     } catch (error) {
-      this.#answers.answer(this, this.broken(error));
+      this.#sink.answered(this, this.broken(error));
     }
   }
 
   /** Its time is over, and its caller should have gone. */
   expire(): void {
     const error = new RametError('DeadlineExceeded', `${this.what} was not done in time`);
-    this.#answers.expired(this, fault(error));
+    this.#sink.expired(this, fault(error));
     this.stop(error);
   }
 

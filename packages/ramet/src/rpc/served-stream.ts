@@ -1,35 +1,35 @@
 import type { RametError } from '../errors/index.ts';
 import type { CallMeta, Dispatcher, Reply } from './call.ts';
 import { ITEM_COST } from './payload.ts';
-import { type Answers, ServedCall } from './served-call.ts';
+import { type CallSink, ServedCall } from './served-call.ts';
 
 /** Where the answers of streams go. */
-export interface StreamAnswers extends Answers {
+export interface StreamSink extends CallSink {
   /** Whether what is to be written waits for the other side to read. */
   readonly full: boolean;
   /** @returns the bytes of its text */
   item(stream: ServedStream, reply: Reply): number;
   /** @param last a failure that it ended with */
-  endStream(stream: ServedStream, last: Reply | undefined): void;
+  ended(stream: ServedStream, last: Reply | undefined): void;
 }
 
 /** A stream under way, as the side that answers sees it: asks the handler for more only while its reader has room. */
 export class ServedStream extends ServedCall {
-  readonly #to: StreamAnswers;
+  readonly #to: StreamSink;
   #windowBytes: number;
   #goOn: (() => void) | undefined;
 
   /** @param windowBytes what its reader takes before it asks for more */
-  constructor(answers: StreamAnswers, id: number, what: string, windowBytes: number) {
-    super(answers, id, what, Number.POSITIVE_INFINITY);
-    this.#to = answers;
+  constructor(sink: StreamSink, id: number, what: string, windowBytes: number) {
+    super(sink, id, what, Number.POSITIVE_INFINITY);
+    this.#to = sink;
     this.#windowBytes = windowBytes;
   }
 
   override begin(dispatcher: Dispatcher, operation: string, input: unknown, meta: CallMeta): void {
     this.#run(dispatcher, operation, input, meta).then(
-      (last) => this.#to.endStream(this, last),
-      (error: unknown) => this.#to.endStream(this, this.broken(error)),
+      (last) => this.#to.ended(this, last),
+      (error: unknown) => this.#to.ended(this, this.broken(error)),
     );
   }
 
@@ -50,7 +50,7 @@ export class ServedStream extends ServedCall {
     super.stop(error);
     this.wake();
     // A handler that does not listen is not waited for.
-    this.#to.endStream(this, undefined);
+    this.#to.ended(this, undefined);
   }
 
   /** @returns what it ended with, where that is a failure */

@@ -67,7 +67,7 @@ function createMux({ platform, addresses, identities, onError, process = '' }: T
     capabilities: CAPABILITIES,
     from: (from) => new MuxTransport(from, routes, identities, link.limits.windowBytes, upkeep),
     willing: (service) => routes.willing(service),
-    listen: (dispatchers, at) => listenMux(dispatchers, at, { ...link, identities, tls, onError }),
+    listen: (dispatchers, at) => listenMux(at, { ...link, dispatchers, identities, tls, onError }),
     async close() {
       upkeep.stop();
       routes.close();

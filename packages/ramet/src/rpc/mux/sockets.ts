@@ -49,18 +49,19 @@ export interface Listening {
   close(): void;
 }
 
+export interface ListenOptions {
+  readonly tls: MuxTls | undefined;
+  /** How many connections there may be at once. */
+  readonly connections: number;
+  readonly accept: (socket: Socket) => void;
+  readonly onError: (error: Error) => void;
+}
+
 /**
- * Listens.
- * @param port 0 for any free one
+ * Listens on a port, 0 for any free one.
  * @throws Error when the port is taken, or a Unix socket has no number
  */
-export async function listenAt(
-  place: Place,
-  tls: MuxTls | undefined,
-  connections: number,
-  accept: (socket: Socket) => void,
-  onError: (error: Error) => void,
-): Promise<Listening> {
+export async function listenAt(place: Place, { tls, connections, accept, onError }: ListenOptions): Promise<Listening> {
   const secure =
     tls &&
     createTlsServer(

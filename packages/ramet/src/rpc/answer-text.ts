@@ -1,0 +1,35 @@
+import { RametError } from '../errors/index.ts';
+import { JsonError } from '../platform/index.ts';
+import { fault, type Reply } from './call.ts';
+import { encodeReply, OUTCOME, outcomeOf } from './messages.ts';
+import { notAnswered } from './payload.ts';
+
+/**
+ * Writes replies as texts that may travel: an answer that JSON would change, or that is too large, becomes the fault that says
+ * so. One object for each connection, because a result with two fields would cost each call an allocation.
+ */
+export class AnswerText {
+  readonly #onError: (error: unknown, where: object) => void;
+  /** What the text of {@link of} is, one of {@link OUTCOME}. */
+  outcome: number = OUTCOME.value;
+
+  /** @param onError called with answers that cannot travel: a mistake of the handler */
+  constructor(onError: (error: unknown, where: object) => void) {
+    this.#onError = onError;
+  }
+
+  /** @param what the operation, for messages */
+  of(reply: Reply, what: string, payloadBytes: number): string {
+    this.outcome = outcomeOf(reply);
+    try {
+      const text = encodeReply(reply);
+      if (text.length > payloadBytes / 3 && Buffer.byteLength(text) > payloadBytes)
+        throw new RametError('PayloadTooLarge', `the answer of ${what} is larger than ${payloadBytes} bytes`, { executed: 'unknown' });
+      return text;
+    } catch (error) {
+      this.#onError(error, { operation: what });
+      this.outcome = OUTCOME.fault;
+      return encodeReply(error instanceof JsonError ? notAnswered(what, error) : fault(error as RametError));
+    }
+  }
+}
