@@ -13,6 +13,7 @@ import { notYet } from './checks/not-yet.ts';
 import { oneDoor } from './checks/one-door.ts';
 import { size } from './checks/size.ts';
 import { inOneLine } from './checks/source.ts';
+import { tables } from './checks/tables.ts';
 import { todo } from './checks/todo.ts';
 import { deadCode, style, types } from './external.ts';
 
@@ -31,6 +32,7 @@ const inside = [
   adaptersConform,
   functionMembers,
   logEvents,
+  tables,
   todo,
   docLinks,
   notYet,

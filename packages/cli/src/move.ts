@@ -28,7 +28,7 @@ export function addMove(program: Command): void {
           service,
           ...(profile === undefined ? {} : { profile }),
           to: target,
-          told: ({ name, rows, checksum }) =>
+          onCopied: ({ name, rows, checksum }) =>
             void process.stdout.write(`${name.padEnd(32)} ${String(rows).padStart(10)} rows  ${checksum}\n`),
         });
         const rows = moved.reduce((sum, table) => sum + table.rows, 0);

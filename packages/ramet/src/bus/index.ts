@@ -6,3 +6,4 @@ export type { ConsumerOptions, EventHandler, EventOutcome, PoisonPolicy, RetryPo
 export { type Envelope, topicOf } from './envelope.ts';
 export type { BusEnvironment, BusFactory } from './factory.ts';
 export { createOutbox, type Outbox, type OutboxRow, type OutboxWriter } from './source/outbox.ts';
+export { BUS_TABLES } from './tables.ts';

@@ -1,5 +1,6 @@
 import { BootError, type Warn } from '../errors/index.ts';
 import { type Platform, realPlatform } from '../platform/index.ts';
+import { FRAMEWORK_TABLES } from '../service/index.ts';
 import {
   type MovedTable,
   migrate,
@@ -22,7 +23,8 @@ export interface MoveServiceOptions {
   /** Where they go; made with as many partitions as the store has that they leave. */
   readonly to: (partitions: number) => StoreFactory;
   readonly platform?: Platform;
-  readonly told?: (table: MovedTable) => void;
+  /** Called for each table when it has been copied and compared. */
+  readonly onCopied?: (table: MovedTable) => void;
   readonly warn?: Warn;
 }
 
@@ -33,7 +35,7 @@ export interface MoveServiceOptions {
  * @throws BootError when the service or a store cannot be opened; RametError MoveRefused, MoveFailed
  */
 export async function moveService(topology: Topology, options: MoveServiceOptions): Promise<readonly MovedTable[]> {
-  const { service, platform = realPlatform(), told, warn = () => {} } = options;
+  const { service, platform = realPlatform(), onCopied, warn = () => {} } = options;
   const { profile } = await planOf(topology, { ...(options.profile === undefined ? {} : { profile: options.profile }), hosts: [service] });
   const problems: string[] = [];
   const definition = (await loadAll('service', topology.services, new Set([service]), problems)).get(service);
@@ -54,13 +56,13 @@ export async function moveService(topology: Topology, options: MoveServiceOption
     factories.push(factory);
     const store = await wait.until(`the store of '${service}'`, () => factory.open(service, environment));
     opened.push(store);
-    await wait.until(`the migrations of '${service}'`, () => migrate(store, platform, migrations));
+    await wait.until(`the migrations of '${service}'`, () => migrate(store, platform, FRAMEWORK_TABLES, migrations));
     return store;
   };
   try {
     const from = await open(profile.store);
     const to = await open(options.to(from.capabilities.partitions));
-    return await moveStore(from, to, platform, told ? { told } : {});
+    return await moveStore({ from, to, platform, folders: FRAMEWORK_TABLES, ...(onCopied ? { onCopied } : {}) });
   } finally {
     await Promise.allSettled(opened.map((store) => store.close()));
     await Promise.allSettled(factories.map((factory) => factory.release()));

@@ -1,6 +1,6 @@
 import { BootError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import type { ServiceDefinition } from '../service/index.ts';
+import { FRAMEWORK_TABLES, type ServiceDefinition } from '../service/index.ts';
 import { migrate, readMigrations, refuseMoved, type Store, type StoreEnvironment, type StoreFactory } from '../store/index.ts';
 import type { BootWait } from './boot-wait.ts';
 
@@ -25,7 +25,7 @@ export async function openStores(
       try {
         const store = await wait.until(what, () => factory.open(name, environment));
         stores.set(name, store);
-        await wait.until(`the migrations of '${name}'`, () => migrate(store, platform, migrations));
+        await wait.until(`the migrations of '${name}'`, () => migrate(store, platform, FRAMEWORK_TABLES, migrations));
         await wait.until(what, () => refuseMoved(store));
       } catch (error) {
         problems.push((error as Error).message);

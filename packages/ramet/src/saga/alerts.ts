@@ -47,8 +47,7 @@ export interface AlertSink {
 
 /** Raises an alert in the transaction that makes it true: as an event, as a call of the webhook, and in the log once it is committed. */
 export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: Trace): Promise<void> {
-  const known = await tx.get('select 1 from ramet_outbox where event_id = ?', alert.id);
-  if (known) return;
+  if (await sink.outbox.has(tx, alert.id)) return;
   const now = await tx.get<{ now: number }>('select ramet_now() as now');
   const event = SagaNeedsAttention.of(alert.service);
   const envelope: Envelope = {

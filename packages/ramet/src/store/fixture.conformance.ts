@@ -1,6 +1,33 @@
 import { expect } from 'vitest';
+import type { Exceptions } from '../platform/cases.conformance.ts';
 import type { Platform } from '../platform/index.ts';
-import type { Migration, Store, StoreCapabilities, StoreEnvironment, Tx } from './index.ts';
+import {
+  type FolderTables,
+  type Migration,
+  migrate,
+  type Store,
+  type StoreCapabilities,
+  type StoreEnvironment,
+  type StoreFactory,
+  type Tx,
+} from './index.ts';
+
+/** What an adapter of {@link Store} gives to its conformance suite. */
+export interface StoreHarness {
+  readonly capabilities: StoreCapabilities;
+  /** An empty place for stores (a folder, a schema), for one case alone. */
+  place(): Promise<StorePlace>;
+  readonly exceptions?: Exceptions;
+}
+
+export interface StorePlace {
+  /** Its `prepare` has been called; what its stores wrote stays until `dispose`. */
+  readonly factory: StoreFactory;
+  readonly platform: Platform;
+  /** Makes the next COMMIT fail as on a full disk. Without it, name the cases that need it as exceptions. */
+  failNextCommit?(): void;
+  dispose(): Promise<void>;
+}
 
 /** One case's store and what stands around it. */
 export interface StoreFixture {
@@ -17,7 +44,7 @@ export interface StoreFixture {
   defer(end: () => Promise<void>): void;
 }
 
-/** Runs a case on a store of its own, which has the framework's tables and `things (id, n, note)`. */
+/** Runs a case on a store of its own, which has some tables of the framework and `things (id, n, note)`. */
 export type OnStore = (run: (fixture: StoreFixture) => Promise<void>) => () => Promise<void>;
 
 export const THINGS: Migration = {
@@ -29,3 +56,45 @@ export const insert = (tx: Tx, id: string, n = 0) => tx.run('insert into things 
 export const ids = async (store: Store): Promise<string[]> =>
   (await store.reader.all<{ id: string }>('select id from things order by id')).map((row) => row.id);
 export const code = (expected: string) => expect.objectContaining({ code: expected });
+
+/** @param folders whose tables the store has, beside `things` */
+export const onStoreOf =
+  (harness: StoreHarness, folders: readonly FolderTables[]): OnStore =>
+  (run) =>
+  async () => {
+    const place = await harness.place();
+    const warnings: object[] = [];
+    const fatal: unknown[] = [];
+    const environment: StoreEnvironment = {
+      platform: place.platform,
+      warn: (event, fields) => warnings.push({ event, ...fields }),
+      fatal: (error) => fatal.push(error),
+    };
+    const deferred: (() => Promise<void>)[] = [];
+    const open = async () => {
+      const store = await place.factory.open('things', environment);
+      deferred.push(() => store.close());
+      return store;
+    };
+    try {
+      const store = await open();
+      await migrate(store, place.platform, folders, [THINGS]);
+      await run({
+        capabilities: harness.capabilities,
+        platform: place.platform,
+        store,
+        environment,
+        warnings,
+        open,
+        defer: (end) => deferred.push(end),
+        failNextCommit() {
+          if (!place.failNextCommit) throw new Error('the harness offers no failNextCommit(): add it, or name this case as an exception');
+          place.failNextCommit();
+        },
+      });
+      if (fatal.length > 0) throw fatal[0];
+    } finally {
+      for (const end of deferred.reverse()) await end();
+      await place.dispose();
+    }
+  };

@@ -1,11 +1,11 @@
 export { type DueHandler, DueWorker, GiveUp } from './due.ts';
 export { type GivenUpWork, listGivenUp, NOT_DUE, retryGivenUp, schedule } from './due-rows.ts';
-export { inboxLowWater, mayBeForgotten } from './marks.ts';
+export { type FolderTables, frameworkMigrations, type Migration } from './folder-tables.ts';
+export { lowWater, markOldStores, mayBeForgotten, raiseMark } from './marks.ts';
 export { type Migrations, migrate, readMigrations } from './migrate.ts';
-export { type MovedTable, type MoveOptions, moveStore, refuseMoved } from './move.ts';
+export { type MovedTable, moveStore, refuseMoved } from './move.ts';
 export { type Newest, newestFirst } from './newest.ts';
-export { createRetention, isOfRequest, RETENTION } from './retention.ts';
-export type { Migration } from './schema.ts';
+export { createRetention } from './retention.ts';
 export type {
   Abreast,
   Hints,
@@ -22,4 +22,5 @@ export type {
 } from './store.ts';
 export { NoRowChanged } from './store.ts';
 export { STARTS_MAX, suspectWaitMs } from './suspects.ts';
+export { STORE_TABLES } from './tables.ts';
 export { inTurns } from './turns.ts';

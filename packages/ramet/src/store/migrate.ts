@@ -1,6 +1,6 @@
 import { isOutage, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { FRAMEWORK_MIGRATIONS, type Migration } from './schema.ts';
+import { type FolderTables, frameworkMigrations, type Migration } from './folder-tables.ts';
 import type { Store, Tx } from './store.ts';
 
 /** Where a service keeps its migrations: a folder of `0001_name.sql`, or the same as a record of name and SQL. */
@@ -41,36 +41,43 @@ export function readMigrations(platform: Platform, migrations: Migrations | unde
 }
 
 /**
- * Brings a store to the newest schema: the framework's tables first, then the service's. All of one service's migrations
- * run in one transaction, alone: whoever starts at the same time waits for it. Migrations of a newer version that ran already
- * are let be: two versions of a service run side by side while one replaces the other, and the older one may come back.
+ * Brings a store to the newest schema: the framework's tables first, then the service's. All migrations of one service
+ * run in one transaction, alone: another process that starts at the same time waits for it. Migrations that a newer version ran are left
+ * as they are: two versions of a service run side by side while one replaces the other, and the older one may come back.
  * @throws RametError MigrationEdited when one that ran has another text now or is gone, MigrationOutOfOrder when one was inserted before
  *   one that ran, MigrationFailed with its name and cause
  */
-export async function migrate(store: Store, platform: Platform, own: readonly Migration[]): Promise<void> {
+export async function migrate(
+  store: Store,
+  platform: Platform,
+  folders: readonly FolderTables[],
+  own: readonly Migration[],
+): Promise<void> {
+  const ours = frameworkMigrations(folders);
+  const hashOf = (sql: string) => platform.crypto.sha256(sql.replaceAll('\r\n', '\n').trim());
   await store.write(
     async (tx) => {
       await tx.run('create table if not exists ramet_migrations (name text primary key, hash text not null, applied_at bigint not null)');
       const rows = await tx.all<{ name: string; hash: string }>('select name, hash from ramet_migrations');
       const applied = new Map(rows.map((row) => [row.name, row.hash]));
       refuseInserted(store.service, applied, own);
-      for (const { name, sql } of [...FRAMEWORK_MIGRATIONS, ...own]) await apply(tx, platform, store.service, applied, name, sql);
-      const known = new Set([...FRAMEWORK_MIGRATIONS, ...own].map((migration) => migration.name));
-      const newest = { ours: FRAMEWORK_MIGRATIONS.at(-1)?.name ?? '', own: own.at(-1)?.name ?? '' };
-      for (const name of applied.keys()) {
-        // A newer version has been here: it only adds, and this one goes on beside it or after it.
-        if (!known.has(name) && name < (name.startsWith('ramet_') ? newest.ours : newest.own))
+      for (const migration of [...ours, ...own]) {
+        const hash = hashOf(migration.sql);
+        const before = applied.get(migration.name);
+        if (before === undefined) await apply(tx, store.service, migration, hash);
+        else if (before !== hash)
           throw new RametError(
             'MigrationEdited',
-            `service '${store.service}': migration '${name}' ran here but is gone from the code; restore it`,
+            `service '${store.service}': migration '${migration.name}' was changed after it ran; restore it and write a new one`,
           );
       }
+      refuseRemoved(store.service, applied, ours, own);
     },
     { name: `${store.service} migrations`, exclusive: true },
   );
 }
 
-/** One that is inserted would run after those that it comes before in a new store: the two stores would differ. */
+/** An inserted migration would run after those that it precedes in a new store: the two stores would differ. */
 function refuseInserted(service: string, applied: ReadonlyMap<string, string>, own: readonly Migration[]): void {
   const newest = own.findLast(({ name }) => applied.has(name))?.name;
   const inserted = newest === undefined ? undefined : own.find(({ name }) => name < newest && !applied.has(name));
@@ -81,15 +88,16 @@ function refuseInserted(service: string, applied: ReadonlyMap<string, string>, o
     );
 }
 
-async function apply(tx: Tx, platform: Platform, service: string, applied: Map<string, string>, name: string, sql: string): Promise<void> {
-  const hash = platform.crypto.sha256(sql.replaceAll('\r\n', '\n').trim());
-  const before = applied.get(name);
-  if (before === hash) return;
-  if (before !== undefined)
-    throw new RametError(
-      'MigrationEdited',
-      `service '${service}': migration '${name}' was changed after it ran; restore it and write a new one`,
-    );
+/** A newer version only adds migrations behind the newest one of this version. One that is missing before it was removed. */
+function refuseRemoved(service: string, applied: ReadonlyMap<string, string>, ours: readonly Migration[], own: readonly Migration[]): void {
+  const known = new Set([...ours, ...own].map(({ name }) => name));
+  const newest = (name: string) => (name.startsWith('ramet_') ? ours : own).at(-1)?.name ?? '';
+  for (const name of applied.keys())
+    if (!known.has(name) && name < newest(name))
+      throw new RametError('MigrationEdited', `service '${service}': migration '${name}' ran here but is gone from the code; restore it`);
+}
+
+async function apply(tx: Tx, service: string, { name, sql }: Migration, hash: string): Promise<void> {
   try {
     for (const statement of statementsOf(sql)) await tx.run(statement);
     await tx.run('insert into ramet_migrations (name, hash, applied_at) values (?, ?, ramet_now())', name, hash);

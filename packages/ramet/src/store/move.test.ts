@@ -3,8 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Platform, realPlatform } from '../platform/index.ts';
-import { migrate, moveStore, refuseMoved, type Store } from './index.ts';
+import { type FolderTables, migrate, moveStore, refuseMoved, STORE_TABLES, type Store } from './index.ts';
 import { sqlite } from './sqlite/index.ts';
+
+/** What a folder of the framework keeps in both stores. */
+const LOG: FolderTables = {
+  tables: ['ramet_log', 'ramet_local'],
+  migrations: [
+    {
+      name: 'ramet_0001',
+      part: 9,
+      sql: ';\ncreate table ramet_log (pos bigint primary key, envelope text not null); create table ramet_local (id text)',
+    },
+  ],
+  move: { stays: ['ramet_local'], used: ['select pos from ramet_log limit 1'] },
+};
+const folders = [STORE_TABLES, LOG];
 
 const OWN = [
   {
@@ -19,7 +33,7 @@ async function opened(platform: Platform, name: string): Promise<Store> {
   const factory = sqlite(folder);
   await factory.prepare(environment);
   const store = await factory.open('things', environment);
-  await migrate(store, platform, OWN);
+  await migrate(store, platform, folders, OWN);
   onTestFinished(async () => {
     await store.close();
     await factory.release();
@@ -42,16 +56,9 @@ async function fill(store: Store, rows = 1_234): Promise<void> {
       );
       await tx.run('insert into pairs (a, b) values (?, ?)', i % 10, `b${i}`);
       await tx.run('insert into loose (line, n) values (?, ?)', `line ${i % 3}`, i % 2);
-      await tx.run(
-        'insert into ramet_outbox (p, pos, event_id, event, version, key, at, envelope) values (0, ?, ?, ?, 1, ?, 1, ?)',
-        i + 1,
-        `evt_${i}`,
-        'things.Changed',
-        `k${i}`,
-        '{}',
-      );
+      await tx.run('insert into ramet_log (pos, envelope) values (?, ?)', i + 1, '{}');
     }
-    await tx.run('insert into ramet_partitions (p, pos) values (0, ?)', rows);
+    await tx.run("insert into ramet_local (id) values ('of this store')");
     await tx.run("insert into ramet_marks (name, at) values ('inbox', 77)");
   });
 }
@@ -60,16 +67,16 @@ test('everything of a store is in the other one afterwards, and the first one ca
   const platform = realPlatform();
   const [from, to] = [await opened(platform, 'from'), await opened(platform, 'to')];
   await fill(from);
-  const told: string[] = [];
-  const moved = await moveStore(from, to, platform, { batch: 100, told: ({ name }) => told.push(name) });
+  const copied: string[] = [];
+  const moved = await moveStore({ from, to, folders, platform, batch: 100, onCopied: ({ name }) => copied.push(name) });
   expect(Object.fromEntries(moved.map(({ name, rows }) => [name, rows]))).toMatchObject({
     things: 1_235,
     pairs: 1_234,
     loose: 1_234,
-    ramet_outbox: 1_234,
-    ramet_partitions: 1,
+    ramet_log: 1_234,
   });
-  expect(told).toEqual(moved.map(({ name }) => name));
+  expect(await to.reader.all('select id from ramet_local')).toEqual([]);
+  expect(copied).toEqual(moved.map(({ name }) => name));
   const exact = 'select cast(n as text) as n, weight, raw, note from things where id = ?';
   expect(await to.reader.get(exact, 't1233')).toEqual(await from.reader.get(exact, 't1233'));
   expect(await to.reader.get(exact, 't1233')).toMatchObject({ n: '9007199254742226' });
@@ -79,10 +86,10 @@ test('everything of a store is in the other one afterwards, and the first one ca
     message: expect.stringContaining('name that one in the topology'),
   });
   await refuseMoved(to);
-  await expect(moveStore(from, to, platform)).rejects.toThrow(/it was moved before/);
+  await expect(moveStore({ from, to, folders, platform })).rejects.toThrow(/it was moved before/);
 });
 
-test('a copy that was cut off goes on where it was, and until it is whole nobody starts on it', async () => {
+test('an interrupted copy continues where it stopped, and no process starts on it before it is complete', async () => {
   const platform = realPlatform();
   const [from, to] = [await opened(platform, 'from'), await opened(platform, 'to')];
   await fill(from, 500);
@@ -92,10 +99,10 @@ test('a copy that was cut off goes on where it was, and until it is whole nobody
     reader: to.reader,
     write: (work, options) => (++writes > 8 ? Promise.reject(new Error('the power fails')) : to.write(work, options)),
   };
-  await expect(moveStore(from, failing, platform, { batch: 50 })).rejects.toThrow('the power fails');
+  await expect(moveStore({ from, to: failing, folders, platform, batch: 50 })).rejects.toThrow('the power fails');
   await expect(refuseMoved(to)).rejects.toMatchObject({ code: 'StoreMoved', message: expect.stringContaining('have not all been copied') });
   await refuseMoved(from);
-  const moved = await moveStore(from, to, platform, { batch: 50 });
+  const moved = await moveStore({ from, to, folders, platform, batch: 50 });
   expect(moved.find(({ name }) => name === 'things')?.rows).toBe(501);
   await refuseMoved(to);
 });
@@ -113,7 +120,7 @@ test('rows that were lost on the way are found, and the source stays the store o
       return result;
     },
   };
-  await expect(moveStore(a, losing, platform)).rejects.toMatchObject({
+  await expect(moveStore({ from: a, to: losing, folders, platform })).rejects.toMatchObject({
     code: 'MoveFailed',
     message: expect.stringContaining("table 'things'"),
   });
@@ -125,14 +132,14 @@ test('a target that has a life of its own, or does not fit, is left as it is', a
   const [from, to] = [await opened(platform, 'from'), await opened(platform, 'to')];
   await fill(from, 3);
   await fill(to, 5);
-  await expect(moveStore(from, to, platform)).rejects.toMatchObject({
+  await expect(moveStore({ from, to, folders, platform })).rejects.toMatchObject({
     code: 'MoveRefused',
     message: expect.stringContaining('events or requests of its own'),
   });
   const other = await opened(platform, 'other');
   await other.write((tx) => tx.run('alter table things drop column note').then(() => undefined));
   const more: Store = { ...other, reader: other.reader, capabilities: { ...other.capabilities, partitions: 16 } };
-  const refused = await moveStore(from, more, platform).catch((error: Error) => error.message);
+  const refused = await moveStore({ from, to: more, folders, platform }).catch((error: Error) => error.message);
   expect(refused).toContain("table 'things' of the target has no note");
   expect(refused).toContain('1 partitions and the target');
   expect(await to.reader.get('select count(*) as n from pairs')).toMatchObject({ n: 5 });

@@ -1,5 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
+import type { FolderTables } from './folder-tables.ts';
 import type { Param, Reader, Store, Table } from './store.ts';
 import { checkMovedRow } from './text.ts';
 
@@ -11,39 +12,40 @@ export interface MovedTable {
   readonly checksum: string;
 }
 
-export interface MoveOptions {
-  /** Told of each table when it has been copied. */
-  readonly told?: (table: MovedTable) => void;
+export interface Move {
+  readonly from: Store;
+  readonly to: Store;
+  /** What each folder of the framework keeps in the two stores. */
+  readonly folders: readonly FolderTables[];
+  readonly platform: Platform;
+  /** Called for each table when it has been copied and compared. */
+  readonly onCopied?: (table: MovedTable) => void;
   /** Rows per transaction (default 500). */
   readonly batch?: number;
 }
 
 const BATCH = 500;
-/** Where a copy stands, in the store that is copied to: it goes on there after it was cut off. */
-const PROGRESS = 'ramet_move';
-/** What each store has of its own: which migrations ran, what the adapter keeps for itself, and what is told of moves. */
-const OWN = new Set(['ramet_migrations', 'ramet_marks', 'ramet_probe', 'ramet_store', 'ramet_commits', PROGRESS]);
-/** In `ramet_marks` of a store whose rows are elsewhere, and of one whose rows have not all come: whoever starts on it is refused. */
+/** Marks in `ramet_marks`, of a store whose rows were moved and of one whose rows are still being copied: no process starts on it. */
 const MOVED = 'moved';
 const COPYING = 'copying';
 
 /**
  * Copies everything of a service's store into another one: its own tables, events with their positions, what was handled,
- * open sagas, fences, timers, schedules. Both have been migrated, nobody uses either, and the target has no life of its own.
- * A copy that was cut off goes on where it was. In the end both are read again and compared by counts and checksums, and the
- * source is marked, so that no process starts on it by mistake.
+ * open sagas, fences, timers, schedules. Both have been migrated, no process uses either, and the target has never been used.
+ * A copy that was interrupted continues where it stopped. At the end both are read again and compared by counts and checksums, and
+ * the source is marked, so that no process starts on it by mistake.
  * @throws RametError MoveRefused when the two do not fit, or the target is in use; MoveFailed when they differ in the end
  */
-export async function moveStore(from: Store, to: Store, platform: Platform, options: MoveOptions = {}): Promise<readonly MovedTable[]> {
+export async function moveStore(move: Move): Promise<readonly MovedTable[]> {
+  const { from, to, platform, batch = BATCH } = move;
   for (const store of [from, to])
     if (await store.inUse?.())
       throw new RametError(
         'MoveRefused',
         `a process of '${store.service}' runs on ${store === from ? 'its store' : 'the target'}: stop it first`,
       );
-  const tables = await fitting(from, to);
-  await beginCopy(to, tables);
-  const batch = options.batch ?? BATCH;
+  const tables = await fitting(move);
+  await beginCopy(move, tables);
   const moved: MovedTable[] = [];
   for (const table of tables) {
     await copyTable(from, to, table, batch);
@@ -51,10 +53,10 @@ export async function moveStore(from: Store, to: Store, platform: Platform, opti
     if (source.rows !== target.rows || source.checksum !== target.checksum)
       throw new RametError(
         'MoveFailed',
-        `table '${table.name}' of '${from.service}' has ${source.rows} rows (${source.checksum}), the copy ${target.rows} (${target.checksum}): somebody wrote meanwhile, or a value does not survive there; stop every process of the service and begin again on an empty target`,
+        `table '${table.name}' of '${from.service}' has ${source.rows} rows (${source.checksum}), the copy ${target.rows} (${target.checksum}): a process wrote meanwhile, or the target does not keep a value; stop every process of the service and begin again on an empty target`,
       );
     moved.push({ name: table.name, ...source });
-    options.told?.(moved.at(-1) as MovedTable);
+    move.onCopied?.(moved.at(-1) as MovedTable);
   }
   await finish(from, to);
   return moved;
@@ -74,7 +76,7 @@ async function finish(from: Store, to: Store): Promise<void> {
       for (const { name, at } of marks)
         await tx.run('insert into ramet_marks (name, at) values (?, ?) on conflict do nothing', name, Number(at));
       await tx.run('delete from ramet_marks where name = ?', COPYING);
-      await tx.run(`drop table ${PROGRESS}`);
+      await tx.run(`drop table ramet_move`);
     },
     { name: 'move' },
   );
@@ -93,7 +95,8 @@ const hasMark = async (store: Store, name: string): Promise<boolean> =>
   (await store.reader.get('select name from ramet_marks where name = ?', name)) !== undefined;
 
 /** The tables to copy, in the order of their names. */
-async function fitting(from: Store, to: Store): Promise<Table[]> {
+async function fitting({ from, to, folders }: Move): Promise<Table[]> {
+  const stays = new Set(folders.flatMap(({ move }) => move?.stays ?? []));
   const problems: string[] = [];
   if (from.capabilities.partitions !== to.capabilities.partitions)
     problems.push(
@@ -102,7 +105,7 @@ async function fitting(from: Store, to: Store): Promise<Table[]> {
   // One that was cut off at its very end is marked already.
   if ((await hasMark(from, MOVED)) && !(await hasMark(to, COPYING))) problems.push('it was moved before: its rows are out of date');
   const there = new Map((await to.tables()).map((table) => [table.name, table]));
-  const tables = (await from.tables()).filter(({ name }) => !OWN.has(name));
+  const tables = (await from.tables()).filter(({ name }) => !stays.has(name));
   for (const { name, columns } of tables) {
     const same = there.get(name);
     const missing = columns.filter((column) => !same?.columns.some((other) => other.name === column.name)).map((column) => column.name);
@@ -115,19 +118,18 @@ async function fitting(from: Store, to: Store): Promise<Table[]> {
 }
 
 /** Empties the target once; what migrations put there comes again from the source. */
-async function beginCopy(to: Store, tables: readonly Table[]): Promise<void> {
+async function beginCopy({ to, folders }: Move, tables: readonly Table[]): Promise<void> {
   if (await hasMark(to, COPYING)) return;
   if (await hasMark(to, MOVED)) throw new RametError('MoveRefused', 'the target was itself moved elsewhere: take an empty one');
-  const lived = await to.reader.get('select p from ramet_partitions where pos > 0 limit 1');
-  const asked = await to.reader.get('select key from ramet_requests limit 1');
-  if (lived || asked)
-    throw new RametError(
-      'MoveRefused',
-      `the target of '${to.service}' has events or requests of its own: take an empty database or schema`,
-    );
+  for (const query of folders.flatMap(({ move }) => move?.used ?? []))
+    if (await to.reader.get(query))
+      throw new RametError(
+        'MoveRefused',
+        `the target of '${to.service}' has events or requests of its own: take an empty database or schema`,
+      );
   await to.write(
     async (tx) => {
-      await tx.run(`create table ${PROGRESS} (name text primary key, after text, done integer not null)`);
+      await tx.run(`create table ramet_move (name text primary key, after text, done integer not null)`);
       await tx.run('insert into ramet_marks (name, at) values (?, ramet_now())', COPYING);
       for (const { name } of tables) await tx.run(`delete from ${quoted(name)}`);
     },
@@ -137,7 +139,7 @@ async function beginCopy(to: Store, tables: readonly Table[]): Promise<void> {
 
 async function copyTable(from: Store, to: Store, table: Table, batch: number): Promise<void> {
   const progress = await to.reader.get<{ after: string | null; done: number }>(
-    `select after, done from ${PROGRESS} where name = ?`,
+    `select after, done from ramet_move where name = ?`,
     table.name,
   );
   if (Number(progress?.done ?? 0) === 1) return;
@@ -152,7 +154,7 @@ async function copyTable(from: Store, to: Store, table: Table, batch: number): P
       async (tx) => {
         for (const row of rows) tx.last(insert, ...table.columns.map(({ name }) => row[name] as Param));
         tx.last(
-          `insert into ${PROGRESS} (name, after, done) values (?, ?, ?) on conflict (name) do update set after = coalesce(excluded.after, ${PROGRESS}.after), done = excluded.done`,
+          `insert into ramet_move (name, after, done) values (?, ?, ?) on conflict (name) do update set after = coalesce(excluded.after, ramet_move.after), done = excluded.done`,
           table.name,
           after === undefined ? null : JSON.stringify(after),
           rows.length < batch ? 1 : 0,

@@ -27,7 +27,7 @@ export interface Store {
   write<R>(work: (tx: Tx) => Promise<R> | R, options?: WriteOptions): Promise<R>;
   /** Whether the store accepts writes, by writing: for readiness. Throws the reason when it does not. */
   probe(): Promise<void>;
-  /** The tables of the store, those of the framework and of the service: for who copies them. */
+  /** The tables of the framework and of the service, without those that the adapter keeps for itself: for a move. */
   tables(): Promise<readonly Table[]>;
   /** Whether a process of the service runs on it now. Left out where the adapter keeps a second one out by itself. */
   inUse?(): Promise<boolean>;

@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
 import { RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
-import { migrate, type Store, type Tx } from '../../store/index.ts';
+import { migrate, STORE_TABLES, type Store, type Tx } from '../../store/index.ts';
 import {
+  BUS_TABLES,
   type Bus,
   Consumer,
   type ConsumerOptions,
@@ -106,7 +107,7 @@ export class BusFixture {
     const known = this.#stores.get(service);
     if (known) return known;
     const opened = this.#place.store(service).then(async (store) => {
-      await migrate(store, this.platform, [EFFECTS]);
+      await migrate(store, this.platform, [STORE_TABLES, BUS_TABLES], [EFFECTS]);
       return store;
     });
     this.#stores.set(service, opened);

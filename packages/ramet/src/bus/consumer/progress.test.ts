@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { PermanentError } from '../../errors/index.ts';
 import { realPlatform } from '../../platform/index.ts';
-import { migrate, type Store } from '../../store/index.ts';
+import { migrate, STORE_TABLES, type Store } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import type { Batch } from '../bus.ts';
-import { Consumer, type Envelope, type PoisonPolicy } from '../index.ts';
+import { BUS_TABLES, Consumer, type Envelope, type PoisonPolicy } from '../index.ts';
 
 const platform = realPlatform();
 let folder: string;
@@ -16,7 +16,12 @@ let store: Store;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ramet-claims-'));
   store = await sqlite(folder, { exclusive: false }).open('mail', { platform, warn: () => {}, fatal: () => {} });
-  await migrate(store, platform, [{ name: '0001_effects', sql: 'create table effects (event_id text not null, owner text not null)' }]);
+  await migrate(
+    store,
+    platform,
+    [STORE_TABLES, BUS_TABLES],
+    [{ name: '0001_effects', sql: 'create table effects (event_id text not null, owner text not null)' }],
+  );
 });
 afterEach(async () => {
   await store.close();

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { DAY, MINUTE, newId, type Platform, realPlatform } from '../../platform/index.ts';
-import { migrate, type Store } from '../../store/index.ts';
+import { migrate, STORE_TABLES, type Store } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { BusFixture, type BusPlace } from '../conformance/fixture.conformance.ts';
-import { type Bus, createOutbox, type Missed } from '../index.ts';
+import { BUS_TABLES, type Bus, createOutbox, type Missed } from '../index.ts';
 import { embedded } from './index.ts';
 
 /** A platform on which what waits for minutes waits for milliseconds. */
@@ -128,7 +128,7 @@ test('a bus closes although a group that has left does not answer any more, and 
   const place = { folder: mkdtempSync(join(tmpdir(), 'ramet-bus-')), platform: hasty() };
   const { platform } = place;
   const store = await sqlite(place.folder, { exclusive: false }).open('orders', { platform, warn: () => {}, fatal: () => {} });
-  await migrate(store, platform, []);
+  await migrate(store, platform, [STORE_TABLES, BUS_TABLES], []);
   const outbox = createOutbox(store);
   const envelope = {
     type: 'orders.changed',
@@ -196,7 +196,7 @@ test('whatever ages and limits: only what is old and settled goes, from the begi
         fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 4 }),
         async (daysOld, limits) => {
           const store = await stores.open(`s${round++}`, { platform, warn: () => {}, fatal: () => {} });
-          await migrate(store, platform, []);
+          await migrate(store, platform, [STORE_TABLES, BUS_TABLES], []);
           const outbox = createOutbox(store);
           await store.write(async (tx) => {
             for (const [i, days] of daysOld.entries())

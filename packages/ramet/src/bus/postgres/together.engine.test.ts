@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { realPlatform } from '../../platform/index.ts';
-import { migrate, type Store, type Tx } from '../../store/index.ts';
+import { migrate, STORE_TABLES, type Store, type Tx } from '../../store/index.ts';
 import { postgres } from '../../store/postgres/index.ts';
-import { Consumer, type Envelope, type EventHandler } from '../index.ts';
+import { BUS_TABLES, Consumer, type Envelope, type EventHandler } from '../index.ts';
 import { query } from './place.fixture.ts';
 
 /* On PostgreSQL the events of a batch share a transaction, and handlers that say one statement say them together. */
@@ -34,7 +34,7 @@ async function open(): Promise<Store> {
   const schema = `together_${randomBytes(5).toString('hex')}`;
   schemas.push(schema);
   const store = await postgres(url, { schema }).open('mail', { platform, warn: () => {}, fatal: () => {} });
-  await migrate(store, platform, [{ name: '0001_tables', sql: TABLES }]);
+  await migrate(store, platform, [STORE_TABLES, BUS_TABLES], [{ name: '0001_tables', sql: TABLES }]);
   return store;
 }
 

@@ -56,6 +56,8 @@ export interface OutboxRow {
 }
 
 export interface OutboxWriter extends Outbox {
+  /** Whether the event was published before. */
+  has(reader: Pick<Reader, 'get'>, eventId: string): Promise<boolean>;
   /**
    * Adds events to the transaction. Call it once, as the last thing before the transaction ends: it raises the counters of the partitions.
    * @throws RametError PayloadTooLarge for an event of more than 4 MiB
@@ -73,6 +75,7 @@ export function createOutbox(store: Store): OutboxWriter {
   return {
     service: store.service,
     partitions,
+    has: async (reader, eventId) => (await reader.get('select 1 from ramet_outbox where event_id = ?', eventId)) !== undefined,
     async append(tx, envelopes) {
       if (envelopes.length === 0) return;
       const filled = byPartition(envelopes, partitions);

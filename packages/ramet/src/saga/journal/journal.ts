@@ -1,7 +1,8 @@
 import { RametError } from '../../errors/index.ts';
-import { RETENTION, type Reader, type Store, type Tx } from '../../store/index.ts';
+import type { Reader, Store, Tx } from '../../store/index.ts';
 import type { Trace } from '../../telemetry/index.ts';
 import type { Invocation } from '../saga.ts';
+import { FENCES_KEPT } from '../tables.ts';
 
 /*
  * The states of a saga:
@@ -240,7 +241,7 @@ const hasEnded = (state: SagaState, attention: string | undefined): boolean =>
 
 /** Notes, in an update of the saga's row, that it has ended, and when its participants are notified. */
 export const noteEnd = (state: SagaState, attention: string | undefined): string =>
-  hasEnded(state, attention) ? `ended_at = ramet_now(), notice_at = ramet_now() + ${RETENTION.endedMs}, ` : '';
+  hasEnded(state, attention) ? `ended_at = ramet_now(), notice_at = ramet_now() + ${FENCES_KEPT.endedMs}, ` : '';
 
 /**
  * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through, and, with

@@ -1,9 +1,10 @@
 import { DAY, MINUTE, Periodic, type Platform, SECOND } from '../../platform/index.ts';
 import { Edges, type Outbound, type TransportRoutes } from '../../rpc/index.ts';
 import { serviceCaller } from '../../security/index.ts';
-import { RETENTION, type Store } from '../../store/index.ts';
+import type { Store } from '../../store/index.ts';
 import { newTrace } from '../../telemetry/index.ts';
 import type { Invocation } from '../saga.ts';
+import { FENCES_KEPT } from '../tables.ts';
 
 /** What the owner of sagas says to their participants; no operation of a contract can have this name. */
 export const SAGAS_ENDED = 'ramet:sagas-ended';
@@ -105,7 +106,7 @@ export class PastSagas {
       }),
     );
     // A participant that was never reached has forgotten without a notice by then.
-    const isDone = ({ id, ago }: Ended) => !unheard.has(id) || Number(ago) > RETENTION.unheardMs;
+    const isDone = ({ id, ago }: Ended) => !unheard.has(id) || Number(ago) > FENCES_KEPT.unheardMs;
     const notified = ended.filter(isDone).map(({ id }) => id);
     const later = ended.filter((saga) => !isDone(saga)).map(({ id }) => id);
     await store.write(

@@ -3,7 +3,8 @@ import { DeclaredError, RametError } from '../../errors/index.ts';
 import { DAY, type Platform } from '../../platform/index.ts';
 import { declared, type Reply } from '../../rpc/index.ts';
 import { type Caller, principalOf } from '../../security/index.ts';
-import { mayBeForgotten, NoRowChanged, RETENTION, type Reader, type Store, type Tx } from '../../store/index.ts';
+import { mayBeForgotten, NoRowChanged, type Reader, type Store, type Tx } from '../../store/index.ts';
+import { REQUESTS_KEPT } from '../tables.ts';
 
 /** A client's request: what it asks for, who asks, and the key under which it may be repeated. */
 export interface RequestId {
@@ -32,7 +33,7 @@ export function requestId(platform: Platform, compiled: CompiledOperation, calle
     ...(caller.issuer === undefined ? {} : { formerPrincipal: `${caller.kind}:${caller.subject}` }),
     key,
     isAnonymous: caller.kind === 'anonymous',
-    keepMs: caller.kind === 'service' ? RETENTION.sentKeysMs : RETENTION.clientKeysMs,
+    keepMs: caller.kind === 'service' ? REQUESTS_KEPT.sentKeysMs : REQUESTS_KEPT.clientKeysMs,
     bodyHash: platform.crypto.sha256(caller.client === undefined ? said : `${caller.client}\n${said}`),
   };
 }

@@ -1,8 +1,10 @@
 import { RametError } from '../../errors/index.ts';
 import type { Reply } from '../../rpc/index.ts';
+import { FENCES_KEPT } from '../../saga/index.ts';
 import type { Caller } from '../../security/index.ts';
-import { isOfRequest, RETENTION, type Reader, type Tx } from '../../store/index.ts';
+import type { Reader, Tx } from '../../store/index.ts';
 import type { Trace } from '../../telemetry/index.ts';
+import { isOfRequest } from '../tables.ts';
 import type { FenceState } from './fences.ts';
 
 /** How long an effect under way belongs to the process that last gave a sign of it. */
@@ -100,7 +102,7 @@ export async function insertEffect(
     effect.epoch,
     effect.origin.caller.subject,
     // A request's fence, longer than its key, so that a repeat joins the effect that runs.
-    isOfRequest(effect.key) ? RETENTION.endedMs : RETENTION.unheardMs,
+    isOfRequest(effect.key) ? FENCES_KEPT.endedMs : FENCES_KEPT.unheardMs,
     JSON.stringify(effect.input ?? null),
     JSON.stringify(effect.origin),
     EFFECT_LEASE_MS,

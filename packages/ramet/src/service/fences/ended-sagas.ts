@@ -1,8 +1,9 @@
 import { RametError } from '../../errors/index.ts';
 import { fault, type Reply } from '../../rpc/index.ts';
-import { ENDED_AT_ONCE } from '../../saga/index.ts';
+import { ENDED_AT_ONCE, FENCES_KEPT } from '../../saga/index.ts';
 import type { Caller } from '../../security/index.ts';
-import { isOfRequest, RETENTION, type Store } from '../../store/index.ts';
+import type { Store } from '../../store/index.ts';
+import { isOfRequest } from '../tables.ts';
 
 const PLACES = Array(2 * ENDED_AT_ONCE)
   .fill('?')
@@ -27,7 +28,7 @@ export async function forgetSteps(store: Store, { kind, subject }: Caller, input
     await store.write(
       async (tx) => {
         await tx.run(`delete from ramet_fences where ${MINE} and state not in ('STARTED', 'CANCELLING')`, ...params);
-        await tx.run(`update ramet_fences set keep_until = ramet_now() + ${RETENTION.endedMs} where ${MINE}`, ...params);
+        await tx.run(`update ramet_fences set keep_until = ramet_now() + ${FENCES_KEPT.endedMs} where ${MINE}`, ...params);
       },
       { name: 'ended sagas' },
     );

@@ -1,6 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import type { Reply } from '../../rpc/index.ts';
-import { mayBeForgotten, RETENTION, type Reader, type Tx } from '../../store/index.ts';
+import { FENCES_KEPT } from '../../saga/index.ts';
+import { mayBeForgotten, type Reader, type Tx } from '../../store/index.ts';
 
 /*
  * A fence is the participant's memory of one step, in the participant's own store, written with the step's effect:
@@ -94,7 +95,7 @@ export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fen
 }
 
 const RAISE = `insert into ramet_fences (step_key, state, operation, saga_epoch, asked_by, updated_at, keep_until)
-  values (?, ?, ?, ?, ?, ramet_now(), ramet_now() + ${RETENTION.unheardMs}) on conflict do nothing`;
+  values (?, ?, ?, ?, ?, ramet_now(), ramet_now() + ${FENCES_KEPT.unheardMs}) on conflict do nothing`;
 
 /** The step that a fence is put up for. */
 export interface Fenced {

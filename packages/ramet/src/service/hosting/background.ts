@@ -1,5 +1,6 @@
 import { PastSagas, SagaEngine, slowCircuits } from '../../saga/index.ts';
 import { createRetention, type Tx } from '../../store/index.ts';
+import { FRAMEWORK_TABLES } from '../framework-tables.ts';
 import { keepSagasMs } from '../sagas/keep-sagas.ts';
 import { hostSchedules } from '../schedules/schedules.ts';
 import { catchingUp } from '../subscriptions/listener.ts';
@@ -42,7 +43,7 @@ export function hostEngine(base: HostBase, listener: HostedSubscription | undefi
 /** Deletes what the service need not remember any more, ended sagas included. */
 export function hostRetention({ platform, store, name, definition, transport, outbound, log }: HostBase): readonly Worker[] {
   return [
-    createRetention(store, platform, (error) => log.event('retention_failed', { err: error })),
+    createRetention(store, platform, FRAMEWORK_TABLES, (error) => log.event('retention_failed', { err: error })),
     new PastSagas({
       platform,
       store,

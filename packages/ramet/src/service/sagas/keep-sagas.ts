@@ -1,6 +1,5 @@
 import { DAY, durationMs, Settings } from '../../platform/index.ts';
-import { KEEP_SAGAS_MS } from '../../saga/index.ts';
-import { RETENTION } from '../../store/index.ts';
+import { FENCES_KEPT, KEEP_SAGAS_MS } from '../../saga/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 
 /** How long a service keeps its sagas after their end, in milliseconds; undefined for good. @throws RangeError when it is no duration */
@@ -12,9 +11,9 @@ export function keepSagasProblems(service: string, definition: ServiceDefinition
   if (definition.keepSagas === 'forever') return [];
   const settings = new Settings(`service '${service}': `);
   const keepMs = settings.duration('keepSagas', definition.keepSagas, KEEP_SAGAS_MS);
-  if (keepMs < RETENTION.endedMs)
+  if (keepMs < FENCES_KEPT.endedMs)
     settings.report(
-      `keepSagas is '${definition.keepSagas}', and a saga is kept until its participants may forget it: write '${RETENTION.endedMs / DAY}d' or longer`,
+      `keepSagas is '${definition.keepSagas}', and a saga is kept until its participants may forget it: write '${FENCES_KEPT.endedMs / DAY}d' or longer`,
     );
   return settings.problems;
 }

@@ -6,6 +6,7 @@ import { type Platform, realPlatform } from '../../platform/index.ts';
 import { eventually } from '../../runtime/fixtures/start.fixture.ts';
 import { migrate, type Store, type Tx } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
+import { FRAMEWORK_TABLES } from '../framework-tables.ts';
 import { listSchedules, retrySchedule, type Scheduled, ScheduleWorker } from './schedule-worker.ts';
 import { compileTiming } from './timing.ts';
 
@@ -23,7 +24,9 @@ beforeEach(async () => {
   aheadMs = 0;
   platform = { ...real, clock: { wallNow: () => real.clock.wallNow() + aheadMs, monoNow: () => real.clock.monoNow() } };
   store = await sqlite(folder, { exclusive: false }).open('reports', { platform, warn: () => {}, fatal: () => {} });
-  await migrate(store, platform, [{ name: '0001_runs', sql: 'create table runs (due bigint not null, who text not null)' }]);
+  await migrate(store, platform, FRAMEWORK_TABLES, [
+    { name: '0001_runs', sql: 'create table runs (due bigint not null, who text not null)' },
+  ]);
 });
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop()));

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
-import { createOutbox, type Envelope } from '../../bus/index.ts';
-import { migrate } from '../migrate.ts';
+import { BUS_TABLES, createOutbox, type Envelope } from '../../bus/index.ts';
+import { migrate, STORE_TABLES } from '../index.ts';
 import { gate, newPlace } from './place.fixture.ts';
 
 const envelope = (id: string, key: string): Envelope => ({
@@ -187,7 +187,7 @@ describe('limits', () => {
       sql: 'create table half (id integer); do $$ begin perform pg_sleep(1); end $$; create table whole (id integer)',
     };
     const THINGS = { name: '0001_things', sql: 'create table things (id text primary key, n bigint, note text)' };
-    const starters = [0, 1, 2].map(() => migrate(store, place.environment.platform, [THINGS, slow]));
+    const starters = [0, 1, 2].map(() => migrate(store, place.environment.platform, [STORE_TABLES, BUS_TABLES], [THINGS, slow]));
     await new Promise((resolve) => setTimeout(resolve, 300));
     const ended = await place.admin(
       "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and query like '%pg_sleep%'",

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { BUS_TABLES } from '../../bus/index.ts';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { realPlatform } from '../../platform/index.ts';
-import { migrate } from '../migrate.ts';
-import type { Store, StoreEnvironment } from '../store.ts';
+import { migrate, STORE_TABLES, type Store, type StoreEnvironment } from '../index.ts';
 import { type PostgresOptions, postgres, provision } from './index.ts';
 
 /** Roles and schemas for one test, which are gone when it ends. */
@@ -48,9 +48,12 @@ export async function newPlace(server: string = sharedEngine('postgres'), servic
     async open({ url, ...options } = {}) {
       const store = await postgres(() => url ?? (urls['things'] as string), options).open('things', environment);
       stores.push(store);
-      await migrate(store, environment.platform, [
-        { name: '0001_things', sql: 'create table things (id text primary key, n bigint, note text)' },
-      ]);
+      await migrate(
+        store,
+        environment.platform,
+        [STORE_TABLES, BUS_TABLES],
+        [{ name: '0001_things', sql: 'create table things (id text primary key, n bigint, note text)' }],
+      );
       return store;
     },
     async [Symbol.asyncDispose]() {

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { outboxConformance } from '../../bus/conformance/outbox.conformance.ts';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
 import { realPlatform } from '../../platform/index.ts';
 import { storeConformance } from '../conformance.ts';
+import type { StoreHarness } from '../fixture.conformance.ts';
 import { postgres, provision } from './index.ts';
 
 const admin = async (...statements: string[]): Promise<void> => {
@@ -12,7 +14,7 @@ const admin = async (...statements: string[]): Promise<void> => {
   await client.end();
 };
 
-storeConformance('postgres', {
+const harness: StoreHarness = {
   capabilities: postgres('').capabilities,
   async place() {
     const prefix = `t${randomBytes(5).toString('hex')}_`;
@@ -36,4 +38,6 @@ storeConformance('postgres', {
         ),
     };
   },
-});
+};
+storeConformance('postgres', harness);
+outboxConformance('postgres', harness);

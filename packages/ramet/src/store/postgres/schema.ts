@@ -13,6 +13,9 @@ export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"
 const NOW = `create or replace function ramet_now() returns bigint language sql stable parallel safe
     as $$ select (date_part('epoch', statement_timestamp()) * 1000)::bigint $$`;
 
+/** The tables that the adapter keeps for itself in each schema. A move does not copy them. */
+export const POSTGRES_TABLES: readonly string[] = ['ramet_store', 'ramet_commits'];
+
 /**
  * What the adapter itself needs in the schema of a store: the time of the database, how many partitions its outbox was made
  * with (another number would give keys other partitions, and lose their order), and the marks of commits.

@@ -1,4 +1,5 @@
 import type { Reader, Table } from '../store.ts';
+import { POSTGRES_TABLES } from './schema.ts';
 
 const COLUMNS = `select c.relname as table, a.attname as name, t.typname as type,
     (select k.n from pg_index i, unnest(i.indkey) with ordinality k(attnum, n)
@@ -8,10 +9,13 @@ const COLUMNS = `select c.relname as table, a.attname as name, t.typname as type
   order by c.relname, a.attnum`;
 const WHOLE = new Set(['int2', 'int4', 'int8']);
 
-/** The tables of the schema of a store, by their names. Generated columns are left out. */
+/** The tables in the schema of a store but those of the adapter, by their names. Generated columns are excluded. */
 export async function tablesOf(reader: Pick<Reader, 'all'>): Promise<Table[]> {
   const rows = await reader.all<{ table: string; name: string; type: string; key: number | null }>(COLUMNS);
-  const tables = Map.groupBy(rows, ({ table }) => table);
+  const tables = Map.groupBy(
+    rows.filter(({ table }) => !POSTGRES_TABLES.includes(table)),
+    ({ table }) => table,
+  );
   return [...tables].map(([name, columns]) => ({
     name,
     columns: columns.map((column) => ({ name: column.name, type: WHOLE.has(column.type) ? ('integer' as const) : ('other' as const) })),

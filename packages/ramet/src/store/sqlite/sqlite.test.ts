@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { outboxConformance } from '../../bus/conformance/outbox.conformance.ts';
 import { RametError } from '../../errors/index.ts';
 import { realPlatform } from '../../platform/index.ts';
 import { storeConformance } from '../conformance.ts';
+import type { StoreHarness } from '../fixture.conformance.ts';
 import type { Store, StoreEnvironment } from '../index.ts';
 import { sqlite } from './index.ts';
 
-storeConformance('sqlite', {
+const harness: StoreHarness = {
   capabilities: sqlite('.').capabilities,
   async place() {
     const folder = mkdtempSync(join(tmpdir(), 'ramet-store-'));
@@ -37,7 +39,9 @@ storeConformance('sqlite', {
       },
     };
   },
-});
+};
+storeConformance('sqlite', harness);
+outboxConformance('sqlite', harness);
 
 const sqliteError = (errcode: number, message: string) => Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode });
 

@@ -1,4 +1,4 @@
-import { inboxLowWater, type Tx } from '../../../store/index.ts';
+import { lowWater, type Tx } from '../../../store/index.ts';
 import type { Delivery } from '../../bus.ts';
 import { park } from '../blocked-keys.ts';
 import { BEYOND_HORIZON, failureOf, isNotItsFault } from '../failure.ts';
@@ -71,7 +71,7 @@ export class Attempts {
   async #isBeyondHorizon(tx: Tx, origin: Origin, delivery: Delivery): Promise<boolean> {
     const handledAtMs = origin.maybeHandledAtMs(delivery);
     if (handledAtMs === undefined) return false;
-    const lowWaterMs = await inboxLowWater(tx);
+    const lowWaterMs = await lowWater(tx, 'inbox');
     return lowWaterMs !== undefined && handledAtMs < lowWaterMs;
   }
 }

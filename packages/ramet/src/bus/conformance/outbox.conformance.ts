@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import { createOutbox, type Envelope, type Outbox, type OutboxRow } from '../bus/index.ts';
-import type { Case } from '../platform/cases.conformance.ts';
-import { code, type OnStore } from './fixture.conformance.ts';
+import { type Case, conformanceSuite } from '../../platform/cases.conformance.ts';
+import { code, type OnStore, onStoreOf, type StoreHarness } from '../../store/fixture.conformance.ts';
+import { STORE_TABLES } from '../../store/index.ts';
+import { BUS_TABLES, createOutbox, type Envelope, type Outbox, type OutboxRow } from '../index.ts';
 
 function envelope(id: string, key: string, data: unknown = {}): Envelope {
   return {
@@ -30,8 +31,12 @@ async function everything(outbox: Outbox): Promise<OutboxRow[]> {
 }
 const idOf = (row: OutboxRow): string => (JSON.parse(row.envelope) as Envelope).id;
 
-/** Cases about events in the store: what the bus stands on. */
-export function outboxCases(it: Case, onStore: OnStore): void {
+/** Registers the tests of an outbox on a store: what every bus relies on. Each adapter of a store passes them. */
+export function outboxConformance(name: string, harness: StoreHarness): void {
+  conformanceSuite(`${name} as the store of an outbox`, undefined, (it) => outboxCases(it, onStoreOf(harness, [STORE_TABLES, BUS_TABLES])));
+}
+
+function outboxCases(it: Case, onStore: OnStore): void {
   it(
     'gives positions without holes under eight writers, a fifth of whom roll back',
     onStore(async ({ store }) => {
