@@ -11,25 +11,25 @@ import { sqlite } from 'ramet/store/sqlite';
 import { mux } from 'ramet/transport/mux';
 
 /*
- * The tables of docs/engines.md are made of the capability objects that boot and the conformance suites read: what the page
- * says of an adapter is what the code holds of it. `npm run docs:engines` writes them anew.
+ * The tables of docs/engines.md are made from the capability objects that the runtime and the conformance suites read, so
+ * the page says of an adapter what the code says. `npm run docs:engines` writes them.
  */
 
 /** What each property means, for people. */
 const MEANING: Readonly<Record<string, string>> = {
-  durable: 'what was acknowledged survives the loss of power',
-  shared: 'several processes use one at once',
-  sharedCommits: 'transactions that share a commit at most',
-  concurrent: 'transactions of one process side by side at most',
+  durable: 'acknowledged data survives the loss of power',
+  shared: 'several processes share one',
+  sharedCommits: 'transactions that share a commit, at most',
+  concurrent: 'concurrent transactions of one process, at most',
   partitions: 'partitions of an outbox',
   order: 'what stays in order',
-  remote: 'other processes are reached',
-  replay: 'a new subscriber gets what was before it',
-  streams: 'queries that answer many times',
-  registers: 'processes make themselves known there',
-  checks: 'leaves out those who fail their health check',
-  pushes: 'tells changes at once',
-  survivesRestart: 'counts outlive the process',
+  remote: 'reaches other processes',
+  replay: 'a new subscriber receives older events',
+  streams: 'streams: queries that answer many times',
+  registers: 'registers processes',
+  checks: 'excludes instances that fail their health check',
+  pushes: 'reports changes at once',
+  survivesRestart: 'counts survive a restart',
 };
 
 type Capabilities = { readonly name: string };
@@ -79,7 +79,7 @@ const BEGIN = '<!-- made by tools/engines-doc.ts -->';
 const END = '<!-- end -->';
 export const PAGE = fileURLToPath(new URL('../docs/engines.md', import.meta.url));
 
-/** The page with its tables made anew. @throws Error when it has no place for them */
+/** The page with its tables made again. @throws Error when it has no place for them */
 export function renewed(page: string): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`docs/engines.md has no place for its tables, between '${BEGIN}' and '${END}'`);

@@ -27,9 +27,9 @@ export default {
     { figure: 'accepted', to: 'Express', bound: 2, flush: 'slow' },
   ],
   notes: [
-    'Ramet, Fastify and Express verify an ES256 token, limit by its subject, validate the body, look for the idempotency key and write request, order and event in one durable SQLite transaction; the peers by hand (node:sqlite, one commit for each request).',
+    'Ramet, Fastify and Express verify an ES256 token, limit by its subject, validate the body, look the idempotency key up, and write request, order and event in one durable SQLite transaction. The peers do so by hand (node:sqlite, one commit for each request).',
     'Fastify: @fastify/jwt with its cache, @fastify/rate-limit. Express: jsonwebtoken, express-rate-limit, zod.',
-    'The shop: the same over its own gateway, with the card tokenised over HTTP at the payment provider (a process of its own), prices and customer asked of two services, and every order fulfilled by its saga of six steps on the same two cores meanwhile.',
+    'The shop: the same over its own gateway. The card is exchanged over HTTP at the payment provider (another process), two services answer for prices and customer, and every order is fulfilled by its saga of six steps on the same two cores.',
     'Load comes from another process: first 50 connections as fast as they can, then 60 % of that at a constant rate, timed from when each request was due (open model).',
   ],
 } satisfies Row;

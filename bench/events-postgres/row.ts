@@ -27,7 +27,7 @@ export default {
   ],
   notes: [
     'A backlog: events that wait (20,000 of ours and of the tuned graphile-worker, 4,000 of the others) are handled by a process that starts to; from its first look at them to the last committed effect. At low load: 100 a second (open model), from when each was to be published, its commit included. The effect is one row. CPU is that of the client.',
-    'In Ramet an event goes from the store of one service into the log of the bus and from there to another service with a role of its own; its order is kept by key, input is validated, and the row of the effect, of the inbox and what the reaction emits are one transaction: the effect takes place once.',
+    'In Ramet an event passes from the store of one service into the log of the bus, and from there to another service with its own role. Order is kept by key, and input is validated. The rows of the effect and of the inbox and the emitted events are one transaction, so the effect takes place once.',
     'The peers have one table of jobs and no order, and commit the effect before the job is done: it may take place twice. graphile-worker, tuned: 24 at once, 500 fetched and all ended together. pg-boss, tuned: batches of 100 by 4 workers, the effects of a batch in one statement. BullMQ: 24 at once; the effect is what the job returns; Redis loses up to a second of jobs in a crash.',
   ],
 } satisfies Row;

@@ -21,7 +21,7 @@ export default {
     { figure: 'consumed', to: '@platformatic/kafka alone', bound: 0.7 },
   ],
   notes: [
-    'One broker, 6 partitions, envelopes of 450 bytes, all replicas acknowledge, idempotent producer, batches of 500 and 4 of them under way, by both. Published: from the first read of the outbox to the last progress told, with the outbox and the progress in memory. Consumed: 100,000 that wait, from having joined the group to the last; the client gives raw bytes, the adapter parses and checks every envelope and hands it on in order, with checkpoints.',
+    'One broker, 6 partitions, envelopes of 450 bytes, all replicas acknowledge, idempotent producer, batches of 500 and 4 of them under way, by both. Published: from the first read of the outbox to the last recorded progress, with the outbox and the progress in memory. Consumed: 100,000 that wait, from having joined the group to the last; the client gives raw bytes, the adapter parses and checks every envelope and hands it on in order, with checkpoints.',
     'A Kafka that loses power may lose what it has acknowledged (it flushes when it likes): with one broker this row says nothing about durability, so there is no slow flush.',
   ],
 } satisfies Row;
