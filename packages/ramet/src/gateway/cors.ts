@@ -2,7 +2,7 @@ import type { GatedRequest } from '../http/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { newTrace } from '../telemetry/index.ts';
 import type { GatewayDefinition } from './gateway.ts';
-import type { GatewayResponse } from './request.ts';
+import type { GatewayResponse } from './response.ts';
 
 /** What pages of other origins may read. */
 export function corsHeaders(definition: GatewayDefinition, { headers }: GatedRequest): Record<string, string> {

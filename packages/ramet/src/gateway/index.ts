@@ -1,13 +1,12 @@
 export { answer } from './answer.ts';
 export { type Access, type Caps, type ComposeContext, compose, expose, type GatewayDefinition, gateway, type Limit } from './gateway.ts';
-export { createGateway } from './handler.ts';
+export { createGateway, type GatewayHandler } from './handler.ts';
 export type { StoreFailure } from './limits/limit-guard.ts';
 export type { LimitCounter, LimitStore, LimitStoreCapabilities, LimitStoreEnvironment, LimitStoreFactory } from './limits/limit-store.ts';
 export { PROBLEM } from './openapi/responses.ts';
 export { isJson } from './request/content-type.ts';
 export { parseJsonBytes } from './request/json-body.ts';
 export { parseQuery } from './request/query-string.ts';
-export type { GatewayHandler } from './request.ts';
 export { createRouter } from './router.ts';
 export { createGatewayServer, type GatewayServer } from './server.ts';
 export { type Site, site } from './site.ts';

@@ -5,9 +5,11 @@ import { type CallOptions, type CallOrigin, type Canceller, unwrap } from '../rp
 import type { Caller } from '../security/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 import { Answer, answerProblem } from './answer.ts';
+import type { GatewayEnvironment } from './environment.ts';
 import type { OpenStreams } from './limits/open-streams.ts';
+import type { CanonicalRequest } from './request/canonical-request.ts';
 import { preferredWaitMs } from './request/headers.ts';
-import type { CanonicalRequest, GatewayEnvironment, GatewayResponse } from './request.ts';
+import type { GatewayResponse } from './response.ts';
 import type { ComposedRoute, OperationRoute, Route } from './routes.ts';
 
 /** A request of which everything has been decided but its outcome. */

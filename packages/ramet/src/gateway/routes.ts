@@ -1,4 +1,5 @@
 import { type Codec, type CompiledOperation, compileContract, compileSchema, NOTHING } from '../contract/index.ts';
+import { PROBE_PATHS } from '../http/index.ts';
 import { type Platform, Settings, shown } from '../platform/index.ts';
 import { type CallWatcher, type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
@@ -33,8 +34,10 @@ export interface ComposedRoute extends RouteBase {
 }
 export type Route = OperationRoute | ComposedRoute;
 
-/** Paths that the server answers by itself. */
-export const OWN_PATHS = ['/livez', '/readyz', '/health', '/metrics', '/openapi.json'];
+/** The path of the OpenAPI document of a gateway. */
+export const DOCUMENT_PATH = '/openapi.json';
+/** The paths that a gateway answers without a route. */
+export const OWN_PATHS: readonly string[] = [...PROBE_PATHS, DOCUMENT_PATH];
 
 /** Compiles a gateway's routes. @returns the router, its routes in order, and everything that is wrong with them */
 export function compileRoutes(

@@ -84,6 +84,8 @@ export class Connection {
 
   /** Sends an answer. @param last whether nothing more is answered on the connection, where no request waits behind it */
   async send(exchange: Exchange, answer: HttpAnswer, last: boolean): Promise<void> {
+    // Refused at the close of the server: the answer of its handler comes too late.
+    if (exchange.begun) return;
     const alone = this.#queue.length === 1;
     const ends = exchange.endsConnection(answer) || (alone && (last || this.#ending));
     if (ends) {
@@ -103,6 +105,12 @@ export class Connection {
     this.takeNoMore();
     this.#queue.at(-1)?.breakBody(error);
     return this.idle;
+  }
+
+  /** Answers the request that is under way in place of its handler, and ends the connection. @returns undefined when nothing waits */
+  refuseFirst(refusal: HttpAnswer): Promise<void> | undefined {
+    const [first] = this.#queue;
+    return first && !first.begun ? this.send(first, refusal, true) : undefined;
   }
 
   /** Ends every request with `reason`. */

@@ -69,8 +69,9 @@ const IDLE_MS = 5_000;
 /** How much longer it is kept: on a busy machine a client's last request may be on its way, or wait in the kernel, for so long. */
 const GRACE_MS = 5_000;
 const LOOK_MS = 10;
-/** How long refusals of what is ended at the close may take to leave. */
+/** At the close: how long requests may take to answer that they are cancelled, and how long a last refusal may take to leave. */
 const LAST_WORDS_MS = 250;
+const LAST_REFUSAL_MS = 50;
 const LIMITS = {
   // A stranger's NODE_OPTIONS must not loosen the parser.
   insecureHTTPParser: false,
@@ -97,6 +98,7 @@ class GuardedServer implements HttpServer {
   readonly #connections = new Map<Duplex, Connection>();
   readonly #addresses: KeyedCount;
   #draining = false;
+  #closing = false;
   #accepted = 0;
   /** From a request's head to its answer's last byte: its body may still be on the way. */
   #underWay = 0;
@@ -176,14 +178,28 @@ class GuardedServer implements HttpServer {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     for (const connection of this.#connections.values()) connection.abandon(new RametError('ShuttingDown'));
-    const { clock, timers } = this.#options.platform;
-    const giveUpMono = clock.monoNow() + LAST_WORDS_MS;
-    while (this.#underWay > 0 && clock.monoNow() < giveUpMono) await timers.sleep(LOOK_MS);
+    await this.#answered(LAST_WORDS_MS);
+    for (const connection of this.#connections.values()) this.#refuseWaiting(connection);
+    await this.#answered(LAST_REFUSAL_MS);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     for (const socket of this.#connections.keys()) socket.destroy();
     await closed;
+  }
+
+  /** Waits until no request waits for its answer, but `mostMs` at most. */
+  async #answered(mostMs: number): Promise<void> {
+    const { clock, timers } = this.#options.platform;
+    const giveUpMono = clock.monoNow() + mostMs;
+    while (this.#underWay > 0 && clock.monoNow() < giveUpMono) await timers.sleep(LOOK_MS);
+  }
+
+  /** A handler that does not heed its cancellation must not cost its client an answer. */
+  #refuseWaiting(connection: Connection): void {
+    const error = new RametError('ShuttingDown');
+    void connection.refuseFirst(problemAnswer(error, newTrace(this.#options.platform, {})))?.catch(() => {});
   }
 
   #accept(socket: Socket): void {
@@ -250,6 +266,7 @@ class GuardedServer implements HttpServer {
       const answer = gated.ok ? await this.#options.answer(exchange as AdmittedExchange) : this.#refusal(exchange, gated);
       await connection.send(exchange, answer, this.#draining);
     } catch (error) {
+      if (this.#closing && exchange.begun) return;
       const known = error instanceof RametError && !exchange.begun;
       if (!known) log.event('server_failed', { err: error });
       if (exchange.begun) exchange.request.socket.destroy();

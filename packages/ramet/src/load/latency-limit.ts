@@ -27,9 +27,14 @@ export class LatencyLimit {
     return this.#limit.value;
   }
 
+  /** Whether as many are under way as can be answered in time. */
+  get isFull(): boolean {
+    return this.#under >= this.#limit.value;
+  }
+
   /** @returns false when as many as can be answered in time are under way */
   tryEnter(): boolean {
-    if (this.#under >= this.#limit.value) return false;
+    if (this.isFull) return false;
     this.#under++;
     return true;
   }

@@ -46,3 +46,44 @@ test.each([200, 404, 503])('answers of %i that come late lower the limit', async
   await ask(30, 2_000, status);
   expect(await begun(ask)).toBeLessThan(30);
 });
+
+test('a full route refuses a request before its body is read, and has room again when an answer is known', async () => {
+  let nowMs = 0;
+  const times = new RouteTimes({ ...realPlatform(), clock: { wallNow: () => nowMs, monoNow: () => nowMs } });
+  const request = { headers: new Map(), cancellation: new Canceller() };
+  const admitted = { route: { kind: 'compose', pattern: 'GET /report' }, request } as unknown as Admitted;
+  const response = { status: 200, headers: {}, route: '', correlationId: '', body: '' };
+  const answers = (count: number, tookMs: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        times.timed(admitted, async () => {
+          await null;
+          if (i === 0) nowMs += tookMs;
+          await null;
+          return response;
+        }),
+      ),
+    );
+  await answers(3, 20);
+  // Late answers bring the limit down.
+  await answers(30, 2_000);
+  const ends: (() => void)[] = [];
+  const running: Promise<unknown>[] = [];
+  const hasRoom = () => {
+    try {
+      times.expectRoom(admitted.route);
+      return true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'Overloaded', retryAfterMs: 1_000 });
+      return false;
+    }
+  };
+  while (hasRoom() && running.length < 1_000)
+    running.push(times.timed(admitted, () => new Promise((resolve) => ends.push(() => resolve(response)))));
+  expect(running.length).toBeLessThan(100);
+  ends.shift()?.();
+  await running[0];
+  expect(hasRoom()).toBe(true);
+  for (const end of ends) end();
+  await Promise.all(running);
+});

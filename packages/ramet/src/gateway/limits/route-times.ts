@@ -2,13 +2,13 @@ import { RametError } from '../../errors/index.ts';
 import { LatencyLimit } from '../../load/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
 import type { Admitted } from '../outcome.ts';
-import type { GatewayResponse } from '../request.ts';
+import type { GatewayResponse } from '../response.ts';
 import type { Route } from '../routes.ts';
 
 /**
  * Limits each route by the time that its answers take: where they wait for each other behind the gateway, in a store or in another
- * service, and not in this event loop, fewer at once are answered just as fast. A failure that comes soon, and a client that leaves soon,
- * say nothing of that time: compared with them every answer would be late. If either comes late, it counts.
+ * service, fewer of them at once are answered just as fast. A failure that comes soon, and a client that leaves soon,
+ * do not measure that time: compared with them every answer would be late. If either comes late, it counts.
  */
 export class RouteTimes {
   readonly #platform: Platform;
@@ -18,13 +18,19 @@ export class RouteTimes {
     this.#platform = platform;
   }
 
-  /** @throws RametError Overloaded when as many are under way as are answered in time; what `run` throws */
+  /**
+   * Refuses a request for which the route has no place now, before its body is read. The request takes its place after the body has
+   * arrived: a client that sends slowly must not hold one meanwhile.
+   * @throws RametError Overloaded
+   */
+  expectRoom(route: Route): void {
+    if (this.#limitOf(route).isFull) throw overloaded(route);
+  }
+
+  /** Runs a request in a place of its route. @throws RametError Overloaded when the route has none; what `run` throws */
   async timed({ route, request }: Admitted, run: () => Promise<GatewayResponse>): Promise<GatewayResponse> {
     const limit = this.#limitOf(route);
-    if (!limit.tryEnter())
-      throw new RametError('Overloaded', `as many requests are under way at '${route.pattern}' as it answers in time`, {
-        retryAfterMs: SECOND,
-      });
+    if (!limit.tryEnter()) throw overloaded(route);
     const { clock } = this.#platform;
     const startedMono = clock.monoNow();
     let failed = true;
@@ -35,19 +41,22 @@ export class RouteTimes {
     } finally {
       const nowMono = clock.monoNow();
       const tookMs = nowMono - startedMono;
-      const says = !isTimedByClient(route, request.headers) && !((failed || request.cancellation.cancelled) && tookMs < SECOND);
-      limit.leave(says ? tookMs : undefined, nowMono);
+      const measures = !isTimedByClient(route, request.headers) && !((failed || request.cancellation.cancelled) && tookMs < SECOND);
+      limit.leave(measures ? tookMs : undefined, nowMono);
     }
   }
 
   #limitOf(route: Route): LatencyLimit {
-    const known = this.#limits.get(route);
-    if (known) return known;
+    const existing = this.#limits.get(route);
+    if (existing) return existing;
     const limit = new LatencyLimit();
     this.#limits.set(route, limit);
     return limit;
   }
 }
 
-/** The first event of a stream, and an answer for which the client wants to wait, take what they take. */
+const overloaded = ({ pattern }: Route): RametError =>
+  new RametError('Overloaded', `'${pattern}' has as many requests under way as it can answer in time`, { retryAfterMs: SECOND });
+
+/** The first event of a stream, and an answer for which the client wants to wait, take as long as the client lets them. */
 const isTimedByClient = (route: Route, headers: ReadonlyMap<string, string>): boolean => route.kind === 'stream' || headers.has('prefer');

@@ -1,6 +1,6 @@
 import { type Issue, RametError } from '../../errors/index.ts';
-import type { CanonicalRequest } from '../request.ts';
 import type { Route } from '../routes.ts';
+import type { CanonicalRequest } from './canonical-request.ts';
 import { isJson } from './content-type.ts';
 import { idempotencyKey } from './headers.ts';
 import { parseJsonBytes } from './json-body.ts';
