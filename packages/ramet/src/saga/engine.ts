@@ -1,7 +1,7 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform } from '../platform/index.ts';
 import type { Outbound, TransportRoutes } from '../rpc/index.ts';
-import { STARTS_MAX, type Store, suspectWaitMs } from '../store/index.ts';
+import { isGivenUp, type Store, Suspects } from '../store/index.ts';
 import type { EventLog } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
 import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal/journal.ts';
@@ -64,7 +64,7 @@ export class SagaEngine {
   readonly #environment: RunEnvironment;
   readonly #claiming: Periodic;
   readonly #renewing: Periodic;
-  readonly #beganMono: number;
+  readonly #suspects: Suspects;
   /** The suspect that was taken last. */
   #exposed: { readonly run: Run; readonly sinceMono: number } | undefined;
   #stopping = false;
@@ -73,7 +73,7 @@ export class SagaEngine {
 
   constructor(options: SagaEngineOptions) {
     this.#options = options;
-    this.#beganMono = options.platform.clock.monoNow();
+    this.#suspects = new Suspects(options.platform);
     for (const current of options.sagas)
       for (const saga of [current, ...current.previous]) this.#programs.set(programId(saga.name, saga.version), saga);
     this.#adoptAll = !options.store.capabilities.shared;
@@ -169,7 +169,7 @@ export class SagaEngine {
     const fresh = (await claimable(store, owner, this.#adoptAll, limit))
       .filter((id) => !this.#runs.has(id) && !this.#resting.has(id))
       .slice(0, Math.min(free, CLAIM_MAX));
-    const { next, waiting } = await this.#suspects(limit);
+    const { next, waiting } = await this.#nextSuspect(limit);
     if (next) fresh.push(next);
     if (fresh.length === 0) {
       this.#adoptAll = false;
@@ -185,12 +185,11 @@ export class SagaEngine {
    * A saga during whose runs the process ended more than once: they are taken one at a time, and the later after the begin of
    * this process the more often it was. One that writes something, or runs for a while, has proved that it ends no process.
    */
-  async #suspects(limit: number): Promise<{ next: string | undefined; waiting: boolean }> {
+  async #nextSuspect(limit: number): Promise<{ next: string | undefined; waiting: boolean }> {
     const { store, owner, platform } = this.#options;
     const rows = (await suspects(store, owner, this.#adoptAll, limit)).filter(({ id }) => !this.#runs.has(id) && !this.#resting.has(id));
     const nowMono = platform.clock.monoNow();
-    const upMs = nowMono - this.#beganMono;
-    const ready = rows.filter(({ crashes }) => suspectWaitMs(Number(crashes) + 1) <= upMs);
+    const ready = rows.filter(({ crashes }) => this.#suspects.earlyMs(Number(crashes) + 1) === 0);
     const exposed = this.#exposed;
     const busy = exposed && !exposed.run.proved && this.#runs.has(exposed.run.saga.id) && nowMono - exposed.sinceMono < EXPOSED_MS;
     return { next: busy ? undefined : ready[0]?.id, waiting: ready.length > 0 };
@@ -271,8 +270,9 @@ export class SagaEngine {
   async #forward(run: Run): Promise<void> {
     const { saga } = run;
     // While a step is under way the cause may be its participant, which counts for itself and refuses first.
-    const mostCrashes = run.steps.some(({ state }) => state === 'STARTED') ? STARTS_MAX + 2 : STARTS_MAX;
-    if (saga.crashes >= mostCrashes) return this.#diverge(run, `the process ended during each of its last ${saga.crashes} runs`);
+    const underWay = run.steps.some(({ state }) => state === 'STARTED');
+    if (isGivenUp(saga.crashes, underWay ? 2 : 0))
+      return this.#diverge(run, `the process ended during each of its last ${saga.crashes} runs`);
     const program = this.#programs.get(programId(saga.type, saga.programVersion));
     if (!program)
       return this.#diverge(run, `version ${saga.programVersion} of its program is not part of this deployment; list it in 'previous'`);

@@ -1,4 +1,5 @@
 import { LAST_DATE_MS } from '../platform/index.ts';
+import type { CrashCount } from './crash-count.ts';
 import { type Newest, newestFirst } from './newest.ts';
 import type { Reader, Store, Tx } from './store.ts';
 
@@ -117,15 +118,15 @@ export function postponeDue(store: Store, id: string, attempt: number, inMs: num
   );
 }
 
-/** Notes that the process ended during the last attempt. @param giveUp no further attempt is made until an operator retries it */
-export function noteCrash(store: Store, row: DueRow, inMs: number, giveUp: boolean, error: string): Promise<number> {
+/** Notes that the process ended during the last attempt. Work that is given up is not attempted again until an operator retries it. */
+export function noteCrash(store: Store, row: DueRow, { crashes, givenUp, waitMs }: CrashCount, error: string): Promise<number> {
   return store.write((tx) =>
     tx.run(
-      `update ramet_timers set crashes = ?, lease_until = 0, last_error = ?, due_at = ${giveUp ? '?' : 'ramet_now() + ?'},
-         given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where id = ? and attempts = ? and lease_until = ?`,
-      Number(row.crashes) + 1,
+      `update ramet_timers set crashes = ?, lease_until = 0, last_error = ?, due_at = ${givenUp ? '?' : 'ramet_now() + ?'},
+         given_up_at = ${givenUp ? 'ramet_now()' : 'null'} where id = ? and attempts = ? and lease_until = ?`,
+      crashes,
       error,
-      giveUp ? NOT_DUE : Math.round(inMs),
+      givenUp ? NOT_DUE : Math.round(waitMs),
       row.id,
       Number(row.attempts),
       Number(row.lease_until),

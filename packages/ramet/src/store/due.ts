@@ -1,7 +1,7 @@
 import { Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
+import { countCrash, EndedAttempts } from './crash-count.ts';
 import { beginDue, type DueRow, dueLanes, dueRows, giveUpDue, type Lane, noteCrash, postponeDue } from './due-rows.ts';
 import type { Store } from './store.ts';
-import { STARTS_MAX, suspectWaitMs } from './suspects.ts';
 
 /** Does one piece of due work. Resolving means done; what it throws is reported, and the work comes again with backoff. */
 export type DueHandler = (
@@ -37,7 +37,7 @@ type OnError = (error: unknown, work?: WorkInfo) => void;
  * begun in the order in which it is due, and each lane has places of its own.
  *
  * An attempt that never ended makes its work a suspect: suspects are started one at a time and later and later, so that the
- * one that ends the process is found among those that were under way beside it. After {@link STARTS_MAX} such starts it is
+ * one that ends the process is found among those that were under way beside it. After eight such starts it is
  * given up, and waits for an operator; so is work whose handler says that no attempt can succeed any more.
  */
 export class DueWorker {
@@ -48,8 +48,7 @@ export class DueWorker {
   readonly #onGivenUp: (work: WorkInfo & { readonly lane: string }, why: string) => void;
   readonly #loop: Periodic;
   readonly #busy = new Map<string, Lane & { readonly done: Promise<void> }>();
-  /** Attempts that ended in this process when the store could not be written: that is not a crash. */
-  readonly #ended = new Map<string, number>();
+  readonly #attempts = new EndedAttempts();
   #suspect: string | undefined;
 
   constructor(options: {
@@ -128,7 +127,7 @@ export class DueWorker {
 
   /** Whether an attempt was begun and never ended: its process ended first. */
   #isUnended({ id, attempts, lease_until }: DueRow): boolean {
-    return Number(lease_until) > 0 && this.#ended.get(id) !== Number(attempts);
+    return this.#attempts.isCrash(id, Number(attempts), Number(lease_until));
   }
 
   async #do(row: DueRow): Promise<void> {
@@ -150,7 +149,7 @@ export class DueWorker {
   async #attempt(row: DueRow, work: WorkInfo): Promise<void> {
     const { id, attempt } = work;
     const mine = await beginDue(this.#store, row, LEASE_MS);
-    this.#ended.delete(id);
+    this.#attempts.forget(id);
     if (!mine) return;
     let failure: { readonly error: unknown } | undefined;
     try {
@@ -164,7 +163,7 @@ export class DueWorker {
       failure = { error };
       if (!(error instanceof GiveUp)) this.#onError(error, work);
     }
-    this.#ended.set(id, attempt);
+    this.#attempts.ended(id, attempt);
     if (failure?.error instanceof GiveUp) {
       const why = failure.error.message;
       if ((await giveUpDue(this.#store, id, attempt, why.slice(0, 500))) > 0)
@@ -173,14 +172,13 @@ export class DueWorker {
       const error = String(failure.error).slice(0, 500);
       await postponeDue(this.#store, id, attempt, steadyBackoffMs(this.#platform, BACKOFF, attempt), error);
     } else await this.#store.write((tx) => tx.last('delete from ramet_timers where id = ?', id));
-    this.#ended.delete(id);
+    this.#attempts.forget(id);
   }
 
   async #crashed(row: DueRow): Promise<void> {
-    const crashes = Number(row.crashes) + 1;
-    const giveUp = crashes >= STARTS_MAX;
-    const noted = await noteCrash(this.#store, row, suspectWaitMs(crashes), giveUp, CRASHED);
-    if (noted > 0 && giveUp)
+    const count = countCrash(Number(row.crashes));
+    const noted = await noteCrash(this.#store, row, count, CRASHED);
+    if (noted > 0 && count.givenUp)
       this.#onGivenUp(
         { id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) },
         'the process ended each time it was started',

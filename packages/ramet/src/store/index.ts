@@ -1,3 +1,4 @@
+export { countCrash, EndedAttempts, isGivenUp, STARTS_MAX, Suspects } from './crash-count.ts';
 export { type DueHandler, DueWorker, GiveUp } from './due.ts';
 export { type GivenUpWork, listGivenUp, NOT_DUE, retryGivenUp, schedule } from './due-rows.ts';
 export { type FolderTables, frameworkMigrations, type Migration } from './folder-tables.ts';
@@ -21,6 +22,5 @@ export type {
   WriteOptions,
 } from './store.ts';
 export { NoRowChanged } from './store.ts';
-export { STARTS_MAX, suspectWaitMs } from './suspects.ts';
 export { STORE_TABLES } from './tables.ts';
 export { inTurns } from './turns.ts';

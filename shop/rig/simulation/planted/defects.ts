@@ -51,7 +51,7 @@ export const defects: Readonly<Record<string, Defect>> = {
     changes: [
       {
         file: 'service/fences/participant.ts',
-        from: "if (await raiseFence(tx, 'CANCELLED', fencedBy(call))) return answer(OK);",
+        from: "if (await raiseFence(tx, 'CANCELLED', fencedBy(call, step))) return answer(OK);",
         to: 'if (!(await fenceOf(tx, step.key))) return answer(OK);',
       },
     ],

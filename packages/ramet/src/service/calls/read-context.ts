@@ -18,29 +18,23 @@ export interface ReadEnvironment {
 
 /**
  * The context of a handler that reads. A class, because an object literal with getters is built anew, property by property, at
- * every call: that cost more than the call. What it follows is put into `followed`, whose owner lets go of it in the end.
+ * every call: that cost more than the call. The dispatcher calls `leave` when the handler has ended.
  */
 export class ReadingContext implements ReadContext<any, Uses, any> {
   readonly #environment: ReadEnvironment;
   readonly #compiled: CompiledOperation;
   readonly #meta: CallMeta;
   readonly #cancellation: Cancellation;
-  readonly #followed: Following[];
   readonly #arrivedMono: number;
   #reads: Reads | undefined;
+  /** The keys that the handler follows. */
+  #followed: Following[] | undefined;
 
-  constructor(
-    environment: ReadEnvironment,
-    compiled: CompiledOperation,
-    meta: CallMeta,
-    cancellation: Cancellation,
-    followed: Following[],
-  ) {
+  constructor(environment: ReadEnvironment, compiled: CompiledOperation, meta: CallMeta, cancellation: Cancellation) {
     this.#environment = environment;
     this.#compiled = compiled;
     this.#meta = meta;
     this.#cancellation = cancellation;
-    this.#followed = followed;
     this.#arrivedMono = environment.platform.clock.monoNow();
   }
 
@@ -52,6 +46,11 @@ export class ReadingContext implements ReadContext<any, Uses, any> {
   /** Ends the call: waits for the queries that it has issued. @throws RametError Internal when one failed that it did not await */
   ended(): Promise<void> | undefined {
     return this.#reads?.ended();
+  }
+
+  /** Stops following keys; called when the handler has ended, however it ended. */
+  leave(): void {
+    if (this.#followed) for (const following of this.#followed) following.leave();
   }
 
   get caller() {
@@ -106,6 +105,7 @@ export class ReadingContext implements ReadContext<any, Uses, any> {
   get changes() {
     return (key: string) => {
       const following = this.#environment.changes.follow(key, this.#cancellation.signal);
+      this.#followed ??= [];
       this.#followed.push(following);
       return following;
     };

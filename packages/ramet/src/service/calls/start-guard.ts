@@ -1,9 +1,8 @@
 import { RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { Cancellation, Reply } from '../../rpc/index.ts';
-import { STARTS_MAX, type Store } from '../../store/index.ts';
+import { isGivenUp, STARTS_MAX, type Store, Suspects } from '../../store/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
-import { Suspects } from '../suspects.ts';
 
 /** Which work is started: of which operation, under which key its caller repeats it. */
 export interface Started {
@@ -65,7 +64,7 @@ export class StartGuard {
           key,
           operation,
         );
-        if (Number(row?.starts) <= STARTS_MAX) return false;
+        if (!isGivenUp(Number(row?.starts) - 1)) return false;
         tx.last('delete from ramet_starts where key = ?', key);
         return true;
       },

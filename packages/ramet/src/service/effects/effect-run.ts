@@ -3,30 +3,30 @@ import type { Platform } from '../../platform/index.ts';
 import type { Reply } from '../../rpc/index.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 
-/** What came of an effect, and is not written down yet. */
+/** The outcome of an effect that is known, but not written yet. */
 export type Known = { readonly outcome: unknown } | { readonly refusal: DeclaredError };
 
-/** An effect in the hands of this process. */
-export class Drive {
-  /** Told of the end. Whoever leaves takes himself off the list: a drive may go on for days. */
-  readonly #waiting = new Set<(reply: Reply) => void>();
-  readonly #failed = new Set<(error: unknown) => void>();
+/** An effect that this process works on. */
+export class EffectRun {
+  /** Called at the end. A caller that stops waiting removes its listener: a run may last for days. */
+  readonly #onEnd = new Set<(reply: Reply) => void>();
+  readonly #onFailure = new Set<(error: unknown) => void>();
   readonly done: Promise<Reply>;
   #reply: Reply | undefined;
   #known: Known | undefined;
-  /** The last attempt that was made here, and when it ended. */
+  /** The last attempt that this process made, and when it ended. */
   ended: { readonly attempt: number; readonly atMono: number } | undefined;
-  /** Attempts that failed; counted anew once it is known what is to be written down. */
+  /** Failed attempts; counted from zero again once the outcome is known and remains to be written. */
   failures = 0;
-  /** It was told that the effect waits. */
+  /** Whether `queued` of the effect was called. */
   queued = false;
-  /** Lets the next suspect begin, where this effect is one; harmless to call again. */
+  /** Lets the next suspect start, if this effect is one; a second call does nothing. */
   release: () => void = () => {};
 
-  constructor(carry: (drive: Drive) => Promise<Reply>) {
-    this.done = carry(this).then((reply) => {
+  constructor(work: (run: EffectRun) => Promise<Reply>) {
+    this.done = work(this).then((reply) => {
       this.#reply = reply;
-      for (const told of this.#waiting) told(reply);
+      for (const onEnd of this.#onEnd) onEnd(reply);
       return reply;
     });
   }
@@ -40,35 +40,36 @@ export class Drive {
     this.failures = 0;
   }
 
-  /** An attempt has failed. */
+  /** Counts an attempt that failed. */
   fail(error: unknown): void {
     this.failures++;
-    for (const told of this.#failed) told(error);
+    for (const onFailure of this.#onFailure) onFailure(error);
   }
 
-  /** The reply, or undefined after `forMs`. @param onFailure what to reply when an attempt fails before */
+  /** Waits for the reply; undefined after `forMs`. @param onFailure makes the reply when an attempt fails first */
   wait(platform: Platform, forMs: number, onFailure?: (error: unknown) => Reply): Promise<Reply | undefined> {
     if (this.#reply) return Promise.resolve(this.#reply);
     return new Promise((resolve) => {
       const leave = (reply: Reply | undefined) => {
         timer.cancel();
-        this.#waiting.delete(leave);
-        this.#failed.delete(failed);
+        this.#onEnd.delete(leave);
+        this.#onFailure.delete(failed);
         resolve(reply);
       };
       const failed = (error: unknown) => onFailure && leave(onFailure(error));
       const timer = platform.timers.set(forMs, () => leave(undefined));
-      this.#waiting.add(leave);
-      this.#failed.add(failed);
+      this.#onEnd.add(leave);
+      this.#onFailure.add(failed);
     });
   }
 }
 
 /**
- * What the other system says. Only it can refuse, and only in words that the contract has; an outcome that does not fit
- * is as good as none.
+ * Asks the other system for the outcome. Only the other system can refuse, and only with a failure of the contract; an outcome
+ * that does not fit its schema is an error.
+ * @returns `known: undefined` when a look-up found nothing
  */
-export async function learn(
+export async function outcomeOf(
   { compiled, outcome: codec }: CompiledEffect,
   ask: () => Promise<unknown>,
   how: 'performed' | 'looked up',

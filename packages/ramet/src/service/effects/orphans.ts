@@ -1,7 +1,6 @@
 import type { Platform } from '../../platform/index.ts';
-import { STARTS_MAX, type Store } from '../../store/index.ts';
+import { countCrash, type Store, Suspects } from '../../store/index.ts';
 import { type EffectRow, takeOverEffect } from '../fences/effect-rows.ts';
-import { Suspects } from '../suspects.ts';
 
 interface Environment {
   readonly platform: Platform;
@@ -30,12 +29,12 @@ export class Orphans {
    */
   async takeOver(row: EffectRow, name: string, signal: AbortSignal): Promise<{ readonly givenUp: boolean; readonly release: () => void }> {
     const { platform, store, owner } = this.#environment;
-    const ended = row.crashes + 1;
-    await platform.timers.sleep(this.#suspects.earlyMs(ended), signal);
-    const release = ended < 2 ? () => {} : await this.#suspects.turn();
+    const { crashes, givenUp } = countCrash(row.crashes);
+    await platform.timers.sleep(this.#suspects.earlyMs(crashes), signal);
+    const release = crashes < 2 ? () => {} : await this.#suspects.turn();
     try {
       const mine = await store.write((tx) => takeOverEffect(tx, row, owner), { name: `${name} is taken over` });
-      return { givenUp: mine && ended >= STARTS_MAX, release };
+      return { givenUp: mine && givenUp, release };
     } catch (error) {
       release();
       throw error;

@@ -176,16 +176,6 @@ export async function moveEffect(
   if (mine === 0) throw new EffectMoved(key);
 }
 
-/** The step that an effect has undone. */
-export function settleUndone(tx: Tx, key: string): void {
-  tx.last("update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')", key);
-}
-
-/** An undo that was refused is asked for anew: a refusal is the answer to that attempt, and the effect it undoes is still there. */
-export async function forgetRefusal(tx: Tx, key: string): Promise<void> {
-  await tx.run("delete from ramet_fences where step_key = ? and state = 'REJECTED'", key);
-}
-
 /** Effects under way whose owner gave no sign for a while, or, of a store that has one process only, all of them. */
 export async function abandonedEffects(reader: Reader, all: boolean, limit: number): Promise<string[]> {
   const rows = await reader.all<{ step_key: string }>(

@@ -4,6 +4,7 @@ import { ENDED_AT_ONCE, FENCES_KEPT } from '../../saga/index.ts';
 import type { Caller } from '../../security/index.ts';
 import type { Store } from '../../store/index.ts';
 import { isOfRequest } from '../tables.ts';
+import { undoKeyOf } from './fences.ts';
 
 const PLACES = Array(2 * ENDED_AT_ONCE)
   .fill('?')
@@ -21,7 +22,7 @@ export async function forgetSteps(store: Store, { kind, subject }: Caller, input
   if (kind !== 'service') return fault(new RametError('Forbidden', 'only the owner of sagas says that they have ended'));
   if (!Array.isArray(steps) || steps.length > ENDED_AT_ONCE || !steps.every((key) => typeof key === 'string'))
     return fault(new RametError('BadRequest', `sagas that have ended are named by at most ${ENDED_AT_ONCE} keys of steps`));
-  const keys = steps.filter((key) => !isOfRequest(key)).flatMap((key) => [key, `${key}:undo`]);
+  const keys = steps.filter((key) => !isOfRequest(key)).flatMap((key) => [key, undoKeyOf(key)]);
   if (keys.length === 0) return OK;
   const params = [...Array.from({ length: 2 * ENDED_AT_ONCE }, (_, i) => keys[i] ?? null), subject];
   try {

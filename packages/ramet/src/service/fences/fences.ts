@@ -133,3 +133,26 @@ export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply)
     key,
   );
 }
+
+/** The key of the fence that an undo has for itself where it acts on an external system. */
+export const undoKeyOf = (key: string): string => `${key}:undo`;
+
+/** Marks a step as undone by an effect; an operator may have resolved it in the meantime. */
+export function settleUndone(tx: Tx, key: string): void {
+  tx.last("update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')", key);
+}
+
+/** Lets an undo that was refused be requested again: a refusal answers one attempt, and the effect to be undone is still there. */
+export async function forgetRefusal(tx: Tx, key: string): Promise<void> {
+  await tx.run("delete from ramet_fences where step_key = ? and state = 'REJECTED'", key);
+}
+
+/** Cancels the undo of a step, unless it is done: an operator has found that there is nothing left to undo. */
+export function cancelUndo(tx: Tx, key: string): void {
+  tx.last("update ramet_fences set state = 'CANCELLED', updated_at = ramet_now() where step_key = ? and state <> 'DONE'", undoKeyOf(key));
+}
+
+/** Forgets an undo that has not taken effect, so that it can be requested again. */
+export function forgetUndo(tx: Tx, key: string): void {
+  tx.last("delete from ramet_fences where step_key = ? and state not in ('DONE', 'STARTED')", undoKeyOf(key));
+}

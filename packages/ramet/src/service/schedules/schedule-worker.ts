@@ -1,5 +1,5 @@
 import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../../platform/index.ts';
-import { NOT_DUE, STARTS_MAX, type Store, suspectWaitMs, type Tx } from '../../store/index.ts';
+import { countCrash, EndedAttempts, NOT_DUE, type Store, type Tx } from '../../store/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
 /** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
@@ -62,14 +62,14 @@ const CRASHED = 'the process ended during this run';
  * Runs what is due by the time of the database. The row of a schedule names the occurrence that comes next; a run moves it on
  * in its own transaction, so that each occurrence takes effect once, however often it was begun and by whom. What was due
  * while no process ran is made up for by one run. A run that fails is tried again with growing pauses until it succeeds. One
- * during which the process ends is too, {@link STARTS_MAX} times; then the schedule waits for an operator, or for a new timing.
+ * during which the process ends is too, eight times; then the schedule waits for an operator, or for a new timing.
  */
 export class ScheduleWorker {
   readonly #options: Options;
   readonly #byName: ReadonlyMap<string, Scheduled>;
   readonly #loop: Periodic;
-  /** Runs that ended in this process when the store could not be written: that is not a crash. By schedule, the epoch. */
-  readonly #ended = new Map<string, number>();
+  /** By schedule; an attempt has the epoch of its run. */
+  readonly #attempts = new EndedAttempts();
   #known = false;
 
   constructor(options: Options) {
@@ -148,7 +148,7 @@ export class ScheduleWorker {
       const done = await store.write(async (tx) => this.#occur(tx, schedule, row), { name: `${store.service} schedule ${row.name}` });
       if (done) onRun?.(row.name, 'done');
     } catch (error) {
-      this.#ended.set(row.name, Number(row.epoch) + 1);
+      this.#attempts.ended(row.name, Number(row.epoch) + 1);
       onRun?.(row.name, 'failed');
       onError(error, { schedule: row.name, attempt });
       await this.#postpone(row, attempt, error);
@@ -190,26 +190,25 @@ export class ScheduleWorker {
 
   /** Whether a run was begun and never ended: its process ended first. */
   #isUnended({ name, epoch, lease_until }: Row): boolean {
-    return Number(lease_until) > 0 && this.#ended.get(name) !== Number(epoch);
+    return this.#attempts.isCrash(name, Number(epoch), Number(lease_until));
   }
 
   async #crashed(row: Row): Promise<void> {
     const { store, onGivenUp } = this.#options;
-    const crashes = Number(row.crashes) + 1;
-    const giveUp = crashes >= STARTS_MAX;
+    const { crashes, givenUp, waitMs } = countCrash(Number(row.crashes));
     const mine = await store.write((tx) =>
       tx.run(
-        `update ramet_schedules set crashes = ?, lease_until = 0, last_error = ?, next_at = ${giveUp ? '?' : 'ramet_now() + ?'},
-           given_up_at = ${giveUp ? 'ramet_now()' : 'null'} where name = ? and epoch = ? and lease_until = ?`,
+        `update ramet_schedules set crashes = ?, lease_until = 0, last_error = ?, next_at = ${givenUp ? '?' : 'ramet_now() + ?'},
+           given_up_at = ${givenUp ? 'ramet_now()' : 'null'} where name = ? and epoch = ? and lease_until = ?`,
         crashes,
         CRASHED,
-        giveUp ? NOT_DUE : suspectWaitMs(crashes),
+        givenUp ? NOT_DUE : waitMs,
         row.name,
         Number(row.epoch),
         Number(row.lease_until),
       ),
     );
-    if (mine > 0 && giveUp) onGivenUp?.(row.name, crashes);
+    if (mine > 0 && givenUp) onGivenUp?.(row.name, crashes);
   }
 
   async #postpone(row: Row, attempt: number, error: unknown): Promise<void> {
