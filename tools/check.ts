@@ -15,6 +15,7 @@ import { size } from './checks/size.ts';
 import { inOneLine } from './checks/source.ts';
 import { tables } from './checks/tables.ts';
 import { todo } from './checks/todo.ts';
+import { tree } from './checks/tree.ts';
 import { deadCode, style, types } from './external.ts';
 
 /** `npm run check`: everything that can be known of the code without running it. Lists all findings, not only the first. */
@@ -33,6 +34,7 @@ const inside = [
   functionMembers,
   logEvents,
   tables,
+  tree,
   todo,
   docLinks,
   notYet,
