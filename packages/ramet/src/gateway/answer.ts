@@ -1,5 +1,5 @@
 /** An answer of a composed route that is not plain JSON. */
-export class Answer {
+export class CustomAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -12,7 +12,8 @@ export class Answer {
 }
 
 /** Answers `body` with a content type of its own, as `answer(svg, { 'content-type': 'image/svg+xml' })`. */
-export const answer = (body: string, headers: Readonly<Record<string, string>>, status = 200): Answer => new Answer(status, headers, body);
+export const answer = (body: string, headers: Readonly<Record<string, string>>, status = 200): CustomAnswer =>
+  new CustomAnswer(status, headers, body);
 
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -20,7 +21,7 @@ const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const SERVERS_OWN = new Set(['connection', 'content-length', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 
 /** What keeps an answer from being sent: a header with a line end in it would be two, and what follows them another answer. */
-export function answerProblem({ status, headers, body }: Answer): string | undefined {
+export function answerProblem({ status, headers, body }: CustomAnswer): string | undefined {
   if (!Number.isInteger(status) || status < 200 || status > 599) return `${status} is not a status between 200 and 599`;
   if (typeof body !== 'string') return 'its body is not text';
   for (const [name, value] of Object.entries(headers)) {

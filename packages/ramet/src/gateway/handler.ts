@@ -13,7 +13,7 @@ import { clientAddressReader, limitKey } from './request/client-address.ts';
 import { inputOf, keyOf } from './request/input.ts';
 import { type GatewayResponse, refusal } from './response.ts';
 import type { Router, WrongMethod } from './router.ts';
-import { compileRoutes, type Route } from './routes.ts';
+import { compileRoutes, type GatewayRoute } from './routes.ts';
 import { type CompiledSite, SITE_PATTERN } from './site.ts';
 import { Authentication } from './tokens/authentication.ts';
 import { type Authenticator, createAuthenticator } from './tokens/jwt.ts';
@@ -25,7 +25,7 @@ export interface GatewayHandler {
   handle(request: CanonicalRequest): Promise<GatewayResponse>;
   /** Prepares the parts of answers that can be made in advance. Requests that arrive before are answered too, at more cost. */
   prepare(): Promise<void>;
-  readonly routes: readonly Route[];
+  readonly routes: readonly GatewayRoute[];
 }
 
 /** Compiles a gateway. @returns what answers its requests, and everything that is wrong with its definition */
@@ -41,8 +41,8 @@ export function createGateway(
 }
 
 interface Compiled {
-  readonly router: Router<Route>;
-  readonly routes: readonly Route[];
+  readonly router: Router<GatewayRoute>;
+  readonly routes: readonly GatewayRoute[];
   readonly site: CompiledSite | undefined;
 }
 
@@ -59,9 +59,9 @@ interface Progress {
  * Then the request is admitted; only then its body is awaited, and the route runs.
  */
 class RequestHandler implements GatewayHandler {
-  readonly routes: readonly Route[];
+  readonly routes: readonly GatewayRoute[];
   readonly #environment: GatewayEnvironment;
-  readonly #router: Router<Route>;
+  readonly #router: Router<GatewayRoute>;
   readonly #site: CompiledSite | undefined;
   readonly #addressOf: ReturnType<typeof clientAddressReader>;
   readonly #limits: RouteLimits;

@@ -4,17 +4,17 @@ import type { Platform } from '../platform/index.ts';
 import { type CallOptions, type CallOrigin, type Canceller, unwrap } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { Trace } from '../telemetry/index.ts';
-import { Answer, answerProblem } from './answer.ts';
+import { answerProblem, CustomAnswer } from './answer.ts';
 import type { GatewayEnvironment } from './environment.ts';
 import type { OpenStreams } from './limits/open-streams.ts';
 import type { CanonicalRequest } from './request/canonical-request.ts';
 import { preferredWaitMs } from './request/headers.ts';
 import type { GatewayResponse } from './response.ts';
-import type { ComposedRoute, OperationRoute, Route } from './routes.ts';
+import type { ComposedRoute, GatewayRoute, OperationRoute } from './routes.ts';
 
 /** A request of which everything has been decided but its outcome. */
 export interface Admitted {
-  readonly route: Route;
+  readonly route: GatewayRoute;
   readonly request: CanonicalRequest;
   readonly caller: Caller;
   /** What stands for the client in counts. */
@@ -36,7 +36,7 @@ const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 export async function outcomeOf(environment: GatewayEnvironment, streams: OpenStreams, admitted: Admitted): Promise<GatewayResponse> {
   const { platform } = environment;
   const { route, request, key, input, trace } = admitted;
-  const base: Base = { headers: { ...admitted.headers }, route: route.pattern, correlationId: trace.correlationId };
+  const base: SharedParts = { headers: { ...admitted.headers }, route: route.pattern, correlationId: trace.correlationId };
   const origin = originOf(platform, admitted);
   if (route.kind === 'stream') {
     // A HEAD asks what a GET would be answered with; it must not run for that.
@@ -55,14 +55,14 @@ export async function outcomeOf(environment: GatewayEnvironment, streams: OpenSt
     return json(base, route.status, unwrap(await route.edge.call(route.compiled.operation, input, origin, options)));
   }
   const value = await inTime(platform, request.cancellation, route.pattern, composedAnswer(environment, route, admitted, origin));
-  if (!(value instanceof Answer)) return json(base, route.status, value);
+  if (!(value instanceof CustomAnswer)) return json(base, route.status, value);
   const problem = answerProblem(value);
   if (problem !== undefined) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' cannot be sent: ${problem}`);
   const own = Object.entries(value.headers).map(([name, text]) => [name.toLowerCase(), text] as const);
   return { ...base, status: value.status, headers: { ...base.headers, ...Object.fromEntries(own) }, body: value.body };
 }
 
-type Base = Omit<GatewayResponse, 'status' | 'body' | 'events'>;
+type SharedParts = Omit<GatewayResponse, 'status' | 'body' | 'events'>;
 
 function originOf(platform: Platform, { request, caller, trace }: Admitted): CallOrigin {
   const startedMono = platform.clock.monoNow();
@@ -88,7 +88,7 @@ function inTime<T>(platform: Platform, cancellation: Canceller, pattern: string,
   });
 }
 
-function json(base: Base, status: number, value: unknown): GatewayResponse {
+function json(base: SharedParts, status: number, value: unknown): GatewayResponse {
   if (value === undefined || status === 204) return { ...base, status: status === 200 ? 204 : status, body: '' };
   return { ...base, status, headers: { ...base.headers, 'content-type': 'application/json; charset=utf-8' }, body: JSON.stringify(value) };
 }
@@ -120,7 +120,7 @@ async function composedAnswer(
     waitMs: preferredWaitMs(request.headers.get('prefer')),
     fail,
   });
-  if (value instanceof Answer || !route.output) return value;
+  if (value instanceof CustomAnswer || !route.output) return value;
   const decoded = route.output.decode(value);
   if (!decoded.ok) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' does not fit`, { issues: decoded.issues });
   return decoded.value;

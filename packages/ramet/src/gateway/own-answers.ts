@@ -4,7 +4,7 @@ import { type Health, type Metrics, newTrace } from '../telemetry/index.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import { openApi } from './openapi/openapi.ts';
 import type { GatewayResponse } from './response.ts';
-import { DOCUMENT_PATH, OWN_PATHS, type Route } from './routes.ts';
+import { DOCUMENT_PATH, type GatewayRoute, OWN_PATHS } from './routes.ts';
 
 export interface OwnAnswers {
   readonly platform: Platform;
@@ -15,7 +15,7 @@ export interface OwnAnswers {
 }
 
 /** Makes the OpenAPI document of a gateway once, however often clients request it. */
-export function documentOf(definition: GatewayDefinition, routes: readonly Route[]): () => string {
+export function documentOf(definition: GatewayDefinition, routes: readonly GatewayRoute[]): () => string {
   let text: string | undefined;
   return () => {
     text ??= JSON.stringify(openApi(definition, routes));

@@ -27,29 +27,29 @@ export interface Router<R> {
   match(method: string, segments: readonly string[]): Matched<R> | WrongMethod | undefined;
 }
 
-interface Entry<R> {
+interface RouteEntry<R> {
   readonly pattern: string;
   readonly route: R;
-  readonly params: readonly Param[];
+  readonly params: readonly PatternParameter[];
 }
 
-interface Param {
+interface PatternParameter {
   readonly name: string;
   readonly index: number;
 }
 
 /** What was added: one node per prefix of a pattern. */
-interface Node<R> {
-  readonly literals: Map<string, Node<R>>;
-  parameter: Node<R> | undefined;
-  readonly entries: Map<string, Entry<R>>;
+interface PatternNode<R> {
+  readonly literals: Map<string, PatternNode<R>>;
+  parameter: PatternNode<R> | undefined;
+  readonly entries: Map<string, RouteEntry<R>>;
 }
 
 /** What is matched on: several nodes that a path may have reached, merged, so that matching never goes back. */
 interface State<R> {
   readonly literals: ReadonlyMap<string, State<R>>;
   readonly other: State<R> | undefined;
-  readonly entries: ReadonlyMap<string, Entry<R>>;
+  readonly entries: ReadonlyMap<string, RouteEntry<R>>;
   readonly allowed: readonly string[];
 }
 
@@ -62,14 +62,14 @@ const MAX_STATES = 20_000;
  * construction) at the first match after an `add`, so a match costs one map look-up per segment, however routes overlap.
  */
 export function createRouter<R>(): Router<R> {
-  const root: Node<R> = emptyNode();
+  const root: PatternNode<R> = emptyNode();
   let start: State<R> | undefined;
 
   return {
     add(method, pattern, route) {
       if (!/^[A-Z]+(?:-[A-Z]+)*$/.test(method)) throw new RangeError(`'${method}' is no method: write it in upper case, as GET`);
       let node = root;
-      const params: Param[] = [];
+      const params: PatternParameter[] = [];
       for (const [index, segment] of segmentsOf(pattern).entries()) {
         if (segment.startsWith('{')) {
           params.push({ name: paramName(segment, pattern, params), index });
@@ -103,7 +103,7 @@ export function createRouter<R>(): Router<R> {
   };
 }
 
-function emptyNode<R>(): Node<R> {
+function emptyNode<R>(): PatternNode<R> {
   return { literals: new Map(), parameter: undefined, entries: new Map() };
 }
 
@@ -111,10 +111,10 @@ function emptyNode<R>(): Node<R> {
  * @param nodes that the segments so far reach, the one with the leftmost literals first
  * @throws RangeError when patterns overlap so much that the automaton would fill the memory
  */
-function merge<R>(nodes: readonly Node<R>[], count: { states: number }): State<R> {
+function merge<R>(nodes: readonly PatternNode<R>[], count: { states: number }): State<R> {
   count.states += 1;
   if (count.states > MAX_STATES) throw new RangeError(`The patterns of the routes overlap in more than ${MAX_STATES} ways`);
-  const entries = new Map<string, Entry<R>>();
+  const entries = new Map<string, RouteEntry<R>>();
   for (const node of nodes) {
     for (const [method, entry] of node.entries) if (!entries.has(method)) entries.set(method, entry);
     const get = node.entries.get('GET');
@@ -133,7 +133,7 @@ function merge<R>(nodes: readonly Node<R>[], count: { states: number }): State<R
   };
 }
 
-function reachedBy<R>(nodes: readonly Node<R>[], literal: string): Node<R>[] {
+function reachedBy<R>(nodes: readonly PatternNode<R>[], literal: string): PatternNode<R>[] {
   return nodes.flatMap((node) => [node.literals.get(literal) ?? [], node.parameter ?? []].flat());
 }
 
@@ -156,7 +156,7 @@ function segmentsOf(pattern: string): string[] {
   return segments;
 }
 
-function paramName(segment: string, pattern: string, before: readonly Param[]): string {
+function paramName(segment: string, pattern: string, before: readonly PatternParameter[]): string {
   const name = segment.slice(1, -1);
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || isReservedKey(name)) {
     throw new RangeError(`'${segment}' in '${pattern}' is no parameter: write one name in braces, as {orderId}`);

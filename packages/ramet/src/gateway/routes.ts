@@ -32,7 +32,7 @@ export interface ComposedRoute extends RouteBase {
   readonly clients: ClientFactory;
   readonly errors: CompiledOperation['errors'];
 }
-export type Route = OperationRoute | ComposedRoute;
+export type GatewayRoute = OperationRoute | ComposedRoute;
 
 /** The path of the OpenAPI document of a gateway. */
 export const DOCUMENT_PATH = '/openapi.json';
@@ -45,14 +45,14 @@ export function compileRoutes(
   transport: TransportRoutes,
   definition: GatewayDefinition,
   watch?: CallWatcher,
-): { router: Router<Route>; routes: Route[]; site: CompiledSite | undefined; problems: string[] } {
+): { router: Router<GatewayRoute>; routes: GatewayRoute[]; site: CompiledSite | undefined; problems: string[] } {
   const problems: string[] = [];
-  const router = createRouter<Route>();
-  const routes: Route[] = [];
+  const router = createRouter<GatewayRoute>();
+  const routes: GatewayRoute[] = [];
   const where = `gateway '${definition.name}'`;
   const outbound = new Outbound(platform, definition.name, watch);
   const edges = new Map<string, Edge>();
-  const add = (route: Route) => {
+  const add = (route: GatewayRoute) => {
     try {
       if (OWN_PATHS.includes(route.pattern)) throw new RangeError(`'${route.pattern}' is answered by the gateway itself`);
       router.add(route.method, route.pattern, route);
@@ -88,7 +88,7 @@ export function compileRoutes(
 }
 
 /** @param routes that the limit is for: a field that it counts by is one of the input of at least one of them */
-function limitProblems({ rate, by = 'client', storeFailure }: Limit, routes: readonly Route[]): string[] {
+function limitProblems({ rate, by = 'client', storeFailure }: Limit, routes: readonly GatewayRoute[]): string[] {
   const settings = new Settings();
   try {
     parseRate(rate);
@@ -118,9 +118,9 @@ function exposed(
   declared: Exposed,
   outbound: Outbound,
   edges: Map<string, Edge>,
-): { routes: Route[]; problems: string[] } {
+): { routes: GatewayRoute[]; problems: string[] } {
   const problems: string[] = [];
-  const routes: Route[] = [];
+  const routes: GatewayRoute[] = [];
   const { compiled: contract, problems: wrong } = compileContract(declared.contract);
   problems.push(...wrong);
   const service = contract.contract.name;
@@ -157,7 +157,7 @@ function composed(
   where: string,
   declared: Composed,
   outbound: Outbound,
-): { routes: Route[]; problems: string[] } {
+): { routes: GatewayRoute[]; problems: string[] } {
   const problems: string[] = [];
   const { uses, problems: wrong } = compileUses(outbound.platform, transport, where, declared.uses, outbound);
   problems.push(...wrong);

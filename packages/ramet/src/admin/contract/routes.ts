@@ -81,10 +81,10 @@ export const ADMIN_ROUTES = {
   }),
 } as const;
 
-type Routes = typeof ADMIN_ROUTES;
-
 /** The routes by method and path, as `GET /sagas/:id`. */
-export type AdminRoutes = { readonly [K in keyof Routes as `${Routes[K]['method']} ${Routes[K]['path']}`]: Routes[K] };
+export type AdminRoutes = {
+  readonly [K in keyof typeof ADMIN_ROUTES as `${(typeof ADMIN_ROUTES)[K]['method']} ${(typeof ADMIN_ROUTES)[K]['path']}`]: (typeof ADMIN_ROUTES)[K];
+};
 
 /** The answer of a route, as `AdminAnswer<'GET /sagas/:id'>`. */
 export type AdminAnswer<Name extends keyof AdminRoutes> = Frozen<z.infer<AdminRoutes[Name]['output']>>;

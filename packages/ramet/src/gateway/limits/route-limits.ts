@@ -1,5 +1,5 @@
 import type { GatewayDefinition, Limit } from '../gateway.ts';
-import type { Route } from '../routes.ts';
+import type { GatewayRoute } from '../routes.ts';
 import type { Limits } from './limits.ts';
 
 /** How often a client may request paths without a route, where the gateway has no limit. Only a search for holes needs more. */
@@ -15,9 +15,9 @@ interface DeclaredLimits {
 export class RouteLimits {
   readonly #limits: Limits;
   readonly #general: Limit | undefined;
-  readonly #declared: ReadonlyMap<Route, DeclaredLimits>;
+  readonly #declared: ReadonlyMap<GatewayRoute, DeclaredLimits>;
 
-  constructor(limits: Limits, { limit }: GatewayDefinition, routes: readonly Route[]) {
+  constructor(limits: Limits, { limit }: GatewayDefinition, routes: readonly GatewayRoute[]) {
     this.#limits = limits;
     this.#general = limit && !isByField(limit) ? limit : undefined;
     this.#declared = new Map(routes.map((route) => [route, declaredBy(limit, route)]));
@@ -32,7 +32,7 @@ export class RouteLimits {
   }
 
   /** Counts a request by its client, as soon as its head has been read. */
-  countHead(route: Route, principal: string, headers: Record<string, string>): void | Promise<void> {
+  countHead(route: GatewayRoute, principal: string, headers: Record<string, string>): void | Promise<void> {
     const limit = this.#of(route).byClient;
     if (!limit) return undefined;
     if (limit !== route.limit) return this.#limits.take(limit, 'client', principal, headers);
@@ -40,7 +40,7 @@ export class RouteLimits {
   }
 
   /** Counts a request by fields of its input. */
-  countInput(route: Route, principal: string, input: unknown, headers: Record<string, string>): void | Promise<void> {
+  countInput(route: GatewayRoute, principal: string, input: unknown, headers: Record<string, string>): void | Promise<void> {
     const { byFields } = this.#of(route);
     return byFields.length === 0 ? undefined : this.#countFields(byFields, `${principal} ${route.pattern}`, input, headers);
   }
@@ -49,13 +49,13 @@ export class RouteLimits {
     for (const limit of limits) await this.#limits.take(limit, 'field', `${client} ${fieldOf(input, limit.by as string)}`, headers);
   }
 
-  #of(route: Route): DeclaredLimits {
+  #of(route: GatewayRoute): DeclaredLimits {
     return this.#declared.get(route) as DeclaredLimits;
   }
 }
 
 /** A limit by a field comes on top of the gateway's: a client that changes the field with each request must not escape both. */
-function declaredBy(general: Limit | undefined, { limit: own }: Route): DeclaredLimits {
+function declaredBy(general: Limit | undefined, { limit: own }: GatewayRoute): DeclaredLimits {
   if (own === false) return { byClient: undefined, byFields: [] };
   const declared = own === undefined ? [general] : isByField(own) ? [general, own] : [own];
   const limits = declared.filter((limit) => limit !== undefined);

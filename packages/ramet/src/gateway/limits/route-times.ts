@@ -3,7 +3,7 @@ import { LatencyLimit } from '../../load/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
 import type { Admitted } from '../outcome.ts';
 import type { GatewayResponse } from '../response.ts';
-import type { Route } from '../routes.ts';
+import type { GatewayRoute } from '../routes.ts';
 
 /**
  * Limits each route by the time that its answers take: where they wait for each other behind the gateway, in a store or in another
@@ -12,7 +12,7 @@ import type { Route } from '../routes.ts';
  */
 export class RouteTimes {
   readonly #platform: Platform;
-  readonly #limits = new Map<Route, LatencyLimit>();
+  readonly #limits = new Map<GatewayRoute, LatencyLimit>();
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -23,7 +23,7 @@ export class RouteTimes {
    * arrived: a client that sends slowly must not hold one meanwhile.
    * @throws RametError Overloaded
    */
-  expectRoom(route: Route): void {
+  expectRoom(route: GatewayRoute): void {
     if (this.#limitOf(route).isFull) throw overloaded(route);
   }
 
@@ -46,7 +46,7 @@ export class RouteTimes {
     }
   }
 
-  #limitOf(route: Route): LatencyLimit {
+  #limitOf(route: GatewayRoute): LatencyLimit {
     const existing = this.#limits.get(route);
     if (existing) return existing;
     const limit = new LatencyLimit();
@@ -55,8 +55,9 @@ export class RouteTimes {
   }
 }
 
-const overloaded = ({ pattern }: Route): RametError =>
+const overloaded = ({ pattern }: GatewayRoute): RametError =>
   new RametError('Overloaded', `'${pattern}' has as many requests under way as it can answer in time`, { retryAfterMs: SECOND });
 
 /** The first event of a stream, and an answer for which the client wants to wait, take as long as the client lets them. */
-const isTimedByClient = (route: Route, headers: ReadonlyMap<string, string>): boolean => route.kind === 'stream' || headers.has('prefer');
+const isTimedByClient = (route: GatewayRoute, headers: ReadonlyMap<string, string>): boolean =>
+  route.kind === 'stream' || headers.has('prefer');

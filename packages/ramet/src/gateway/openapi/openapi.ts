@@ -1,10 +1,10 @@
 import type { GatewayDefinition } from '../gateway.ts';
-import type { Route } from '../routes.ts';
+import type { GatewayRoute } from '../routes.ts';
 import { HEADERS, PROBLEM, responsesOf, takesBody } from './responses.ts';
 import { DocumentSchemas } from './schemas.ts';
 
 /** The OpenAPI 3.1 document of what a gateway exposes, from the contracts alone. */
-export function openApi(definition: GatewayDefinition, routes: readonly Route[]): object {
+export function openApi(definition: GatewayDefinition, routes: readonly GatewayRoute[]): object {
   const paths: Record<string, Record<string, object>> = {};
   const schemas = new DocumentSchemas();
   const ids = new Set<string>();
@@ -26,7 +26,7 @@ export function openApi(definition: GatewayDefinition, routes: readonly Route[])
 }
 
 /** A name for the operation that no other one has: a contract may be exposed under several prefixes. */
-function idOf(route: Route, taken: Set<string>): string {
+function idOf(route: GatewayRoute, taken: Set<string>): string {
   const byPath = `${route.method.toLowerCase()}${route.pattern.replace(/[^a-zA-Z0-9]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}`;
   const name = route.kind === 'compose' ? byPath : route.compiled.fullName.replaceAll(/[^a-zA-Z0-9]+/g, '_');
   let id = taken.has(name) ? byPath : name;
@@ -35,7 +35,7 @@ function idOf(route: Route, taken: Set<string>): string {
   return id;
 }
 
-function operationOf(definition: GatewayDefinition, route: Route, id: string, schemas: DocumentSchemas): object {
+function operationOf(definition: GatewayDefinition, route: GatewayRoute, id: string, schemas: DocumentSchemas): object {
   const inPath = [...route.pattern.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);
   const { properties, required } = schemas.fieldsOf(route.input.jsonSchema, `${id}_input`);
   const others = Object.keys(properties).filter((name) => !inPath.includes(name));
@@ -57,7 +57,7 @@ function operationOf(definition: GatewayDefinition, route: Route, id: string, sc
 }
 
 /** What changes something may be repeated under a key. */
-function keyParameter(route: Route): object[] {
+function keyParameter(route: GatewayRoute): object[] {
   if (route.method === 'GET' || route.kind === 'stream') return [];
   const schema = { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' };
   const description = 'New for each intention, the same for each repeat: a repeat gets the answer that was given';

@@ -1,7 +1,7 @@
 import type { Codec } from '../../contract/index.ts';
 import { ERRORS, type ErrorCode } from '../../errors/index.ts';
 import type { GatewayDefinition } from '../gateway.ts';
-import type { Route } from '../routes.ts';
+import type { GatewayRoute } from '../routes.ts';
 import type { DocumentSchemas } from './schemas.ts';
 
 /** What the framework itself may answer on a route, beside what the contract declares. Everything else is `default`. */
@@ -47,7 +47,12 @@ export const PROBLEM = {
 };
 
 /** All answers of a route by their status: success, every declared failure with its data, and what the framework answers. */
-export function responsesOf(definition: GatewayDefinition, route: Route, id: string, schemas: DocumentSchemas): Record<string, object> {
+export function responsesOf(
+  definition: GatewayDefinition,
+  route: GatewayRoute,
+  id: string,
+  schemas: DocumentSchemas,
+): Record<string, object> {
   const declared = new Map<number, { title: string; schema: object }[]>();
   const add = (status: number, title: string, schema: object) => declared.set(status, [...(declared.get(status) ?? []), { title, schema }]);
   for (const [name, { status, data }] of route.kind === 'compose' ? route.errors : route.compiled.errors)
@@ -68,7 +73,7 @@ export function responsesOf(definition: GatewayDefinition, route: Route, id: str
   return { ...responses, default: { description: 'Any other problem', headers: headersOf(0, definition, route), content } };
 }
 
-function success(route: Route, id: string, schemas: DocumentSchemas): object {
+function success(route: GatewayRoute, id: string, schemas: DocumentSchemas): object {
   const output = route.kind === 'compose' ? route.output : route.compiled.output;
   const schema = output && output.jsonSchema['type'] !== 'null' ? schemas.of(output.jsonSchema, `${id}_output`) : undefined;
   const headers = { 'X-Correlation-Id': { $ref: '#/components/headers/X-Correlation-Id' } };
@@ -96,7 +101,7 @@ function failureSchema(name: string, status: number, data: Codec, schemas: Docum
   };
 }
 
-function frameworkCodes(definition: GatewayDefinition, route: Route): ErrorCode[] {
+function frameworkCodes(definition: GatewayDefinition, route: GatewayRoute): ErrorCode[] {
   const withToken = !('access' in route.access && route.access.access === 'public');
   const isLimited = (route.limit ?? definition.limit) || withToken || route.kind === 'stream';
   const changes = route.method !== 'GET' && route.kind !== 'stream';
@@ -112,7 +117,7 @@ function frameworkCodes(definition: GatewayDefinition, route: Route): ErrorCode[
 }
 
 /** Whether what is not in the path comes in a body and not in the query. */
-export const takesBody = ({ method }: Route): boolean => method !== 'GET' && method !== 'DELETE';
+export const takesBody = ({ method }: GatewayRoute): boolean => method !== 'GET' && method !== 'DELETE';
 
 function byStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
   const found = new Map<number, ErrorCode[]>();
@@ -122,7 +127,7 @@ function byStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
 
 const titleOf = (codes: readonly ErrorCode[]): string => codes.map((code) => ERRORS[code].title).join('; ');
 
-function headersOf(status: number, definition: GatewayDefinition, route: Route): object {
+function headersOf(status: number, definition: GatewayDefinition, route: GatewayRoute): object {
   const names = ['X-Correlation-Id'];
   if (COME_AGAIN.has(status)) names.push('Retry-After');
   if (status === 401 || (status === 403 && 'scope' in route.access)) names.push('WWW-Authenticate');

@@ -1,4 +1,4 @@
-export interface Connection {
+export interface Peer {
   /** The other end of the socket, as Node gives it; empty when there is none, as on a Unix socket. */
   readonly socketAddress: string;
   /** The value of each `x-forwarded-for` header. */
@@ -9,8 +9,8 @@ export interface Connection {
 export const UNKNOWN_ADDRESS = 'unknown';
 
 /** {@link clientAddressReader} for a list that is used once. */
-export function clientAddress(connection: Connection, trusted: readonly string[]): string {
-  return clientAddressReader(trusted)(connection);
+export function clientAddress(peer: Peer, trusted: readonly string[]): string {
+  return clientAddressReader(trusted)(peer);
 }
 
 /**
@@ -22,9 +22,9 @@ export function clientAddress(connection: Connection, trusted: readonly string[]
  * @returns for a connection: dotted IPv4, also when it came mapped into IPv6; IPv6 as RFC 5952 writes it; or `unknown`
  * @throws RangeError when an entry of `trusted` is no network
  */
-export function clientAddressReader(trusted: readonly string[]): (connection: Connection) => string {
+export function clientAddressReader(trusted: readonly string[]): (peer: Peer) => string {
   const networks = trusted.map(parseNetwork);
-  const isTrusted = (address: Address) => networks.some((network) => contains(network, address));
+  const isTrusted = (address: IpAddress) => networks.some((network) => contains(network, address));
 
   return ({ socketAddress, forwardedFor }) => {
     // Node names the interface of link-local addresses, as fe80::1%eth0.
@@ -68,18 +68,18 @@ export function connectionKeyReader(trusted: readonly string[]): (socketAddress:
   };
 }
 
-interface Address {
+interface IpAddress {
   readonly family: 4 | 6;
   /** Of 16 bits each: two for IPv4, eight for IPv6. Never an IPv4 address mapped into IPv6. */
   readonly groups: readonly number[];
 }
 
-interface Network {
-  readonly address: Address;
+interface IpNetwork {
+  readonly address: IpAddress;
   readonly prefixBits: number;
 }
 
-function parseNetwork(text: string): Network {
+function parseNetwork(text: string): IpNetwork {
   const [addressText, bitsText, more] = text.split('/');
   const address = parseGroups(addressText as string);
   const bits = bitsText === undefined ? (address?.length ?? 0) * 16 : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : Number.NaN;
@@ -87,7 +87,7 @@ function parseNetwork(text: string): Network {
     throw new RangeError(`'${text}' is no network: write an address and the length of its prefix, as 10.0.0.0/8 or fd00::/8`);
   }
   const isMapped = isMappedGroups(address) && bits >= 96;
-  const network: Network = {
+  const network: IpNetwork = {
     address: isMapped ? { family: 4, groups: address.slice(6) } : { family: address.length === 2 ? 4 : 6, groups: address },
     prefixBits: isMapped ? bits - 96 : bits,
   };
@@ -96,7 +96,7 @@ function parseNetwork(text: string): Network {
   return network;
 }
 
-function contains({ address, prefixBits }: Network, other: Address): boolean {
+function contains({ address, prefixBits }: IpNetwork, other: IpAddress): boolean {
   return (
     address.family === other.family &&
     address.groups.every((group, i) => ((group ^ (other.groups[i] as number)) & mask(prefixBits, i)) === 0)
@@ -115,7 +115,7 @@ function withoutPort(text: string): string {
   return match?.[1] ?? match?.[2] ?? text;
 }
 
-function parseAddress(text: string): Address | undefined {
+function parseAddress(text: string): IpAddress | undefined {
   const groups = parseGroups(text);
   if (groups === undefined) return undefined;
   if (groups.length === 2) return { family: 4, groups };
@@ -167,7 +167,7 @@ function parseIpv4(text: string): number[] | undefined {
   return [a * 256 + b, c * 256 + d];
 }
 
-function format({ family, groups }: Address): string {
+function format({ family, groups }: IpAddress): string {
   if (family === 4) return groups.flatMap((group) => [group >> 8, group & 0xff]).join('.');
   // The longest run of zero groups becomes `::`, the first one when two are equal, and a single group never.
   let [from, length] = [0, 1];

@@ -1,5 +1,5 @@
 import { type Issue, RametError } from '../../errors/index.ts';
-import type { Route } from '../routes.ts';
+import type { GatewayRoute } from '../routes.ts';
 import type { CanonicalRequest } from './canonical-request.ts';
 import { isJson } from './content-type.ts';
 import { idempotencyKey } from './headers.ts';
@@ -7,7 +7,7 @@ import { parseJsonBytes } from './json-body.ts';
 import { parseQuery } from './query-string.ts';
 
 /** The idempotency key of a request. @throws RametError MissingIdempotencyKey, BadRequest */
-export function keyOf(route: Route, request: CanonicalRequest): string | undefined {
+export function keyOf(route: GatewayRoute, request: CanonicalRequest): string | undefined {
   const header = request.headers.get('idempotency-key');
   if (header === undefined) {
     if (route.keyRequired) throw new RametError('MissingIdempotencyKey');
@@ -26,7 +26,7 @@ export function keyOf(route: Route, request: CanonicalRequest): string | undefin
  * @throws RametError MalformedRequest, MalformedBody, UnsupportedMediaType, BadRequest
  */
 export function inputOf(
-  route: Route,
+  route: GatewayRoute,
   request: CanonicalRequest,
   params: Readonly<Record<string, string>>,
   bytes: Uint8Array | undefined,

@@ -52,7 +52,7 @@ export function isReservedKey(key: string): boolean {
   return key === '__proto__' || key === 'prototype';
 }
 
-interface Fault {
+interface JsonFault {
   readonly at: number;
   readonly message: string;
   readonly path: string | undefined;
@@ -68,7 +68,7 @@ interface Scan {
   readonly frames: Frame[];
   /** Whether the last string held a backslash. */
   escaped: boolean;
-  fault: Fault | undefined;
+  fault: JsonFault | undefined;
 }
 
 interface Frame {

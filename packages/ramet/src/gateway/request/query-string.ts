@@ -1,10 +1,10 @@
+import type { JsonSchema } from '../../contract/index.ts';
 import type { Issue } from '../../errors/index.ts';
 import { inexactness } from './exact-number.ts';
 import { isReservedKey } from './json-body.ts';
 
 export type QueryPair = readonly [name: string, value: string];
 export type ParsedQuery = { readonly ok: true; readonly pairs: readonly QueryPair[] } | { readonly ok: false; readonly detail: string };
-type JsonSchema = Readonly<Record<string, unknown>>;
 
 const MAX_LENGTH = 8 * 1024;
 const MAX_PAIRS = 100;

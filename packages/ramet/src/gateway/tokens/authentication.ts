@@ -5,7 +5,7 @@ import type { Limit } from '../gateway.ts';
 import type { Limits } from '../limits/limits.ts';
 import type { CanonicalRequest } from '../request/canonical-request.ts';
 import { bearerToken } from '../request/headers.ts';
-import type { Route } from '../routes.ts';
+import type { GatewayRoute } from '../routes.ts';
 import type { Authenticator } from './jwt.ts';
 
 /** How often the authentication of one client may fail. */
@@ -29,7 +29,7 @@ export class Authentication {
    * @param client counts its failures
    * @throws RametError MissingToken, InvalidToken, Forbidden; TooManyRequests for a client that fails too often
    */
-  callerOf({ access }: Route, request: CanonicalRequest, client: string): Caller | Promise<Caller> {
+  callerOf({ access }: GatewayRoute, request: CanonicalRequest, client: string): Caller | Promise<Caller> {
     if ('access' in access && access.access === 'public') return this.#anonymous(request, client);
     return this.#verified(request, client, 'scope' in access ? access.scope : undefined);
   }

@@ -6,7 +6,7 @@ import type { EventLog } from '../../telemetry/index.ts';
 import { parseJsonBody } from '../request/json-body.ts';
 import { KeySet, type KeySource } from './key-set.ts';
 import { type KeyPlace, keyPlaceProblem } from './key-source.ts';
-import { ALGORITHMS, type Algorithm, KID, type SigningKey } from './signing-keys.ts';
+import { ALGORITHMS, type Algorithm, KID, type TokenKey } from './signing-keys.ts';
 
 /** Where access tokens come from, and what they must say. */
 export interface JwtOptions {
@@ -57,9 +57,9 @@ export function createAuthenticator(platform: Platform, log: EventLog, options: 
   const leewayMs = durationMs(options.leeway ?? '60s');
   const keys = new KeySet(platform, log, algorithm, source);
   /** By the digest of the token. An entry is worth something for as long as its issuer has the key that verified it. */
-  const verified = new Map<string, Verified>();
+  const verified = new Map<string, VerifiedToken>();
 
-  const remember = (digest: string, entry: Verified) => {
+  const remember = (digest: string, entry: VerifiedToken) => {
     if (verified.size >= CACHE_MAX) verified.delete(verified.keys().next().value as string);
     verified.set(digest, entry);
   };
@@ -87,9 +87,9 @@ export function createAuthenticator(platform: Platform, log: EventLog, options: 
   };
 }
 
-interface Verified {
+interface VerifiedToken {
   readonly caller: Caller;
-  readonly key: SigningKey;
+  readonly key: TokenKey;
   readonly expMs: number;
 }
 
@@ -101,7 +101,7 @@ interface Expected {
   readonly nowMs: number;
 }
 
-async function claimsOf(token: string, { key }: SigningKey, expected: Expected): Promise<{ sub: string; exp: number; scope: unknown }> {
+async function claimsOf(token: string, { key }: TokenKey, expected: Expected): Promise<{ sub: string; exp: number; scope: unknown }> {
   const { issuer, audience, algorithm, leewayMs, nowMs } = expected;
   const { payload } = await jwtVerify(token, key, {
     algorithms: [algorithm],

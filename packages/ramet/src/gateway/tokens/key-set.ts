@@ -1,7 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import { MINUTE, type Platform, SECOND } from '../../platform/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
-import { type Algorithm, readSigningKeys, type SigningKey } from './signing-keys.ts';
+import { type Algorithm, readTokenKeys, type TokenKey } from './signing-keys.ts';
 
 /** Keys older than this are looked for again, beside the requests that use them. */
 export const RENEW_MS = 5 * MINUTE;
@@ -32,7 +32,7 @@ export class KeySet {
   readonly #log: EventLog;
   readonly #algorithm: Algorithm;
   readonly #source: KeySource;
-  #keys: ReadonlyMap<string, SigningKey> = new Map();
+  #keys: ReadonlyMap<string, TokenKey> = new Map();
   #ignored = '';
   #takenMono = Number.NEGATIVE_INFINITY;
   #lookedMono = Number.NEGATIVE_INFINITY;
@@ -53,7 +53,7 @@ export class KeySet {
    * @returns undefined when the issuer does not have such a key
    * @throws (or rejects with) RametError Unavailable when the issuer cannot be asked and nothing is known of the key
    */
-  get(kid: string): SigningKey | undefined | Promise<SigningKey | undefined> {
+  get(kid: string): TokenKey | undefined | Promise<TokenKey | undefined> {
     const nowMono = this.#platform.clock.monoNow();
     const known = this.#known(kid, nowMono);
     const ageMs = nowMono - this.#takenMono;
@@ -65,7 +65,7 @@ export class KeySet {
     return this.#foundIn(look, kid, waitMs);
   }
 
-  #known(kid: string, nowMono: number): SigningKey | undefined {
+  #known(kid: string, nowMono: number): TokenKey | undefined {
     return nowMono - this.#takenMono <= STALE_MS ? this.#keys.get(kid) : undefined;
   }
 
@@ -79,7 +79,7 @@ export class KeySet {
     return this.#look;
   }
 
-  async #found(look: Promise<void>, kid: string): Promise<SigningKey | undefined> {
+  async #found(look: Promise<void>, kid: string): Promise<TokenKey | undefined> {
     if (this.#waiting >= WAITING_MAX)
       throw new RametError('Unavailable', 'too many requests wait for the keys of the token issuer', { retryAfterMs: SECOND });
     await this.#counted(look);
@@ -87,7 +87,7 @@ export class KeySet {
   }
 
   /** Waits for a look, but `waitMs` at most. */
-  async #foundIn(look: Promise<void>, kid: string, waitMs: number): Promise<SigningKey | undefined> {
+  async #foundIn(look: Promise<void>, kid: string, waitMs: number): Promise<TokenKey | undefined> {
     let stop = () => {};
     const waited = new Promise<void>((resolve) => {
       const timer = this.#platform.timers.set(waitMs, resolve);
@@ -116,7 +116,7 @@ export class KeySet {
   /** Never rejects. */
   async #lookOnce(): Promise<void> {
     try {
-      const { keys, ignored } = await readSigningKeys(await this.#asked(), this.#algorithm, this.#keys);
+      const { keys, ignored } = await readTokenKeys(await this.#asked(), this.#algorithm, this.#keys);
       this.#keys = keys;
       this.#takenMono = this.#platform.clock.monoNow();
       this.#nextMono = this.#takenMono + SUCCESS_COOLDOWN_MS;

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Algorithm, readSigningKeys } from './signing-keys.ts';
+import { type Algorithm, readTokenKeys } from './signing-keys.ts';
 
 type Jwk = Record<string, unknown>;
 const rsa = (modulusLength: number, publicExponent = 65_537): Jwk =>
@@ -17,7 +17,7 @@ const base64url = (value: bigint) => {
 const number = (text: unknown) => BigInt(`0x${Buffer.from(text as string, 'base64url').toString('hex')}`);
 
 async function judged(jwk: unknown, algorithm: Algorithm): Promise<string> {
-  const { keys, ignored } = await readSigningKeys({ keys: [jwk] }, algorithm);
+  const { keys, ignored } = await readTokenKeys({ keys: [jwk] }, algorithm);
   expect(keys.size + ignored.length).toBe(1);
   return ignored[0] ?? 'used';
 }
@@ -83,7 +83,7 @@ test('one odd entry, whatever it is, leaves the keys beside it usable (RFC 7517,
   );
   await fc.assert(
     fc.asyncProperty(odd, odd, async (before, after) => {
-      const { keys } = await readSigningKeys({ keys: [before, { ...p256, kid: 'good' }, after] }, 'ES256');
+      const { keys } = await readTokenKeys({ keys: [before, { ...p256, kid: 'good' }, after] }, 'ES256');
       expect([...keys.keys()]).toContain('good');
     }),
     { numRuns: 200 },
@@ -91,9 +91,9 @@ test('one odd entry, whatever it is, leaves the keys beside it usable (RFC 7517,
 });
 
 test('of two keys with one id the first counts, and a key that stayed the same is the same object', async () => {
-  const first = await readSigningKeys({ keys: [okp, { ...p256, kid: 'p' }] }, 'EdDSA');
+  const first = await readTokenKeys({ keys: [okp, { ...p256, kid: 'p' }] }, 'EdDSA');
   const other = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
-  const second = await readSigningKeys(
+  const second = await readTokenKeys(
     {
       keys: [
         { ...okp, use: 'sig' },
@@ -105,14 +105,14 @@ test('of two keys with one id the first counts, and a key that stayed the same i
   );
   expect(second.keys.get('k')).toBe(first.keys.get('k'));
   expect(second.ignored).toEqual([expect.stringContaining('same id')]);
-  const third = await readSigningKeys({ keys: [{ ...other, kid: 'k' }] }, 'EdDSA', first.keys);
+  const third = await readTokenKeys({ keys: [{ ...other, kid: 'k' }] }, 'EdDSA', first.keys);
   expect(third.keys.get('k')).not.toBe(first.keys.get('k'));
 });
 
 test('what is no key set, or one of more than 100 keys, is refused as a whole', async () => {
   for (const set of [undefined, null, 1, 'keys', [], {}, { keys: {} }, { keys: 'k' }])
-    await expect(readSigningKeys(set, 'EdDSA')).rejects.toThrow("no list 'keys'");
+    await expect(readTokenKeys(set, 'EdDSA')).rejects.toThrow("no list 'keys'");
   const keys = Array.from({ length: 101 }, (_, i) => ({ ...okp, kid: `k${i}` }));
-  await expect(readSigningKeys({ keys }, 'EdDSA')).rejects.toThrow('101 keys');
-  expect((await readSigningKeys({ keys: keys.slice(1) }, 'EdDSA')).keys.size).toBe(100);
+  await expect(readTokenKeys({ keys }, 'EdDSA')).rejects.toThrow('101 keys');
+  expect((await readTokenKeys({ keys: keys.slice(1) }, 'EdDSA')).keys.size).toBe(100);
 });

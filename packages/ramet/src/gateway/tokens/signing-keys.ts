@@ -6,15 +6,15 @@ export const ALGORITHMS = ['EdDSA', 'ES256', 'PS256', 'RS256'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 /** A public key with which tokens can be verified. */
-export interface SigningKey {
+export interface TokenKey {
   readonly kid: string;
   /** The parts of the key as text: equal for the same key in two sets. */
   readonly parts: string;
   readonly key: CryptoKey | Uint8Array;
 }
 
-export interface SigningKeys {
-  readonly keys: ReadonlyMap<string, SigningKey>;
+export interface TokenKeys {
+  readonly keys: ReadonlyMap<string, TokenKey>;
   /** A sentence for each key that was ignored. */
   readonly ignored: readonly string[];
 }
@@ -33,7 +33,7 @@ const RSA_EXPONENT_BITS_MAX = 64;
 /** SP 800-89, 5.3.3: a modulus has no factor up to here. */
 const SMALL_FACTOR_MAX = 751n;
 
-type Fields = Readonly<Record<string, unknown>>;
+type KeyFields = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a key set (RFC 7517). A key that cannot be used is ignored and named, and the others count (section 5): keys of other
@@ -41,18 +41,18 @@ type Fields = Readonly<Record<string, unknown>>;
  * @param known keys of an earlier set; a key that did not change is taken from there
  * @throws RangeError when it is not a key set, or has more than {@link KEYS_MAX} keys
  */
-export async function readSigningKeys(
+export async function readTokenKeys(
   set: unknown,
   algorithm: Algorithm,
-  known: ReadonlyMap<string, SigningKey> = new Map(),
-): Promise<SigningKeys> {
-  const listed = typeof set === 'object' && set !== null ? (set as Fields)['keys'] : undefined;
+  known: ReadonlyMap<string, TokenKey> = new Map(),
+): Promise<TokenKeys> {
+  const listed = typeof set === 'object' && set !== null ? (set as KeyFields)['keys'] : undefined;
   if (!Array.isArray(listed)) throw new RangeError("it is not a key set: it has no list 'keys'");
   if (listed.length > KEYS_MAX) throw new RangeError(`it has ${listed.length} keys, more than ${KEYS_MAX}`);
-  const keys = new Map<string, SigningKey>();
+  const keys = new Map<string, TokenKey>();
   const ignored: string[] = [];
   for (const [i, entry] of listed.entries()) {
-    const jwk: Fields = typeof entry === 'object' && entry !== null ? (entry as Fields) : {};
+    const jwk: KeyFields = typeof entry === 'object' && entry !== null ? (entry as KeyFields) : {};
     const { kid } = jwk;
     const name = typeof kid === 'string' && KID.test(kid) ? `key '${kid}'` : `key number ${i + 1}`;
     const weakness = unusable(jwk, algorithm) ?? (keys.has(kid as string) ? 'another key has the same id' : undefined);
@@ -64,7 +64,7 @@ export async function readSigningKeys(
 }
 
 /** Why a key is not used. */
-function unusable(jwk: Fields, algorithm: Algorithm): string | undefined {
+function unusable(jwk: KeyFields, algorithm: Algorithm): string | undefined {
   const { kid, use, alg, key_ops: operations } = jwk;
   if (typeof kid !== 'string' || !KID.test(kid)) return "its id 'kid' is missing or not 1 to 128 characters of A-Za-z0-9._-";
   if (use !== undefined && use !== 'sig') return 'it is not for signatures';
@@ -76,22 +76,22 @@ function unusable(jwk: Fields, algorithm: Algorithm): string | undefined {
   return jwk['kty'] === 'RSA' ? weakRsa(jwk) : `it is not an RSA key, as ${algorithm} needs`;
 }
 
-const curveMismatch = (jwk: Fields, kty: string, crv: string, algorithm: Algorithm): string | undefined =>
+const curveMismatch = (jwk: KeyFields, kty: string, crv: string, algorithm: Algorithm): string | undefined =>
   jwk['kty'] === kty && jwk['crv'] === crv ? undefined : `it is not a key of the curve ${crv}, as ${algorithm} needs`;
 
-function weakEd25519(jwk: Fields): string | undefined {
+function weakEd25519(jwk: KeyFields): string | undefined {
   const x = bytesOf(jwk['x']);
   return x ? weaknessOfEd25519(x) : "its part 'x' is not base64url";
 }
 
 /** Importing it finds out whether the point is on the curve. */
-function weakP256(jwk: Fields): string | undefined {
+function weakP256(jwk: KeyFields): string | undefined {
   return bytesOf(jwk['x'])?.length === 32 && bytesOf(jwk['y'])?.length === 32
     ? undefined
     : "its parts 'x' and 'y' are not 32 bytes of base64url";
 }
 
-function weakRsa(jwk: Fields): string | undefined {
+function weakRsa(jwk: KeyFields): string | undefined {
   const [n, e] = [integerOf(jwk['n']), integerOf(jwk['e'])];
   if (n === undefined || e === undefined) return "its parts 'n' and 'e' are not base64url";
   const bits = bitsOf(n);
@@ -109,7 +109,7 @@ function hasSmallFactor(n: bigint): boolean {
 }
 
 /** Imports the parts that make the key and nothing else of the entry. @returns undefined when they do not make one */
-async function imported(jwk: Fields, algorithm: Algorithm, known: ReadonlyMap<string, SigningKey>): Promise<SigningKey | undefined> {
+async function imported(jwk: KeyFields, algorithm: Algorithm, known: ReadonlyMap<string, TokenKey>): Promise<TokenKey | undefined> {
   const names = algorithm === 'EdDSA' ? ['kty', 'crv', 'x'] : algorithm === 'ES256' ? ['kty', 'crv', 'x', 'y'] : ['kty', 'n', 'e'];
   const only = Object.fromEntries(names.map((name) => [name, jwk[name]]));
   const [kid, parts] = [jwk['kid'] as string, JSON.stringify(only)];
