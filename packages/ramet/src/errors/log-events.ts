@@ -38,6 +38,19 @@ export const LOG_EVENTS = {
   ),
   process_ready: info('process takes requests', 'The start is complete.', NOTHING),
   process_draining: info('process takes no more requests', 'The shutdown begins.', NOTHING),
+  service_started: info('service started', 'A service was started while its process ran.', NOTHING),
+  service_start_failed: error(
+    'service not started',
+    'A service could not be started while its process ran. It is stopped, `/health` reports it, and the others run.',
+    'Correct what `err` names, then start the service again.',
+  ),
+  service_quiesced: info('service quiesced', 'The background work of a service ended; its calls are still answered.', NOTHING),
+  service_stopped: info('service stopped', 'A service was stopped while its process runs on.', NOTHING),
+  service_stop_overdue: warn(
+    'service stops with calls under way',
+    'Calls of a service did not end within 15 s of its stop; their transactions fail.',
+    'Look for handlers that wait without a limit.',
+  ),
   process_stopping: info('process stops', 'The process received a signal, or an uncaught error ends it.', NOTHING),
   uncaught_error: error(
     'process ends after an uncaught error',

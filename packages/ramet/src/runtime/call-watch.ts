@@ -5,12 +5,20 @@ const STATES: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open':
 const CIRCUIT_EVENTS = { closed: 'circuit_closed', 'half-open': 'circuit_half_opened', open: 'circuit_opened' } as const;
 
 /** Turns what the policies of calls do into metrics, and changes of circuits into lines of the log. */
-export function callWatchOf(standard: StandardMetrics, log: EventLog): CallWatcher {
+export interface CallWatch extends CallWatcher {
+  /** Shows the circuits and queues of a caller no longer: it is stopped. */
+  forget(caller: string): void;
+}
+
+export function callWatchOf(standard: StandardMetrics, log: EventLog): CallWatch {
   const circuits = new Map<string, { value: number; labels: { edge: string; operation: string } }>();
   const queues = new Map<string, { value: number; labels: { edge: string } }>();
   standard.circuitStates(() => [...circuits.values()]);
   standard.bulkheadQueues(() => [...queues.values()]);
   return {
+    forget(caller) {
+      for (const shown of [circuits, queues]) for (const edge of shown.keys()) if (edge.startsWith(`${caller}->`)) shown.delete(edge);
+    },
     attempt(edge, _target, _operation, attempt) {
       if (attempt > 1) standard.callRetries.add(1, { edge });
     },

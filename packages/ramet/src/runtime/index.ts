@@ -1,4 +1,5 @@
 export { declaredGraph, type Graph, graphOf } from './graph.ts';
+export type { HomeState, ServiceHome } from './homes/home.ts';
 export { type MoveServiceOptions, moveService } from './move.ts';
 export type { Advertised, Runtime, StartOptions } from './options.ts';
 export { run } from './run.ts';

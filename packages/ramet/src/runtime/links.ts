@@ -28,10 +28,13 @@ export interface Links {
   look(): Promise<void>;
   /** Answers the calls of other processes, those of operators too. @returns the port of each transport, by its protocol */
   listen(dispatchers: ReadonlyMap<string, Dispatcher>, host: string): Promise<Readonly<Record<string, number>>>;
-  /** Makes known that this process takes calls; may be repeated when it failed. @param probesPort where `/readyz` answers 200 while it is ready */
-  register(probesPort: number): Promise<void>;
-  /** From now on nobody new is sent here. */
-  withdraw(): Promise<void>;
+  /**
+   * Makes known that this process takes calls for some services; may be repeated when it failed.
+   * @param probesPort where `/readyz` answers 200 while it is ready
+   */
+  register(services: readonly string[], probesPort: number): Promise<void>;
+  /** Takes that back, so that no new caller is sent here. @param services default: all */
+  withdraw(services?: readonly string[]): Promise<void>;
   /** Tells those who are connected to call elsewhere. */
   drain(): Promise<void>;
   /** Calls of others under way. */
@@ -144,7 +147,6 @@ function createLinks(
   });
   const [first = ''] = transports.protocols;
   let servers: TransportServers | undefined;
-  let services: readonly string[] = [];
   return {
     others,
     operates,
@@ -153,10 +155,9 @@ function createLinks(
     look: () => discovery.follow(others, FIRST_LOOK_MS),
     async listen(dispatchers, host) {
       servers = await transports.listen(dispatchers, host, (protocol) => portOf(environment.rpcPort, protocol, first) ?? 0);
-      services = [...new Set([...dispatchers.keys()].map(hostOf))];
       return Object.fromEntries(servers.served.map(({ protocol, port }) => [protocol, port]));
     },
-    async register(probesPort) {
+    async register(services, probesPort) {
       if (!servers) return;
       const endpoints = servers.served.map(
         ({ protocol, host, port }): Endpoint => ({
@@ -172,7 +173,7 @@ function createLinks(
         services.map((service): Registration => ({ id: newId(platform, service), service, endpoints, tags: [process], healthUrl })),
       );
     },
-    withdraw: () => discovery.withdraw(),
+    withdraw: (services) => discovery.withdraw(services),
     drain: async () => servers?.drain(),
     get inFlight() {
       return servers?.inFlight ?? 0;

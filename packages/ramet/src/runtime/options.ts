@@ -5,6 +5,7 @@ import type { Secret } from '../security/index.ts';
 import type { HostedService, HostObserver } from '../service/index.ts';
 import type { Health, LogWriter, RootLog } from '../telemetry/index.ts';
 import type { Graph } from './graph.ts';
+import type { ServiceHome } from './homes/home.ts';
 
 /** What calls between processes are signed with. */
 export interface IdentityKeys {
@@ -89,7 +90,15 @@ export interface Runtime {
   readonly rpcPorts: Readonly<Record<string, number>>;
   readonly health: Health;
   readonly log: RootLog;
+  /** The services that run now. */
   readonly services: ReadonlyMap<string, HostedService>;
+  /**
+   * The life of each service that this process hosts: one can be stopped and started again while the others run.
+   * @example
+   * await runtime.homes.get('payments')?.stop();
+   * await runtime.homes.get('payments')?.start();
+   */
+  readonly homes: ReadonlyMap<string, ServiceHome>;
   /** Calls a service of this topology as the runtime itself: for seeds, scripts and tests. */
   readonly client: <C extends AnyContract>(contract: C) => ClientOf<C>;
   /** Ends in order: no new work, answers to what is under way, leases back, stores last. */

@@ -1,30 +1,46 @@
 import type { Bus } from '../bus/index.ts';
 import type { GatewayServer, LimitStore } from '../gateway/index.ts';
 import { type Platform, SECOND } from '../platform/index.ts';
-import type { HostedService } from '../service/index.ts';
-import type { Store } from '../store/index.ts';
 import type { Health, Metrics, RootLog } from '../telemetry/index.ts';
+import { type Directory, newDirectory } from './homes/directory.ts';
+import type { Home } from './homes/home.ts';
 import type { Links } from './links.ts';
 import type { StartOptions } from './options.ts';
+import type { PlannedProcess } from './phases/plan.ts';
 
-/** What runs, in the order in which it was started. */
+/** What runs in a process. Each phase of the start adds what it has begun, and the shutdown ends what there is. */
 export interface RunningParts {
   readonly platform: Platform;
   readonly log: RootLog;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly directory: Directory;
+  readonly homes: Map<string, Home>;
   readonly servers: GatewayServer[];
-  readonly consumers: { stop(): Promise<void> }[];
-  readonly services: HostedService[];
   admin: { readonly port: number; close(): Promise<void> } | undefined;
   probes: { readonly port: number; close(): Promise<void> } | undefined;
   /** What connects the process with others. */
   links: Links | undefined;
   limits: LimitStore | undefined;
   bus: Bus | undefined;
-  readonly stores: ReadonlyMap<string, Store>;
   release(): Promise<void>;
 }
+
+export const partsOf = ({ platform, log, health, metrics, profile }: PlannedProcess): RunningParts => ({
+  platform,
+  log,
+  health,
+  metrics,
+  directory: newDirectory(),
+  homes: new Map(),
+  servers: [],
+  admin: undefined,
+  probes: undefined,
+  links: undefined,
+  limits: undefined,
+  bus: undefined,
+  release: () => profile.store.release(),
+});
 
 /** How long accepted requests may take to end by themselves. */
 const DRAIN_MS = 15 * SECOND;
@@ -44,15 +60,12 @@ export async function shutDown(
   const withdrawn = links?.withdraw().catch((error: unknown) => log.event('registry_withdrawal_failed', { err: error }));
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
   const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
-  for (const hosted of parts.services) hosted.endWaits();
+  for (const hosted of parts.directory.hosted) hosted.endWaits();
   await withdrawn;
   const elsewhere = sharePorts ? 'port' : drainDelayMs > 0 ? 'address' : undefined;
   const drained = Promise.all([...parts.servers.map((server) => server.drain(elsewhere)), links?.drain()]);
   // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
-  const background = Promise.allSettled([
-    ...parts.consumers.map((consumer) => consumer.stop()),
-    ...parts.services.map((hosted) => hosted.quiesce()),
-  ]);
+  const background = Promise.allSettled([...parts.homes.values()].map((home) => home.end()));
   await drained;
   const busy = () => (links?.inFlight ?? 0) > 0 || parts.servers.some((server) => server.inFlight > 0);
   while (busy() && platform.clock.monoNow() < giveUpMono) await platform.timers.sleep(LOOK_MS);
@@ -62,7 +75,7 @@ export async function shutDown(
   await links?.closeServer();
   await parts.bus?.close();
   await Promise.allSettled([parts.admin?.close(), parts.probes?.close(), parts.limits?.close(), links?.close()]);
-  await Promise.allSettled([...parts.stores.values()].map((store) => store.close()));
+  await Promise.allSettled([...parts.directory.stores.values()].map((store) => store.close()));
   await parts.release();
   await Promise.allSettled([parts.metrics.shutdown(), platform.http.close()]);
   await log.flush();

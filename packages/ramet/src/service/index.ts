@@ -1,3 +1,4 @@
+export { Door } from './calls/door.ts';
 export { LoopLag } from './calls/shedding.ts';
 export type { Changes, EffectContext, ReadContext, WriteContext } from './contexts.ts';
 export type { ServiceDefinition, SqlStore } from './definition.ts';
