@@ -11,7 +11,7 @@ export default defineConfig({
     include: ['packages/*/src/**/*.test.ts', 'packages/*/src/*/*/**/*.conformance.ts', 'shop/**/*.test.ts', 'tools/**/*.test.ts'],
     // What needs real engines runs by `npm run test:engines`.
     exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**', '**/*.engine.test.ts'],
-    // The gateway of the shop serves the storefront: what starts it needs it built, and no two tests shall build it at once.
+    // The gateway of the shop serves the storefront, so tests that start it need the build, and two tests must not build at once.
     globalSetup: './shop/app/storefront/fresh.ts',
     pool: 'forks',
     maxWorkers: 2,

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
-/** The tests that need real engines; `npm run test:engines` starts these and tells the tests where they are. */
+/** The tests that need real engines; `npm run test:engines` starts these and passes their addresses to the tests. */
 export default defineConfig({
   ...base,
   test: {

@@ -74,7 +74,7 @@ function commit(): string {
     return execFileSync('git', ['describe', '--always', '--dirty'], {
       encoding: 'utf8',
       cwd: import.meta.dirname,
-      // Whoever works in this repository meanwhile must not meet our lock.
+      // Other programs that work in this repository must not wait for our lock.
       env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
     }).trim();
   } catch {

@@ -43,7 +43,7 @@ export function engineAddress(name: EngineName, folder: string): Promise<string 
   return script(name, 'status', folder).catch(() => undefined);
 }
 
-/** What the scripts say on stderr is what is wrong, or what takes so long: whoever waits sees it at once. */
+/** The scripts write problems and slow steps to stderr, which is shown at once. */
 function script(name: EngineName, command: string, ...more: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, NODE: process.execPath };

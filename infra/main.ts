@@ -42,7 +42,7 @@ async function env(names: readonly EngineName[]): Promise<void> {
   }
 }
 
-/** All at once; when some fail, the others are not left half-way, and every failure is told. */
+/** All at once; when some fail, the others still finish, and every failure is reported. */
 async function each(names: readonly EngineName[], work: (name: EngineName) => Promise<unknown>): Promise<void> {
   const results = await Promise.allSettled(names.map(work));
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));

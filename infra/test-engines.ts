@@ -29,7 +29,7 @@ const needed = ENGINE_NAMES.filter((name) =>
   texts.some((text) => text.includes(ENGINES[name].forTests) || text.includes(`sharedEngine('${name}')`)),
 );
 
-/** The tests and the fixtures that they import, which may be what asks for an engine; but for the one that knows them all. */
+/** The tests, and the fixtures that they import and that may request an engine, except the one that knows all engines. */
 function textsOf(paths: readonly string[]): string[] {
   const seen = new Set(paths);
   const read: string[] = [];

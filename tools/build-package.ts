@@ -4,7 +4,7 @@ import { run } from './run.ts';
 
 /**
  * Builds the package in whose folder npm runs this, for publishing: JavaScript and declarations in dist/, and the
- * repository's LICENSE and README where the package's `files` ask for them. With `--clean` it takes those copies away again.
+ * repository's LICENSE and README where the package's `files` name them. With `--clean` it takes those copies away again.
  */
 const root = join(import.meta.dirname, '..');
 const folder = process.cwd();

@@ -34,7 +34,7 @@ test('dead code is one finding for each name', () => {
     { file: 'shop/a.ts', exports: [{ name: 'old', line: 3 }], dependencies: [], types: [], cycles: [[{ name: 'x' }, { name: 'y' }]] },
   ];
   expect(readDeadCode(JSON.stringify({ issues })).map(inOneLine)).toEqual([
-    'shop/a.ts:3  dead-code  nobody imports: old (delete it, or drop the word export)',
+    'shop/a.ts:3  dead-code  no file imports: old (delete it, or drop the word export)',
     'shop/a.ts:1  dead-code  cycles: x (delete it)',
     'shop/a.ts:1  dead-code  cycles: y (delete it)',
   ]);

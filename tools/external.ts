@@ -120,10 +120,10 @@ export function readDeadCode(stdout: string): Finding[] {
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  exports: 'nobody imports',
-  types: 'nobody imports the type',
-  dependencies: 'nobody uses the dependency',
-  devDependencies: 'nobody uses the dependency',
+  exports: 'no file imports',
+  types: 'no file imports the type',
+  dependencies: 'no file uses the dependency',
+  devDependencies: 'no file uses the dependency',
   unlisted: 'not among the dependencies',
   unresolved: 'leads nowhere',
 };

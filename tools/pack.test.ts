@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..');
 const README = join(root, 'README.md');
 const MINUTE = 60_000;
 
-/** A project of somebody else: outside the repository, with the packed framework as its only dependency. */
+/** A user's project: outside the repository, with the packed framework as its only dependency. */
 const project = mkdtempSync(join(tmpdir(), 'ramet-project-'));
 
 beforeAll(async () => {
@@ -19,7 +19,7 @@ beforeAll(async () => {
   expect(packed.ok, packed.output).toBe(true);
   const tarball = /"filename":\s*"([^"]+)"/.exec(packed.stdout)?.[1] as string;
 
-  write('package.json', JSON.stringify({ name: 'somebody-elses', private: true, type: 'module' }));
+  write('package.json', JSON.stringify({ name: 'a-users-project', private: true, type: 'module' }));
   const installed = await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], { root, cwd: project });
   expect(installed.ok, installed.output).toBe(true);
 }, 4 * MINUTE);
@@ -48,7 +48,7 @@ test('the packed declarations type-check that example without the sources', { ti
   expect(ok, output).toBe(true);
 });
 
-test('a project whose compiler is not strict is told so, at the first contract', { timeout: 2 * MINUTE }, async () => {
+test('a project whose compiler is not strict gets an error that says so, at the first contract', { timeout: 2 * MINUTE }, async () => {
   write('loose.ts', "import { contract } from 'ramet';\nexport const Orders = contract('orders', {});\n");
   const compilerOptions = {
     ...{ target: 'es2024', module: 'nodenext', strict: false, noEmit: true, skipLibCheck: true },

@@ -21,7 +21,7 @@ test('a run ends with one line that scripts can read', () => {
   expect(lineOf([])).toBe('0 passed, 0 failed\n');
 });
 
-test('skipped tests are told apart', () => {
+test('skipped tests are counted separately', () => {
   expect(lineOf([moduleOf(['passed', 'skipped', 'failed'])])).toBe('1 passed, 1 failed, 1 skipped\n');
 });
 

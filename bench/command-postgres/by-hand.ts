@@ -26,14 +26,14 @@ const start: Start = async ({ server, variant, forMs }) => {
   for (const table of TABLES) await pool.query(table);
   const lines = JSON.stringify(ORDER.lines);
   const one = async () => {
-    await pool.query({ ...ALL, values: [randomUUID(), lines, randomUUID(), 'somebody', 'pending', randomUUID(), 'orders.OrderPlaced'] });
+    await pool.query({ ...ALL, values: [randomUUID(), lines, randomUUID(), 'a customer', 'pending', randomUUID(), 'orders.OrderPlaced'] });
   };
   const three = async () => {
     const client = await pool.connect();
     const orderId = randomUUID();
     await client.query('begin');
     await client.query({ ...REQUEST, values: [randomUUID(), lines, orderId] });
-    await client.query({ ...PLACE, values: [orderId, 'somebody', 'pending', lines] });
+    await client.query({ ...PLACE, values: [orderId, 'a customer', 'pending', lines] });
     await client.query({ ...EVENT, values: [randomUUID(), 'orders.OrderPlaced', lines] });
     await client.query('commit');
     client.release();

@@ -24,7 +24,7 @@ export function ordersByHand(folder: string): { place(many: number): void; close
       for (let i = 0; i < many; i++) {
         const orderId = randomUUID();
         request.run(randomUUID(), lines, orderId);
-        order.run(orderId, 'somebody', 'pending', lines);
+        order.run(orderId, 'a customer', 'pending', lines);
         outbox.run(randomUUID(), 'orders.OrderPlaced', lines);
       }
       db.exec('commit');

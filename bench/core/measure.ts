@@ -51,7 +51,7 @@ export async function closedLoop(
 
 /**
  * Work arrives at a constant rate, whether or not what came before is done, and each is timed from when it should have
- * begun: who makes others wait cannot hide it. @returns what each took in milliseconds
+ * begun: a stall cannot hide from the measurement. @returns what each took in milliseconds
  */
 export async function openLoop(work: (i: number) => Promise<unknown>, perSecond: number, forMs: number): Promise<number[]> {
   const tookMs: number[] = [];

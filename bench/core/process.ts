@@ -1,6 +1,6 @@
 import type { Start, StartOptions } from './row.ts';
 
-/** The process of one contender: starts it, measures when it is told to, and answers its parent. */
+/** The process of one contender: starts it, measures at its parent's request, and reports the result. */
 export type Ask = { readonly round: true } | { readonly close: true };
 export type Answer = { readonly ready: true } | { readonly figures: Record<string, number> } | { readonly error: string };
 
@@ -9,7 +9,7 @@ const tell = (answer: Answer) => process.send?.(answer);
 const failed = (error: unknown) => tell({ error: error instanceof Error ? `${error.message}\n${error.stack}` : String(error) });
 process.on('uncaughtException', failed);
 process.on('unhandledRejection', failed);
-// Nobody is left who would stop it.
+// Its parent is gone, so no other process would stop it.
 process.on('disconnect', () => process.exit(0));
 
 const { default: start } = (await import(module)) as { default: Start };

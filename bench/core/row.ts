@@ -1,6 +1,6 @@
 /**
  * Terms. A *row* is one line of the targets: some work, measured for us and for those we are compared with. A *contender* is
- * one way to do the work, in a process of its own, so that nobody runs on code that another has made slow or fast. A *round*
+ * one way to do the work, in a separate process, so that no contender runs on code that another one has made slow or fast. A *round*
  * is one turn of one contender; rounds of all contenders of a row take turns. A *figure* is what a round measures.
  */
 export interface Row {

@@ -37,7 +37,7 @@ export interface RunOptions {
 /** A reason is a word in a table. */
 const WHY_MAX = 120;
 
-/** Measures one row: everybody is started and warmed up, then rounds take turns. A contender that cannot run is told, not left out. */
+/** Measures one row: starts and warms up all contenders, then runs rounds in turns. A contender that cannot run is reported, not omitted. */
 export async function runRow(row: Row, slow: Flush | undefined, commit: string, options: RunOptions): Promise<RowResult> {
   const before = load();
   const at = new Date().toISOString();
@@ -77,7 +77,7 @@ async function runWith(row: Row, flush: Flush, { rounds, forMs, only, tell }: Ru
       }
     }
     for (let round = 0; round < (row.rounds ?? rounds); round++) {
-      // Each time somebody else begins, so that nobody always comes after the same one.
+      // Another contender begins each time, so that none always follows the same one.
       const order = hosted.map((_, i) => hosted[(i + round) % hosted.length] as Hosted);
       for (const { contender, round: measure } of order) {
         try {

@@ -3,7 +3,7 @@ import type { Figures } from '../core/row.ts';
 
 /** How a contender publishes and handles. An event is handled when its effect, one row, is committed. */
 export interface Queue {
-  /** Publishes events while nobody handles any. */
+  /** Publishes events while no process handles any. */
   fill(ids: readonly string[]): Promise<void>;
   /** Handles from now on: what was filled in as well. */
   open(): Promise<void>;
@@ -15,7 +15,7 @@ export interface Queue {
 const AT_ONCE = 250;
 const LOW_LOAD = 100;
 
-/** Which events have been handled, and when: told by the contender. */
+/** Which events have been handled, and when, as the contender reports. */
 export class Handled {
   readonly #waiting = new Map<string, () => void>();
   #began: { readonly mono: number; readonly cpu: () => number } | undefined;

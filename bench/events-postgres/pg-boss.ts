@@ -5,7 +5,7 @@ import { drained, Handled, type Queue } from './drained.ts';
 
 const QUEUE = 'sent';
 
-/** What its documentation names for many quick jobs: batches, fetched as long as they are full, by several workers that are told of jobs. */
+/** What its documentation names for many quick jobs: batches, fetched as long as they are full, by several workers that are notified of jobs. */
 const WORK = {
   batchSize: 100,
   localConcurrency: 4,

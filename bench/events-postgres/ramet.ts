@@ -22,7 +22,7 @@ interface Tables {
 }
 
 const handled = new Handled();
-/** The transaction that a handle of Kysely belongs to: it tells of its commit. */
+/** The transaction that a handle of Kysely belongs to: it reports its commit. */
 const transactions = new WeakMap<object, Tx>();
 
 const sender = service(Sender, { store: sql<{}>({ migrations: {} }) }).implement({

@@ -13,7 +13,7 @@ type Sink = Parameters<Bus['consume']>[0]['sink'];
 /** As an outbox on PostgreSQL. */
 const OUTBOX_PARTITIONS = 16;
 
-/** An outbox in memory, so that what is measured is the way to the brokers: events are read, given, and the progress is told. */
+/** An outbox in memory, so that only the way to the brokers is measured: events are read and sent, and the progress is recorded. */
 function outboxOf(many: number, given: (n: number) => void): Outbox & { open(): void } {
   const rows = Array.from({ length: OUTBOX_PARTITIONS }, (): Row[] => []);
   for (let i = 0; i < many; i++) {

@@ -4,7 +4,7 @@ import { perCall } from '../core/measure.ts';
 import type { Start } from '../core/row.ts';
 import { ASKED, Shelf } from '../query/price.ts';
 
-/** A service's clients alone are no part of the package's face, and everything else would be measured with them. */
+/** The package does not export a service's clients alone, and everything else would be measured with them. */
 const inside = (folder: string) => import(new URL(`../../packages/ramet/src/${folder}/index.ts`, import.meta.url).href);
 
 const start: Start = async ({ forMs }) => {

@@ -2,7 +2,7 @@ import { perCall } from '../core/measure.ts';
 import type { Start } from '../core/row.ts';
 import { ASKED, priceOf, Shelf } from './price.ts';
 
-/** What validating and copying costs whoever does it with these schemas. */
+/** The cost of validating and copying with these schemas. */
 const start: Start = async ({ forMs }) => {
   const { input, output } = Shelf.queries.price;
   const validated = (schema: typeof input | typeof output, value: unknown) => {

@@ -5,7 +5,7 @@ import type { Figures } from '../core/row.ts';
 
 const PAUSE_MS = 8;
 
-/** Publishes one event after another with a pause between. @param publish is told by `onHandled` that the effect is there */
+/** Publishes one event after another with a pause between. @param publish calls `onHandled` when the effect is there */
 export async function timedOneByOne(publish: (onHandled: () => void) => Promise<unknown>, forMs: number): Promise<Figures> {
   const tookMs: number[] = [];
   const before = flushes();

@@ -2,7 +2,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { ServiceBroker } from 'moleculer';
 import { type ASKED, answersAt, answerTo } from './serve.ts';
 
-/** Moleculer wants to be told its port. */
+/** Moleculer must be given its port. */
 const port = await new Promise<number>((resolve) => {
   const server = createServer().listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;

@@ -15,7 +15,7 @@ export interface Answering {
   stop(): Promise<void>;
 }
 
-/** Starts the process that answers. @param module tells its parent its port */
+/** Starts the process that answers. @param module sends its port to its parent */
 export async function answering(module: URL, variant = ''): Promise<Answering> {
   const child = fork(module, [variant], {
     execArgv: ['-C', 'ramet-source', '--disable-warning=ExperimentalWarning'],
@@ -36,7 +36,7 @@ export async function answering(module: URL, variant = ''): Promise<Answering> {
   };
 }
 
-/** Tells the parent where this process answers, and ends with it. */
+/** Reports the port of this process to its parent, and ends with the parent. */
 export function answersAt(port: number): void {
   process.send?.({ port });
   process.on('disconnect', () => process.exit(0));

@@ -55,7 +55,7 @@ const trips = service(Trips).implement({
   sagas: [trip],
 });
 
-/** Tells the ids of sagas when the transaction that wrote them COMPLETED has been committed. */
+/** Reports the ids of sagas when the transaction that completed them has been committed. */
 function completions(factory: StoreFactory, onCompleted: () => void): StoreFactory {
   const seen = (tx: Tx): Tx => ({
     ...tx,

@@ -18,7 +18,7 @@ export const deadFiles: Check = (files) => {
   return [...code.keys()].filter(isOurs).flatMap((path) => {
     const finding = { path, line: 1, rule: 'dead-files' };
     if (!alive.has(path))
-      return { ...finding, message: 'nobody imports this file', instead: 'delete it, or import it where it was meant to be used' };
+      return { ...finding, message: 'no file imports this file', instead: 'delete it, or import it where it was meant to be used' };
     if (isTest(path) || aliveWithoutOwnTest(path)) return [];
     return {
       ...finding,

@@ -28,7 +28,7 @@ export const direction: Check = (files) => {
 function misplacement({ path }: SourceFile): Verdict {
   if (!path.startsWith(FRAMEWORK) || isTopLevel(path) || rankOf(path) !== -1) return undefined;
   return {
-    message: `${FRAMEWORK}${headOf(path)} is no folder of the architecture`,
+    message: `${FRAMEWORK}${headOf(path)} is not a folder of the architecture`,
     instead: `put the file into one of ${FOLDERS.join(', ')}, or give the new folder its rank in architecture and tools/checks/layout.ts`,
   };
 }

@@ -17,7 +17,7 @@ test('names what goes past the platform and what to use instead', () => {
     'packages/ramet/src/saga/index.ts:12  one-door  process.hrtime goes past the platform (use platform.clock.monoNow())',
     'packages/ramet/src/saga/index.ts:3  one-door  setTimeout goes past the platform (use platform.timers.set(), or platform.timers.sleep())',
     'packages/ramet/src/saga/index.ts:13  one-door  setTimeout goes past the platform (use platform.timers.set(), or platform.timers.sleep())',
-    'packages/ramet/src/saga/index.ts:14  one-door  setInterval goes past the platform (use new Periodic(platform, round), which somebody stops)',
+    'packages/ramet/src/saga/index.ts:14  one-door  setInterval goes past the platform (use new Periodic(platform, round), with an owner that stops it)',
     'packages/ramet/src/saga/index.ts:15  one-door  setImmediate goes past the platform (use platform.timers.yield())',
     'packages/ramet/src/saga/index.ts:16  one-door  AbortSignal.timeout goes past the platform (use platform.timers.set() and an AbortController)',
     'packages/ramet/src/saga/index.ts:17  one-door  Math.random goes past the platform (use platform.random.next())',

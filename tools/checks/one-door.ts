@@ -23,7 +23,7 @@ const TIME_AND_CHANCE: readonly Ban[] = [
   ban(String.raw`performance\s*\.`, 'performance', 'use platform.clock.monoNow()'),
   ban(String.raw`process\s*\.\s*hrtime\b`, 'process.hrtime', 'use platform.clock.monoNow()'),
   ban(String.raw`setTimeout\b`, 'setTimeout', 'use platform.timers.set(), or platform.timers.sleep()'),
-  ban(String.raw`setInterval\b`, 'setInterval', 'use new Periodic(platform, round), which somebody stops'),
+  ban(String.raw`setInterval\b`, 'setInterval', 'use new Periodic(platform, round), with an owner that stops it'),
   ban(String.raw`setImmediate\b`, 'setImmediate', 'use platform.timers.yield()'),
   ban(String.raw`AbortSignal\s*\.\s*timeout\b`, 'AbortSignal.timeout', 'use platform.timers.set() and an AbortController'),
   ban(String.raw`Math\s*\.\s*random\b`, 'Math.random', 'use platform.random.next()'),

@@ -13,7 +13,7 @@ test('finds nothing where files are small, listed with a reason, or tests', () =
   expect(size(files)).toEqual([]);
 });
 
-test('names files that are too large and list entries that nobody needs any more', () => {
+test('names files that are too large and list entries that are not needed any more', () => {
   const lines = { 'shop/a.ts': 401, 'shop/b.ts': 402, 'shop/c.ts': 701, 'shop/d.ts': 400 };
   const list = { 'shop/b.ts': ' ', 'shop/c.ts': 'it is large', 'shop/d.ts': 'it was large', 'shop/e.ts': 'it is gone' };
   expect(size(repository(lines, list)).map(inOneLine)).toEqual([

@@ -49,7 +49,7 @@ export function lineAt(text: string, offset: number): number {
   return line;
 }
 
-/** Kept per file, for a dozen checks ask for it. */
+/** Cached per file, because a dozen checks use it. */
 const layersOf = new WeakMap<SourceFile, Layers>();
 
 export function layers(file: SourceFile): Layers {

@@ -4,7 +4,7 @@ import { type Check, isCode, layers, lineAt, type SourceFile } from './source.ts
 const MARK = /\b(TODO|FIXME)\b(?!\([^\s()][^()]*\))/g;
 const OTHER_TEXT = /\.(md|sql|ya?ml|sh|toml)$|^\.ci\//;
 
-/** Work that is left over has somebody who does it. */
+/** A mark of unfinished work names its owner. */
 export const todo: Check = (files) =>
   files.flatMap((file) =>
     [...remarks(file).matchAll(MARK)].map((match) => ({
