@@ -2,6 +2,7 @@ import { badInput } from './bad-input.ts';
 import { cards } from './cards.ts';
 import { edge } from './edge.ts';
 import { fallbacks } from './fallbacks.ts';
+import { operators } from './operators.ts';
 import { orders } from './orders.ts';
 import { preorders } from './preorders.ts';
 import { products } from './products.ts';
@@ -27,6 +28,7 @@ export function acceptance(startShop: StartShop): void {
   edge(suite);
   badInput(suite);
   fallbacks(suite);
+  operators(suite);
   slowCards();
   secrets(suite);
 }

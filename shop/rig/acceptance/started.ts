@@ -16,6 +16,7 @@ export function asShop(shop: ShopProcess, end: () => Promise<void> = async () =>
       return shop.stdout + shop.stderr;
     },
     metrics: async () => (await Promise.all((await monitored(shop)).map(figures))).join('\n'),
+    admin: (method, path, body) => askAdmin(shop, method, path, body),
     operator: (command, ...subject) => operator(shop, command, ...subject),
     signingKey: async () => JSON.parse(await readFile(join(shop.dataDir, 'users.key'), 'utf8')),
     async [Symbol.asyncDispose]() {
@@ -23,6 +24,16 @@ export function asShop(shop: ShopProcess, end: () => Promise<void> = async () =>
       await end();
     },
   };
+}
+
+async function askAdmin({ ports, dataDir }: ShopProcess, method: string, path: string, body: unknown) {
+  const token = (await readFile(join(dataDir, 'admin.token'), 'utf8')).trim();
+  const response = await fetch(`http://127.0.0.1:${ports.admin}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as unknown };
 }
 
 /** Where the processes of a shop tell their figures. */

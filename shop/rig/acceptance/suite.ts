@@ -19,6 +19,8 @@ export interface Shop extends ShopUrls, AsyncDisposable {
   readonly output: string;
   /** What all of its processes tell to a monitor. */
   metrics(): Promise<string>;
+  /** Sends a request to the admin interface of the process that operators ask. */
+  admin(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: unknown }>;
   /** `npm run shop -- …` */
   operator(command: 'block' | 'unblock' | 'receive', ...subject: string[]): Promise<unknown>;
   /** What access tokens are signed with: for tokens that only one thing is wrong with. */
