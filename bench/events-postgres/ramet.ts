@@ -9,6 +9,7 @@ import { drained, Handled, type Queue } from './drained.ts';
 type StoreFactory = Awaited<ReturnType<typeof storesOnPostgres>>['store'];
 type Store = Awaited<ReturnType<StoreFactory['open']>>;
 type Tx = Parameters<Parameters<Store['write']>[0]>[0];
+type Pipeline = (pieces: readonly ((tx: Tx) => Promise<void>)[]) => Promise<unknown>;
 
 const Sent = z.object({ id: z.string() });
 const Sender = contract('sender', {
@@ -46,8 +47,10 @@ const receiver = service(Receiver, {
 
 const seen = (tx: Tx): Tx => {
   transactions.set(tx.db, tx);
-  const { abreast } = tx;
-  return abreast ? { ...tx, abreast: (pieces) => abreast(pieces.map((piece) => (of) => piece(seen(of)))) } : tx;
+  const { pipeline } = tx as Tx & { pipeline?: Pipeline };
+  if (!pipeline) return tx;
+  const all: Pipeline = (pieces) => pipeline(pieces.map((piece) => (of) => piece(seen(of))));
+  return Object.assign({ ...tx }, { pipeline: all });
 };
 
 function watched(factory: StoreFactory): StoreFactory {

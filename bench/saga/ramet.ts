@@ -59,9 +59,9 @@ const trips = service(Trips).implement({
 function completions(factory: StoreFactory, onCompleted: () => void): StoreFactory {
   const seen = (tx: Tx): Tx => ({
     ...tx,
-    must(statement, ...params) {
+    expectRow(statement, ...params) {
       if (params[0] === 'COMPLETED') tx.afterCommit(onCompleted);
-      tx.must(statement, ...params);
+      tx.expectRow(statement, ...params);
     },
   });
   return {

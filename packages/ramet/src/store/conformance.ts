@@ -1,10 +1,10 @@
 import { type Case, conformanceSuite } from '../platform/cases.conformance.ts';
 import { dueCases } from './due.conformance.ts';
+import { expectRowCases } from './expect-row.conformance.ts';
 import { onStoreOf, type StoreHarness } from './fixture.conformance.ts';
 import { handleCases } from './handle.conformance.ts';
 import { STORE_TABLES } from './index.ts';
 import { migrationCases } from './migrate.conformance.ts';
-import { mustCases } from './must.conformance.ts';
 import { transactionCases } from './transaction.conformance.ts';
 import { valueCases } from './value.conformance.ts';
 
@@ -13,7 +13,7 @@ export function storeConformance(name: string, harness: StoreHarness): void {
   const onStore = onStoreOf(harness, [STORE_TABLES]);
   conformanceSuite(`${name} as a store`, harness.exceptions, (it: Case) => {
     transactionCases(it, onStore, harness.capabilities);
-    mustCases(it, onStore);
+    expectRowCases(it, onStore);
     handleCases(it, onStore);
     valueCases(it, onStore);
     migrationCases(it, onStore, harness.capabilities);

@@ -15,7 +15,7 @@ export interface DueWork {
 }
 
 export function schedule(tx: Tx, work: DueWork): void {
-  tx.last(
+  tx.defer(
     'insert into ramet_timers (id, kind, lane, due_at, payload) values (?, ?, ?, ramet_now() + ?, ?) on conflict do nothing',
     work.id,
     work.kind,

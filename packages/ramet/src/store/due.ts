@@ -171,7 +171,7 @@ export class DueWorker {
     } else if (failure) {
       const error = String(failure.error).slice(0, 500);
       await postponeDue(this.#store, id, attempt, steadyBackoffMs(this.#platform, BACKOFF, attempt), error);
-    } else await this.#store.write((tx) => tx.last('delete from ramet_timers where id = ?', id));
+    } else await this.#store.write((tx) => tx.defer('delete from ramet_timers where id = ?', id));
     this.#attempts.forget(id);
   }
 

@@ -1,5 +1,6 @@
 import { isOutage, RametError, whenUnawaited } from '../errors/index.ts';
-import { NoRowChanged, type StoreEnvironment } from './store.ts';
+import type { StoreEnvironment } from './factory.ts';
+import { NoRowChanged } from './store.ts';
 
 /** So much of the text of a statement is repeated to people. */
 const TEXT_MAX = 300;

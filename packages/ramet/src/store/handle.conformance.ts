@@ -29,19 +29,6 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'closes only the handler’s own statements when it is sealed',
-    onStore(async ({ store }) => {
-      await store.write(async (tx) => {
-        await tx.db.insertInto('things').values({ id: 'a' }).execute();
-        await tx.seal();
-        await expect(tx.db.insertInto('things').values({ id: 'late' }).execute()).rejects.toEqual(code('TransactionClosed'));
-        await insert(tx, 'of the framework');
-      });
-      expect(await ids(store)).toEqual(['a', 'of the framework']);
-    }),
-  );
-
-  it(
     'waits for the statements that a handler issued and did not await',
     onStore(async ({ store }) => {
       await store.write((tx) => {

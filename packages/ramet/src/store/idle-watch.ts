@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Timer } from '../platform/index.ts';
-import type { StoreEnvironment } from './store.ts';
+import type { StoreEnvironment } from './factory.ts';
 
 const WARN_MS = 100;
 const ABORT_MS = 1_000;

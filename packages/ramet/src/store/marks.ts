@@ -11,7 +11,7 @@ const SLACK_MS = HOUR;
 
 /** Records that rows from before `at` (SQL) were deleted; a mark never goes back. */
 export function raiseMark(tx: Tx, what: string, at: string): void {
-  tx.last(
+  tx.defer(
     `insert into ramet_marks (name, at) values (?, ${at}) on conflict (name) do update set at = excluded.at
      where ramet_marks.at < excluded.at`,
     what,

@@ -1,7 +1,8 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
 import type { FolderTables } from './folder-tables.ts';
-import type { Param, Reader, Store, Table } from './store.ts';
+import type { Param, Reader, Store } from './store.ts';
+import type { Table } from './table.ts';
 import { checkMovedRow } from './text.ts';
 
 /** What was copied of one table, and how both sides were compared. */
@@ -152,8 +153,8 @@ async function copyTable(from: Store, to: Store, table: Table, batch: number): P
     if (!table.name.startsWith('ramet_')) for (const row of rows) checkMovedRow(table.name, row);
     await to.write(
       async (tx) => {
-        for (const row of rows) tx.last(insert, ...table.columns.map(({ name }) => row[name] as Param));
-        tx.last(
+        for (const row of rows) tx.defer(insert, ...table.columns.map(({ name }) => row[name] as Param));
+        tx.defer(
           `insert into ramet_move (name, after, done) values (?, ?, ?) on conflict (name) do update set after = coalesce(excluded.after, ramet_move.after), done = excluded.done`,
           table.name,
           after === undefined ? null : JSON.stringify(after),

@@ -1,8 +1,9 @@
 import type { Kysely } from 'kysely';
 import { RametError } from '../errors/index.ts';
+import type { StoreEnvironment } from './factory.ts';
 import { noting, shortened } from './failed-statement.ts';
 import { InFlight } from './in-flight.ts';
-import type { Reads, StoreEnvironment } from './store.ts';
+import type { Reads } from './store.ts';
 
 /** How an adapter asks its database for one call. */
 export interface ReadPath {

@@ -108,12 +108,12 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
     'executes what is said last, in its order, and undoes everything when it fails',
     onStore(async ({ store }) => {
       await store.write(async (tx) => {
-        tx.last("insert into things (id, n) values ('a', 1)");
-        tx.last("update things set n = n + 1 where id = 'a'");
+        tx.defer("insert into things (id, n) values ('a', 1)");
+        tx.defer("update things set n = n + 1 where id = 'a'");
         await insert(tx, 'b');
-        await tx.savepoint(() => tx.last('insert into things (id) values (?)', 'c'));
+        await tx.savepoint(() => tx.defer('insert into things (id) values (?)', 'c'));
         const undone = tx.savepoint(async () => {
-          tx.last("insert into things (id) values ('never')");
+          tx.defer("insert into things (id) values ('never')");
           throw new Error('undone');
         });
         await expect(undone).rejects.toThrow('undone');
@@ -122,11 +122,11 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
       expect(await store.reader.get("select n from things where id = 'a'")).toEqual({ n: 2 });
       const doubled = store.write(async (tx) => {
         await insert(tx, 'd');
-        tx.last("insert into things (id) values ('a')");
+        tx.defer("insert into things (id) values ('a')");
       });
       await expect(doubled).rejects.toThrow();
       expect(await ids(store)).toEqual(['a', 'b', 'c']);
-      await store.write((tx) => tx.last("insert into things (id) values ('e')"));
+      await store.write((tx) => tx.defer("insert into things (id) values ('e')"));
       expect(await ids(store)).toEqual(['a', 'b', 'c', 'e']);
     }),
   );

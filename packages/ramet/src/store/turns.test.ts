@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Store, StoreCapabilities } from './store.ts';
+import type { StoreCapabilities } from './capabilities.ts';
+import type { Store } from './store.ts';
 import { inTurns } from './turns.ts';
 
 const capabilities: StoreCapabilities = { name: 'it', durable: true, shared: true, sharedCommits: 1, partitions: 1, concurrent: 6 };

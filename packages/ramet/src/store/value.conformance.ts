@@ -56,13 +56,13 @@ export function valueCases(it: Case, onStore: OnStore): void {
       await store.write(async (tx) => {
         for (const [i, text] of odd.entries()) {
           if (i % 3 === 0) await tx.run('insert into things (id, note) values (?, ?)', text, text);
-          else if (i % 3 === 1) tx.must('insert into things (id, note) values (?, ?)', text, text);
-          else tx.last('insert into things (id, note) values (?, ?)', text, text);
+          else if (i % 3 === 1) tx.expectRow('insert into things (id, note) values (?, ?)', text, text);
+          else tx.defer('insert into things (id, note) values (?, ?)', text, text);
         }
       });
       for (const text of odd)
         expect(await store.reader.all('select id, note from things where id = ?', text)).toEqual([{ id: text, note: text }]);
-      const last = await store.write((tx) => tx.last<{ id: string }>('update things set n = 1 where id = ? returning id', 'k\0'));
+      const last = await store.write((tx) => tx.defer<{ id: string }>('update things set n = 1 where id = ? returning id', 'k\0'));
       expect(last.row).toEqual({ id: 'k\0' });
       await store.write(async (tx) => expect(await tx.get('select note from things where id = ?', 'k\ud801')).toEqual({ note: 'k\ud801' }));
     }),

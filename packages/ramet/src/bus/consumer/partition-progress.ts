@@ -143,7 +143,7 @@ export class PartitionProgress implements Origin {
     try {
       await store.write(
         (tx) =>
-          tx.must(
+          tx.expectRow(
             `insert into ramet_claims (subscriber, source, p, checkpoint, claimed_to, attempts, claimed_at) values (?, ?, ?, ?, ?, ?, ramet_now())
              on conflict (subscriber, source, p) do update set
                checkpoint = excluded.checkpoint, claimed_to = excluded.claimed_to, attempts = excluded.attempts, claimed_at = excluded.claimed_at

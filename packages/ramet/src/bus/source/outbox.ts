@@ -80,14 +80,14 @@ export function createOutbox(store: Store): OutboxWriter {
       if (envelopes.length === 0) return;
       const filled = byPartition(envelopes, partitions);
       for (const [p, events] of filled) {
-        tx.last(
+        tx.defer(
           'insert into ramet_partitions (p, pos) values (?, ?) on conflict (p) do update set pos = ramet_partitions.pos + excluded.pos',
           p,
           events.length,
         );
         for (let from = 0; from < events.length; from += ROWS_AT_ONCE) {
           const rows = events.slice(from, from + ROWS_AT_ONCE);
-          tx.last(
+          tx.defer(
             `insert into ramet_outbox (p, pos, event_id, event, version, key, at, envelope) values ${rows.map(() => ROW).join(', ')}`,
             ...rows.flatMap((event, i) => [
               p,

@@ -183,7 +183,7 @@ export async function unnumbered(store: Store, sagaId: string, steps: readonly S
 }
 
 export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
-  tx.last(
+  tx.defer(
     `insert into ramet_saga_steps
        (saga_id, idx, name, kind, invocation, undo, state, attempt, step_key, intent_at, deadline_at, result, event, event_key, updated_at)
      values (?, ?, ?, ?, ?, ?, ?, 1, ?, ramet_now(), ramet_now() + ?, ?, ?, ?, ramet_now())`,
@@ -203,7 +203,7 @@ export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
 }
 
 export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
-  tx.last(
+  tx.defer(
     `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, delivery = ?,
        updated_at = ramet_now()
      where saga_id = ? and idx = ?`,
@@ -223,7 +223,7 @@ export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
 export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): void {
   for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
     const some = entries.slice(from, from + ENTRIES_AT_ONCE);
-    tx.last(
+    tx.defer(
       `insert into ramet_saga_log (saga_id, seq, at, actor, step, was, became, detail)
        select column2, coalesce((select max(seq) from ramet_saga_log where saga_id = ?), 0) + column1, ramet_now(), column3, column4, column5, column6, column7
        from (values ${some.map((_, i) => `(${i + 1}, ?, ?, ?, ?, ?, ?)`).join(', ')}) as entries`,
@@ -253,7 +253,7 @@ export function saveSaga(
   saga: SagaRow,
   { leaseMs, unlessCancelled }: { leaseMs: number | undefined; unlessCancelled: boolean },
 ): void {
-  tx.must(
+  tx.expectRow(
     // What does not change an index costs the least: the lease is in one.
     `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, crashes = 0, version = version + 1,
        ${noteEnd(saga.state, saga.attention)}${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
@@ -285,4 +285,4 @@ export async function refusal(reader: Pick<Reader, 'get'>, { id, epoch, version 
 
 /** When the saga was written, by the time of the database; known once it has been committed. */
 export const savedAt = (tx: Tx, { id }: SagaRow): { readonly row: { readonly updated_at: number } | undefined } =>
-  tx.last('select updated_at from ramet_sagas where id = ?', id);
+  tx.defer('select updated_at from ramet_sagas where id = ?', id);

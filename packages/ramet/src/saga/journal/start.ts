@@ -32,7 +32,7 @@ export async function insertSaga(
   // An event is kept either before it starts, or after, and then finds it.
   const listens = start.saga.waitsFor.length > 0;
   if (listens) await holdEvents(tx);
-  const inserted = tx.last<RawRow>(
+  const inserted = tx.defer<RawRow>(
     `insert into ramet_sagas
        (id, type, program_version, business_key, state, version, epoch, owner, lease_until, input, initiator, initiator_issuer, trace, events_from, created_at, updated_at)
      select ?, ?, cast(? as integer), ?, 'RUNNING', 1, 1, ?, ramet_now() + ?, ?, ?, ?, ?,
@@ -51,7 +51,7 @@ export async function insertSaga(
     start.saga.name,
     key,
   );
-  tx.last(
+  tx.defer(
     `insert into ramet_saga_log (saga_id, seq, at, actor, became, detail)
      select id, 1, ramet_now(), 'engine', 'RUNNING', ? from ramet_sagas where id = ?`,
     `version ${start.saga.version}`,

@@ -294,7 +294,7 @@ export class Run {
     const forMs = await more.letGoForMs(tx);
     this.#released = forMs !== undefined;
     if (forMs !== undefined)
-      tx.last('update ramet_sagas set owner = null, lease_until = ramet_now() + ? where id = ?', Math.round(forMs), next.id);
+      tx.defer('update ramet_sagas set owner = null, lease_until = ramet_now() + ? where id = ?', Math.round(forMs), next.id);
   }
 
   /**

@@ -114,7 +114,7 @@ export async function answeredOnce(
   try {
     return await store.write(
       async (tx) => {
-        tx.must(...claim(id));
+        tx.expectRow(...claim(id));
         await refuseForgotten(tx, id, ageMs);
         const answer = await work(tx);
         storeAnswer(tx, id, answer);
@@ -131,7 +131,7 @@ export async function answeredOnce(
 }
 
 function storeAnswer(tx: Tx, id: RequestId, answer: Reply): void {
-  tx.last(
+  tx.defer(
     'update ramet_requests set answer = ? where operation = ? and principal = ? and key = ?',
     JSON.stringify(answer),
     id.operation,

@@ -51,7 +51,7 @@ export class StartGuard {
       return await work();
     } finally {
       // The start has ended, however it did.
-      await this.#store.write((tx) => tx.last('delete from ramet_starts where key = ?', started.key), { name: 'a start has ended' });
+      await this.#store.write((tx) => tx.defer('delete from ramet_starts where key = ?', started.key), { name: 'a start has ended' });
     }
   }
 
@@ -65,7 +65,7 @@ export class StartGuard {
           operation,
         );
         if (!isGivenUp(Number(row?.starts) - 1)) return false;
-        tx.last('delete from ramet_starts where key = ?', key);
+        tx.defer('delete from ramet_starts where key = ?', key);
         return true;
       },
       { name: `${operation} is started again` },

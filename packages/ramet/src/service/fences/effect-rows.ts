@@ -113,7 +113,7 @@ export async function insertEffect(
 }
 
 export function setRequest(tx: Tx, key: string, request: unknown): void {
-  tx.last('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
+  tx.defer('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
 }
 
 /**
@@ -135,12 +135,12 @@ export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEn
 
 /** Keeps the effect in this process's hands while it waits. */
 export function keepEffect(tx: Tx, key: string): void {
-  tx.last('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
+  tx.defer('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
 }
 
 /** Lets others take up at once what this process has not brought to an end, and says that it has ended in good order. */
 export function giveBackEffects(tx: Tx, owner: string): void {
-  tx.last(
+  tx.defer(
     "update ramet_fences set next_at = ramet_now(), owner = null where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null",
     owner,
   );

@@ -114,7 +114,7 @@ export async function raiseFence(tx: Tx, state: FenceState, { key, operation, ep
 
 /** The same, where the transaction comes to nothing when there is one (`NoRowChanged`). */
 export function mustRaiseFence(tx: Tx, state: FenceState, { key, operation, epoch, askedBy }: Fenced): void {
-  tx.must(RAISE, key, state, operation, epoch, askedBy);
+  tx.expectRow(RAISE, key, state, operation, epoch, askedBy);
 }
 
 /** What a step without a fence is answered that is so old that its fence may have been deleted; undefined for any other. */
@@ -126,7 +126,7 @@ export async function doubtOf(reader: Reader | Tx, ageMs: number | undefined): P
 const inDoubt = (detail: string): Reply => ({ ok: false, kind: 'fault', code: 'EffectInDoubt', detail, issues: [], executed: 'unknown' });
 
 export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply): void {
-  tx.last(
+  tx.defer(
     'update ramet_fences set state = ?, result = coalesce(?, result), updated_at = ramet_now() where step_key = ?',
     state,
     result === undefined ? null : JSON.stringify(result),
@@ -139,7 +139,7 @@ export const undoKeyOf = (key: string): string => `${key}:undo`;
 
 /** Marks a step as undone by an effect; an operator may have resolved it in the meantime. */
 export function settleUndone(tx: Tx, key: string): void {
-  tx.last("update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')", key);
+  tx.defer("update ramet_fences set state = 'UNDONE', updated_at = ramet_now() where step_key = ? and state in ('DONE', 'IN_DOUBT')", key);
 }
 
 /** Lets an undo that was refused be requested again: a refusal answers one attempt, and the effect to be undone is still there. */
@@ -149,10 +149,10 @@ export async function forgetRefusal(tx: Tx, key: string): Promise<void> {
 
 /** Cancels the undo of a step, unless it is done: an operator has found that there is nothing left to undo. */
 export function cancelUndo(tx: Tx, key: string): void {
-  tx.last("update ramet_fences set state = 'CANCELLED', updated_at = ramet_now() where step_key = ? and state <> 'DONE'", undoKeyOf(key));
+  tx.defer("update ramet_fences set state = 'CANCELLED', updated_at = ramet_now() where step_key = ? and state <> 'DONE'", undoKeyOf(key));
 }
 
 /** Forgets an undo that has not taken effect, so that it can be requested again. */
 export function forgetUndo(tx: Tx, key: string): void {
-  tx.last("delete from ramet_fences where step_key = ? and state not in ('DONE', 'STARTED')", undoKeyOf(key));
+  tx.defer("delete from ramet_fences where step_key = ? and state not in ('DONE', 'STARTED')", undoKeyOf(key));
 }

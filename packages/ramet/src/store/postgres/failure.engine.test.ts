@@ -23,8 +23,8 @@ describe('a commit whose answer is lost', () => {
         if (!first && fault === 'late') await sleep(LATE_MS + 100);
         first = false;
         if (inOnePacket) {
-          tx.must("update things set n = n + 1, note = ? where id = 'counter'", IN_ONE_PACKET);
-          tx.last('insert into things (id, n) values (?, ?)', `${i}`, i);
+          tx.expectRow("update things set n = n + 1, note = ? where id = 'counter'", IN_ONE_PACKET);
+          tx.defer('insert into things (id, n) values (?, ?)', `${i}`, i);
           return;
         }
         await tx.run('insert into things (id, n) values (?, ?)', `${i}`, i);
@@ -64,7 +64,7 @@ test('a transaction of one packet that fails when it ends is not taken for commi
   const seen: string[] = [];
   for (const other of ['nobody', 'a']) {
     const write = store.write((tx) => {
-      tx.last('insert into pairs (id, other) values (?, ?)', 'a', other);
+      tx.defer('insert into pairs (id, other) values (?, ?)', 'a', other);
       tx.afterCommit(() => seen.push(other));
     });
     await (other === 'a' ? write : expect(write).rejects.toThrow(/foreign key/));

@@ -1,5 +1,6 @@
 import { backoffMs, type Timer } from '../../platform/index.ts';
-import type { Hints, StoreEnvironment } from '../store.ts';
+import type { StoreEnvironment } from '../factory.ts';
+import type { Hints } from '../hints.ts';
 import type { Connection } from './connection.ts';
 import { Statements } from './statements.ts';
 

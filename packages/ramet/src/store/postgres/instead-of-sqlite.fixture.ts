@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import pg from 'pg';
 import { sharedEngine } from '../../platform/engine.fixture.ts';
+import type { StoreFactory } from '../factory.ts';
 import type { SqliteOptions } from '../sqlite/index.ts';
-import type { StoreFactory } from '../store.ts';
 import { postgres } from './index.ts';
 
 const CAPABILITIES = postgres('').capabilities;

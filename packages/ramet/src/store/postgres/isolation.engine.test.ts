@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { BUS_TABLES, createOutbox, type Envelope } from '../../bus/index.ts';
+import type { AdapterTx } from '../adapter-tx.ts';
 import { migrate, STORE_TABLES } from '../index.ts';
 import { gate, newPlace } from './place.fixture.ts';
 
@@ -177,6 +178,18 @@ describe('limits', () => {
     await expect(slow).rejects.toMatchObject({ code: 'StoreUnavailable', executed: 'no' });
     await expect(store.reader.all('select pg_sleep(5)')).rejects.toMatchObject({ code: 'StoreUnavailable' });
     expect(await store.reader.all('select id from things')).toEqual([]);
+  });
+
+  test('a sealed handle refuses statements of the handler, and still takes those of the framework', async () => {
+    await using place = await newPlace();
+    const store = await place.open();
+    await store.write(async (tx) => {
+      await tx.db.insertInto('things').values({ id: 'a' }).execute();
+      await (tx as AdapterTx).seal();
+      await expect(tx.db.insertInto('things').values({ id: 'late' }).execute()).rejects.toMatchObject({ code: 'TransactionClosed' });
+      await tx.run("insert into things (id) values ('of the framework')");
+    });
+    expect(await store.reader.all('select id from things order by id')).toEqual([{ id: 'a' }, { id: 'of the framework' }]);
   });
 
   test('a backend that is ended under a migration leaves nothing half done', async () => {

@@ -1,8 +1,10 @@
 import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import { Settings, type Source, sourced } from '../../platform/index.ts';
+import type { StoreCapabilities } from '../capabilities.ts';
+import type { StoreEnvironment, StoreFactory } from '../factory.ts';
 import { type ReadPath, readsOf } from '../reads.ts';
-import type { Param, Store, StoreCapabilities, StoreEnvironment, StoreFactory } from '../store.ts';
+import type { Param, Store } from '../store.ts';
 import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
 import { type Answer, Connection } from './connection.ts';
 import { cannotOpen, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';

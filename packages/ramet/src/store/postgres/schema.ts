@@ -1,5 +1,5 @@
 import { RametError, sqlState } from '../../errors/index.ts';
-import type { StoreEnvironment } from '../store.ts';
+import type { StoreEnvironment } from '../factory.ts';
 import type { Connection } from './connection.ts';
 import { control, type Statement } from './statements.ts';
 

@@ -1,4 +1,5 @@
-import type { Reader, Table } from '../store.ts';
+import type { Reader } from '../store.ts';
+import type { Table } from '../table.ts';
 import { POSTGRES_TABLES } from './schema.ts';
 
 const COLUMNS = `select c.relname as table, a.attname as name, t.typname as type,

@@ -7,29 +7,26 @@ import {
   Transaction,
 } from 'kysely';
 import { RametError, reasonOf } from '../../errors/index.ts';
-import { afterFailure, type FailedStatement, type Note } from '../failed-statement.ts';
-import type { Activity } from '../idle-watch.ts';
+import type { AdapterTx, HandlerOf } from '../adapter-tx.ts';
+import { afterFailure, type FailedStatement } from '../failed-statement.ts';
 import { InFlight } from '../in-flight.ts';
-import { NoRowChanged, type Param, type Tx } from '../store.ts';
+import type { PipelinedTx } from '../pipeline.ts';
+import { NoRowChanged, type Param } from '../store.ts';
 import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
-import { abreast, type Wire } from './abreast.ts';
 import type { Answer, Outcome } from './connection.ts';
 import { mayRunAgain, nothingChanged, refused, translated, unavailable } from './errors.ts';
+import { pipelined, type Wire } from './pipeline.ts';
 import { BEGIN, control, type Late, ROLLBACK, type Statement, type Statements } from './statements.ts';
 
 /** A {@link Tx} with what its owner needs to know of it. */
-export interface HandlerTx extends Tx {
-  readonly actions: readonly (() => void)[];
+export interface HandlerTx extends AdapterTx, PipelinedTx {
   failed(): FailedStatement | undefined;
-  activity(): Activity;
   /** Whether anything was sent to the server. */
   begun(): boolean;
   /** Whether anything but reading was asked for. */
   wrote(): boolean;
   /** What has still to be said before the COMMIT. */
   rest(): readonly Statement[];
-  /** Ends the handle for good, framework statements included. */
-  end(): void;
 }
 
 const compiler = new PostgresQueryCompiler();
@@ -83,16 +80,6 @@ export function lateAnswers(
 function told(error: unknown, connection: Wire, service: string): unknown {
   if (connection.lost !== undefined && !refused(error)) return unavailable(service, reasonOf(error), error);
   return translated(error, service);
-}
-
-/** Whose handle it is. */
-export interface HandlerOf {
-  readonly service: string;
-  /** As `orders.place`. */
-  readonly handler: string;
-  readonly note: Note;
-  /** A turn of the event loop. */
-  readonly turn: () => Promise<void>;
 }
 
 /**
@@ -178,12 +165,12 @@ export function handlerTx(connection: Wire, statements: Statements, of: HandlerO
     all: async <R>(sql: string, ...params: Param[]) => keptRows((await ours(sql, params)).rows as R[]),
     get: async <R>(sql: string, ...params: Param[]) => keptRow((await ours(sql, params)).rows[0] as R | undefined),
     run: async (sql, ...params) => (await ours(sql, params)).changes,
-    last<R>(sql: string, ...params: Param[]) {
+    defer<R>(sql: string, ...params: Param[]) {
       const statement = later(false, statements.ours(sql, params));
       last.push(statement);
       return statement.late as { row: R | undefined };
     },
-    must: (sql, ...params) => void before.push(later(true, statements.must(sql, params))),
+    expectRow: (sql, ...params) => void before.push(later(true, statements.must(sql, params))),
     async savepoint(work) {
       if (state === 'ended') throw new RametError('TransactionClosed');
       const name = `s${++depth}`;
@@ -217,7 +204,7 @@ export function handlerTx(connection: Wire, statements: Statements, of: HandlerO
         depth--;
       }
     },
-    async abreast(pieces) {
+    async pipeline(pieces) {
       if (state !== 'open') throw new RametError('TransactionClosed');
       if (failed) throw afterFailure(failed, handler);
       const handle = (wire: Pick<Wire, 'send'>) =>
@@ -232,7 +219,7 @@ export function handlerTx(connection: Wire, statements: Statements, of: HandlerO
           of,
           [],
         );
-      const { outcome, handles } = await abreast(pieces, { handle, send, turn });
+      const { outcome, handles } = await pipelined(pieces, { handle, send, turn });
       for (const piece of handles) {
         last.push(...piece.rest());
         actions.push(...piece.actions);

@@ -1,8 +1,9 @@
 import { RametError } from '../../errors/index.ts';
 import { backoffMs, newId } from '../../platform/index.ts';
+import type { StoreEnvironment } from '../factory.ts';
 import { afterFailure, noting } from '../failed-statement.ts';
 import { IdleWatch } from '../idle-watch.ts';
-import { NoRowChanged, type StoreEnvironment, type Tx, type WriteOptions } from '../store.ts';
+import { NoRowChanged, type Tx, type WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { closed, mayRunAgain, planChanged, refused, translated, unavailable } from './errors.ts';
 import type { Pool } from './pool.ts';

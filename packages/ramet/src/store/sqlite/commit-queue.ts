@@ -1,7 +1,8 @@
 import { RametError } from '../../errors/index.ts';
+import type { StoreEnvironment } from '../factory.ts';
 import { afterFailure, noting } from '../failed-statement.ts';
 import { IdleWatch } from '../idle-watch.ts';
-import { NoRowChanged, type StoreEnvironment, type Tx, type WriteOptions } from '../store.ts';
+import { NoRowChanged, type Tx, type WriteOptions } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { closed, fsyncFailed, locked, translated } from './errors.ts';
 import { type HandlerTx, handlerTx } from './transaction.ts';

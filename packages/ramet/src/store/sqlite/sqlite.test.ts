@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { outboxConformance } from '../../bus/conformance/outbox.conformance.ts';
 import { RametError } from '../../errors/index.ts';
 import { realPlatform } from '../../platform/index.ts';
+import type { AdapterTx } from '../adapter-tx.ts';
 import { storeConformance } from '../conformance.ts';
 import type { StoreHarness } from '../fixture.conformance.ts';
 import type { Store, StoreEnvironment } from '../index.ts';
@@ -91,6 +92,18 @@ describe('sqlite', () => {
     expect(await other()).toBe('free\n');
     await holder.prepare(environment);
     await holder.release();
+  });
+
+  test('a sealed handle refuses statements of the handler, and still takes those of the framework', async () => {
+    const store = await opened();
+    await store.write(async (tx) => {
+      await tx.db.insertInto('things').values({ id: 'a' }).execute();
+      await (tx as AdapterTx).seal();
+      await expect(tx.db.insertInto('things').values({ id: 'late' }).execute()).rejects.toMatchObject({ code: 'TransactionClosed' });
+      await tx.run("insert into things (id) values ('of the framework')");
+    });
+    expect(await store.reader.all('select id from things order by id')).toEqual([{ id: 'a' }, { id: 'of the framework' }]);
+    await store.close();
   });
 
   test('lets two share a folder when it is told so', async () => {

@@ -1,4 +1,4 @@
-import type { Table } from '../store.ts';
+import type { Table } from '../table.ts';
 import type { Connection } from './connection.ts';
 
 interface ColumnRow {

@@ -1,33 +1,18 @@
 import { type DefaultQueryExecutor, Transaction } from 'kysely';
 import { RametError } from '../../errors/index.ts';
-import { afterFailure, type FailedStatement, type Note } from '../failed-statement.ts';
-import type { Activity } from '../idle-watch.ts';
+import type { AdapterTx, HandlerOf } from '../adapter-tx.ts';
+import { afterFailure, type FailedStatement } from '../failed-statement.ts';
 import { InFlight } from '../in-flight.ts';
-import { NoRowChanged, type Param, type Tx } from '../store.ts';
+import { NoRowChanged, type Param } from '../store.ts';
 import { checkOwnTexts, keptParam, keptRow, keptRows } from '../text.ts';
 import type { Connection } from './connection.ts';
 import { Compiler, executorOver } from './connection.ts';
 import { translated } from './errors.ts';
 
 /** A {@link Tx} with what the commit queue needs to know of it. */
-export interface HandlerTx extends Tx {
-  readonly actions: (() => void)[];
-  failed(): FailedStatement | undefined;
-  activity(): Activity;
+export interface HandlerTx extends AdapterTx {
   /** What made SQLite end the transaction by itself, if it did. */
   lost(): { readonly error: unknown } | undefined;
-  /** Ends the handle for good, framework statements included. */
-  end(): void;
-}
-
-/** Whose handle it is. */
-export interface HandlerOf {
-  readonly service: string;
-  /** As `orders.place`. */
-  readonly handler: string;
-  readonly note: Note;
-  /** A turn of the event loop. */
-  readonly turn: () => Promise<void>;
 }
 
 /**
@@ -77,10 +62,10 @@ export function handlerTx(connection: Connection, { service, handler, note, turn
     all: (sql, ...params) => rows(sql, params),
     get: async <R>(sql: string, ...params: Param[]) => (await rows<R>(sql, params))[0],
     run: async (sql, ...params) => guarded(state !== 'ended', sql, () => Number(connection.run(sql, params.map(keptParam)).changes)),
-    last: <R>(sql: string, ...params: Param[]) => ({
+    defer: <R>(sql: string, ...params: Param[]) => ({
       row: keptRow(guarded(state !== 'ended', sql, () => connection.query(sql, params.map(keptParam))).rows[0] as R | undefined),
     }),
-    must(sql, ...params) {
+    expectRow(sql, ...params) {
       guarded(state !== 'ended', sql, () => {
         if (Number(connection.run(sql, params.map(keptParam)).changes) === 0) throw new NoRowChanged(sql);
       });

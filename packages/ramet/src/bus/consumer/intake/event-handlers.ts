@@ -1,5 +1,5 @@
 import { RametError } from '../../../errors/index.ts';
-import type { Tx } from '../../../store/index.ts';
+import { pipelineOf, type Tx } from '../../../store/index.ts';
 import type { Delivery } from '../../bus.ts';
 import type { EventHandler } from '../options.ts';
 
@@ -29,10 +29,11 @@ export class EventHandlers {
    * @throws Interleaved when a handler executes more than one statement: after that, handlers of its type run alone
    */
   async runAll(tx: Tx, deliveries: readonly Delivery[], onRun: (delivery: Delivery) => void): Promise<void> {
+    const pipeline = pipelineOf(tx);
     for (let i = 0; i < deliveries.length; ) {
-      const wave = tx.abreast ? this.#waveOf(deliveries, i) : [];
-      if (tx.abreast && wave.length > 1) {
-        const outcome = await tx.abreast(wave.map((delivery) => (piece) => this.run(delivery, piece)));
+      const wave = pipeline ? this.#waveOf(deliveries, i) : [];
+      if (pipeline && wave.length > 1) {
+        const outcome = await pipeline(wave.map((delivery) => (piece) => this.run(delivery, piece)));
         if (outcome && 'interleaved' in outcome) {
           this.#multiStatement.add((wave[outcome.interleaved] as Delivery).envelope.type);
           throw new Interleaved();

@@ -1,15 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { type Pipeline, pipelineOf } from '../pipeline.ts';
 import type { Store, Tx } from '../store.ts';
 import { newPlace } from './place.fixture.ts';
 
 const insert = (id: string) => async (tx: Tx) => void (await tx.db.insertInto('things').values({ id, n: 0 }).execute());
 const ids = async (store: Store) => (await store.reader.all<{ id: string }>('select id from things order by id')).map(({ id }) => id);
-const abreast = (tx: Tx, pieces: readonly ((tx: Tx) => Promise<void>)[]) => {
-  if (!tx.abreast) throw new Error('statements travel here');
-  return tx.abreast(pieces);
+const pipelined: (tx: Tx, pieces: Parameters<Pipeline>[0]) => ReturnType<Pipeline> = (tx, pieces) => {
+  const pipeline = pipelineOf(tx);
+  if (!pipeline) throw new Error('this store pipelines statements');
+  return pipeline(pieces);
 };
 
-describe('pieces of work abreast', () => {
+describe('pipelined pieces of work', () => {
   test('are all done, each begun before the one before was answered, and what they leave for the end stays in their order', async () => {
     await using place = await newPlace();
     const store = await place.open();
@@ -19,11 +21,11 @@ describe('pieces of work abreast', () => {
       await insert(id)(tx);
       // The later a piece began, the sooner it ends.
       for (let i = 0; i < more; i++) await Promise.resolve();
-      tx.last("insert into things (id, n) values (?, (select count(*) from things where id like 'last%'))", `last ${id}`);
+      tx.defer("insert into things (id, n) values (?, (select count(*) from things where id like 'last%'))", `last ${id}`);
       tx.afterCommit(() => seen.push(`${id} committed`));
     };
     await store.write(async (tx) => {
-      expect(await abreast(tx, [piece('a', 40), piece('b', 20), piece('c', 0)])).toBeUndefined();
+      expect(await pipelined(tx, [piece('a', 40), piece('b', 20), piece('c', 0)])).toBeUndefined();
       await tx.run("insert into things (id) values ('behind')");
     });
     expect(seen).toEqual(['a begins', 'b begins', 'c begins', 'a committed', 'b committed', 'c committed']);
@@ -41,7 +43,7 @@ describe('pieces of work abreast', () => {
       expect(await tx.get("select count(*) as n from things where id in ('a', 'b')")).toEqual({ n: 2 });
       await tx.run("update things set n = 7 where id = 'b'");
     };
-    await store.write(async (tx) => expect(await abreast(tx, [silent, insert('a'), talks, silent])).toBeUndefined());
+    await store.write(async (tx) => expect(await pipelined(tx, [silent, insert('a'), talks, silent])).toBeUndefined());
     expect(await store.reader.all("select n from things where id = 'b'")).toEqual([{ n: 7 }]);
   });
 
@@ -53,7 +55,7 @@ describe('pieces of work abreast', () => {
       await tx.run("insert into things (id) values ('late')").catch(() => {});
     };
     const work = store.write(async (tx) => {
-      const outcome = await abreast(tx, [insert('a'), talks, insert('c')]);
+      const outcome = await pipelined(tx, [insert('a'), talks, insert('c')]);
       expect(outcome).toEqual({ interleaved: 1 });
       throw new Error('one by one');
     });
@@ -78,7 +80,7 @@ describe('pieces of work abreast', () => {
     const store = await place.open();
     await store.write((tx) => insert('taken')(tx));
     const work = store.write(async (tx) => {
-      expect(await abreast(tx, [insert('a'), fails, insert('c'), insert('d')])).toMatchObject({ failed: 1, error });
+      expect(await pipelined(tx, [insert('a'), fails, insert('c'), insert('d')])).toMatchObject({ failed: 1, error });
       throw new Error('nothing can be kept');
     });
     await expect(work).rejects.toThrow();

@@ -3,12 +3,12 @@ import type { Case } from '../platform/cases.conformance.ts';
 import { ids, insert, type OnStore } from './fixture.conformance.ts';
 import { NoRowChanged, type Tx } from './index.ts';
 
-const claim = (tx: Tx, id: string) => tx.must('insert into things (id, n) values (?, 0) on conflict do nothing', id);
-const raise = (tx: Tx, id: string, from: number) => tx.must('update things set n = n + 1 where id = ? and n = ?', id, from);
+const claim = (tx: Tx, id: string) => tx.expectRow('insert into things (id, n) values (?, 0) on conflict do nothing', id);
+const raise = (tx: Tx, id: string, from: number) => tx.expectRow('update things set n = n + 1 where id = ? and n = ?', id, from);
 const none = expect.any(NoRowChanged);
 
 /** Cases about statements whose answers come with those of later ones. */
-export function mustCases(it: Case, onStore: OnStore): void {
+export function expectRowCases(it: Case, onStore: OnStore): void {
   it(
     'keeps what follows a statement that had to change a row and did',
     onStore(async ({ store }) => {
@@ -95,7 +95,7 @@ export function mustCases(it: Case, onStore: OnStore): void {
       const undone = (tx: Tx, write: () => Promise<unknown>) =>
         expect(
           tx.savepoint(async () => {
-            tx.last("insert into things (id, n) values ('undone at the end', 0)");
+            tx.defer("insert into things (id, n) values ('undone at the end', 0)");
             await write();
             throw error;
           }),
@@ -106,7 +106,7 @@ export function mustCases(it: Case, onStore: OnStore): void {
           await undone(tx, () => write(tx));
           await tx.savepoint(() => insert(tx, `second ${i}`));
           await undone(tx, () => insert(tx, 'undone as well'));
-          tx.last('update things set n = 5 where id = ?', `key ${i}`);
+          tx.defer('update things set n = 5 where id = ?', `key ${i}`);
           tx.afterCommit(() => actions.push(`key ${i}`));
         });
       }
@@ -141,11 +141,11 @@ export function mustCases(it: Case, onStore: OnStore): void {
     onStore(async ({ store }) => {
       let seen: unknown = 'not told';
       const [row, nothing, none] = await store.write((tx) => {
-        const inserted = tx.last<{ id: string; n: number }>(
+        const inserted = tx.defer<{ id: string; n: number }>(
           "insert into things (id, n) values ('a', 3) on conflict do nothing returning id, n",
         );
-        const again = tx.last("insert into things (id, n) values ('a', 3) on conflict do nothing returning id, n");
-        const silent = tx.last("update things set n = 4 where id = 'a'");
+        const again = tx.defer("insert into things (id, n) values ('a', 3) on conflict do nothing returning id, n");
+        const silent = tx.defer("update things set n = 4 where id = 'a'");
         tx.afterCommit(() => {
           seen = inserted.row;
         });
@@ -163,14 +163,14 @@ export function mustCases(it: Case, onStore: OnStore): void {
       const actions: string[] = [];
       await expect(
         store.write((tx) => {
-          tx.last("insert into things (id, n) values ('b', 0)");
+          tx.defer("insert into things (id, n) values ('b', 0)");
           tx.afterCommit(() => actions.push('committed'));
-          tx.last("insert into things (id, n) values ('a', 0)");
+          tx.defer("insert into things (id, n) values ('a', 0)");
         }),
       ).rejects.toThrow();
       expect(await ids(store)).toEqual(['a']);
       expect(actions).toEqual([]);
-      await store.write((tx) => void tx.last("insert into things (id, n) values ('c', 0)"));
+      await store.write((tx) => void tx.defer("insert into things (id, n) values ('c', 0)"));
       expect(await ids(store)).toEqual(['a', 'c']);
     }),
   );

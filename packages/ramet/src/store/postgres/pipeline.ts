@@ -1,15 +1,12 @@
 import { whenUnawaited } from '../../errors/index.ts';
-import type { Abreast, Tx } from '../store.ts';
+import type { AdapterTx } from '../adapter-tx.ts';
+import type { NotPipelined } from '../pipeline.ts';
+import type { Tx } from '../store.ts';
 import type { Connection, Outcome } from './connection.ts';
 import type { Statement } from './statements.ts';
 
 /** What the handle of a piece says its statements to. */
 export type Wire = Pick<Connection, 'send' | 'lost'>;
-
-/** The handle of a piece. */
-interface PieceTx extends Tx {
-  end(): void;
-}
 
 interface Asked {
   readonly of: number;
@@ -30,10 +27,10 @@ const UNSENT = (): Outcome => ({
  * may be the answer to one before it: then nothing is sent, as when one works with savepoints, which would undo what others have done.
  * @param turn a turn of the event loop
  */
-export async function abreast<P extends PieceTx>(
+export async function pipelined<P extends AdapterTx>(
   pieces: readonly ((tx: Tx) => Promise<void>)[],
   { handle, send, turn }: { readonly handle: (wire: Pick<Wire, 'send'>) => P; readonly send: Wire['send']; turn(): Promise<void> },
-): Promise<{ readonly outcome: Abreast; readonly handles: readonly P[] }> {
+): Promise<{ readonly outcome: NotPipelined | undefined; readonly handles: readonly P[] }> {
   const asked: Asked[] = [];
   const handles: P[] = [];
   const ended: Promise<void>[] = [];
@@ -63,7 +60,7 @@ export async function abreast<P extends PieceTx>(
         },
       });
       handles.push(tx);
-      const own: Tx = {
+      const own: AdapterTx = {
         ...tx,
         async savepoint() {
           throw refuse().error;
@@ -94,7 +91,7 @@ export async function abreast<P extends PieceTx>(
   return { outcome: { failed, error: failures.get(failed) ?? handles[failed]?.failed()?.error }, handles };
 }
 
-async function run(piece: (tx: Tx) => Promise<void>, tx: Tx): Promise<void> {
+async function run(piece: (tx: Tx) => Promise<void>, tx: AdapterTx): Promise<void> {
   await piece(tx);
   await tx.seal();
 }
