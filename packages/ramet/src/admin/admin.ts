@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { DEFAULT_POLICY, Edge, type TransportRoutes, unwrap } from '../rpc/index.ts';
+import { DEFAULT_POLICY, Edge, Outbound, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import type { HostedService } from '../service/index.ts';
 import type { Health } from '../telemetry/index.ts';
 import { ADMIN_ROUTES } from './contract/index.ts';
@@ -43,7 +43,7 @@ export function createAdmin({ platform, services, transport, transportOf, health
         const target =
           known ?? (!here && elsewhere.includes(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
         if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);
-        const edge = new Edge(platform, transport, service, DEFAULT_POLICY);
+        const edge = new Edge(new Outbound(platform, 'runtime'), transport, service, DEFAULT_POLICY);
         return {
           value: unwrap(await edge.call(target, input ?? {}, originOf(platform), key === undefined ? {} : { key })) ?? null,
         };

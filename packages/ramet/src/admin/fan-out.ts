@@ -1,6 +1,6 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { DEFAULT_POLICY, type Dispatcher, declared, Edge, fault, type TransportRoutes, unwrap } from '../rpc/index.ts';
+import { DEFAULT_POLICY, type Dispatcher, declared, Edge, fault, Outbound, type TransportRoutes, unwrap } from '../rpc/index.ts';
 import type { EventLog } from '../telemetry/index.ts';
 import type { ListShape, RouteShape } from './contract/index.ts';
 import { originOf } from './origin.ts';
@@ -110,7 +110,11 @@ async function ask(route: ServiceRoute, { platform, transport }: Elsewhere, serv
   const name = operatorsOf(service);
   const target = { kind: route.method === 'GET' ? ('query' as const) : ('command' as const), service: name, name: nameOf(route) };
   return unwrap(
-    await new Edge(platform, transport, name, DEFAULT_POLICY).call(target, request, originOf(platform, { withinMs: ANSWER_MS })),
+    await new Edge(new Outbound(platform, 'runtime'), transport, name, DEFAULT_POLICY).call(
+      target,
+      request,
+      originOf(platform, { withinMs: ANSWER_MS }),
+    ),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Platform } from '../platform/index.ts';
-import { DEFAULT_POLICY, Edge, type TransportRoutes } from '../rpc/index.ts';
+import { DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
 import { hasSaga, listSagas, operate, type Resolver, showSaga } from '../saga/index.ts';
 import type { HostedService } from '../service/index.ts';
 import { ADMIN_ROUTES } from './contract/index.ts';
@@ -17,7 +17,7 @@ export function sagaRoutes(
   const resolverOf =
     (service: string): Resolver =>
     (saga, undo, step) =>
-      new Edge(platform, transportOf(service), undo.service, DEFAULT_POLICY).call(
+      new Edge(new Outbound(platform, 'runtime'), transportOf(service), undo.service, DEFAULT_POLICY).call(
         { kind: 'command', service: undo.service, name: undo.operation },
         undo.input,
         originOf(platform, { service, initiation: saga }),

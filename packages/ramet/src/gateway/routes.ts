@@ -124,9 +124,7 @@ function exposed(
   const { compiled: contract, problems: wrong } = compileContract(declared.contract);
   problems.push(...wrong);
   const service = contract.contract.name;
-  const edge =
-    edges.get(service) ??
-    new Edge(outbound.platform, transport, service, { ...DEFAULT_POLICY, timeoutMs: 30_000, bulkhead: 10_000 }, outbound);
+  const edge = edges.get(service) ?? new Edge(outbound, transport, service, { ...DEFAULT_POLICY, timeoutMs: 30_000, bulkhead: 10_000 });
   edges.set(service, edge);
   for (const [name, options] of Object.entries(declared.operations)) {
     const compiled = contract.operations.get(name);

@@ -49,7 +49,7 @@ export function compileUses(
     } else {
       const { compiled } = compileContract((declared as Dependency).contract);
       edges.push({ name, target: compiled.contract.name, kind: 'service' });
-      makers.push([name, clientMaker(compiled, new Edge(platform, transport, compiled.contract.name, policy, outbound))]);
+      makers.push([name, clientMaker(compiled, new Edge(outbound, transport, compiled.contract.name, policy))]);
     }
   }
   return { uses: { all: (origin) => lazily(makers, origin), edges }, problems };

@@ -24,7 +24,7 @@ export function connectedMaker<T extends object>(
   const { external: name, failed = () => true } = declared;
   const client = platform.outside(name, connect);
   const judge = (ended: unknown) => ({ failed: 'error' in (ended as Ended) && failed((ended as { error: unknown }).error) });
-  const edge = new Edge(platform, throughMethods(client), name, policy, outbound, judge);
+  const edge = new Edge(outbound, throughMethods(client), name, policy, judge);
   return (origin) =>
     new Proxy(client, {
       get(target, method, self) {

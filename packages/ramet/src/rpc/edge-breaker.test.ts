@@ -55,13 +55,7 @@ function edge(policy: Partial<typeof DEFAULT_POLICY> = {}): Edge {
     },
     ...(instances ? { instances: () => instances as string[] } : {}),
   };
-  return new Edge(
-    time.platform,
-    transport,
-    'stock',
-    { ...DEFAULT_POLICY, retries: 0, ...policy },
-    new Outbound(time.platform, 'shop', watch),
-  );
+  return new Edge(new Outbound(time.platform, 'shop', watch), transport, 'stock', { ...DEFAULT_POLICY, retries: 0, ...policy });
 }
 
 const origin = (): CallOrigin => ({

@@ -33,13 +33,11 @@ function chain(time: VirtualTime, names: readonly string[], watch: CallWatcher =
   const edges = new Map(
     names.map((name, i) => [
       name,
-      new Edge(
-        time.platform,
-        transport,
-        name,
-        { ...DEFAULT_POLICY, breaker: false, bulkhead: 10_000 },
-        new Outbound(time.platform, names[i - 1] ?? 'client', watch),
-      ),
+      new Edge(new Outbound(time.platform, names[i - 1] ?? 'client', watch), transport, name, {
+        ...DEFAULT_POLICY,
+        breaker: false,
+        bulkhead: 10_000,
+      }),
     ]),
   );
   return { first: edges.get(names[0] as string) as Edge, calls, metas };
@@ -96,7 +94,7 @@ test('a retry that could not come back in time is not made', async () => {
     },
     stream,
   };
-  const edge = new Edge(time.platform, transport, 'slow', DEFAULT_POLICY);
+  const edge = new Edge(new Outbound(time.platform, 'web'), transport, 'slow', DEFAULT_POLICY);
   for (let i = 0; i < 5; i++) await Promise.all([edge.call(query('slow'), {}, originOf()), time.pass(400)]);
   [calls, down] = [0, true];
   // 600 ms less 400 for the first attempt leave 200, and most calls need 400.
@@ -112,7 +110,12 @@ test('one timer serves the deadlines of all calls, each of which is kept, and is
     call: (_, input) => (input === 'never' ? new Promise(() => {}) : Promise.resolve({ ok: true, value: 1 })),
     stream,
   };
-  const edge = new Edge(time.platform, transport, 'x', { ...DEFAULT_POLICY, retries: 0, breaker: false, bulkhead: 1_000 });
+  const edge = new Edge(new Outbound(time.platform, 'web'), transport, 'x', {
+    ...DEFAULT_POLICY,
+    retries: 0,
+    breaker: false,
+    bulkhead: 1_000,
+  });
   for (let i = 0; i < 100; i++) await edge.call(query('x'), {}, originOf());
   expect(time.timers).toBe(1);
   await time.pass(250);

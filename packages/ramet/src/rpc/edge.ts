@@ -1,10 +1,10 @@
 import { DeclaredError, ERRORS, RametError, whenUnawaited } from '../errors/index.ts';
-import { durationMs, type Platform } from '../platform/index.ts';
+import type { Platform } from '../platform/index.ts';
 import { type CallMeta, type Declared, errorOf, type Fault, fault, type Reply } from './call.ts';
 import type { CallWatcher } from './call-watcher.ts';
 import { Canceller } from './cancellation.ts';
 import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
-import { Outbound, type TargetState } from './outbound.ts';
+import type { Outbound, TargetState } from './outbound.ts';
 import type { Breaker } from './policies/breaker.ts';
 import { Bulkhead } from './policies/bulkhead.ts';
 import { tell, type Verdict, verdictOf } from './policies/failures.ts';
@@ -24,21 +24,15 @@ export class Edge {
   readonly #path: CallPath;
 
   /**
-   * @param outbound what the caller's edges have in common; an edge without it stands for itself
-   * @param judge what values say that are no success
+   * @param outbound what the edges of the caller have in common
+   * @param name of the service that is called
+   * @param judge reads what a value says about the other side, where there are values that are not a success
    */
-  constructor(
-    platform: Platform,
-    transport: TransportRoutes,
-    name: string,
-    policy: CompiledPolicy,
-    outbound: Outbound = new Outbound(platform, 'runtime'),
-    judge?: CallPath['judge'],
-  ) {
-    this.#policy = policy;
-    const { deadlines, watch } = outbound;
+  constructor(outbound: Outbound, transport: TransportRoutes, name: string, policy: CompiledPolicy, judge?: CallPath['judge']) {
+    const { platform, deadlines, watch } = outbound;
     const target = outbound.to(name, policy.breaker);
-    this.#path = { platform, transport, deadlines, watch, target, bulkhead: new Bulkhead(policy.bulkhead), name, judge };
+    this.#policy = policy;
+    this.#path = { platform, transport, deadlines, watch, target, bulkhead: new Bulkhead(policy.bulkhead), name, policy, judge };
   }
 
   get busy(): number {
@@ -76,8 +70,7 @@ export class Edge {
       told(fault(new RametError('CallTooDeep')));
       return;
     }
-    const timeoutMs = options.timeoutMs ?? (options.timeout === undefined ? this.#policy.timeoutMs : durationMs(options.timeout));
-    new RunningCall(this.#path, operation, input, origin, options, timeoutMs, this.#policy.retries, told).begin();
+    new RunningCall(this.#path, operation, input, origin, options).begin(told);
   }
 
   /** A fallback is answered instead of a fault. */

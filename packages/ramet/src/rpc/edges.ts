@@ -23,7 +23,7 @@ export class Edges {
   to(target: string): Edge {
     let edge = this.#edges.get(target);
     if (!edge) {
-      edge = new Edge(this.#outbound.platform, this.#transport, target, this.#policyOf(target), this.#outbound);
+      edge = new Edge(this.#outbound, this.#transport, target, this.#policyOf(target));
       this.#edges.set(target, edge);
     }
     return edge;

@@ -31,7 +31,7 @@ export function externalMaker(
   outbound: Outbound,
 ): (origin: CallOrigin) => ExternalClient {
   const { external: name } = declared;
-  const edge = new Edge(platform, overHttp(platform, declared), name, policy, outbound, (value) => judge(value as Response));
+  const edge = new Edge(outbound, overHttp(platform, declared), name, policy, (value) => judge(value as Response));
   const operations = new Set<string>();
   const operationOf = (method: string, path: string): string => {
     const operation = `${method} /${/^\/([^/?#]*)/.exec(path)?.[1] ?? ''}`;

@@ -12,6 +12,7 @@ import {
   declared,
   Edge,
   fault,
+  Outbound,
   type Reply,
   type RpcServer,
   type Transport,
@@ -105,7 +106,7 @@ export class RpcFixture {
   }
 
   async edge(service: string, policy: Partial<typeof DEFAULT_POLICY> = {}): Promise<Edge> {
-    return new Edge(this.platform, await this.transport(), service, { ...DEFAULT_POLICY, ...policy });
+    return new Edge(new Outbound(this.platform, 'tests'), await this.transport(), service, { ...DEFAULT_POLICY, ...policy });
   }
 
   /** Where a call of a client comes from, who may go away. */

@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import type { Waiting } from '../load/index.ts';
-import { backoffMs, type Platform, type Timer } from '../platform/index.ts';
+import { backoffMs, durationMs, type Platform, type Timer } from '../platform/index.ts';
 import { type CallMeta, type Fault, fault, type Reply } from './call.ts';
 import type { CallWatcher } from './call-watcher.ts';
 import { Canceller } from './cancellation.ts';
@@ -10,7 +10,7 @@ import type { Bulkhead } from './policies/bulkhead.ts';
 import type { Deadline, Deadlines } from './policies/deadlines.ts';
 import { mayPass, tell, type Verdict, verdictOf } from './policies/failures.ts';
 import type { Chosen } from './policies/instances.ts';
-import { RETRY_BACKOFF } from './policies/policy.ts';
+import { type CompiledPolicy, RETRY_BACKOFF } from './policies/policy.ts';
 import type { TransportRoutes } from './transport.ts';
 
 /** What a hop takes of the remaining time, so that whoever is called gives up before its caller does. */
@@ -25,6 +25,7 @@ export interface CallPath {
   readonly target: TargetState;
   readonly bulkhead: Bulkhead;
   readonly name: string;
+  readonly policy: CompiledPolicy;
   /** What a value says about the other side, where there are values that are no success. */
   readonly judge: ((value: unknown) => Judgement) | undefined;
 }
@@ -35,6 +36,8 @@ export interface Judgement {
   /** Set when another attempt may bring more. */
   readonly retryAfterMs?: number;
 }
+
+const NOBODY = (): void => {};
 
 type Stage = 'queue' | 'flight' | 'pause' | 'over';
 
@@ -53,7 +56,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   readonly #options: EdgeOptions;
   readonly #retries: number;
   readonly #state: OperationState;
-  readonly #resolve: (reply: Reply) => void;
+  #resolve: (reply: Reply) => void = NOBODY;
   #stage: Stage = 'pause';
   #attempt = 1;
   #turnedBack = 0;
@@ -67,30 +70,24 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   #signal: AbortSignal | undefined;
   #onEnd: (() => void) | undefined;
 
-  constructor(
-    path: CallPath,
-    operation: Called,
-    input: unknown,
-    origin: CallOrigin,
-    options: EdgeOptions,
-    timeoutMs: number,
-    retries: number,
-    resolve: (reply: Reply) => void,
-  ) {
+  /** @throws RangeError when the timeout of the options is not a duration */
+  constructor(path: CallPath, operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions) {
     super();
     this.#path = path;
     this.#operation = operation;
     this.#input = input;
     this.#origin = origin;
     this.#options = options;
-    this.#retries = options.step || origin.meta.noRetry ? 0 : retries;
-    this.#resolve = resolve;
+    this.#retries = options.step || origin.meta.noRetry ? 0 : path.policy.retries;
     this.#state = path.target.operation(operation.name);
     this.#startedMono = path.platform.clock.monoNow();
+    const timeoutMs = options.timeoutMs ?? (options.timeout === undefined ? path.policy.timeoutMs : durationMs(options.timeout));
     this.deadlineMono = this.#startedMono + Math.min(timeoutMs, origin.remainingMs());
   }
 
-  begin(): void {
+  /** @param resolve is called once, with the reply */
+  begin(resolve: (reply: Reply) => void): void {
+    this.#resolve = resolve;
     const nowMono = this.#startedMono;
     let refusal: RametError | undefined;
     if (this.deadlineMono - nowMono <= HOP_MS)

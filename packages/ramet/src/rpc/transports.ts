@@ -206,7 +206,8 @@ class JoinedTransport implements Transport {
     const parts = willing.some(({ length }) => length > 0) ? willing : this.#routes.map((route) => route.instances?.(service) ?? NONE);
     const known = this.#keys.get(service);
     if (known?.parts.every((part, index) => part === parts[index])) return known.keys;
-    const keys = parts.flat();
+    const named = new Set(parts.flat());
+    const keys = [...this.#directory.of(service).owners.keys()].filter((id) => named.has(id));
     this.#keys.set(service, { parts, keys });
     return keys;
   }

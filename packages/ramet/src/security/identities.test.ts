@@ -122,7 +122,7 @@ test('a process does not sign for a service that it does not host', () => {
 test('a caller that is too large is refused where it is signed', () => {
   const shop = identitiesOf('shop', new Machine());
   expect(refusal(() => shop.sign({ ...ANNA, subject: 'x'.repeat(30_000) }, 'orders', 'payments'))).toMatch(
-    /more than 24576; give him fewer scopes$/,
+    /more than 24576; give the caller fewer scopes$/,
   );
   const money = identitiesOf('money', new Machine());
   // The largest caller that a gateway can make of a token of 8 kB.
@@ -169,7 +169,7 @@ test('a process that hosts nothing, a missing key and a key of another process k
   expect(make({ privateKey: firstOf({ find: () => undefined, place: (name) => `a box called ${name}` }).get('identity-key') })).toContain(
     "the secret 'identity-key' is missing or empty: looked for a box called identity-key",
   );
-  expect(make({ lifetime: '1500ms' })).toContain("'lifetime' is to be whole seconds");
+  expect(make({ lifetime: '1500ms' })).toContain("'lifetime' must be whole seconds");
 });
 
 test('keys may be JWK as well as PEM, and those of openssl and of jose are read', async () => {

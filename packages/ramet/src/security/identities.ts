@@ -2,9 +2,10 @@ import { BootError, RametError } from '../errors/index.ts';
 import { type Duration, durationMs, type Platform, SECOND } from '../platform/index.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import type { Caller } from './caller.ts';
-import { type Claims, readClaims } from './claims.ts';
+import type { Claims } from './claims.ts';
 import { type KnownKeys, OwnKey, readPublicKeys } from './key-ring.ts';
 import type { Secret } from './secret.ts';
+import { openToken, TOKEN_MAX, unauthenticated } from './token.ts';
 
 export interface IdentityOptions {
   /** The process that signs. */
@@ -51,10 +52,6 @@ export interface SignedIdentities {
 
 const LIFETIME_MAX_MS = 60 * SECOND;
 const LEEWAY_MAX_MS = 5 * SECOND;
-/** A user's token has at most 8 kB, which become 16 as claims and 22 as base64url in the worst case. */
-const TOKEN_MAX = 24 * 1024;
-const SIGNATURE_LENGTH = 86;
-const PART = /^[A-Za-z0-9_-]+$/;
 /** Who sends bad tokens by the thousand must not fill the log too. */
 const REFUSALS_TOLD_MS = SECOND;
 /** In characters: some ten thousand callers with tokens of common size. */
@@ -85,60 +82,110 @@ interface Verified {
  * @throws BootError with every problem of the keys
  */
 export function createIdentities(platform: Platform, options: IdentityOptions): SignedIdentities {
-  const { clock } = platform;
+  return new ProcessIdentities(platform, options, checked(platform, options));
+}
+
+/** What the options come to. */
+interface Checked {
+  readonly lifetimeMs: number;
+  readonly leewayMs: number;
+  readonly known: KnownKeys;
+  readonly own: OwnKey;
+  readonly hosts: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly graph: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** @throws BootError with every problem */
+function checked(platform: Platform, options: IdentityOptions): Checked {
   const problems: string[] = [];
   const lifetimeMs = atMost('lifetime', options.lifetime ?? '60s', LIFETIME_MAX_MS, problems);
-  if (lifetimeMs < SECOND || lifetimeMs % SECOND !== 0) problems.push(`identities: 'lifetime' is to be whole seconds, from 1s`);
+  if (lifetimeMs < SECOND || lifetimeMs % SECOND !== 0) problems.push(`identities: 'lifetime' must be whole seconds, from 1s`);
   const leewayMs = atMost('leeway', options.leeway ?? '5s', LEEWAY_MAX_MS, problems);
   const known = readPublicKeys(platform, options.publicKeys, problems);
   const hosts = setsOf(options.hosts);
-  const graph = setsOf(options.graph);
   for (const process of hosts.keys())
     if (!(process in options.publicKeys))
-      problems.push(`process '${process}' has no public key, so nobody would believe it; add it to 'publicKeys'`);
+      problems.push(`process '${process}' has no public key, so no process would believe it; add it to 'publicKeys'`);
   if (!hosts.has(options.process))
-    problems.push(`process '${options.process}' hosts nothing, so it can speak for nobody; add it to 'hosts'`);
+    problems.push(`process '${options.process}' hosts nothing, so it can speak for no service; add it to 'hosts'`);
   const own = ownKey(platform, options, known, problems);
   if (!own || problems.length > 0) throw new BootError(problems);
+  return { lifetimeMs, leewayMs, known, own, hosts, graph: setsOf(options.graph) };
+}
 
-  const signed = new BoundedCache<Signed>(CACHE_WEIGHT, (key, { token }) => key.length + token.length);
-  const verified = new BoundedCache<Verified>(CACHE_WEIGHT, (token) => token.length);
-  const refusals = new Refusals(platform, options.onRefused ?? (() => {}));
-  const hostedHere = hosts.get(options.process) as ReadonlySet<string>;
+class ProcessIdentities implements SignedIdentities {
+  readonly #clock: Platform['clock'];
+  readonly #process: string;
+  readonly #checked: Checked;
+  readonly #hostedHere: ReadonlySet<string>;
+  readonly #refusals: Refusals;
+  readonly #signed = new BoundedCache<Signed>(CACHE_WEIGHT, (key, { token }) => key.length + token.length);
+  readonly #verified = new BoundedCache<Verified>(CACHE_WEIGHT, (token) => token.length);
 
-  function signNew(key: string, caller: Caller, from: string, to: string): string {
-    if (!hostedHere.has(from)) throw unauthenticated(`process '${options.process}' does not host '${from}' and cannot speak for it`);
-    const nowMs = clock.wallNow();
-    const nowMono = clock.monoNow();
+  constructor(platform: Platform, { process, onRefused = () => {} }: IdentityOptions, settings: Checked) {
+    this.#clock = platform.clock;
+    this.#process = process;
+    this.#checked = settings;
+    this.#hostedHere = settings.hosts.get(process) as ReadonlySet<string>;
+    this.#refusals = new Refusals(platform, onRefused);
+  }
+
+  sign(caller: Caller, from: string, to: string): string {
+    const key = cacheKey(caller, from, to);
+    const ready = this.#signed.get(key);
+    if (ready !== undefined) {
+      const nowMono = this.#clock.monoNow();
+      if (nowMono < ready.renewMono && Math.abs(this.#clock.wallNow() - nowMono - ready.offsetMs) < CLOCK_SET_MS) return ready.token;
+    }
+    return this.#signNew(key, caller, from, to);
+  }
+
+  verify(token: string, to: string): VerifiedIdentity {
+    const ready = this.#verified.get(token);
+    if (ready !== undefined && ready.to === to) {
+      if (this.#clock.monoNow() < ready.untilMono && this.#clock.wallNow() < ready.untilMs) return ready.identity;
+    }
+    try {
+      // The calendar may have been set back. The token has expired anyway.
+      if (ready !== undefined && this.#clock.monoNow() >= ready.untilMono) throw unauthenticated('it expired');
+      return this.#verifyNew(token, to);
+    } catch (error) {
+      this.#refusals.tell(error, to);
+      throw error;
+    }
+  }
+
+  #signNew(key: string, caller: Caller, from: string, to: string): string {
+    const { lifetimeMs, own } = this.#checked;
+    if (!this.#hostedHere.has(from)) throw unauthenticated(`process '${this.#process}' does not host '${from}' and cannot speak for it`);
+    const nowMs = this.#clock.wallNow();
+    const nowMono = this.#clock.monoNow();
     const iat = Math.floor(nowMs / SECOND);
     const claims: Claims = {
-      iss: options.process,
+      iss: this.#process,
       sub: from,
       aud: to,
       iat,
       exp: iat + lifetimeMs / SECOND,
       caller: saidOf(caller),
     };
-    const token = own?.sign(JSON.stringify(claims)) as string;
+    const token = own.sign(JSON.stringify(claims));
     if (token.length > TOKEN_MAX)
-      throw unauthenticated(`its caller takes ${token.length} characters, more than ${TOKEN_MAX}; give him fewer scopes`);
-    signed.set(key, { token, renewMono: nowMono + lifetimeMs / 2, offsetMs: nowMs - nowMono });
+      throw unauthenticated(`its caller takes ${token.length} characters, more than ${TOKEN_MAX}; give the caller fewer scopes`);
+    this.#signed.set(key, { token, renewMono: nowMono + lifetimeMs / 2, offsetMs: nowMs - nowMono });
     return token;
   }
 
-  function verifyNew(token: string, to: string): VerifiedIdentity {
+  #verifyNew(token: string, to: string): VerifiedIdentity {
+    const { known, hosts, graph, leewayMs } = this.#checked;
     const { claims, process } = openToken(token, known);
     if (claims.iss !== process) throw unauthenticated(`it was signed by process '${process}' in the name of process '${claims.iss}'`);
     const { sub: from, caller } = claims;
     if (!hosts.get(process)?.has(from)) throw unauthenticated(`process '${process}' does not host '${from}' and cannot speak for it`);
     if (claims.aud !== to) throw unauthenticated(`it is meant for '${claims.aud}' and was given to '${to}'`);
-    const nowMs = clock.wallNow();
+    const nowMs = this.#clock.wallNow();
     const untilMs = claims.exp * SECOND + leewayMs;
-    if (untilMs <= nowMs)
-      throw unauthenticated(`it expired ${seconds(nowMs - claims.exp * SECOND)} ago; look at the clocks of both machines`);
-    if (claims.iat * SECOND > nowMs + leewayMs)
-      throw unauthenticated(`it was signed ${seconds(claims.iat * SECOND - nowMs)} from now; look at the clocks of both machines`);
-    if ((claims.exp - claims.iat) * SECOND > LIFETIME_MAX_MS) throw unauthenticated('it is good for more than 60 s');
+    checkTimes(claims, nowMs, leewayMs);
     if (!graph.get(from)?.has(to)) {
       throw new RametError(
         'Forbidden',
@@ -148,35 +195,18 @@ export function createIdentities(platform: Platform, options: IdentityOptions): 
     const identity: VerifiedIdentity = Object.freeze({ caller, from });
     // A copy: the text that came in may be a slice of a whole frame, which would be kept with it.
     const copy = Buffer.from(token, 'latin1').toString('latin1');
-    verified.set(copy, { to, identity, untilMs, untilMono: clock.monoNow() + untilMs - nowMs });
+    this.#verified.set(copy, { to, identity, untilMs, untilMono: this.#clock.monoNow() + untilMs - nowMs });
     return identity;
   }
+}
 
-  return {
-    sign(caller, from, to) {
-      const key = cacheKey(caller, from, to);
-      const ready = signed.get(key);
-      if (ready !== undefined) {
-        const nowMono = clock.monoNow();
-        if (nowMono < ready.renewMono && Math.abs(clock.wallNow() - nowMono - ready.offsetMs) < CLOCK_SET_MS) return ready.token;
-      }
-      return signNew(key, caller, from, to);
-    },
-    verify(token, to) {
-      const ready = verified.get(token);
-      if (ready !== undefined && ready.to === to) {
-        if (clock.monoNow() < ready.untilMono && clock.wallNow() < ready.untilMs) return ready.identity;
-      }
-      try {
-        // By the calendar it may be good again, if that was set back; its time is over all the same.
-        if (ready !== undefined && clock.monoNow() >= ready.untilMono) throw unauthenticated('it expired');
-        return verifyNew(token, to);
-      } catch (error) {
-        refusals.tell(error, to);
-        throw error;
-      }
-    },
-  };
+/** @throws RametError Unauthenticated for a token that is not good now */
+function checkTimes({ iat, exp }: Claims, nowMs: number, leewayMs: number): void {
+  if (exp * SECOND + leewayMs <= nowMs)
+    throw unauthenticated(`it expired ${seconds(nowMs - exp * SECOND)} ago; look at the clocks of both machines`);
+  if (iat * SECOND > nowMs + leewayMs)
+    throw unauthenticated(`it was signed ${seconds(iat * SECOND - nowMs)} from now; look at the clocks of both machines`);
+  if ((exp - iat) * SECOND > LIFETIME_MAX_MS) throw unauthenticated('it is good for more than 60 s');
 }
 
 /** Tells of refusals, and how many there were since the last time. */
@@ -215,37 +245,6 @@ function ownKey(
   }
 }
 
-/** Reads a token as strictly as it was written: three canonical parts, a header that we know, a signature that fits. */
-function openToken(token: string, known: KnownKeys): { claims: Claims; process: string } {
-  const parts = typeof token === 'string' && token.length <= TOKEN_MAX ? token.split('.', 4) : [];
-  const [header, payload, signature] = parts;
-  if (parts.length !== 3 || header === undefined || payload === undefined || signature === undefined)
-    throw unauthenticated('it is malformed');
-  const key = known.get(header);
-  if (!key) throw unauthenticated(`it is not signed by EdDSA with the key of a process that this one knows${keyIdIn(header)}`);
-  const signatureBytes = signature.length === SIGNATURE_LENGTH ? canonical(signature) : undefined;
-  const payloadBytes = canonical(payload);
-  if (!signatureBytes || !payloadBytes) throw unauthenticated('it is malformed');
-  if (!key.verifier.verify(`${header}.${payload}`, signatureBytes)) throw unauthenticated('its signature does not fit');
-  const claims = readClaims(payloadBytes.toString('utf8'));
-  if (!claims) throw unauthenticated('it lacks a claim');
-  return { claims, process: key.process };
-}
-
-/** The bytes of base64url that is written in the one way that counts. Node's decoder skips what it does not understand. */
-function canonical(part: string): Buffer | undefined {
-  if (!PART.test(part)) return undefined;
-  const bytes = Buffer.from(part, 'base64url');
-  return bytes.toString('base64url') === part ? bytes : undefined;
-}
-
-/** For people who look for the process whose key is missing; nothing is decided by it. */
-function keyIdIn(header: string): string {
-  const id =
-    header.length <= 512 ? /"kid":"([A-Za-z0-9._-]{1,128})"/.exec(Buffer.from(header, 'base64url').toString('latin1'))?.[1] : undefined;
-  return id === undefined ? '' : ` (key ${id})`;
-}
-
 /** The caller without anything else that stands on the object. */
 const saidOf = ({ kind, subject, scopes, issuer, client, initiator, initiatorIssuer }: Caller): Caller => ({
   ...{ kind, subject, scopes },
@@ -265,8 +264,6 @@ function cacheKey({ kind, subject, scopes, issuer, client, initiator, initiatorI
   for (const scope of scopes) key += ` ${scope.length}:${scope}`;
   return key;
 }
-
-const unauthenticated = (why: string): RametError => new RametError('Unauthenticated', `The identity of who calls is not valid: ${why}`);
 
 const seconds = (ms: number): string => `${(ms / SECOND).toFixed(1)} s`;
 

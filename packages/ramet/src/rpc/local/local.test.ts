@@ -4,7 +4,7 @@ import { decodeJson, encodeJson, isPlainJson, realPlatform } from '../../platfor
 import { ANONYMOUS } from '../../security/index.ts';
 import { transportConformance } from '../conformance.ts';
 import { RpcFixture } from '../fixture.conformance.ts';
-import { type CallMeta, DEFAULT_POLICY, type Dispatcher, Edge, NEVER, type Reply } from '../index.ts';
+import { type CallMeta, DEFAULT_POLICY, type Dispatcher, Edge, NEVER, Outbound, type Reply } from '../index.ts';
 import { localTransport } from './index.ts';
 
 const harness = {
@@ -26,7 +26,7 @@ describe('an edge', () => {
   test('answers with a fault for a dispatcher that rejects', async () => {
     const rpc = new RpcFixture(harness);
     const policy = { ...DEFAULT_POLICY, retries: 0, bulkhead: 1 };
-    const edge = new Edge(rpc.platform, localTransport(new Map([['broken', broken]])), 'broken', policy);
+    const edge = new Edge(new Outbound(rpc.platform, 'tests'), localTransport(new Map([['broken', broken]])), 'broken', policy);
     const operation = { kind: 'command', service: 'broken', name: 'do' } as const;
     for (let i = 0; i < 3; i++)
       expect(await edge.call(operation, {}, rpc.origin())).toMatchObject({ kind: 'fault', code: 'Internal', executed: 'unknown' });

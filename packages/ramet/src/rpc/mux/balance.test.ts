@@ -42,7 +42,7 @@ async function three(policy: Parameters<typeof compilePolicy>[0] = {}): Promise<
   expect(problems).toEqual([]);
   const watch = { breaker: (_: string, of: string, from: string, to: string) => log.push(`${of}: ${from} -> ${to}`) };
   const outbound = new Outbound(site.platform, 'web', watch);
-  return new Edge(site.platform, site.process('web').from('web'), 'stock', compiled as CompiledPolicy, outbound);
+  return new Edge(outbound, site.process('web').from('web'), 'stock', compiled as CompiledPolicy);
 }
 
 async function load(edge: Edge, times: number, together = 20): Promise<Reply[]> {

@@ -4,8 +4,9 @@ import { JsonError } from '../../platform/index.ts';
 import { fault, type Reply } from '../call.ts';
 import { decodeReply } from '../messages.ts';
 import { ITEM_COST, notAnswered, tooLarge } from '../payload.ts';
+import type { Carrier, Pending } from '../pending.ts';
+import type { FrameHead } from './decoder.ts';
 import { Link, type LinkSettings } from './link.ts';
-import type { Carrier, Pending } from './pending.ts';
 import { BODY, FINAL, FRAME, TOKEN_SLOTS } from './wire.ts';
 
 /** Who made the connection, and wants to know what becomes of it. */
@@ -53,9 +54,13 @@ export class ClientConnection extends Link implements Carrier {
     pending.id = this.#newId();
     this.#pending.set(pending.id, pending);
     const slot = this.#slotOf(pending.token);
-    this.out.request(pending.type, pending.id, slot, text);
+    this.out.request(pending.kind === 'call' ? FRAME.call : FRAME.stream, pending.id, slot, text);
     pending.turn = this.out.turn;
     pending.text = '';
+  }
+
+  credit({ id }: Pending, bytes: number): void {
+    this.out.credit(id, bytes);
   }
 
   hasLeft(pending: Pending): boolean {
@@ -70,7 +75,7 @@ export class ClientConnection extends Link implements Carrier {
     this.#owner.ready();
   }
 
-  protected received(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+  protected received({ type, flags, id }: FrameHead, bytes: Buffer, start: number, end: number): void {
     if (type === FRAME.reply || type === FRAME.end) this.#answered(flags, id, bytes, start, end);
     else if (type === FRAME.item) this.#item(id, bytes, start, end);
     else if (type === FRAME.goaway) this.#leaving(flags, id);

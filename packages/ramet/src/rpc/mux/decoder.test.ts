@@ -19,7 +19,7 @@ function told(pieces: readonly Uint8Array[]): Seen {
   const seen: Seen = { frames: [], oversized: [], malformed: [], kept: 0 };
   const decoder = new FrameDecoder(
     {
-      frame: (type, flags, id, bytes, start, end) => {
+      frame: ({ type, flags, id }, bytes, start, end) => {
         if (start < 0 || end > bytes.length || start > end) throw new Error('a body outside of its bytes');
         seen.frames.push({ type, flags, id, body: Buffer.from(bytes.subarray(start, end)) });
       },
@@ -148,7 +148,7 @@ describe('a frame writer', () => {
         const seen: string[] = [];
         const decoder = new FrameDecoder(
           {
-            frame: (_t, _f, _i, bytes, start, end) => seen.push(bytes.toString('utf8', start, end)),
+            frame: (_head, bytes, start, end) => void seen.push(bytes.toString('utf8', start, end)),
             oversized: () => {},
             malformed: () => {},
           },

@@ -1,9 +1,16 @@
 import { HEADER_BYTES, LENGTH_BYTES, MAGIC } from './wire.ts';
 
+/** What stands before the body of a frame. */
+export interface FrameHead {
+  readonly type: number;
+  readonly flags: number;
+  readonly id: number;
+}
+
 /** Is told of each frame as soon as it is whole. */
 export interface FrameSink {
-  /** The body is `bytes` from `start` to `end`, and is its during this call only. */
-  frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void;
+  /** The body is `bytes` from `start` to `end`. Neither it nor `head` may be kept: both are used again for the next frame. */
+  frame(head: FrameHead, bytes: Buffer, start: number, end: number): void;
   /** A frame larger than is allowed; its body is passed over and not kept. */
   oversized(type: number, id: number, bytes: number): void;
   /** What came is no frame; nothing more is told. */
@@ -22,6 +29,8 @@ const KEPT_BYTES = 64 * 1024;
 export class FrameDecoder {
   readonly #sink: FrameSink;
   readonly #frameBytes: number;
+  /** One for all frames: they cost no allocation. */
+  readonly #head = { type: 0, flags: 0, id: 0 };
   #greeted = 0;
   #held: Buffer = Buffer.alloc(0);
   #length = 0;
@@ -124,7 +133,11 @@ export class FrameDecoder {
   }
 
   #tell(bytes: Buffer, at: number, whole: number): void {
-    this.#sink.frame(bytes[at + 4] as number, bytes[at + 5] as number, bytes.readUInt32BE(at + 6), bytes, at + HEADER_BYTES, at + whole);
+    const head = this.#head;
+    head.type = bytes[at + 4] as number;
+    head.flags = bytes[at + 5] as number;
+    head.id = bytes.readUInt32BE(at + 6);
+    this.#sink.frame(head, bytes, at + HEADER_BYTES, at + whole);
   }
 
   /** Keeps what has come of a frame, up to `wanted` bytes of it. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Platform } from '../../platform/index.ts';
 import { ProtocolError } from '../messages.ts';
-import { FrameDecoder, type FrameSink } from './decoder.ts';
+import { FrameDecoder, type FrameHead, type FrameSink } from './decoder.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { commonVersion, decodeHello, encodeHello, type Hello, noCommonVersion } from './hello.ts';
 import { FRAME, HEADER_BYTES, MAGIC, type MuxLimits, OPTIONAL_FRAMES, SLOT_BYTES, VERSIONS } from './wire.ts';
@@ -73,10 +73,11 @@ export abstract class Link implements FrameSink {
       this.end(new Error(`nothing was heard for ${Math.round(nowMono - this.#heardMono)} ms`));
   }
 
-  frame(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void {
-    if (type === FRAME.ping) this.out.frame(FRAME.pong, 0, id);
+  frame(head: FrameHead, bytes: Buffer, start: number, end: number): void {
+    const { type } = head;
+    if (type === FRAME.ping) this.out.frame(FRAME.pong, 0, head.id);
     else if (type === FRAME.hello || !this.peer) this.#introduced(type, bytes, start, end);
-    else if (type !== FRAME.pong) this.received(type, flags, id, bytes, start, end);
+    else if (type !== FRAME.pong) this.received(head, bytes, start, end);
   }
 
   malformed(why: string): void {
@@ -101,7 +102,7 @@ export abstract class Link implements FrameSink {
 
   /** The other side can be spoken with. */
   protected abstract ready(): void;
-  protected abstract received(type: number, flags: number, id: number, bytes: Buffer, start: number, end: number): void;
+  protected abstract received(head: FrameHead, bytes: Buffer, start: number, end: number): void;
   abstract oversized(type: number, id: number, bytes: number): void;
   /** What was gathered to be written has been. */
   protected abstract drained(): void;

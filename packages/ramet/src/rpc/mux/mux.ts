@@ -1,19 +1,6 @@
-import { RametError } from '../../errors/index.ts';
-import { JsonError, Settings } from '../../platform/index.ts';
-import { type CallMeta, type Cancellation, type Fault, fault, type Reply, type Target } from '../call.ts';
-import { encodeRequest } from '../messages.ts';
-import { notSent } from '../payload.ts';
-import type {
-  Identities,
-  RemoteTransport,
-  Transport,
-  TransportCapabilities,
-  TransportEnvironment,
-  TransportFactory,
-} from '../transport.ts';
-import { ClientCall } from './client-call.ts';
-import { ClientStream } from './client-stream.ts';
-import { Peer } from './peer.ts';
+import { Settings } from '../../platform/index.ts';
+import { CallingTransport, type Router } from '../calling.ts';
+import type { RemoteTransport, TransportCapabilities, TransportEnvironment, TransportFactory } from '../transport.ts';
 import { Routes } from './routes.ts';
 import { listenMux } from './server.ts';
 import type { MuxTls } from './sockets.ts';
@@ -63,9 +50,17 @@ function createMux({ platform, addresses, identities, onError, process = '' }: T
     routes.look(nowMono, late);
     return routes.busy;
   });
+  const router: Router = {
+    route(target) {
+      upkeep.start();
+      return routes.peerFor(target);
+    },
+    keys: (service) => routes.keys(service),
+    windowBytes: link.limits.windowBytes,
+  };
   return {
     capabilities: CAPABILITIES,
-    from: (from) => new MuxTransport(from, routes, identities, link.limits.windowBytes, upkeep),
+    from: (from) => new CallingTransport(CAPABILITIES, from, router, identities),
     willing: (service) => routes.willing(service),
     listen: (dispatchers, at) => listenMux(at, { ...link, dispatchers, identities, tls, onError }),
     async close() {
@@ -73,75 +68,4 @@ function createMux({ platform, addresses, identities, onError, process = '' }: T
       routes.close();
     },
   };
-}
-
-/** Calls of one service or gateway. */
-class MuxTransport implements Transport {
-  readonly capabilities = CAPABILITIES;
-  readonly #from: string;
-  readonly #routes: Routes;
-  readonly #identities: Identities;
-  readonly #windowBytes: number;
-  readonly #upkeep: Upkeep;
-
-  constructor(from: string, routes: Routes, identities: Identities, windowBytes: number, upkeep: Upkeep) {
-    this.#from = from;
-    this.#routes = routes;
-    this.#identities = identities;
-    this.#windowBytes = windowBytes;
-    this.#upkeep = upkeep;
-  }
-
-  instances(service: string): readonly string[] {
-    return this.#routes.keys(service);
-  }
-
-  call(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply> {
-    return new Promise((resolve) => {
-      const peer = this.#routes.peerFor(target);
-      if (!(peer instanceof Peer)) {
-        resolve(peer);
-        return;
-      }
-      let call: ClientCall;
-      try {
-        const text = encodeRequest(target, input, meta);
-        call = new ClientCall(target, this.#identities.sign(meta.caller, this.#from, target.service), text, signal, resolve);
-      } catch (error) {
-        resolve(unsendable(target, error));
-        return;
-      }
-      this.#upkeep.start();
-      if (call.begin()) peer.send(call);
-    });
-  }
-
-  stream(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply> {
-    let text = '';
-    let token = '';
-    let refused: Fault | undefined;
-    try {
-      text = encodeRequest(target, input, meta);
-      token = this.#identities.sign(meta.caller, this.#from, target.service);
-    } catch (error) {
-      refused = unsendable(target, error);
-    }
-    return new ClientStream(target, token, text, signal, this.#windowBytes, (stream) => {
-      const peer = refused ?? this.#routes.peerFor(target);
-      if (!(peer instanceof Peer)) {
-        stream.fail(peer);
-        return;
-      }
-      this.#upkeep.start();
-      peer.send(stream);
-    });
-  }
-}
-
-/** A call that does not leave: its input cannot travel, or nobody may sign for its caller. */
-function unsendable(target: Target, error: unknown): Fault {
-  if (error instanceof JsonError) return notSent(target, error);
-  if (error instanceof RametError) return fault(error);
-  const what = `${target.service}.${target.operation}`;
-  return fault(new RametError('Internal', `the call of ${what} cannot be sent`, { cause: error, executed: 'no' }));
 }

@@ -1,9 +1,9 @@
 import { RametError } from '../../errors/index.ts';
 import { type Backoff, type Platform, steadyBackoffMs } from '../../platform/index.ts';
 import { type Fault, fault } from '../call.ts';
+import type { Pending } from '../pending.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import type { LinkSettings } from './link.ts';
-import type { Pending } from './pending.ts';
 import { dial, type MuxTls, type Place, placeName } from './sockets.ts';
 
 const RECONNECT: Backoff = { baseMs: 50, capMs: 2_000 };

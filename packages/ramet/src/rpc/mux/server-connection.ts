@@ -9,6 +9,7 @@ import type { ServedCall } from '../served-call.ts';
 import { type Answers, ServedCalls } from '../served-calls.ts';
 import type { ServedStream } from '../served-stream.ts';
 import type { ServedConnection, Serving } from '../serving.ts';
+import type { FrameHead } from './decoder.ts';
 import { Link, type LinkSettings } from './link.ts';
 import { BODY, FINAL, FRAME, SLOT_BYTES, TOKEN_SLOTS } from './wire.ts';
 
@@ -78,7 +79,7 @@ export class ServerConnection extends Link implements ServedConnection, Answers 
     if (this.#serving.draining) this.drain();
   }
 
-  protected received(type: number, _flags: number, id: number, bytes: Buffer, start: number, end: number): void {
+  protected received({ type, id }: FrameHead, bytes: Buffer, start: number, end: number): void {
     if (type === FRAME.call || type === FRAME.stream) this.#request(type, id, bytes, start, end);
     else if (type === FRAME.cancel) this.#calls.cancel(id);
     else if (type === FRAME.credit) this.#credit(id, bytes, start, end);

@@ -1,11 +1,10 @@
-import type { Cancellation, Fault, Reply, Target } from '../call.ts';
-import { ProtocolError } from '../messages.ts';
+import type { Cancellation, Fault, Reply, Target } from './call.ts';
+import { ProtocolError } from './messages.ts';
 import { Pending } from './pending.ts';
-import { FRAME } from './wire.ts';
 
 /** A call under way, as its caller's side sees it. */
-export class ClientCall extends Pending {
-  readonly type = FRAME.call;
+export class PendingCall extends Pending {
+  readonly kind = 'call';
   readonly #resolve: (reply: Reply) => void;
 
   constructor(target: Target, token: string, text: string, cancellation: Cancellation, resolve: (reply: Reply) => void) {

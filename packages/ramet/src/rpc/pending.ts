@@ -1,11 +1,11 @@
-import { RametError } from '../../errors/index.ts';
-import { type Cancellation, type Fault, fault, type Reply, type Target } from '../call.ts';
-import { Canceller, NEVER } from '../cancellation.ts';
-import type { FrameWriter } from './frame-writer.ts';
+import { RametError } from '../errors/index.ts';
+import { type Cancellation, type Fault, fault, type Reply, type Target } from './call.ts';
+import { Canceller, NEVER } from './cancellation.ts';
 
 /** The connection that carries calls, as they see it. */
 export interface Carrier {
-  readonly out: FrameWriter;
+  /** Grants the other side so many bytes more of a stream. */
+  credit(pending: Pending, bytes: number): void;
   /** Whether a call has been handed to the network. */
   hasLeft(pending: Pending): boolean;
   /** Nobody waits for it any more: the other side is told. */
@@ -15,12 +15,11 @@ export interface Carrier {
 /** What waits for the other side: a call for its reply, a stream for its next answer. */
 export abstract class Pending {
   readonly target: Target;
-  /** Call or stream. */
-  abstract readonly type: number;
+  abstract readonly kind: 'call' | 'stream';
   readonly token: string;
   text: string;
   id = 0;
-  /** The connection that carries it, and the turn of its frame writer in which it was written there. */
+  /** The connection that carries it, and when it was written there, as the connection counts. */
   connection: Carrier | undefined;
   turn = 0;
   over = false;

@@ -1,32 +1,29 @@
-import type { Cancellation, Fault, Reply, Target } from '../call.ts';
+import type { Cancellation, Fault, Reply, Target } from './call.ts';
 import { Pending } from './pending.ts';
-import { FRAME } from './wire.ts';
 
 const DONE: IteratorResult<Reply> = { done: true, value: undefined };
 
+/** Sends streams. */
+export interface StreamOpener {
+  /** What a reader takes before it grants more. */
+  readonly windowBytes: number;
+  /** Sends a stream whose first answer is requested. */
+  open(stream: PendingStream): void;
+}
+
 /** A stream under way, as its reader's side sees it: keeps what came and was not read, which the window bounds. */
-export class ClientStream extends Pending implements AsyncIterableIterator<Reply> {
-  readonly type = FRAME.stream;
-  readonly #open: (stream: ClientStream) => void;
-  readonly #windowBytes: number;
+export class PendingStream extends Pending implements AsyncIterableIterator<Reply> {
+  readonly kind = 'stream';
+  readonly #opener: StreamOpener;
   readonly #items: { readonly reply: Reply; readonly cost: number }[] = [];
   #last: Reply | undefined;
   #begun = false;
   #readBytes = 0;
   #waiting: ((result: IteratorResult<Reply>) => void) | undefined;
 
-  /** @param open sends it, when the first answer is asked for */
-  constructor(
-    target: Target,
-    token: string,
-    text: string,
-    cancellation: Cancellation,
-    windowBytes: number,
-    open: (stream: ClientStream) => void,
-  ) {
+  constructor(target: Target, token: string, text: string, cancellation: Cancellation, opener: StreamOpener) {
     super(target, token, text, cancellation);
-    this.#windowBytes = windowBytes;
-    this.#open = open;
+    this.#opener = opener;
   }
 
   [Symbol.asyncIterator](): this {
@@ -87,7 +84,7 @@ export class ClientStream extends Pending implements AsyncIterableIterator<Reply
   #begin(): void {
     this.#begun = true;
     if (this.over) return;
-    if (this.follow()) this.#open(this);
+    if (this.follow()) this.#opener.open(this);
     else this.cancelled();
   }
 
@@ -100,8 +97,8 @@ export class ClientStream extends Pending implements AsyncIterableIterator<Reply
   /** Asks for more when half of the window has been read. */
   #taken(cost: number): void {
     this.#readBytes += cost;
-    if (this.over || this.#readBytes < this.#windowBytes / 2) return;
-    this.connection?.out.credit(this.id, this.#readBytes);
+    if (this.over || this.#readBytes < this.#opener.windowBytes / 2) return;
+    this.connection?.credit(this, this.#readBytes);
     this.#readBytes = 0;
   }
 }
