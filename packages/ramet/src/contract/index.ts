@@ -1,3 +1,4 @@
+export { canonicalInput } from './canonical-input.ts';
 export { breakingChanges, type ContractShape, shapeOf } from './compatible.ts';
 export {
   type CompiledContract,
@@ -33,7 +34,6 @@ export {
   stream,
 } from './contract.ts';
 export { isSecretField, mask, withoutSecrets } from './mask.ts';
-export { saidOf } from './said.ts';
 export {
   type Codec,
   compileSchema,

@@ -10,7 +10,7 @@ import { Calls } from './program/calls.ts';
 import { runProgram } from './program/program.ts';
 import { compensate } from './run/compensation.ts';
 import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run/run.ts';
-import { endRests } from './run/waits.ts';
+import { endWaits } from './run/waits.ts';
 import type { Saga } from './saga.ts';
 
 export interface SagaEngineOptions {
@@ -315,7 +315,7 @@ export class SagaEngine {
 
   /** A cancellation that was accepted counts to the very end. */
   async #complete(run: Run, result: unknown): Promise<void> {
-    endRests(run);
+    endWaits(run);
     const entries = [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }];
     await this.#unlessCancelled(run, { state: 'COMPLETED', result, attention: undefined }, { entries });
   }

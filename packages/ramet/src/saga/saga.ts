@@ -1,4 +1,4 @@
-import type { Contract, Data, EventRef, In, Out, Schema } from '../contract/index.ts';
+import type { Contract, Data, EventRef, In, Out, OutputOf, Schema } from '../contract/index.ts';
 import type { Duration } from '../platform/index.ts';
 import type { Dependency, Uses } from '../rpc/index.ts';
 
@@ -16,7 +16,6 @@ export interface Invocation<Kind extends string = string, Service extends string
   readonly then?: (giveTheInvocationToAStep: never) => never;
 }
 
-type OutputOf<O> = O extends { output: infer R } ? Out<R> : void;
 type InvocationsOf<D> =
   D extends Dependency<Contract<infer N, infer K, infer Q, any>>
     ? { readonly [P in keyof K]: (input: In<K[P]['input']>) => Invocation<'command', N, OutputOf<K[P]>> } & {

@@ -4,7 +4,7 @@ import type { Uses } from '../rpc/index.ts';
 import type { Saga } from '../saga/index.ts';
 import type { Migrations } from '../store/index.ts';
 import type { Effect } from './effects/effect.ts';
-import type { Gauge, Prepared } from './handlers.ts';
+import type { GaugeDefinition, Prepared } from './handlers.ts';
 import type { Schedule } from './schedules/schedule.ts';
 import type { Reaction } from './subscriptions/reaction.ts';
 
@@ -23,7 +23,7 @@ export interface ServiceDefinition {
   readonly queries: Readonly<Record<string, (input: any, ctx: any) => any>>;
   readonly reactions: readonly Reaction<any, any>[];
   readonly schedules: readonly Schedule<any, any>[];
-  readonly gauges: Readonly<Record<string, Gauge<any>>>;
+  readonly gauges: Readonly<Record<string, GaugeDefinition<any>>>;
   readonly sagas: readonly Saga[];
   /** How long sagas are kept after their end (default 90 days). */
   readonly keepSagas?: Duration | 'forever' | undefined;

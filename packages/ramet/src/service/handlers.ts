@@ -31,7 +31,7 @@ export type QueryHandler<T, U extends Uses, O> = O extends { kind: 'stream'; inp
     : never;
 
 /** A number read from the service's tables, as `active_orders_total`. */
-export interface Gauge<T> {
+export interface GaugeDefinition<T> {
   readonly description: string;
   readonly read: (ctx: { readonly db: ReadDb<T> }) => Promise<number> | number;
 }
@@ -46,7 +46,7 @@ export type Handlers<C, K extends Operations, Q extends Operations, T, U extends
     /** Runs at certain times, each run in one transaction: `every('30s', 'name', run)`, `cron('0 3 * * *', 'name', run, { timezone })`. */
     schedules?: (every: Every<C, T>, cron: CronSchedule<C, T>) => Schedule<C, T>[];
     /** Reads numbers of the business whenever metrics are collected. */
-    gauges?: Record<string, Gauge<T>>;
+    gauges?: Record<string, GaugeDefinition<T>>;
     /** The sagas that `ctx.start` may start. */
     sagas?: Saga<any, any>[];
   };

@@ -47,7 +47,7 @@ export interface SagaRow {
 }
 
 /** A step that calls nobody: the saga goes on when something has come, or the time is over. */
-export const isRest = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
+export const isWaiting = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
 
 export interface StepRow {
   readonly idx: number;

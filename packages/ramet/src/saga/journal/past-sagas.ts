@@ -25,7 +25,7 @@ const AGAIN_MS = 30 * MINUTE;
  */
 const NOTED_MS = 5 * SECOND;
 
-interface Options {
+interface PastSagasOptions {
   readonly platform: Platform;
   readonly store: Store;
   readonly service: string;
@@ -36,7 +36,7 @@ interface Options {
   readonly onError: (error: unknown) => void;
 }
 
-interface Ended {
+interface EndedSaga {
   readonly id: string;
   readonly ago: number;
 }
@@ -47,13 +47,13 @@ interface Ended {
  * and its log; only its key stays, so that it does not start again.
  */
 export class PastSagas {
-  readonly #options: Options;
+  readonly #options: PastSagasOptions;
   readonly #loop: Periodic;
   readonly #edges: Edges;
   /** Those whose keys were noted in the turn before. */
   #noted: readonly string[] = [];
 
-  constructor(options: Options) {
+  constructor(options: PastSagasOptions) {
     this.#options = options;
     this.#edges = new Edges(options.transport, options.outbound);
     this.#loop = new Periodic(options.platform, () => this.#turn(), options.onError);
@@ -77,7 +77,7 @@ export class PastSagas {
   /** @returns whether there may be more */
   async #notify(): Promise<boolean> {
     const { store } = this.#options;
-    const ended = await store.reader.all<Ended>(
+    const ended = await store.reader.all<EndedSaga>(
       `select id, ramet_now() - ended_at as ago from ramet_sagas where notice_at is not null and notice_at <= ramet_now()
        order by notice_at limit ${SAGAS_AT_ONCE}`,
     );
@@ -106,7 +106,7 @@ export class PastSagas {
       }),
     );
     // A participant that was never reached has forgotten without a notice by then.
-    const isDone = ({ id, ago }: Ended) => !unheard.has(id) || Number(ago) > FENCES_KEPT.unheardMs;
+    const isDone = ({ id, ago }: EndedSaga) => !unheard.has(id) || Number(ago) > FENCES_KEPT.unheardMs;
     const notified = ended.filter(isDone).map(({ id }) => id);
     const later = ended.filter((saga) => !isDone(saga)).map(({ id }) => id);
     await store.write(

@@ -41,7 +41,7 @@ export async function keepEvent(tx: Tx, envelope: Envelope, data: unknown): Prom
 }
 
 /** How a sleep or a wait stands. */
-export interface Standing {
+export interface WaitState {
   readonly idx: number;
   /** Until its time is over, in milliseconds of database time; not above 0 when it is. */
   readonly remainingMs: number;
@@ -50,7 +50,7 @@ export interface Standing {
 }
 
 /** The open sleeps and waits of a saga, in the order of their intents. */
-export async function standings(reader: Pick<Reader, 'all'>, saga: { id: string; createdAt: number }): Promise<Standing[]> {
+export async function waitStates(reader: Pick<Reader, 'all'>, saga: { id: string; createdAt: number }): Promise<WaitState[]> {
   const rows = await reader.all<{ idx: number; remaining: number; event_id: string | null; seq: number | null; data: string | null }>(
     `select step.idx, step.deadline_at - ramet_now() as remaining, kept.event_id, kept.seq, kept.data
      from ramet_saga_steps step join ramet_sagas saga on saga.id = step.saga_id

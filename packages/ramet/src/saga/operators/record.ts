@@ -3,7 +3,7 @@ import { isoOf } from '../../platform/index.ts';
 import { type Newest, newestFirst, type Store } from '../../store/index.ts';
 import {
   type CompState,
-  isRest,
+  isWaiting,
   loadSteps,
   type SagaRow,
   type SagaState,
@@ -166,7 +166,7 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
 
 /** When the time of an open sleep or wait is over; undefined for anything else. */
 const untilOf = (step: StepRow): string | undefined =>
-  isRest(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? isoOf(step.intentAt + step.deadlineMs) : undefined;
+  isWaiting(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? isoOf(step.intentAt + step.deadlineMs) : undefined;
 
 const resultOf = ({ invocation, result }: StepRow, masker: Masker): unknown => masker({ invocation, part: 'result' }, result);
 

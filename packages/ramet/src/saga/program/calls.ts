@@ -11,7 +11,7 @@ import {
   type TransportRoutes,
 } from '../../rpc/index.ts';
 import { serviceCaller } from '../../security/index.ts';
-import type { Caller } from '../run/run.ts';
+import type { SagaCall } from '../run/run.ts';
 import type { Invocation, Saga } from '../saga.ts';
 import { Draft } from './drafts.ts';
 
@@ -41,7 +41,7 @@ export class Calls {
     this.#edges = new Edges(options.transport, options.outbound, (service) => this.#policyOf(service));
   }
 
-  call(invocation: Invocation, from: Parameters<Caller>[1], options: Parameters<Caller>[2]): Promise<Reply> {
+  call(invocation: Invocation, from: Parameters<SagaCall>[1], options: Parameters<SagaCall>[2]): Promise<Reply> {
     const origin = {
       meta: {
         caller: serviceCaller(this.#options.service, from),

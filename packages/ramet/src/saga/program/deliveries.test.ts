@@ -11,8 +11,8 @@ import type { SagaRow, StepRow } from '../journal/journal.ts';
 import { Run } from '../run/run.ts';
 import { type Saga, type SagaContext, saga } from '../saga.ts';
 import { buildersOf, seen } from './calls.ts';
-import { type End, runProgram } from './program.ts';
-import { type Asked, asOf, rehearse } from './rehearse.ts';
+import { type ProgramEnd, runProgram } from './program.ts';
+import { asOf, type RehearsedStep, rehearse } from './rehearse.ts';
 
 const A = contract('a', { commands: { act: command({ input: z.object({ what: z.string() }) }) } });
 const used = use(A);
@@ -107,7 +107,7 @@ async function live(program: Saga, order: readonly number[], journal: readonly S
     journal.map((step) => ({ ...step })),
   );
   const builders = buildersOf(program);
-  let end: End | undefined;
+  let end: ProgramEnd | undefined;
   void runProgram(run, program, (onMade) => seen(builders, onMade) as never).then((how) => {
     end = how;
   });
@@ -125,7 +125,7 @@ async function live(program: Saga, order: readonly number[], journal: readonly S
   return { steps: run.steps, calls, end };
 }
 
-const names = (asked: readonly Asked[]) => asked.map(({ name }) => name);
+const names = (asked: readonly RehearsedStep[]) => asked.map(({ name }) => name);
 describe('a program that runs again', () => {
   test('asks for the same after every outcome, however its promises are put together', async () => {
     await fc.assert(

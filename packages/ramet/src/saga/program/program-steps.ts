@@ -1,10 +1,10 @@
 import { DeclaredError, RametError, whenUnawaited } from '../../errors/index.ts';
 import { SECOND } from '../../platform/index.ts';
-import { type Intent, isRest, reread, type StepError, type StepRow } from '../journal/journal.ts';
+import { type Intent, isWaiting, reread, type StepError, type StepRow } from '../journal/journal.ts';
 import { addStep, differs, intend } from '../run/intent.ts';
 import { asStop, type Run } from '../run/run.ts';
 import { resolve, type Suspension } from '../run/step.ts';
-import { Rests } from '../run/waits.ts';
+import { Waits } from '../run/waits.ts';
 import { Deliveries } from './deliveries.ts';
 
 /** How soon a cancellation is taken while a program awaits something of its own. */
@@ -18,7 +18,7 @@ export class ProgramSteps {
   readonly #run: Run;
   readonly #over: AbortSignal;
   readonly #suspend: (suspension: Suspension) => void;
-  readonly #rests: Rests;
+  readonly #waits: Waits;
   readonly #deliveries: Deliveries;
   readonly #seen = new Set<string>();
   /** Promises that the program may be waiting for, and those of them that are not of sleeps and waits. */
@@ -41,10 +41,10 @@ export class ProgramSteps {
     this.#run = run;
     this.#over = over;
     this.#suspend = suspend;
-    this.#rests = new Rests(
+    this.#waits = new Waits(
       run,
       over,
-      () => this.#returned || this.#underWay.size > this.#rests.size,
+      () => this.#returned || this.#underWay.size > this.#waits.size,
       (suspension) => this.suspend(suspension),
     );
     this.#deliveries = new Deliveries(run, {
@@ -112,11 +112,15 @@ export class ProgramSteps {
       const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(reread(step.result)) : reject(this.#errorOf(step)));
       this.#definite(intent, timeoutMs, unlessKnown).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
     });
-    const sets = [this.#underWay, ...(isRest(intent) ? [] : [this.#steps]), ...(isRest(intent) || intent.undo ? [] : [this.#lasting])];
+    const sets = [
+      this.#underWay,
+      ...(isWaiting(intent) ? [] : [this.#steps]),
+      ...(isWaiting(intent) || intent.undo ? [] : [this.#lasting]),
+    ];
     for (const set of sets) set.add(promise);
     const done = () => {
       for (const set of sets) set.delete(promise);
-      this.#rests.rouse();
+      this.#waits.rouse();
     };
     promise.then(done, done);
     return promise;
@@ -183,7 +187,7 @@ export class ProgramSteps {
       if (this.over) return undefined;
       const step = await this.#counted(async () => {
         const stored = known ?? (await intend(run, intent));
-        if (!isRest(stored) && (stored.state === 'STARTED' || stored.state === 'UNKNOWN')) {
+        if (!isWaiting(stored) && (stored.state === 'STARTED' || stored.state === 'UNKNOWN')) {
           const suspension = await resolve(run, stored, timeoutMs, known !== undefined, this.#over);
           if (suspension) throw new Suspended(suspension);
         }
@@ -192,7 +196,7 @@ export class ProgramSteps {
         return stored;
       });
       if (this.over) return undefined;
-      if (isRest(step) && step.state === 'STARTED') await this.#rests.until(step);
+      if (isWaiting(step) && step.state === 'STARTED') await this.#waits.until(step);
       return step;
     } catch (error) {
       return this.suspend(this.#whyNot(error));

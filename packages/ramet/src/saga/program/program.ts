@@ -14,7 +14,10 @@ export const DEADLINE_MS = 30 * SECOND;
 const STOP_GRACE_MS = 10 * SECOND;
 
 /** How a program came to its end. */
-export type End = Suspension | { readonly kind: 'returned'; readonly value: unknown } | { readonly kind: 'threw'; readonly error: unknown };
+export type ProgramEnd =
+  | Suspension
+  | { readonly kind: 'returned'; readonly value: unknown }
+  | { readonly kind: 'threw'; readonly error: unknown };
 
 /**
  * Runs a program over the journal until it returns, throws, or cannot continue. Steps that it did not wait for are waited for
@@ -25,14 +28,14 @@ export async function runProgram(
   run: Run,
   program: Saga,
   usesOf: (onMade: (call: Invocation) => void) => SagaContext<any>['use'],
-): Promise<End> {
+): Promise<ProgramEnd> {
   const over = new AbortController();
   let timer: Timer | undefined;
   let onStop = () => {};
   try {
-    const end = await new Promise<End>((resolve) => {
-      let failure: End | undefined;
-      const finish = (how: End) => {
+    const end = await new Promise<ProgramEnd>((resolve) => {
+      let failure: ProgramEnd | undefined;
+      const finish = (how: ProgramEnd) => {
         // A step that stays unknown while a failed program comes to its end is undone for the reason that was there first.
         resolve(how.kind === 'compensate' ? (failure ?? how) : how);
         over.abort(new RametError('StepCancelled', 'the program has ended'));
@@ -47,7 +50,7 @@ export async function runProgram(
       if (run.stopped.aborted) return onStop();
       run.stopped.addEventListener('abort', onStop, { once: true });
       const drafts = new Drafts();
-      const returned = async (value: unknown): Promise<End> => {
+      const returned = async (value: unknown): Promise<ProgramEnd> => {
         await steps.ended();
         drafts.check();
         // What cannot be kept is an error of the program, and is met here rather than at each attempt to write it.

@@ -8,7 +8,7 @@ import { buildersOf, seen } from './calls.ts';
 import { runProgram } from './program.ts';
 
 /** Something that a program asked for. */
-export interface Asked {
+export interface RehearsedStep {
   readonly name: string;
   readonly kind: string;
   readonly invocation: Pick<Invocation, 'service' | 'operation' | 'input'>;
@@ -17,7 +17,7 @@ export interface Asked {
 }
 
 export interface Rehearsed {
-  readonly asked: readonly Asked[];
+  readonly asked: readonly RehearsedStep[];
   /** `waits`: everything recorded was delivered, and the program wants more. */
   readonly end: 'waits' | 'returned' | 'threw' | 'diverged';
   readonly reason?: string;
@@ -44,7 +44,7 @@ const impatient = (timers: Platform['timers']): Platform['timers'] => ({
  * must ask for the same; what differs is decided outside the journal.
  */
 export async function rehearse(platform: Platform, program: Saga, saga: SagaRow, journal: readonly StepRow[]): Promise<Rehearsed> {
-  const asked: Asked[] = [];
+  const asked: RehearsedStep[] = [];
   const over = Promise.withResolvers<Rehearsed['end']>();
   const run = new Run(
     {

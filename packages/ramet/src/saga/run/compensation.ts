@@ -4,7 +4,7 @@ import { type Fault, mayHaveEndedIt, type StepMeta } from '../../rpc/index.ts';
 import type { Alert } from '../alerts.ts';
 import type { SagaState, StepRow } from '../journal/journal.ts';
 import type { Run } from './run.ts';
-import { endRests } from './waits.ts';
+import { endWaits } from './waits.ts';
 
 /** How often an undo is tried before a person is told. */
 export const COMPENSATION_ATTEMPTS = 3;
@@ -44,7 +44,7 @@ export const toCompensate = (steps: readonly StepRow[]): StepRow[] =>
  * and the others go on.
  */
 export async function compensate(run: Run): Promise<void> {
-  endRests(run);
+  endWaits(run);
   for (const step of toCompensate(run.steps)) await undo(run, step);
   const states = new Set(run.steps.map((step) => step.compState));
   const state: SagaState = states.has('IN_DOUBT')

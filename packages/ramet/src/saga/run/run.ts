@@ -25,13 +25,13 @@ export const LEASE_MS = 15_000;
 export const RENEW_MS = 5_000;
 
 /** Calls an invocation for a saga. */
-export type Caller = (invocation: Invocation, from: Initiation & { readonly trace: Trace }, options: EdgeOptions) => Promise<Reply>;
+export type SagaCall = (invocation: Invocation, from: Initiation & { readonly trace: Trace }, options: EdgeOptions) => Promise<Reply>;
 
 export interface RunEnvironment {
   readonly platform: Platform;
   readonly store: Store;
   readonly service: string;
-  readonly call: Caller;
+  readonly call: SagaCall;
   /** What people may read of the data of a failure that the operation of an invocation declares. */
   readonly shown: (invocation: Invocation, error: string, data: unknown) => unknown;
   readonly alerts: AlertSink;

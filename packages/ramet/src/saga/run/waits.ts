@@ -1,7 +1,7 @@
 import { SECOND } from '../../platform/index.ts';
 import type { Reader } from '../../store/index.ts';
-import { isRest, type StepRow } from '../journal/journal.ts';
-import { type Standing, standings } from '../journal/saga-mailbox.ts';
+import { isWaiting, type StepRow } from '../journal/journal.ts';
+import { type WaitState, waitStates } from '../journal/saga-mailbox.ts';
 import { asStop, type Run } from './run.ts';
 import type { Suspension } from './step.ts';
 
@@ -14,7 +14,7 @@ const CATCH_UP_MS = 200;
  * The sleeps and waits that a program has open. While a call is under way they are looked after here; when the program has
  * nothing else to wait for, the saga is released until its wake-up time, or until something wakes it.
  */
-export class Rests {
+export class Waits {
   readonly #run: Run;
   readonly #over: AbortSignal;
   /** Whether more is under way than the sleeps and waits. */
@@ -84,9 +84,9 @@ export class Rests {
    * What has arrived, in the order in which it arrived, and otherwise in how many milliseconds the first time is over. An event goes
    * before the end of a time: after a downtime both may be there, and the event was not late.
    */
-  async #look(reader: Pick<Reader, 'all'>): Promise<{ settled: Standing[]; wakeInMs: number }> {
+  async #look(reader: Pick<Reader, 'all'>): Promise<{ settled: WaitState[]; wakeInMs: number }> {
     const caughtUp = await this.#run.environment.caughtUp();
-    const open = (await standings(reader, this.#run.saga)).filter(({ idx }) => this.#open.has(idx));
+    const open = (await waitStates(reader, this.#run.saga)).filter(({ idx }) => this.#open.has(idx));
     // A sleep beside a wait may be its time-out, by a race.
     const timesCount = caughtUp || open.every(({ idx }) => this.#open.get(idx)?.step.kind === 'sleep');
     const settled = open.filter(({ remainingMs, event }) => event !== undefined || (timesCount && remainingMs <= 0)).sort(asTheyCame);
@@ -101,7 +101,7 @@ export class Rests {
     });
   }
 
-  #settle({ idx, event }: Standing): void {
+  #settle({ idx, event }: WaitState): void {
     const rest = this.#open.get(idx) as { step: StepRow; settle: () => void };
     this.#open.delete(idx);
     rest.step.state = 'OK';
@@ -124,16 +124,16 @@ export class Rests {
   }
 }
 
-function asTheyCame(a: Standing, b: Standing): number {
+function asTheyCame(a: WaitState, b: WaitState): number {
   if (a.event && b.event) return a.event.seq - b.event.seq;
   if (a.event || b.event) return a.event ? -1 : 1;
   return a.remainingMs - b.remainingMs;
 }
 
 /** Ends the sleeps and waits of a saga that is over or being undone: they are written with what follows. */
-export function endRests(run: Run): void {
+export function endWaits(run: Run): void {
   for (const step of run.steps) {
-    if (!isRest(step) || step.state !== 'STARTED') continue;
+    if (!isWaiting(step) || step.state !== 'STARTED') continue;
     step.state = 'CANCELLED';
     run.note(step, { actor: 'engine', step: step.name, was: 'STARTED', became: 'CANCELLED' });
   }

@@ -1,4 +1,4 @@
-import { type CompiledOperation, saidOf } from '../../contract/index.ts';
+import { type CompiledOperation, canonicalInput } from '../../contract/index.ts';
 import { DeclaredError, RametError } from '../../errors/index.ts';
 import { DAY, type Platform } from '../../platform/index.ts';
 import { declared, type Reply } from '../../rpc/index.ts';
@@ -26,7 +26,7 @@ export interface RequestId {
  */
 export function requestId(platform: Platform, compiled: CompiledOperation, caller: Caller, key: string, input: unknown): RequestId {
   // What was said, not what the contract of today makes of it: a deployment between a request and its repetition may add to that.
-  const said = saidOf(compiled.input.jsonSchema, input);
+  const said = canonicalInput(compiled.input.jsonSchema, input);
   return {
     operation: compiled.fullName,
     principal: principalOf(caller),

@@ -26,18 +26,18 @@ export interface Fence {
 }
 
 export async function fenceOf(reader: Reader | Tx, key: string): Promise<Fence | undefined> {
-  const row = await reader.get<Row>('select state, operation, result, saga_epoch from ramet_fences where step_key = ?', key);
+  const row = await reader.get<FenceRow>('select state, operation, result, saga_epoch from ramet_fences where step_key = ?', key);
   return row && read(row);
 }
 
-interface Row {
+interface FenceRow {
   readonly state: FenceState;
   readonly operation: string;
   readonly result: string | null;
   readonly saga_epoch: number;
 }
 
-function read(row: Row): Fence {
+function read(row: FenceRow): Fence {
   return {
     state: row.state,
     operation: row.operation,
@@ -81,7 +81,7 @@ export function checkEpoch(fence: Fence, epoch: number): void {
  * @throws RametError StaleOwner when it has been asked for under a later epoch
  */
 export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fence | undefined> {
-  const row = await tx.get<Row>(
+  const row = await tx.get<FenceRow>(
     `update ramet_fences set saga_epoch = case when saga_epoch < ? then ? else saga_epoch end
      where step_key = ? returning state, operation, result, saga_epoch`,
     epoch,

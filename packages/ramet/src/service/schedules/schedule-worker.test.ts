@@ -7,7 +7,7 @@ import { eventually } from '../../runtime/fixtures/start.fixture.ts';
 import { migrate, type Store, type Tx } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { FRAMEWORK_TABLES } from '../framework-tables.ts';
-import { listSchedules, retrySchedule, type Scheduled, ScheduleWorker } from './schedule-worker.ts';
+import { type HostedSchedule, listSchedules, retrySchedule, ScheduleWorker } from './schedule-worker.ts';
 import { compileTiming } from './timing.ts';
 
 const HOUR_MS = 3_600_000;
@@ -41,9 +41,13 @@ const runs = async () =>
     due: Number(due),
     who,
   }));
-const hourly = (run: Scheduled['run'] = note('one')): Scheduled => ({ name: 'hourly', timing: compileTiming({ every: '1h' }), run });
+const hourly = (run: HostedSchedule['run'] = note('one')): HostedSchedule => ({
+  name: 'hourly',
+  timing: compileTiming({ every: '1h' }),
+  run,
+});
 
-function worker(schedules: readonly Scheduled[], over: Store = store) {
+function worker(schedules: readonly HostedSchedule[], over: Store = store) {
   const failed: unknown[] = [];
   const outcomes: string[] = [];
   const made = new ScheduleWorker({

@@ -3,7 +3,7 @@ import { countCrash, EndedAttempts, NOT_DUE, type Store, type Tx } from '../../s
 import type { CompiledTiming } from './timing.ts';
 
 /** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
-export interface Scheduled {
+export interface HostedSchedule {
   readonly name: string;
   readonly timing: CompiledTiming;
   /** @param due the moment the run is for, which is not the moment at which it takes place */
@@ -25,7 +25,7 @@ export interface ScheduleState {
   readonly givenUpAt?: string;
 }
 
-interface Row {
+interface ScheduleRow {
   readonly name: string;
   readonly spec: string;
   readonly due_at: number;
@@ -44,12 +44,12 @@ const POLL_MS = 10 * SECOND;
 const LEASE_MS = MINUTE;
 const BACKOFF: Backoff = { baseMs: SECOND, capMs: 5 * MINUTE };
 
-interface Options {
+interface ScheduleWorkerOptions {
   readonly platform: Platform;
   readonly store: Store;
   /** Unique to this start of the process. */
   readonly owner: string;
-  readonly schedules: readonly Scheduled[];
+  readonly schedules: readonly HostedSchedule[];
   readonly onError: (error: unknown, run?: { readonly schedule: string; readonly attempt: number }) => void;
   readonly onRun?: (schedule: string, outcome: 'done' | 'failed') => void;
   /** A schedule was given up after so many starts. */
@@ -65,14 +65,14 @@ const CRASHED = 'the process ended during this run';
  * during which the process ends is too, eight times; then the schedule waits for an operator, or for a new timing.
  */
 export class ScheduleWorker {
-  readonly #options: Options;
-  readonly #byName: ReadonlyMap<string, Scheduled>;
+  readonly #options: ScheduleWorkerOptions;
+  readonly #byName: ReadonlyMap<string, HostedSchedule>;
   readonly #loop: Periodic;
   /** By schedule; an attempt has the epoch of its run. */
   readonly #attempts = new EndedAttempts();
   #known = false;
 
-  constructor(options: Options) {
+  constructor(options: ScheduleWorkerOptions) {
     this.#options = options;
     this.#byName = new Map(options.schedules.map((schedule) => [schedule.name, schedule]));
     this.#loop = new Periodic(options.platform, () => this.#round(), options.onError);
@@ -96,7 +96,7 @@ export class ScheduleWorker {
     this.#known = true;
     // A single process takes up what its predecessor left at once; where stores are shared, a lease says who is at it.
     const free = this.#options.store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
-    const rows = await this.#options.store.reader.all<Row>(
+    const rows = await this.#options.store.reader.all<ScheduleRow>(
       `select name, spec, due_at, attempts, epoch, crashes, lease_until, next_at - ramet_now() as wait from ramet_schedules
        where given_up_at is null ${free} order by next_at, name`,
     );
@@ -138,7 +138,7 @@ export class ScheduleWorker {
     );
   }
 
-  async #run(schedule: Scheduled, row: Row): Promise<void> {
+  async #run(schedule: HostedSchedule, row: ScheduleRow): Promise<void> {
     const { store, onError, onRun } = this.#options;
     const attempt = Number(row.attempts) + 1;
     if (!(await this.#begin(row, attempt))) return;
@@ -156,7 +156,7 @@ export class ScheduleWorker {
   }
 
   /** Counts the attempt before it is made. @returns whether it is ours to make */
-  async #begin(row: Row, attempt: number): Promise<boolean> {
+  async #begin(row: ScheduleRow, attempt: number): Promise<boolean> {
     const mine = await this.#options.store.write((tx) =>
       tx.run(
         'update ramet_schedules set attempts = ?, epoch = epoch + 1, owner = ?, lease_until = ramet_now() + ? where name = ? and epoch = ?',
@@ -171,7 +171,7 @@ export class ScheduleWorker {
   }
 
   /** The effect and the next occurrence, or neither. @returns false when another process has begun the same since */
-  async #occur(tx: Tx, { timing, run }: Scheduled, row: Row): Promise<boolean> {
+  async #occur(tx: Tx, { timing, run }: HostedSchedule, row: ScheduleRow): Promise<boolean> {
     const nowMs = await databaseNowMs(tx);
     const dueMs = Number(row.due_at);
     const nextMs = timing.next(dueMs, nowMs);
@@ -189,11 +189,11 @@ export class ScheduleWorker {
   }
 
   /** Whether a run was begun and never ended: its process ended first. */
-  #isUnended({ name, epoch, lease_until }: Row): boolean {
+  #isUnended({ name, epoch, lease_until }: ScheduleRow): boolean {
     return this.#attempts.isCrash(name, Number(epoch), Number(lease_until));
   }
 
-  async #crashed(row: Row): Promise<void> {
+  async #crashed(row: ScheduleRow): Promise<void> {
     const { store, onGivenUp } = this.#options;
     const { crashes, givenUp, waitMs } = countCrash(Number(row.crashes));
     const mine = await store.write((tx) =>
@@ -211,7 +211,7 @@ export class ScheduleWorker {
     if (mine > 0 && givenUp) onGivenUp?.(row.name, crashes);
   }
 
-  async #postpone(row: Row, attempt: number, error: unknown): Promise<void> {
+  async #postpone(row: ScheduleRow, attempt: number, error: unknown): Promise<void> {
     const { store, platform } = this.#options;
     await store.write((tx) =>
       tx.run(

@@ -5,7 +5,7 @@ import { newTrace } from '../../telemetry/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import type { UnitOfWork, WorkEnvironment, WorkOrigin } from '../unit-of-work.ts';
 import type { Schedule } from './schedule.ts';
-import { type Scheduled, ScheduleWorker } from './schedule-worker.ts';
+import { type HostedSchedule, ScheduleWorker } from './schedule-worker.ts';
 import { compileTiming } from './timing.ts';
 
 const NAME = /^[a-z][a-z0-9 -]*$/;
@@ -37,7 +37,7 @@ export function hostSchedules(
 ): ScheduleWorker {
   const { platform, unitOfWork } = environment;
   const scheduled = schedules.map(
-    ({ name, timing, run }): Scheduled => ({
+    ({ name, timing, run }): HostedSchedule => ({
       name,
       timing: compileTiming(timing),
       async run(tx, due) {

@@ -55,7 +55,7 @@ const ATTEMPTS = 8;
 const ATTEMPTS_MAX = 1_000;
 const NAME = /^[a-z][a-z0-9-]*$/;
 
-interface Group {
+interface ReactionGroup {
   readonly name: string;
   readonly poison: PoisonPolicy;
   readonly attempts: number;
@@ -63,7 +63,10 @@ interface Group {
 }
 
 /** The subscriptions of a service, and what is wrong with them. */
-export function groupReactions(service: string, reactions: ServiceDefinition['reactions']): { groups: Group[]; problems: string[] } {
+export function groupReactions(
+  service: string,
+  reactions: ServiceDefinition['reactions'],
+): { groups: ReactionGroup[]; problems: string[] } {
   const problems: string[] = [];
   const byName = new Map<string, Reaction<any, any>[]>();
   for (const reaction of reactions) {
@@ -73,7 +76,7 @@ export function groupReactions(service: string, reactions: ServiceDefinition['re
     const name = subscription === undefined ? service : `${service}.${subscription}`;
     byName.set(name, [...(byName.get(name) ?? []), reaction]);
   }
-  const groups = [...byName].map(([name, members]): Group => {
+  const groups = [...byName].map(([name, members]): ReactionGroup => {
     const topics = new Set<string>();
     for (const { event } of members) {
       const topic = topicOf(event.service, event.name);
@@ -111,7 +114,7 @@ export function hostSubscriptions(definition: ServiceDefinition, environment: Su
   return groupReactions(service, definition.reactions).groups.map((group) => hostSubscription(service, group, environment));
 }
 
-function hostSubscription(service: string, group: Group, environment: SubscriptionEnvironment): HostedSubscription {
+function hostSubscription(service: string, group: ReactionGroup, environment: SubscriptionEnvironment): HostedSubscription {
   const handlers = new Map<string, EventHandler>();
   for (const reaction of group.reactions)
     handlers.set(topicOf(reaction.event.service, reaction.event.name), reactionHandler(service, reaction, environment.unitOfWork));
@@ -121,7 +124,7 @@ function hostSubscription(service: string, group: Group, environment: Subscripti
 /** Puts a subscription together from its handlers, by topic. */
 export function hostHandlers(
   service: string,
-  group: Pick<Group, 'name' | 'poison' | 'attempts'>,
+  group: Pick<ReactionGroup, 'name' | 'poison' | 'attempts'>,
   handlers: ReadonlyMap<string, EventHandler>,
   environment: Omit<SubscriptionEnvironment, 'unitOfWork'>,
 ): HostedSubscription {

@@ -3,24 +3,23 @@ import type { JsonSchema } from './schema.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * What somebody has said with a decoded value, as text: without fields that hold their default, and whatever the order of
- * the fields. So a request stays the same over a deployment that adds a field with a default. A default inside a union is not
- * told apart from what was said.
+ * Writes a decoded value in one form, whatever the order of its fields, and without the fields that hold their default. So a
+ * request stays the same over a deployment that adds a field with a default. A default inside a union stays in the text.
  * @param schema of the value's codec
  */
-export const saidOf = (schema: JsonSchema, value: unknown): string => JSON.stringify(said(schema, value, schema) ?? null);
+export const canonicalInput = (schema: JsonSchema, value: unknown): string => JSON.stringify(canonical(schema, value, schema) ?? null);
 
-function said(schema: JsonSchema, value: unknown, root: JsonSchema): unknown {
+function canonical(schema: JsonSchema, value: unknown, root: JsonSchema): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const { properties, additionalProperties, items } = followed(schema, root);
-  if (Array.isArray(value)) return value.map((element) => said(fieldsOf(items), element, root));
+  if (Array.isArray(value)) return value.map((element) => canonical(fieldsOf(items), element, root));
   const known = fieldsOf(properties);
   const further = fieldsOf(additionalProperties);
   const kept: Record<string, unknown> = {};
   for (const name of Object.keys(value).sort()) {
     const field = fieldsOf(Object.hasOwn(known, name) ? known[name] : further);
-    const own = said(field, (value as Fields)[name], root);
-    if (!('default' in field) || JSON.stringify(own) !== JSON.stringify(said(field, field['default'], root)))
+    const own = canonical(field, (value as Fields)[name], root);
+    if (!('default' in field) || JSON.stringify(own) !== JSON.stringify(canonical(field, field['default'], root)))
       Object.defineProperty(kept, name, { value: own, enumerable: true });
   }
   return kept;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { saidOf } from './said.ts';
+import { canonicalInput } from './canonical-input.ts';
 import { compileSchema } from './schema.ts';
 
 const line = { sku: z.string(), quantity: z.int().default(1) };
@@ -16,7 +16,7 @@ const said = (schema: z.ZodType, value: unknown) => {
   const { codec } = compileSchema(schema);
   const decoded = codec.decode(value);
   if (!decoded.ok) throw new Error(JSON.stringify(decoded.issues));
-  return saidOf(codec.jsonSchema, decoded.value);
+  return canonicalInput(codec.jsonSchema, decoded.value);
 };
 const requests = fc.record(
   {
