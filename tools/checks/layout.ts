@@ -14,6 +14,7 @@ export const FOLDERS = [
   'security',
   'discovery',
   'rpc',
+  'alert',
   'aggregate',
   'projection',
   'saga',

@@ -1,12 +1,10 @@
 import { z } from 'zod';
+import { postAlert } from '../alert/index.ts';
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
 import type { EventRef } from '../contract/index.ts';
 import { isoOf } from '../platform/index.ts';
-import { schedule, type Tx } from '../store/index.ts';
+import type { Tx } from '../store/index.ts';
 import type { EventLog, Trace } from '../telemetry/index.ts';
-
-/** The kind of due work that posts an alert to the webhook. */
-export const ALERT_WORK = 'alert';
 
 const AlertData = z
   .object({
@@ -62,7 +60,7 @@ export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: T
     data: alert,
   };
   await sink.outbox.append(tx, [envelope]);
-  if (sink.webhook) schedule(tx, { id: alert.id, kind: ALERT_WORK, afterMs: 0, payload: alert });
+  if (sink.webhook) postAlert(tx, alert);
   tx.afterCommit(() =>
     sink.log.event(
       'saga_attention',

@@ -1,4 +1,4 @@
-export { ALERT_WORK, type Alert, type AlertSink, SagaNeedsAttention } from './alerts.ts';
+export { SagaNeedsAttention } from './alerts.ts';
 export { SagaEngine, type SagaEngineOptions } from './engine.ts';
 export { type SagaRow, type SagaState, type StepRow, sagaOf, stepOf } from './journal/journal.ts';
 export { ENDED_AT_ONCE, KEEP_SAGAS_MS, PastSagas, SAGAS_ENDED } from './journal/past-sagas.ts';

@@ -1,7 +1,7 @@
+import { ALERT_WORK } from '../alert/index.ts';
 import { RametError } from '../errors/index.ts';
 import { MINUTE, type Platform } from '../platform/index.ts';
 import { Edges, mayHaveEndedIt, type Outbound, type TransportRoutes } from '../rpc/index.ts';
-import { ALERT_WORK } from '../saga/index.ts';
 import { serviceCaller } from '../security/index.ts';
 import { type DueHandler, DueWorker, GiveUp, type Store } from '../store/index.ts';
 import type { EventLog } from '../telemetry/index.ts';

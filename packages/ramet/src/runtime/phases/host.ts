@@ -1,10 +1,10 @@
 import { operatorsDispatcher, serviceRoutes } from '../../admin/index.ts';
+import { alertPoster } from '../../alert/index.ts';
 import type { Bus } from '../../bus/index.ts';
 import { RametError, reasonOf, type Warn } from '../../errors/index.ts';
 import { type CallWatcher, Edges, Outbound, type TransportRoutes, watchAll } from '../../rpc/index.ts';
 import { localTransport } from '../../rpc/local/index.ts';
 import { hostService, LoopLag, newOwner } from '../../service/index.ts';
-import { alertPoster } from '../alert-webhook.ts';
 import { BootWait, failBoot } from '../boot-wait.ts';
 import { busErrors } from '../bus-errors.ts';
 import { callWatchOf } from '../call-watch.ts';

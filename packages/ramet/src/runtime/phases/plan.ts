@@ -1,3 +1,4 @@
+import { webhookProblems } from '../../alert/index.ts';
 import { BootError, nodeProblem, type Warn } from '../../errors/index.ts';
 import { type Platform, realPlatform } from '../../platform/index.ts';
 import {
@@ -11,7 +12,6 @@ import {
   type StandardMetrics,
   standardMetrics,
 } from '../../telemetry/index.ts';
-import { webhookProblems } from '../alert-webhook.ts';
 import { BootWait } from '../boot-wait.ts';
 import type { StartOptions } from '../options.ts';
 import { type Plan, planOf } from '../plan.ts';

@@ -1,3 +1,4 @@
+import { postAlert } from '../../alert/index.ts';
 import {
   Consumer,
   type Envelope,
@@ -12,9 +13,8 @@ import { readEvent, upcastProblems } from '../../contract/index.ts';
 import { RametError } from '../../errors/index.ts';
 import { newId, type Platform, Settings } from '../../platform/index.ts';
 import { NEVER } from '../../rpc/index.ts';
-import { ALERT_WORK } from '../../saga/index.ts';
 import { serviceCaller } from '../../security/index.ts';
-import { type Store, schedule, type Tx } from '../../store/index.ts';
+import type { Store, Tx } from '../../store/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
@@ -175,7 +175,7 @@ export function hostHandlers(
   };
 }
 
-/** Posts it to whoever is to be told, in the transaction that makes it true; once for each time. */
+/** Posts that a subscription has halted, in the transaction that halts it; once each time. */
 async function alertHalt(
   tx: Tx,
   platform: Platform,
@@ -185,7 +185,7 @@ async function alertHalt(
 ): Promise<void> {
   const id = newId(platform, 'alert');
   const reason = `subscription '${where.subscription}' has halted at ${type} (${key}): ${failure}`;
-  schedule(tx, { id, kind: ALERT_WORK, afterMs: 0, payload: { id, ...where, event: type, eventId, key, correlationId, reason } });
+  postAlert(tx, { id, reason, ...where, event: type, eventId, key, correlationId });
 }
 
 /** For the health of the process. @throws RametError SubscriptionHalted */
