@@ -71,7 +71,7 @@ export class Disk {
   stores(of: Incarnation): StoreFactory {
     return sqlite(this.folder, {
       exclusive: false,
-      opened(db, { service, readOnly }) {
+      onOpen(db, { service, readOnly }) {
         db.exec('pragma synchronous = off; pragma busy_timeout = 0');
         withSimulatedTime(db, of.platform);
         of.connections.push(db);

@@ -13,10 +13,5 @@ export type NotPipelined = { readonly failed: number; readonly error: unknown } 
  */
 export type Pipeline = (pieces: readonly ((tx: Tx) => Promise<void>)[]) => Promise<NotPipelined | undefined>;
 
-/** A transaction of a store that sends statements over a network, and can send several at once. */
-export interface PipelinedTx extends Tx {
-  readonly pipeline: Pipeline;
-}
-
 /** The pipeline of a transaction; undefined where the store does not send statements over a network. */
-export const pipelineOf = (tx: Tx): Pipeline | undefined => (tx as Partial<PipelinedTx>).pipeline;
+export const pipelineOf = (tx: Tx): Pipeline | undefined => (tx as { readonly pipeline?: Pipeline }).pipeline;

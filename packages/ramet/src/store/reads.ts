@@ -5,14 +5,15 @@ import { noting, shortened } from './failed-statement.ts';
 import { InFlight } from './in-flight.ts';
 import type { Reads } from './store.ts';
 
-/** How an adapter asks its database for one call. */
-export interface ReadPath {
-  /** A Kysely over a query that may be refused, and that reports when a query begins and ends. */
-  open(around: <R>(sql: string, ask: () => Promise<R>) => Promise<R>): Kysely<any>;
-}
+/** Stands around each query of a call: counts it, and takes note of its failure. */
+export type Around = <R>(sql: string, ask: () => Promise<R>) => Promise<R>;
 
-/** @param handler who reads, as `orders.find` */
-export function readsOf(path: ReadPath, environment: StoreEnvironment, service: string, handler: string): Reads {
+/**
+ * Begins the queries of one call.
+ * @param open makes a Kysely whose queries run inside `around`
+ * @param handler which handler reads, as `orders.find`
+ */
+export function readsOf(open: (around: Around) => Kysely<any>, environment: StoreEnvironment, service: string, handler: string): Reads {
   const { timers } = environment.platform;
   const inFlight = new InFlight(() => timers.yield());
   let failures = 0;
@@ -20,7 +21,7 @@ export function readsOf(path: ReadPath, environment: StoreEnvironment, service: 
   const note = noting(environment, service, handler, (error, statement) => {
     unawaited ??= { error, statement };
   });
-  const around = async <R>(sql: string, ask: () => Promise<R>): Promise<R> => {
+  const around: Around = async (sql, ask) => {
     inFlight.change(1);
     try {
       return await ask();
@@ -45,7 +46,7 @@ export function readsOf(path: ReadPath, environment: StoreEnvironment, service: 
       );
   };
   return {
-    db: path.open(around),
+    db: open(around),
     ended() {
       const settled = inFlight.settled();
       return settled || failures > 0 ? ended(settled) : undefined;

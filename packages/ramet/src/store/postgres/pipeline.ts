@@ -2,11 +2,9 @@ import { whenUnawaited } from '../../errors/index.ts';
 import type { AdapterTx } from '../adapter-tx.ts';
 import type { NotPipelined } from '../pipeline.ts';
 import type { Tx } from '../store.ts';
-import type { Connection, Outcome } from './connection.ts';
+import type { Session } from './dialogue.ts';
+import type { Outcome } from './exchange.ts';
 import type { Statement } from './statements.ts';
-
-/** What the handle of a piece says its statements to. */
-export type Wire = Pick<Connection, 'send' | 'lost'>;
 
 interface Asked {
   readonly of: number;
@@ -29,7 +27,7 @@ const UNSENT = (): Outcome => ({
  */
 export async function pipelined<P extends AdapterTx>(
   pieces: readonly ((tx: Tx) => Promise<void>)[],
-  { handle, send, turn }: { readonly handle: (wire: Pick<Wire, 'send'>) => P; readonly send: Wire['send']; turn(): Promise<void> },
+  { handle, send, turn }: { readonly handle: (wire: Pick<Session, 'send'>) => P; readonly send: Session['send']; turn(): Promise<void> },
 ): Promise<{ readonly outcome: NotPipelined | undefined; readonly handles: readonly P[] }> {
   const asked: Asked[] = [];
   const handles: P[] = [];
@@ -97,7 +95,7 @@ async function run(piece: (tx: Tx) => Promise<void>, tx: AdapterTx): Promise<voi
 }
 
 /** @returns false when an answer could not be read and nobody knows whose it was */
-async function sendAll(asked: readonly Asked[], send: Wire['send']): Promise<boolean> {
+async function sendAll(asked: readonly Asked[], send: Session['send']): Promise<boolean> {
   const statements = asked.flatMap((one) => one.statements);
   const { answers, error } = await send(statements);
   const told = error === undefined || answers.length < statements.length;

@@ -1,19 +1,18 @@
-import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
-import { RametError } from '../../errors/index.ts';
 import { Settings, type Source, sourced } from '../../platform/index.ts';
 import type { StoreCapabilities } from '../capabilities.ts';
 import type { StoreEnvironment, StoreFactory } from '../factory.ts';
-import { type ReadPath, readsOf } from '../reads.ts';
-import type { Param, Store } from '../store.ts';
-import { checkOwnTexts, keptRow, keptRows } from '../text.ts';
-import { type Answer, Connection } from './connection.ts';
-import { cannotOpen, planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
+import { readerOver } from '../kysely.ts';
+import type { Store } from '../store.ts';
+import { storeOf } from '../store-of.ts';
+import { Connection } from './connection.ts';
+import { ENGINE } from './engine.ts';
+import { cannotOpen } from './errors.ts';
 import { Notifications } from './hints.ts';
 import { Pool } from './pool.ts';
+import { queriesOf } from './reader.ts';
 import { checkServer, prepareSchema, quoted } from './schema.ts';
 import { Statements } from './statements.ts';
 import { tablesOf } from './tables.ts';
-import { executorOver } from './transaction.ts';
 import { Writer } from './writer.ts';
 
 export interface PostgresOptions {
@@ -120,34 +119,21 @@ async function openStore(opening: Opening): Promise<Store> {
   const reading = new Pool({ ...common, max: readers, connect: () => connect('reads') });
   const writer = new Writer(writing, statements, service, environment);
   const hints = new Notifications(environment, schema, () => connect('hints'));
-  const { reader, reads } = readerOver(reading, statements, service, environment);
-  let closing: Promise<void> | undefined;
-  const close = async () => {
-    await writer.close();
-    await Promise.all([writing.close(), reading.close(), hints.close()]);
-  };
-  return {
+  const read = readerOver(ENGINE, queriesOf(reading, statements, service), environment, service);
+  return storeOf({
     service,
     capabilities: { ...capabilities, partitions },
-    reader,
-    reads,
-    tables: () => tablesOf(reader),
-    // A process that runs listens for hints; who only looks does not.
-    inUse: async () => (await reader.get(LISTENS, applicationName(service, 'hints'))) !== undefined,
+    ...read,
+    tables: () => tablesOf(read.reader),
+    // A process that runs the service listens for hints; one that only inspects the store does not.
+    inUse: async () => (await read.reader.get(LISTENS, applicationName(service, 'hints'))) !== undefined,
     hints,
     write: (work, writeOptions) => writer.write(work, writeOptions),
-    probe: () =>
-      writer.write(
-        async (tx) => {
-          await tx.run('insert into ramet_probe (id, at) values (1, ramet_now()) on conflict (id) do update set at = excluded.at');
-        },
-        { name: 'readiness', first: true },
-      ),
-    close() {
-      closing ??= close();
-      return closing;
+    async close() {
+      await writer.close();
+      await Promise.all([writing.close(), reading.close(), hints.close()]);
     },
-  };
+  });
 }
 
 type Connect = (use: 'writes' | 'reads' | 'hints') => Promise<Connection>;
@@ -204,50 +190,3 @@ function hostOf(url: string): string {
 
 const schemaIn = (url: string): string | undefined =>
   URL.canParse(url) ? (new URL(url).searchParams.get('schema') ?? undefined) : undefined;
-
-function readerOver(pool: Pool, statements: Statements, service: string, environment: StoreEnvironment): Pick<Store, 'reader' | 'reads'> {
-  /** @param handlers whether it is a handler's: the framework's own only read, so that the server is what refuses them */
-  const query = async (statement: ReturnType<Statements['ours']>, handlers = false): Promise<Answer> => {
-    for (let again = false; ; again = true) {
-      const connection = await pool.take();
-      const { answers, error } = await connection.send([statement]);
-      const answer = answers[0];
-      pool.give(connection, planChanged(error));
-      if (error === undefined && answer) return answer;
-      if (handlers && readOnly(error))
-        throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
-      const lost = connection.lost !== undefined && !refused(error);
-      // A query may be asked again: a server that was restarted is noticed by the first one.
-      if (!again && (lost || planChanged(error))) continue;
-      throw lost ? unavailable(service, (error as Error).message, error) : translated(error, service);
-    }
-  };
-  const dialect = {
-    createAdapter: () => new PostgresAdapter(),
-    createQueryCompiler: () => new PostgresQueryCompiler(),
-    createIntrospector: (db: Kysely<any>) => new PostgresIntrospector(db),
-    createDriver: () => ({}) as never,
-  };
-  const path: ReadPath = {
-    open(around) {
-      const executor = executorOver(
-        (sql, params) =>
-          around(sql, async () => {
-            checkOwnTexts(sql, params);
-            return query(statements.kysely(sql, params), true);
-          }),
-        () => {},
-      );
-      return new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never);
-    },
-  };
-  const reads = (handler: string) => readsOf(path, environment, service, handler);
-  return {
-    reads,
-    reader: {
-      db: reads(service).db,
-      all: async <R>(sql: string, ...params: Param[]) => keptRows((await query(statements.ours(sql, params))).rows as R[]),
-      get: async <R>(sql: string, ...params: Param[]) => keptRow((await query(statements.ours(sql, params))).rows[0] as R | undefined),
-    },
-  };
-}

@@ -1,10 +1,9 @@
 import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import type pg from 'pg';
-import { peer, postgresPasses, postgresRemedy, reasonOf } from '../../errors/index.ts';
+import { postgresPasses, postgresRemedy, reasonOf } from '../../errors/index.ts';
 import { type Duration, durationMs, Patience, type Platform, realPlatform, type Source, sourced } from '../../platform/index.ts';
+import { newClient } from './driver.ts';
 import { quoted } from './schema.ts';
-
-const { default: driver } = await peer('pg', 'ramet/store/postgres', () => import('pg'));
 
 export interface ProvisionOptions {
   /** Names of services, as in the topology. */
@@ -73,7 +72,7 @@ async function provisionOnce(
   platform: Platform,
 ): Promise<Provisioned> {
   const urls: Record<string, string> = {};
-  const client = new driver.Client({
+  const client = newClient({
     connectionString: adminUrl,
     application_name: 'ramet provision',
     connectionTimeoutMillis: CONNECT_MS,

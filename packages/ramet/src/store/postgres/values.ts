@@ -1,3 +1,5 @@
+import { noColumnTakes } from '../values.ts';
+
 /** What goes to the server: text, bytes, or nothing. The server makes of it what the column is. */
 export type Encoded = string | Buffer | null;
 
@@ -13,9 +15,7 @@ export function encoded(value: unknown): Encoded {
   // Good for a boolean, a number and text alike.
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  throw new TypeError(
-    `a column takes text, a number, a boolean, bytes or null, not ${Object.prototype.toString.call(value)}; store a date as milliseconds and an object as JSON text`,
-  );
+  throw noColumnTakes(value);
 }
 
 function whole(text: string): number {

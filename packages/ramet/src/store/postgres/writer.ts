@@ -4,11 +4,13 @@ import type { StoreEnvironment } from '../factory.ts';
 import { afterFailure, noting } from '../failed-statement.ts';
 import { IdleWatch } from '../idle-watch.ts';
 import { NoRowChanged, type Tx, type WriteOptions } from '../store.ts';
+import { afterCommit } from '../store-of.ts';
 import type { Connection } from './connection.ts';
+import { lateAnswers } from './dialogue.ts';
 import { closed, mayRunAgain, planChanged, refused, translated, unavailable } from './errors.ts';
 import type { Pool } from './pool.ts';
 import { COMMIT, ROLLBACK, type Statement, type Statements } from './statements.ts';
-import { type HandlerTx, handlerTx, lateAnswers } from './transaction.ts';
+import { type HandlerTx, handlerTx } from './transaction.ts';
 
 /** How often one piece of work is run at most: after deadlocks, serialisation failures and lost connections. */
 const RUNS_MAX = 3;
@@ -119,7 +121,7 @@ export class Writer {
       }
       if (outcome.kind === 'unknown') outcome = await this.#lookUp(outcome);
       if (outcome.kind === 'committed') {
-        for (const action of tx.actions) this.#afterCommit(action);
+        for (const action of tx.actions) afterCommit(this.#environment, action);
         return value as R;
       }
       if (outcome.kind === 'unknown' || !outcome.again) throw outcome.error;
@@ -166,7 +168,7 @@ export class Writer {
       const known = this.#marks.get(connection);
       if (known) known.committed ||= mark !== undefined;
       const tookMs = platform.clock.monoNow() - beganMono;
-      this.#afterCommit(() => onCommit?.(this.#service, tookMs, 1));
+      afterCommit(this.#environment, () => onCommit?.(this.#service, tookMs, 1));
       return { kind: 'committed' };
     }
     if (answer && begun)
@@ -210,15 +212,6 @@ export class Writer {
       },
     );
     return { kind: 'unknown', error: gaveUp, id, seq };
-  }
-
-  /** What was committed is committed: a listener that fails changes nothing of it. */
-  #afterCommit(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.#environment.warn('commit_listener_failed', { err: error });
-    }
   }
 }
 

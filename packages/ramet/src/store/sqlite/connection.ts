@@ -1,14 +1,8 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import {
-  type DatabaseConnection,
-  DefaultQueryExecutor,
-  type QueryResult,
-  type SelectModifierNode,
-  SqliteAdapter,
-  SqliteQueryCompiler,
-} from 'kysely';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { QueryResult } from 'kysely';
 import { builtin } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
+import { encoded } from './values.ts';
 
 /** As it is in this Node. */
 export const { DatabaseSync: Sqlite } = builtin<typeof import('node:sqlite')>('node:sqlite', 'ramet/store/sqlite');
@@ -55,62 +49,15 @@ export function connect(platform: Platform, file: string, { readOnly }: { readOn
   return {
     db,
     exec: (sql) => db.exec(sql),
-    rows: (sql, params) => prepare(sql).statement.all(...params.map(bindable)),
-    run: (sql, params) => prepare(sql).statement.run(...params.map(bindable)) as { changes: number; lastInsertRowid: number | bigint },
+    rows: (sql, params) => prepare(sql).statement.all(...params.map(encoded)),
+    run: (sql, params) => prepare(sql).statement.run(...params.map(encoded)) as { changes: number; lastInsertRowid: number | bigint },
     query(sql, params) {
       const { statement, answers } = prepare(sql);
-      const values = params.map(bindable);
+      const values = params.map(encoded);
       if (answers) return { rows: statement.all(...values) };
       const { changes, lastInsertRowid } = statement.run(...values);
       return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
     },
     close: () => db.close(),
   };
-}
-
-function bindable(value: unknown): SQLInputValue {
-  if (typeof value === 'string') return value;
-  // node:sqlite binds every number as a real, which a text column would keep as '5.0'.
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
-  if (value === undefined || value === null) return null;
-  if (typeof value === 'boolean') return value ? 1n : 0n;
-  if (typeof value === 'bigint' || value instanceof Uint8Array) return value;
-  throw new TypeError(
-    `a column takes text, a number, a boolean, bytes or null, not ${Object.prototype.toString.call(value)}; store a date as milliseconds and an object as JSON text`,
-  );
-}
-
-/** Transactions run one after another here, so that what `forUpdate()` asks for is so anyway: one text for every engine. */
-export class Compiler extends SqliteQueryCompiler {
-  protected override visitSelectModifier(node: SelectModifierNode): void {
-    if (node.modifier === undefined || !LOCKS.has(node.modifier)) super.visitSelectModifier(node);
-  }
-}
-
-const LOCKS = new Set(['ForUpdate', 'ForNoKeyUpdate', 'ForShare', 'ForKeyShare', 'NoWait', 'SkipLocked']);
-
-const compiler = new Compiler();
-const adapter = new SqliteAdapter();
-
-/** A Kysely executor over `query`, which may refuse. `inFlight` is told when a statement begins and ends. */
-export function executorOver(
-  query: (sql: string, params: readonly unknown[]) => QueryResult<any> | Promise<QueryResult<any>>,
-  inFlight: (delta: 1 | -1) => void,
-): DefaultQueryExecutor {
-  const connection: DatabaseConnection = {
-    executeQuery: async (compiled) => query(compiled.sql, compiled.parameters) as never,
-    streamQuery: async function* (compiled) {
-      for (const row of (await query(compiled.sql, compiled.parameters)).rows) yield { rows: [row as never] };
-    },
-  };
-  return new DefaultQueryExecutor(compiler, adapter, {
-    async provideConnection(consumer) {
-      inFlight(1);
-      try {
-        return await consumer(connection);
-      } finally {
-        inFlight(-1);
-      }
-    },
-  });
 }

@@ -1,17 +1,17 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { Kysely, SqliteAdapter, SqliteIntrospector } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import type { StoreCapabilities } from '../capabilities.ts';
 import type { StoreEnvironment, StoreFactory } from '../factory.ts';
-import { type ReadPath, readsOf } from '../reads.ts';
-import type { Param, Store } from '../store.ts';
-import { checkOwnTexts, keptParam, keptRow, keptRows } from '../text.ts';
-import { BATCH_MAX, CommitQueue } from './commit-queue.ts';
-import { Compiler, type Connection, connect, executorOver, Sqlite } from './connection.ts';
-import { closed, readOnly, translated } from './errors.ts';
+import { readerOver } from '../kysely.ts';
+import type { Store } from '../store.ts';
+import { storeOf } from '../store-of.ts';
+import { type Connection, connect, Sqlite } from './connection.ts';
+import { ENGINE } from './engine.ts';
+import { queriesOf } from './reader.ts';
 import { tablesOf } from './tables.ts';
+import { BATCH_MAX, Writer } from './writer.ts';
 
 export interface SqliteOptions {
   /**
@@ -20,7 +20,7 @@ export interface SqliteOptions {
    */
   readonly exclusive?: boolean;
   /** Called with each connection that was opened. For simulators, which cut connections and fill disks. */
-  readonly opened?: (db: DatabaseSync, of: { readonly service: string; readonly readOnly: boolean }) => void;
+  readonly onOpen?: (db: DatabaseSync, of: { readonly service: string; readonly readOnly: boolean }) => void;
 }
 
 const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared: false, sharedCommits: BATCH_MAX, partitions: 1 };
@@ -29,7 +29,7 @@ const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared:
  * Stores on embedded SQLite, one file per service in `folder`: WAL, durable commits (`synchronous=FULL`), shared by
  * transactions that are ready together. No server, no native build.
  */
-export function sqlite(folder: string, { exclusive = true, opened }: SqliteOptions = {}): StoreFactory {
+export function sqlite(folder: string, { exclusive = true, onOpen }: SqliteOptions = {}): StoreFactory {
   const directory = resolve(folder);
   let lock: DatabaseSync | undefined;
   return {
@@ -48,7 +48,7 @@ export function sqlite(folder: string, { exclusive = true, opened }: SqliteOptio
       }
       if (exclusive) lock = takeLock(directory);
     },
-    open: async (service, environment) => openStore(join(directory, `${service}.db`), service, environment, opened),
+    open: async (service, environment) => openStore(join(directory, `${service}.db`), service, environment, onOpen),
     async release() {
       lock?.close();
       lock = undefined;
@@ -82,37 +82,23 @@ function takeLock(directory: string): DatabaseSync {
   }
 }
 
-function openStore(file: string, service: string, environment: StoreEnvironment, opened: SqliteOptions['opened']): Store {
+function openStore(file: string, service: string, environment: StoreEnvironment, onOpen: SqliteOptions['onOpen']): Store {
   const { writer, reading } = openBoth(file, service, environment);
-  opened?.(writer.db, { service, readOnly: false });
-  opened?.(reading.db, { service, readOnly: true });
-  const queue = new CommitQueue(writer, service, environment);
-  const { reader, reads } = readerOver(reading, service, environment);
-  let closing: Promise<void> | undefined;
-  const close = async () => {
-    await queue.close();
-    reading.close();
-    writer.close();
-  };
-  return {
+  onOpen?.(writer.db, { service, readOnly: false });
+  onOpen?.(reading.db, { service, readOnly: true });
+  const queue = new Writer(writer, service, environment);
+  return storeOf({
     service,
     capabilities,
-    reader,
-    reads,
+    ...readerOver(ENGINE, queriesOf(reading, service), environment, service),
     write: (work, options) => queue.write(work, options),
     tables: async () => tablesOf(reading),
-    probe: () =>
-      queue.write(
-        async (tx) => {
-          await tx.run('insert into ramet_probe (id, at) values (1, ramet_now()) on conflict (id) do update set at = excluded.at');
-        },
-        { name: 'readiness', first: true },
-      ),
-    close() {
-      closing ??= close();
-      return closing;
+    async close() {
+      await queue.close();
+      reading.close();
+      writer.close();
     },
-  };
+  });
 }
 
 function openBoth(file: string, service: string, { platform }: StoreEnvironment): { writer: Connection; reading: Connection } {
@@ -124,48 +110,8 @@ function openBoth(file: string, service: string, { platform }: StoreEnvironment)
     writer?.close();
     throw new RametError(
       'StoreUnwritable',
-      `the store of '${service}' at '${file}' cannot be opened (${(error as Error).message}): make room, give this user write permission, or name another folder in DATA_DIR`,
+      `the store of '${service}' at '${file}' cannot be onOpen (${(error as Error).message}): make room, give this user write permission, or name another folder in DATA_DIR`,
       { cause: error },
     );
   }
-}
-
-function readerOver(connection: Connection, service: string, environment: StoreEnvironment): Pick<Store, 'reader' | 'reads'> {
-  const query = <R>(execute: () => R): R => {
-    try {
-      return execute();
-    } catch (error) {
-      if (readOnly(error)) throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
-      throw connection.db.isOpen ? translated(error, service) : closed(service);
-    }
-  };
-  const dialect = {
-    createAdapter: () => new SqliteAdapter(),
-    createQueryCompiler: () => new Compiler(),
-    createIntrospector: (db: Kysely<any>) => new SqliteIntrospector(db),
-    createDriver: () => ({}) as never,
-  };
-  const path: ReadPath = {
-    open(around) {
-      const executor = executorOver(
-        (sql, params) =>
-          around(sql, async () => {
-            checkOwnTexts(sql, params);
-            return query(() => connection.query(sql, params));
-          }),
-        () => {},
-      );
-      return new Kysely<any>({ config: { dialect }, driver: {}, dialect, executor } as never);
-    },
-  };
-  const reads = (handler: string) => readsOf(path, environment, service, handler);
-  return {
-    reads,
-    reader: {
-      db: reads(service).db,
-      all: async <R>(sql: string, ...params: Param[]) => keptRows(query(() => connection.rows(sql, params.map(keptParam))) as R[]),
-      get: async <R>(sql: string, ...params: Param[]) =>
-        keptRow(query(() => connection.rows(sql, params.map(keptParam)))[0] as R | undefined),
-    },
-  };
 }

@@ -1,12 +1,12 @@
-import { type DefaultQueryExecutor, Transaction } from 'kysely';
 import { RametError } from '../../errors/index.ts';
 import type { AdapterTx, HandlerOf } from '../adapter-tx.ts';
 import { afterFailure, type FailedStatement } from '../failed-statement.ts';
 import { InFlight } from '../in-flight.ts';
+import { transactionOver } from '../kysely.ts';
 import { NoRowChanged, type Param } from '../store.ts';
 import { checkOwnTexts, keptParam, keptRow, keptRows } from '../text.ts';
 import type { Connection } from './connection.ts';
-import { Compiler, executorOver } from './connection.ts';
+import { ENGINE } from './engine.ts';
 import { translated } from './errors.ts';
 
 /** A {@link Tx} with what the commit queue needs to know of it. */
@@ -46,8 +46,9 @@ export function handlerTx(connection: Connection, { service, handler, note, turn
       throw told;
     }
   };
-  const executor: DefaultQueryExecutor = executorOver(
-    (sql, params) =>
+  const db = transactionOver(
+    ENGINE,
+    async (sql, params) =>
       guarded(state === 'open', sql, () => {
         checkOwnTexts(sql, params);
         return connection.query(sql, params);
@@ -58,7 +59,7 @@ export function handlerTx(connection: Connection, { service, handler, note, turn
     keptRows(guarded(state !== 'ended', sql, () => connection.rows(sql, params.map(keptParam))) as R[]);
 
   return {
-    db: new Transaction<any>({ config: { dialect: NO_DIALECT }, driver: NO_DRIVER, dialect: NO_DIALECT, executor } as never),
+    db,
     all: (sql, ...params) => rows(sql, params),
     get: async <R>(sql: string, ...params: Param[]) => (await rows<R>(sql, params))[0],
     run: async (sql, ...params) => guarded(state !== 'ended', sql, () => Number(connection.run(sql, params.map(keptParam)).changes)),
@@ -103,8 +104,3 @@ export function handlerTx(connection: Connection, { service, handler, note, turn
     },
   };
 }
-
-const compiler = new Compiler();
-/** The transaction is the framework's: what Kysely would do to begin or end one does not exist here. */
-const NO_DRIVER = {};
-const NO_DIALECT = { createQueryCompiler: () => compiler };

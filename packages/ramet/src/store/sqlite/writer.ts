@@ -3,6 +3,7 @@ import type { StoreEnvironment } from '../factory.ts';
 import { afterFailure, noting } from '../failed-statement.ts';
 import { IdleWatch } from '../idle-watch.ts';
 import { NoRowChanged, type Tx, type WriteOptions } from '../store.ts';
+import { afterCommit } from '../store-of.ts';
 import type { Connection } from './connection.ts';
 import { closed, fsyncFailed, locked, translated } from './errors.ts';
 import { type HandlerTx, handlerTx } from './transaction.ts';
@@ -32,7 +33,7 @@ type Outcome = { readonly ok: true; readonly value: unknown; readonly tx: Handle
  * share a COMMIT; the queue commits as soon as nobody waits, so a lone transaction is not delayed. Nothing (not even an
  * error, which may rest on what a neighbour wrote) leaves before the COMMIT. When it fails, every one runs again alone.
  */
-export class CommitQueue {
+export class Writer {
   readonly #connection: Connection;
   readonly #environment: StoreEnvironment;
   readonly #service: string;
@@ -174,7 +175,7 @@ export class CommitQueue {
     const beganMono = platform.clock.monoNow();
     const failure = await this.#attempt('commit', 'sqlite.commit');
     const tookMs = platform.clock.monoNow() - beganMono;
-    if (failure === undefined) this.#afterCommit(() => onCommit?.(this.#service, tookMs, transactions));
+    if (failure === undefined) afterCommit(this.#environment, () => onCommit?.(this.#service, tookMs, transactions));
     return failure;
   }
 
@@ -234,21 +235,12 @@ export class CommitQueue {
   }
 
   #settle(jobs: readonly Job[], outcomes: readonly Outcome[]): void {
-    for (const outcome of outcomes) if (outcome.ok) for (const action of outcome.tx.actions) this.#afterCommit(action);
+    for (const outcome of outcomes) if (outcome.ok) for (const action of outcome.tx.actions) afterCommit(this.#environment, action);
     outcomes.forEach((outcome, i) => {
       const job = jobs[i] as Job;
       if (outcome.ok) job.resolve(outcome.value);
       else job.reject(outcome.error);
     });
-  }
-
-  /** What was committed is committed: a listener that fails changes nothing of it. */
-  #afterCommit(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      this.#environment.warn('commit_listener_failed', { err: error });
-    }
   }
 }
 
