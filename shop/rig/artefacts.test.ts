@@ -24,7 +24,7 @@ beforeAll(async () => {
     topologyFile: join(import.meta.dirname, 'topology.ts'),
     profile: 'services',
     config: readConfig(undefined),
-    // Addresses that nobody is asked at: a profile only wants to know them.
+    // Addresses at which no server is called: a profile only needs to have them.
     env: { KAFKA_BROKERS: 'kafka:9092', CONSUL_URL: 'http://consul:8500' },
     conditions: ['ramet-source'],
     only: watched,

@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What a started child process hands back: where it listens, and how it ends in good order. */
+/** What a started child process hands back: where it listens, and a way to stop it in order. */
 export interface Running {
   readonly port: number;
   close(): Promise<void>;
@@ -56,7 +56,7 @@ export function closeHttp(server: HttpServer, graceMs = 2_000): Promise<void> {
 /** Reads a port number from the environment. */
 export function portFromEnv(name: string, fallback: number): number {
   const port = Number(process.env[name] || fallback);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} is no port: ${process.env[name]}`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} is not a port: ${process.env[name]}`);
   return port;
 }
 

@@ -13,7 +13,7 @@ import { tokens } from './tokens.ts';
 import { users } from './users.ts';
 
 /**
- * What the shop promises to whoever uses it, by its public interface alone: the same for every way to run it.
+ * What the shop promises its clients, through its public interface alone: the same for every way to run it.
  * @param startShop how this profile starts one
  */
 export function acceptance(startShop: StartShop): void {

@@ -44,7 +44,7 @@ const UNFIT: [string, (sku: string) => unknown, string][] = [
   ['an address that is null', (sku) => ({ lines: lines(sku), card, shipTo: null }), 'shipTo'],
 ];
 
-/** What is no acceptable JSON. `GOOD` stands for the good order without its outer braces. */
+/** Bodies that are not acceptable JSON. `GOOD` stands for the good order without its outer braces. */
 const MALFORMED: [string, string | Buffer][] = [
   ['nothing', ''],
   ['half an object', '{"lines":'],
@@ -161,11 +161,11 @@ export function badInput(suite: Suite): void {
       });
     });
 
-    test('a registration that does not fit names its fields and registers nobody', async () => {
+    test('a registration that does not fit names its fields and registers no customer', async () => {
       const email = `${randomUUID()}@example.test`;
       for (const [user, fields] of [
         [{}, ['email', 'name', 'password']],
-        [{ email: 'nobody', password: 'long enough', name: 'N' }, ['email']],
+        [{ email: 'not-an-address', password: 'long enough', name: 'N' }, ['email']],
         [{ email, password: 'short', name: 'N' }, ['password']],
         [{ email, password: 'x'.repeat(201), name: 'N' }, ['password']],
         [{ email, password: 'long enough', name: '   ' }, ['name']],
@@ -220,7 +220,7 @@ export function badInput(suite: Suite): void {
       }
     });
 
-    test('a method that nobody uses is refused', async () => {
+    test('a method that no route uses is refused', async () => {
       for (const method of ['TRACE', 'PROPFIND', 'PURGE', 'LOCK']) {
         const answer = await suite.client.request(method, '/api/orders', { token: target.customer.token });
         expect([400, 404, 405, 501]).toContain(answer.status);

@@ -39,7 +39,7 @@ export function cards(suite: Suite): () => void {
     const lines = [{ sku: product.sku, quantity: QUANTITY }];
     const { orderId } = bodyOf(await customer.place({ lines, card: { number: card }, ...more }), 202);
     const order = customer.settled(orderId, 120_000);
-    // It is awaited later; until then nobody may take its failure for an unhandled one.
+    // It is awaited later; until then its failure must not count as unhandled.
     order.catch(() => {});
     return { customer, product, orderId, order };
   };
@@ -56,7 +56,7 @@ export function cards(suite: Suite): () => void {
       () => customer.mails(),
       (found) => found.length > 0,
     );
-    // No kill, no repeat: one mail for the one thing that the customer is told.
+    // No kill, no repeat: one mail for the one thing that the customer is notified of.
     expect(mails).toHaveLength(1);
     expect(mails[0]).toMatchObject({ messageId: expect.stringMatching(/^<.+@.+>$/), to: [customer.email] });
     expect(mails[0]?.subject).toBe(`Your order ${orderId} is ${status}`);
@@ -94,7 +94,7 @@ export function cards(suite: Suite): () => void {
       await expectEnd(placed, { status: 'cancelled', reason: 'cannot be delivered: no carrier goes to AQ', charged: ['refunded'] });
       const history = (await placed.order).history.map(({ what }) => what);
       expect(history.at(-1)).toMatch(/^cancelled: /);
-      // What events tell when the order is settled already is not told any more: on a busy machine one of these may be missing.
+      // Events that arrive after the order has ended cause no mail: on a busy machine one of these may be missing.
       const undone = ['payment captured', 'payment refunded', 'stock released'];
       expect(history.filter((what) => undone.includes(what)).length).toBeGreaterThanOrEqual(1);
       expect(history).not.toContain('shipment booked');

@@ -32,7 +32,7 @@ export function edge(suite: Suite): void {
       expect(buckets.every((labels) => labels.includes('method="GET"'))).toBe(true);
       expect(buckets.map((labels) => /le="([^"]+)"/.exec(labels)?.[1])).toEqual(['0.01', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '+Inf']);
       expect(await suite.shop.metrics()).toMatch(/^active_orders_total \d+$/m);
-      // An address of a stranger's making is no label.
+      // An address that a stranger made up does not become a label.
       await suite.client.request('GET', '/api/no-such-route-4711');
       expect(bodyOf(await suite.client.request('GET', '/metrics'))).not.toContain('no-such-route-4711');
     });
@@ -147,13 +147,13 @@ export function edge(suite: Suite): void {
       expectProblem(refused, 429, 'TooManyRequests');
       expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
       expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(900);
-      // Logging in has a limit of its own beside it: whoever tries one account after the other does not escape.
+      // Logging in has a separate limit beside it, so a client that tries one account after the other does not escape.
       expectProblem(await client.logIn({ email: 'another@example.test', password: 'some password' }), 429);
       for (const path of OWN_PATHS) {
         const answers = await Promise.all(Array.from({ length: 20 }, () => client.request('GET', path)));
         expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200));
       }
-      // A customer who is logged in is counted as herself, not as the address that she shares with others; and counted she is.
+      // A logged-in customer is counted by subject, not by the address that others share; and is counted.
       for (let i = 0; i < 100; i++) expect((await customer.orders({ limit: 1 })).status).toBe(200);
       expectProblem(await customer.orders({ limit: 1 }), 429);
       expectProblem(await customer.place({ lines: [{ sku: 'AUD-0001', quantity: 1 }], card: { number: CARDS.pays } }), 429);

@@ -101,7 +101,7 @@ export async function closeLane({ shop, client, point }: Lane): Promise<void> {
   await rm(dirname(point), { recursive: true, force: true });
 }
 
-/** Places an order, or a few, until the process dies at the point; starts it again, and looks how they end. */
+/** Places an order, or a few, until the process dies at the point; starts it again, and looks at their outcomes. */
 export async function runCase(lane: Lane, { at, order: kind, open }: Case): Promise<void> {
   const { shop, customer, product } = lane;
   const order: NewOrder = { ...ENDS[kind].order, lines: [{ sku: product.sku, quantity: QUANTITY }] };
@@ -159,7 +159,7 @@ async function checkOrder({ customer, client, product }: Lane, { orderId, kind }
 const mailsOf = async ({ customer }: Pick<Lane, 'customer'>, orderId: string) =>
   (await customer.mails()).filter(({ subject }) => subject.includes(orderId));
 
-/** The order is settled, its customer has been told, and nothing of it goes on anywhere: what happens next belongs to the next order. */
+/** The order has ended, its customer has been notified, and none of its work continues anywhere: what happens next belongs to the next order. */
 async function atRest(lane: Lane, orderId: string): Promise<void> {
   await lane.customer.settled(orderId, 60_000);
   await eventually(

@@ -49,7 +49,7 @@ const refund: Case[] = [
 
 // Two lanes, each with its own shop, in which one case follows the other.
 lane('an order that goes well', [...steps, ...commits.slice(0, 3)]);
-lane('an order that is charged, told of, declined, or undone', [
+lane('an order that is charged, announced, declined, or undone', [
   ...effects,
   ...events,
   ...commits.slice(3),

@@ -44,7 +44,7 @@ async function withAPast({ env = {} }: StartOptions): Promise<Shop> {
       async () => bodyOf(await customer.order(settled)).status,
       (status) => status === 'confirmed',
     );
-    // Charged, and nobody here knows: the process is gone before it hears of it.
+    // The card is charged, and the shop has no record of it: the process ends before the answer arrives.
     const open = await Promise.all(Array.from({ length: 5 }, () => order(CARDS.chargesAndDrops)));
     await shop.kill();
 
@@ -61,7 +61,7 @@ async function withAPast({ env = {} }: StartOptions): Promise<Shop> {
     for (const orderId of [settled, ...open]) {
       const { status, reason } = await customer.settled(orderId);
       const charges = (await client.charges(orderId)).map((charge) => charge.status);
-      // The time that a step may take goes on while its saga is moved, which takes long on a busy machine.
+      // The time of a step continues while its saga is moved, which takes long on a busy machine.
       if (reason === LATE && orderId !== settled) expect(charges.filter((charge) => charge !== 'refunded')).toEqual([]);
       else expect({ status, charges }).toEqual({ status: 'confirmed', charges: ['captured'] });
     }

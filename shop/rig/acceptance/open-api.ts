@@ -1,6 +1,6 @@
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'];
 
-/** What is wrong with an OpenAPI 3.1 document, as far as its structure tells: enough for a code generator to rely on it. */
+/** What is wrong with an OpenAPI 3.1 document, as far as its structure shows: enough for a code generator to rely on it. */
 export function openApiProblems(document: any): string[] {
   const problems: string[] = [];
   if (!/^3\.1\.\d+$/.test(document.openapi)) problems.push(`openapi is ${document.openapi}`);
@@ -38,9 +38,9 @@ function operationProblems(document: any, path: string, operation: any): string[
   const responses = Object.entries<any>(operation.responses ?? {});
   if (!responses.some(([status]) => /^2\d\d$/.test(status))) problems.push('there is no success');
   for (const [status, response] of responses) {
-    if (!/^([1-5]\d\d|default)$/.test(status)) problems.push(`response ${status} is no status`);
+    if (!/^([1-5]\d\d|default)$/.test(status)) problems.push(`response ${status} is not a status`);
     if (typeof response.description !== 'string') problems.push(`response ${status} has no description`);
-    if (/^[45]/.test(status) && !response.content?.['application/problem+json']) problems.push(`response ${status} is no problem+json`);
+    if (/^[45]/.test(status) && !response.content?.['application/problem+json']) problems.push(`response ${status} is not problem+json`);
   }
   for (const requirement of operation.security ?? []) {
     for (const scheme of Object.keys(requirement))

@@ -12,7 +12,7 @@ const orderOf = (product: Product, card: string, more: Partial<NewOrder> = {}): 
 
 export function orders(suite: Suite): void {
   describe('an order', () => {
-    test('is taken at once, then confirmed, and tells what happened to it', async () => {
+    test('is taken at once, then confirmed, and shows what happened to it', async () => {
       const customer = await suite.client.customer();
       const [one, two] = [suite.product(), suite.product()];
       const placed = await customer.place({
@@ -71,7 +71,7 @@ export function orders(suite: Suite): void {
       expect(performance.now() - again).toBeLessThan(20_000);
     });
 
-    test('its events come as they happen and end when it is settled, and who asks later gets them all', async () => {
+    test('its events arrive as they happen and end with it, and a later client gets them all', async () => {
       const customer = await suite.client.customer();
       const { orderId } = bodyOf(await customer.place(orderOf(suite.product(), CARDS.answersLate)), 202);
       const live: OrderEvent[] = [];
@@ -100,7 +100,7 @@ export function orders(suite: Suite): void {
       expect((await customer.settled(orderId)).status).toBe('confirmed');
     });
 
-    test('is nobody else’s: 404 for get, events and cancel, in the words for one that never was', async () => {
+    test('belongs to its customer alone: 404 for get, events and cancel, in the words for one that never was', async () => {
       const [owner, other] = await Promise.all([suite.client.customer(), suite.client.customer()]);
       const { orderId } = bodyOf(await owner.place(orderOf(suite.product(), CARDS.answersLate)), 202);
       const never = 'ord_06gzqy8ss5reh0v591fnc8nf80';
@@ -181,7 +181,7 @@ export function orders(suite: Suite): void {
       await expectAvailable(suite.client, product.sku, product.available);
     });
 
-    test('with a number that is no card is refused, and names the field', async () => {
+    test('with a number that is not a card is refused, and names the field', async () => {
       const customer = await suite.client.customer();
       const product = suite.product();
       const wrongDigit = expectProblem(await customer.place(orderOf(product, '4242424242424241')), 422, 'InvalidCard');

@@ -48,7 +48,7 @@ export function preorders(suite: Suite): void {
     );
   const deliver = (sku: string, quantity: number) => suite.shop.operator('receive', sku, String(quantity));
 
-  /** A product of which nothing is left: somebody has bought it all. */
+  /** A product of which nothing is left: another customer has bought it all. */
   async function soldOut(): Promise<{ product: Product; customer: Customer }> {
     const [customer, product] = [await suite.client.customer(), suite.product()];
     const lines = [];
@@ -59,7 +59,7 @@ export function preorders(suite: Suite): void {
   }
 
   describe('a pre-order', () => {
-    test('waits for the next delivery, is paid then, and tells each step', async () => {
+    test('waits for the next delivery, is paid then, and shows each step', async () => {
       const { product, customer } = await soldOut();
       const { preorderId } = bodyOf(await place(customer, product.sku, 2), 202);
       const following = follow(customer, preorderId);
@@ -96,7 +96,7 @@ export function preorders(suite: Suite): void {
       expect(await cancel(customer, second)).toMatchObject({ status: 202 });
     });
 
-    test('whose card is declined is cancelled, and the goods are for who waits next', async () => {
+    test('whose card is declined is cancelled, and the goods go to the next customer in line', async () => {
       const { product, customer } = await soldOut();
       const poor = bodyOf(await place(customer, product.sku, 2, CARDS.lacksFunds), 202).preorderId;
       const next = bodyOf(await place(customer, product.sku, 2), 202).preorderId;
@@ -190,7 +190,7 @@ export function preorders(suite: Suite): void {
         for (const asks of [get, follow, cancel]) expectProblem(await asks(other, preorderId), 404, 'NotFound');
     });
 
-    test('of what is not sold here, with what is no card, or without a key is refused', async () => {
+    test('of what is not sold here, with a number that is not a card, or without a key is refused', async () => {
       const customer = await suite.client.customer();
       const { sku } = suite.product();
       expect(expectProblem(await place(customer, 'NO-SUCH', 1), 422, 'UnknownProduct').data).toEqual({ sku: 'NO-SUCH' });

@@ -70,7 +70,7 @@ export function products(suite: Suite): void {
       expect(problem.errors?.map(({ path }) => path)).toContain(field);
     });
 
-    test('a cursor that nobody gave out is refused', async () => {
+    test('a cursor that the shop has not issued is refused', async () => {
       for (const cursor of ['nonsense', 'e30', '', "' or 1=1 --"]) expectProblem(await suite.client.search({ cursor }), 400);
     });
   });

@@ -33,7 +33,7 @@ export function sendRaw(url: string, bytes: string | Buffer, { end = false }: { 
     });
     socket.on('close', () => settle(true));
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // The rest of what we wrote was not read: whoever refuses need not.
+      // The rest of what we wrote was not read: a refusal need not wait for it.
       if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') reject(error);
     });
     socket.write(bytes);

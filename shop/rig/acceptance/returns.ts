@@ -18,7 +18,7 @@ type Asked = { lines?: { sku: string; quantity: number }[]; reason?: string };
 const NEVER = 'ret_06gzqy8ss5reh0v591fnc8nf80';
 const DONE = ['requested', 'approved', 'goods received', 'payment refunded', 'completed'];
 
-/** What customers send back, as a choreography: the request is always taken, and what becomes of it is told by events. */
+/** What customers send back, as a choreography: the request is always taken, and events report its outcome. */
 export function returns(suite: Suite): void {
   const ask = (by: Customer, orderId: string, { lines, reason = 'too green' }: Asked = {}, key: string | undefined = randomUUID()) =>
     by.client.request<{ returnId: string }>('POST', `/api/orders/${orderId}/returns`, {
@@ -51,7 +51,7 @@ export function returns(suite: Suite): void {
   const chargeOf = async (orderId: string) => (await suite.client.charges(orderId))[0];
 
   describe('a return', () => {
-    test('of some pieces brings their money back and the goods into the shop, and tells each step', async () => {
+    test('of some pieces brings their money back and the goods into the shop, and shows each step', async () => {
       const { customer, orderId, product } = await bought();
       const { returnId } = bodyOf(await ask(customer, orderId, { lines: [{ sku: product.sku, quantity: 2 }] }), 202);
       const told = await follow(customer, returnId);
@@ -135,7 +135,7 @@ export function returns(suite: Suite): void {
       );
     });
 
-    test('of somebody else’s order is refused in the words for one that never was, and is nobody else’s', async () => {
+    test('of another customer’s order is refused in the words for one that never was, and belongs to its customer alone', async () => {
       const { customer: owner, orderId } = await bought();
       const other = await suite.client.customer();
       const foreign = await ended(other, orderId);

@@ -6,7 +6,7 @@ import type { Suite } from './suite.ts';
 
 /** Comes late in the suite: by then every card has been used, and much has gone wrong. */
 export function secrets(suite: Suite): void {
-  describe('what nobody may keep', () => {
+  describe('what no part of the shop may keep', () => {
     test('a card number is nowhere below the data directory but at the provider, and in no log', async () => {
       const { customers, places } = await somethingWentThrough(suite);
       const numbers = Object.values(CARDS).flatMap((number) => [number, number.replaceAll(/(.{4})(?=.)/g, '$1 ')]);

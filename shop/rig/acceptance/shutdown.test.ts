@@ -33,7 +33,7 @@ test('SIGTERM under load: every request that was sent before is answered, and no
   const orderOf = (sku: string) => ({ lines: [{ sku, quantity: 1 }], card: { number: CARDS.pays } });
   let stopping = false;
 
-  /** Places one order after the other, half of the clients over a new connection each time, until nobody answers. */
+  /** Places one order after the other, half of the clients over a new connection each time, until no process answers. */
   const load = async (i: number) => {
     const own = new ShopClient(shop, { keepAlive: i % 2 === 0 });
     const customer = (customers[i % CUSTOMERS] as Customer).over(own);
@@ -42,7 +42,7 @@ test('SIGTERM under load: every request that was sent before is answered, and no
       const answer = await customer.place(orderOf(sku), key).catch((error: unknown) => error as NoAnswer);
       sent.push({ customer, key, sku, startedAt, endedAt: performance.now(), answer });
       if (!(answer instanceof NoAnswer)) {
-        // After the signal a few go on asking, so that some come just when the door closes.
+        // After the signal a few clients continue, so that some arrive just as the door closes.
         if (stopping || answer.status !== 202) await sleep(100);
         continue;
       }
@@ -51,7 +51,7 @@ test('SIGTERM under load: every request that was sent before is answered, and no
     }
     own.close();
   };
-  // Who waits is answered too: one for an order that takes its time, and one who follows it.
+  // Waiting clients are answered too: one that waits for a slow order, and one that follows it.
   const [patient] = customers as [Customer];
   const slow = bodyOf(
     await patient.place({ ...orderOf((products[60] as Product).sku), card: { number: CARDS.dropsWithoutCharge } }),
@@ -89,13 +89,13 @@ test('SIGTERM under load: every request that was sent before is answered, and no
     sent.map(async ({ customer, key, sku, answer }) => {
       if (answer instanceof NoAnswer && !answer.sent) return;
       const promise = answer instanceof NoAnswer || answer.status !== 202 ? undefined : answer.body.orderId;
-      // Who got no answer, or not this one, asks again under the same key.
+      // A client without an answer, or without this one, repeats under the same key.
       const orderId = promise ?? (await customer.over(client).placeSurely(orderOf(sku), key));
       const ofCustomer = promised.get(customer.userId) ?? new Set();
       promised.set(customer.userId, ofCustomer.add(orderId));
       const order = await customer.over(client).settled(orderId);
       expect(order.status).toBe('confirmed');
-      // Whoever got nothing had been refused a connection, or lost it before anything came of it.
+      // A client without an answer was refused a connection, or lost it before it had an effect.
       if (answer instanceof NoAnswer && (order.history[0]?.at ?? '') < stoppedAt)
         cutOff.push(`${answer.message} at ${order.history[0]?.at}`);
     }),

@@ -43,7 +43,7 @@ export function smuggling(suite: Suite, target: () => Target): void {
     ['a Host header that is none', () => 'GET /api/products HTTP/1.1\r\nhost: a/b@c\r\n\r\n'],
     ['an absolute target', () => 'GET http://evil.test/api/products HTTP/1.1\r\nhost: a\r\n\r\n'],
     ['an absolute target of another scheme', () => 'GET file:///etc/passwd HTTP/1.1\r\nhost: a\r\n\r\n'],
-    ['a target that is no path', () => 'GET api/products HTTP/1.1\r\nhost: a\r\n\r\n'],
+    ['a target that is not a path', () => 'GET api/products HTTP/1.1\r\nhost: a\r\n\r\n'],
     ['CONNECT', () => 'CONNECT evil.test:443 HTTP/1.1\r\nhost: evil.test\r\n\r\n'],
     [
       'Transfer-Encoding and Content-Length',
@@ -83,7 +83,7 @@ export function smuggling(suite: Suite, target: () => Target): void {
         'GET /api/products HTTP/1.1\r\nhost: a\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n',
     ],
     [
-      'an expectation that nobody meets',
+      'an expectation that cannot be met',
       () => `${head('host: a', 'expect: the-unexpected', `content-length: ${order().length}`)}${order()}`,
     ],
     ['a method in small letters', () => 'get /api/products HTTP/1.1\r\nhost: a\r\n\r\n'],

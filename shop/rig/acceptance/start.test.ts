@@ -23,13 +23,13 @@ describe('a start that cannot succeed ends with code 1 and says what to do', () 
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test.each(['file', 'file/below', 'file/far/below'])('the data directory is no directory: %s', async (path) => {
+  test.each(['file', 'file/below', 'file/far/below'])('the data directory is not a directory: %s', async (path) => {
     const said = await refusal({ dataDir: join(folder, path) });
     expect(said).toContain(join(folder, path));
     expect(said).toMatch(/name another folder in DATA_DIR/);
   });
 
-  test('another shop uses the data directory, and goes on', async () => {
+  test('another shop uses the data directory, and continues', async () => {
     await using first = await startShop();
     const said = await refusal({ dataDir: first.dataDir });
     expect(said).toContain(`another process uses '${first.dataDir}'`);

@@ -77,7 +77,7 @@ export function openSuite(startShop: StartShop, options: StartOptions = {}): Sui
 }
 
 function there<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('asked for before the shop was started, or once too often');
+  if (value === undefined) throw new Error('read before the shop was started, or once too often');
   return value;
 }
 

@@ -51,7 +51,7 @@ export function tokens(suite: Suite): void {
       expect((await list(`bearer ${customer.token}`)).status).toBe(200);
     });
 
-    test('that is missing is told from one that is invalid', async () => {
+    test('that is missing is distinguished from one that is invalid', async () => {
       for (const [method, path] of [
         ['GET', '/api/orders'],
         ['POST', '/api/orders'],
@@ -71,7 +71,7 @@ export function tokens(suite: Suite): void {
       ['that never expires', () => token({ expires: null })],
       ['for another audience', () => token({ audience: 'the-other-shop' })],
       ['of another issuer', () => token({ issuer: 'https://evil.test' })],
-      ['of nobody', () => token({ subject: null })],
+      ['without a subject', () => token({ subject: null })],
       ['that is not valid yet', () => token({ claims: { nbf: Math.floor(Date.now() / 1_000) + 600 } })],
       ['of another type', () => token({ header: { typ: 'JWT' } })],
       ['with a key id that is not published', () => token({ header: { kid: 'another' } })],
@@ -127,7 +127,7 @@ export function tokens(suite: Suite): void {
       expectProblem(await list(`Bearer ${await token({ claims: { scope: 'orders:readmore xorders:read' } })}`), 403, 'Forbidden');
     });
 
-    test('of somebody who does not exist opens nothing', async () => {
+    test('of a customer who does not exist opens nothing', async () => {
       const answer = await suite.client.request('POST', '/api/orders', {
         token: await token({ subject: 'usr_nobody' }),
         key: crypto.randomUUID(),

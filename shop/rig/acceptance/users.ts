@@ -4,8 +4,8 @@ import { bodyOf } from '../harness/client.ts';
 import { expectProblem, type Suite } from './suite.ts';
 
 export function users(suite: Suite): void {
-  describe('who buys', () => {
-    test('registers, logs in, and the token opens what is hers', async () => {
+  describe('a customer', () => {
+    test('registers, logs in, and the token opens only what belongs to the customer', async () => {
       const email = `${randomUUID()}@example.test`;
       const registered = await suite.client.register({ email, password: 'correct horse', name: 'Grace Hopper' });
       expect(registered).toMatchObject({ status: 201, body: { userId: expect.stringMatching(/^.+$/) } });
@@ -52,7 +52,7 @@ export function users(suite: Suite): void {
       await suite.client.customer();
     });
 
-    test('who is blocked cannot order until somebody lifts it', async () => {
+    test('a blocked customer cannot order until an operator lifts it', async () => {
       const customer = await suite.client.customer();
       const product = suite.product();
       const order = { lines: [{ sku: product.sku, quantity: 1 }], card: { number: '4242424242424242' } };
@@ -64,8 +64,8 @@ export function users(suite: Suite): void {
       expect((await customer.settled(orderId)).status).toBe('confirmed');
     });
 
-    test('blocking nobody says so and fails', async () => {
-      await expect(suite.shop.operator('block', 'nobody@example.test')).rejects.toThrow(/NoSuchCustomer/);
+    test('blocking an unknown customer says so and fails', async () => {
+      await expect(suite.shop.operator('block', 'absent@example.test')).rejects.toThrow(/NoSuchCustomer/);
     });
   });
 }

@@ -14,7 +14,7 @@ const engines = { postgres: process.env.RAMET_TEST_POSTGRES ?? '', consul: proce
 /** Few: this is about what an upgrade breaks, not about how much a machine can do. */
 const CLIENTS = 2;
 const PAUSE_MS = 400;
-/** What an order says that a busy machine has not come to in time. */
+/** The state of an order that a busy machine has not finished in time. */
 const TOO_LATE = 'the order could not be completed in time';
 const START_MS = 240_000;
 const contract = 'shop/app/services/orders/contract.ts';
@@ -133,7 +133,7 @@ async function build(out: string): Promise<void> {
     profile: 'services',
     config: readConfig(undefined),
     // As it will run: the profile imports the bus that its environment names.
-    env: { BUS: 'postgres', BUS_DATABASE: 'postgres://nobody@nowhere.invalid/none', CONSUL_URL: 'http://consul:8500' },
+    env: { BUS: 'postgres', BUS_DATABASE: 'postgres://absent@nowhere.invalid/none', CONSUL_URL: 'http://consul:8500' },
     conditions: ['ramet-source'],
     only: ['orders'],
   });

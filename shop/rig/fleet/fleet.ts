@@ -14,7 +14,7 @@ export interface Ports {
   readonly adminPort?: number;
 }
 
-/** A port for the calls of other processes, and the one under which they are told to find it. */
+/** A port for the calls of other processes, and the port that is advertised to them. */
 export interface RpcPort {
   readonly port: number;
   readonly advertised: number;
@@ -27,7 +27,7 @@ export interface Instance {
 }
 
 export interface FleetOptions {
-  /** The names of the processes, in the order of their start, each as often as it shall run. */
+  /** The names of the processes, in the order of their start, each as often as it should run. */
   readonly processes: readonly string[];
   /**
    * Those of them that serve the outside: their instances share their ports, and they stop first, so that nothing is asked of
@@ -41,13 +41,13 @@ export interface FleetOptions {
   /** How many processes are started at once: more only wait for each other. */
   readonly atOnce?: number;
   readonly say?: (line: string) => void;
-  /** Told when other instances are ready than before. */
+  /** Called when the ready instances have changed. */
   readonly changed?: () => void;
 }
 
 const START_MS = 60_000;
 const STOP_MS = 28_000;
-/** A process that ends by itself comes back after so long, and after longer each time in a row. */
+/** A process that ends unexpectedly is started again after this time, and after longer each time in a row. */
 const BACK_MS = { first: 200, most: 5_000 };
 /** One that has lived for so long has not failed at its start. */
 const SETTLED_MS = 10_000;
@@ -59,7 +59,7 @@ const SETTLED_MS = 10_000;
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #members = new Set<Member>();
-  /** Those that nobody has; what was given back last is given last. */
+  /** The free ones; the one that was returned last is given out last. */
   readonly #rpcPorts: RpcPort[] | undefined;
   #stopping = false;
 
@@ -84,7 +84,7 @@ export class Fleet {
     );
   }
 
-  /** Replaces the instances of a process, one by one: the new one is ready before the old one is told to stop. */
+  /** Replaces the instances of a process, one by one: the new one is ready before the old one is stopped. */
   async replace(name: string): Promise<void> {
     for (const old of [...this.#members].filter(({ process }) => process === name)) {
       await this.#spawn(name, 0).ready;
@@ -94,7 +94,7 @@ export class Fleet {
     }
   }
 
-  /** Tells every process to stop, and waits until all have. */
+  /** Stops every process, and waits until all have ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(
@@ -105,7 +105,7 @@ export class Fleet {
 
   async #stop(member: Member): Promise<void> {
     const how = await stop(member);
-    if (how !== 0) this.#options.say?.(`${member.process} ended (${how}) when it was told to`);
+    if (how !== 0) this.#options.say?.(`${member.process} ended (${how}) when it was stopped`);
   }
 
   /** @param failures how often in a row the process has ended soon after its start */
@@ -123,7 +123,7 @@ export class Fleet {
       if (own) this.#rpcPorts?.push(own);
       if (this.#stopping || !this.#members.delete(member)) return;
       this.#options.changed?.();
-      // Whoever waits for its first start hears of it; one that was brought back is tried again.
+      // A failure of the first start is reported to its caller; a restarted process is tried again.
       if (!ready && failures === 0) return;
       this.#options.say?.(`${name} ended (${signal ?? code}) and is started again`);
       void this.#bringBack(name, Date.now() - startedAt > SETTLED_MS ? 1 : failures + 1);

@@ -30,7 +30,7 @@ const [graph, databases] = await Promise.all([
 const gateways = Object.keys(topology.gateways);
 const processes = [...services, ...gateways];
 const replicas = replicasOf(process.env.REPLICAS || '');
-/** `17000:27000,17001:27001`: where processes take calls, and where others are told to call them. */
+/** `17000:27000,17001:27001`: where processes take calls, and the addresses that they advertise. */
 const rpcPorts = (process.env.RPC_PORTS || '').split(',').flatMap((pair): RpcPort[] => {
   const [port, advertised] = pair.split(':').map(Number);
   return port && advertised ? [{ port, advertised }] : [];
@@ -60,11 +60,11 @@ const fleet = new Fleet({
     GRAPH_FILE: graphFile,
     IDENTITIES_FILE: identitiesFile,
     PORT: String(name === 'web' ? webPort : mobilePort),
-    // Each process tells operators of what it hosts; one of them stands at a place that is known, and passes calls on to all.
+    // Each process reports to operators what it hosts; one of them has a known address, and forwards calls to all.
     ADMIN_PORT: name === 'web' ? String(adminPort) : '0',
     ADMIN_TOKEN_FILE: name === 'web' ? join(dataDir, 'admin.token') : join(dataDir, 'admin', `${name}.token`),
     SHARE_PORTS: 'true',
-    // Nobody is given what is not for him.
+    // No process receives a secret of another one.
     DATABASE_URL: '',
   }),
 });
@@ -87,7 +87,7 @@ process.on('SIGHUP', () => {
       for (const name of processes) await fleet.replace(name);
       process.stdout.write('replaced every process\n');
     })
-    // The old ones go on, where a new one cannot start.
+    // If a new one cannot start, the old ones continue.
     .catch((error: unknown) => say(`not every process was replaced: ${(error as Error).message}`));
 });
 
@@ -120,7 +120,7 @@ function writeSecrets(): void {
   writeFileSync(graphFile, JSON.stringify(graph, undefined, 2));
 }
 
-/** The catalogue hears of the stock by events; a shop that is ready shows what it has. Asked as operators ask, at nobody's limit. */
+/** The catalogue learns of the stock by events; a ready shop shows what it has. It is queried through the operators' interface, which has no limit. */
 async function stocked(): Promise<void> {
   const token = readFileSync(join(dataDir, 'admin.token'), 'utf8').trim();
   const body = JSON.stringify({ service: 'catalog', operation: 'product', input: { sku: products.at(-1)?.sku } });

@@ -176,7 +176,7 @@ export class ShopClient {
     return this.request('POST', '/api/sessions', { body: credentials });
   }
 
-  /** Registers somebody new and logs in. */
+  /** Registers a new customer and logs in. */
   async customer(name = 'Ada Lovelace'): Promise<Customer> {
     const email = `${randomUUID()}@example.test`;
     const password = randomUUID();
@@ -206,7 +206,7 @@ export class ShopClient {
     return bodyOf(answer).items;
   }
 
-  /** Follows an order until the stream ends. @param onEvent is told of each event as it comes */
+  /** Follows an order until the stream ends. @param onEvent is called with each event as it arrives */
   events(orderId: string, options: RequestOptions & { onEvent?: (event: OrderEvent) => void } = {}): Promise<Answer<OrderEvent[]>> {
     return this.follow(`/api/orders/${encodeURIComponent(orderId)}/events`, options);
   }
@@ -277,7 +277,7 @@ export class ShopClient {
   }
 }
 
-/** Somebody who has logged in. */
+/** A customer who has logged in. */
 export class Customer {
   readonly client: ShopClient;
   readonly userId: string;
@@ -329,14 +329,14 @@ export class Customer {
     return this.client.events(orderId, { token: this.token, ...options });
   }
 
-  /** Waits until an order is settled, over restarts of the shop too. @throws when it is not in time */
+  /** Waits until an order has ended, over restarts of the shop too. @throws when it is not in time */
   async settled(orderId: string, withinMs = SETTLE_MS): Promise<Order> {
     const giveUpAt = Date.now() + withinMs;
     for (;;) {
       const answer = await insist(() => this.order(orderId, { wait: 3 }), withinMs);
       const order = bodyOf(answer);
       if (order.status !== 'pending') return order;
-      if (Date.now() > giveUpAt) throw new Error(`order ${orderId} is not settled after ${withinMs} ms: ${answer.text}`);
+      if (Date.now() > giveUpAt) throw new Error(`order ${orderId} has not ended after ${withinMs} ms: ${answer.text}`);
     }
   }
 

@@ -6,14 +6,14 @@ import { launchShop, type ShopOptions, type ShopProcess } from './shop-process.t
 export interface Engines {
   /** A superuser's URL. */
   readonly postgres: string;
-  /** Where events go; PostgreSQL takes them where this is left out. */
+  /** The bus of the events (default: PostgreSQL). */
   readonly kafka?: string;
   readonly consul?: string;
 }
 
 /** Names that no other shop on the same engines has, and what is kept under them. */
 export interface Corner extends AsyncDisposable {
-  /** For whoever starts a shop there. */
+  /** The environment of a shop that uses them. */
   readonly env: Readonly<Record<string, string>>;
   readonly databaseUrl: string;
 }

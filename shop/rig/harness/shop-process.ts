@@ -30,7 +30,7 @@ export interface ShopOptions {
   readonly hear?: (text: string) => void;
 }
 
-/** How a process ended. */
+/** The end of a process. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -75,7 +75,7 @@ export async function launchShop({ program, dataDir, ports, env = {}, hear }: Sh
 }
 
 /**
- * Ports that nobody uses now. They lie below those from which the system takes the ports of outgoing connections: a shop
+ * Ports that no process uses now. They lie below those from which the system takes the ports of outgoing connections: a shop
  * that is down for a moment must find its own ports free when it comes back.
  */
 export async function freePorts(): Promise<ShopPorts> {
@@ -103,7 +103,7 @@ function isFree(port: number): Promise<boolean> {
 
 /**
  * Whether a group has a member that is more than a zombie: one that has ended holds nothing any more, but where the first
- * process of the machine is slow to collect orphans its id goes on for seconds. Systems without `/proc` wait for these.
+ * process of the machine is slow to collect orphans its id stays for seconds. Systems without `/proc` wait for these.
  */
 async function groupLives(group: number | undefined): Promise<boolean> {
   const ids = await readdir('/proc').catch(() => undefined);
@@ -277,7 +277,7 @@ export class ShopProcess {
     if (this.#ownsDataDir) await rm(this.dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** @returns false when nobody is left in the group */
+  /** @returns false when no process is left in the group */
   #signalGroup(signal: NodeJS.Signals | 0): boolean {
     const pid = this.#child?.pid;
     if (pid === undefined) return false;

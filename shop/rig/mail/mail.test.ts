@@ -148,7 +148,7 @@ test('messages are found by recipient and by a part of the subject', async () =>
   expect(await subjects({ to: 'EVE@example.test', subject: '' })).toEqual(['Order 2', 'Other']);
   expect(await subjects({ to: 'eve@example.test', subject: 'Order' })).toEqual(['Order 2']);
   expect(await subjects({ subject: 'Order 1' })).toEqual(['Order 1']);
-  expect(await subjects({ to: 'nobody@example.test' })).toEqual([]);
+  expect(await subjects({ to: 'absent@example.test' })).toEqual([]);
 });
 
 test('two deliveries with one Message-ID are both stored', async () => {

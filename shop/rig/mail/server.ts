@@ -50,7 +50,7 @@ function smtpServer(mailbox: Mailbox): SMTPServer {
   return smtp;
 }
 
-/** Resolves once the message is on disk, and only then the client is told that it was taken. */
+/** Resolves once the message is on disk, and only then the client gets its acknowledgement. */
 async function receive(mailbox: Mailbox, stream: SMTPServerDataStream, { envelope }: SMTPServerSession): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream as AsyncIterable<Buffer>) {

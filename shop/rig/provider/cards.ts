@@ -27,7 +27,7 @@ const testCards: ReadonlyMap<string, CardBehaviour> = new Map<string, CardBehavi
   ['4000000000000432', { kind: 'unavailable', attempts: 2 }],
 ]);
 
-/** The behaviour of a card. Every valid number that is no test card pays. */
+/** The behaviour of a card. Every other valid number pays. */
 export function behaviourOf(number: string): CardBehaviour {
   return testCards.get(number) ?? { kind: 'pays' };
 }

@@ -65,7 +65,7 @@ test('every test card passes the check of card numbers', () => {
   for (const number of Object.values(card)) expect(isCardNumber(number)).toBe(true);
 });
 
-test('a valid number that is no test card pays', () => {
+test('a valid number that is not a test card pays', () => {
   expect(isCardNumber('5555555555554444')).toBe(true);
   expect(behaviourOf('5555555555554444')).toEqual({ kind: 'pays' });
 });
@@ -129,7 +129,7 @@ test.each([
   expect(refund).toEqual({ status: 409, body: { error: 'not_captured' } });
 });
 
-test('a card may charge without an answer, and the repeat tells', async () => {
+test('a card may charge without an answer, and the repeat gets it', async () => {
   const body = await chargeOn(card.chargesAndDrops);
   await expect(call('/charges', { key: 'k', body })).rejects.toThrow();
   const byKey = await call('/charges/by-key/k');

@@ -9,7 +9,7 @@ import { type ProviderBooks, paidFor, tokenOf } from './provider-double.ts';
 
 const PAYS = '4242424242424242';
 const CARDS = [PAYS, PAYS, '4000000000000002', '4000000000005126'];
-/** Of this one there are few: whoever wants more waits for a delivery. */
+/** There are few of this one: a customer who wants more waits for a delivery. */
 const SCARCE = 'sim-scarce';
 const DELIVERED = 5;
 

@@ -91,7 +91,7 @@ export async function insisting<R>(sim: Simulated, ask: () => Promise<R>): Promi
       if (error instanceof DeclaredError) return undefined;
       if (!(error instanceof RametError)) throw error;
       if (!error.retryable) return undefined;
-      sim.sometimes(`a client was told ${error.code}, executed ${error.executed}`);
+      sim.sometimes(`a client got ${error.code}, executed ${error.executed}`);
     }
     await sim.sleep(500 * 2 ** attempt);
   }

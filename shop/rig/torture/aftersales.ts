@@ -59,7 +59,7 @@ export interface Counter {
   readonly tokenFile: string;
 }
 
-/** Asks once for a delivery; under the same key it comes in once. @returns undefined when it is to be asked for again */
+/** Requests a delivery once; under the same key it arrives once. @returns undefined when the request must be repeated */
 export async function deliver({ port, tokenFile }: Counter, key: string, sku: string, quantity: number): Promise<Answer | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/call`, {

@@ -14,7 +14,7 @@ const GIVE_UP_MS = 60_000;
 const IDLE_MS = 4_000;
 
 /**
- * A client with connections of its own, which notes when each request had left it entirely: whoever asks whether a request
+ * A client with connections of its own, which notes when each request had left it entirely: a check whether a request
  * was lost must know whether it was ever sent.
  */
 export class Wire {

@@ -87,14 +87,14 @@ export interface PreorderPlacement {
   readonly cancelled: Answer[];
 }
 
-/** What came into the warehouse: asked for until it was answered. */
+/** Deliveries to the warehouse, each repeated until it was answered. */
 export interface Delivery {
   readonly sku: string;
   readonly quantity: number;
   readonly answers: Answer[];
 }
 
-/** What a customer's list of orders said when everything was settled. */
+/** What a customer's list of orders said when every order had ended. */
 export interface OrderView {
   readonly customer: string;
   readonly orderId: string;
@@ -103,7 +103,7 @@ export interface OrderView {
   readonly reason?: string;
 }
 
-/** The clients' memory of everything they asked and were told. Only ever added to. */
+/** The clients' memory of all their requests and answers. It only grows. */
 export interface History {
   readonly customers: Customer[];
   readonly placements: Placement[];

@@ -26,7 +26,7 @@ export class Lives implements AsyncDisposable {
   #ready: Promise<number | undefined> = Promise.resolve(undefined);
   #startedMono = 0;
 
-  /** @param folder gets the shop's data and its logs; @param tell is told of each life that has ended, in a line for people */
+  /** @param folder gets the shop's data and its logs; @param tell is called with a line for people about each life that has ended */
   constructor(folder: string, subscriptions: Subscriptions, tell: (line: string) => void) {
     this.#dataDir = join(folder, 'data');
     this.#logs = join(folder, 'logs');
@@ -99,7 +99,7 @@ export class Lives implements AsyncDisposable {
     return unfinished(databases, this.#subscriptions);
   }
 
-  /** What the ended lives have left; whoever gets it closes the databases. */
+  /** What the ended lives have left; the caller closes the databases. */
   evidence(): Omit<Evidence, 'history' | 'settling'> {
     this.#writeLogs();
     return {
@@ -170,5 +170,5 @@ function lineOf(life: Life): string {
 function endOf({ planned, reached, signal, code }: Life): string {
   if (planned === 'SIGTERM') return `SIGTERM, ended with ${code ?? signal}`;
   if (planned.kind === 'point') return `killed ${reached ? 'at' : 'before'} ${planned.stopAt}`;
-  return reached ? `ended by itself with ${code ?? signal}` : 'killed';
+  return reached ? `ended unexpectedly with ${code ?? signal}` : 'killed';
 }

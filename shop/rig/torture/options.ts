@@ -66,6 +66,6 @@ function oneOf<const Word extends string>(name: string, text: string, words: rea
 function number(name: string, text: string, whole = true): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0) || (whole && !Number.isInteger(value)))
-    throw new Error(`${name} is '${text}', which is no number for it`);
+    throw new Error(`${name} is '${text}', which is not a number for it`);
   return value;
 }

@@ -13,13 +13,13 @@ import { Workload } from './workload.ts';
 /** From the last restart on; issue 2 promises it of every order. */
 const SETTLE_MS = 120_000;
 const LOOK_MS = 250;
-/** How long the shop bears the full load before it is told to end. */
+/** How long the shop bears the full load before it is stopped. */
 const LOADED_MS = 1_500;
 
 /**
  * Runs one shop through all its lives under load, and gathers what is left of it.
  * @param folder gets the shop's data and its logs
- * @param tell is told how it goes, in lines for people
+ * @param tell is called with lines for people about the progress
  */
 export async function run(options: TortureOptions, folder: string, tell: (line: string) => void): Promise<Evidence> {
   const random = randomOf(options.seed);

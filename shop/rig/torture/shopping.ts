@@ -74,7 +74,7 @@ function cardOf(kind: OrderKind, random: Random): string {
   return card === 'pays' && random.chance(0.3) ? someCard(random) : CARD_OF[card];
 }
 
-/** A valid number that is nobody's test card: it pays. */
+/** A valid number that is not a test card: it pays. */
 function someCard(random: Random): string {
   const digits = ['5', ...Array.from({ length: 14 }, () => String(random.below(10)))].join('');
   const sum = [...digits].reduce((total, character, index) => {

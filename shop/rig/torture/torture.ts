@@ -9,8 +9,8 @@ import { judge } from './verdict/verdict.ts';
 
 /*
  * `npm run torture -- --kills 50`: a shop under continuous load is killed at random moments and at its worst ones, and started
- * again each time; when it has come to rest, everything it promises is looked for on disk, at the payment provider, in the
- * mails and in what its clients were told. `--profile services` does the same to a process per service and gateway, and to
+ * again each time; when it is at rest, everything it promises is checked on disk, at the payment provider, in the
+ * mails and in the answers to its clients. `--profile services` does the same to a process per service and gateway, and to
  * PostgreSQL, Kafka and Consul under them.
  */
 let options: TortureOptions;

@@ -41,7 +41,7 @@ export function unfinished(databases: Databases, subscriptions: Subscriptions): 
   };
 }
 
-/** A killed shop may not have come to its first migration. */
+/** A killed shop may not have run its first migration. */
 export function isEmpty(databases: Databases): boolean {
   return SERVICES.some(
     (service) =>

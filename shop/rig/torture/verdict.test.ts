@@ -131,13 +131,13 @@ const first = (table: string, where = '1 = 1') => `rowid = (select min(rowid) fr
 /** What is done, and the check that must see it. */
 const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scene: Scene) => void])[] = [
   [
-    'an order that is not settled',
-    'every order is settled in time',
+    'an order without an end',
+    'every order ends in time',
     ({ sql, confirmed }) => sql('orders', `update orders set status = 'pending' where order_id = '${confirmed}'`),
   ],
   [
     'work that is left when the time is over',
-    'every order is settled in time',
+    'every order ends in time',
     (scene) => {
       scene.settling = {
         ms: 120_001,
@@ -155,14 +155,18 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     'each key is one order, and each order has a key',
     ({ sql, confirmed }) => sql('orders', `delete from orders where order_id = '${confirmed}'`),
   ],
-  ['an order that nobody was told of', 'each key is one order, and each order has a key', ({ history }) => history.placements.pop()],
+  [
+    'an order that no client got an answer for',
+    'each key is one order, and each order has a key',
+    ({ history }) => history.placements.pop(),
+  ],
   [
     'another body under a key',
     'each key is one order, and each order has a key',
     ({ history }) => history.misuses.push({ key: 'key-1', answer: answer(202, { orderId: 'ord_other' }) }),
   ],
   [
-    'a total that is no sum',
+    'a total that is not the sum',
     'orders hold what was ordered, at its price',
     ({ sql, cancelled }) => sql('orders', `update orders set total = total + 1 where order_id = '${cancelled}'`),
   ],
@@ -179,7 +183,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   [
     'a history with a hole',
-    'the history of each order is whole and ends when it is settled',
+    'the history of each order is whole and ends with it',
     ({ sql, confirmed }) => sql('orders', `delete from order_history where order_id = '${confirmed}' and seq = 3`),
   ],
   [
@@ -230,7 +234,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ sql }) => sql('returns', "delete from returns where stage = 'refused'"),
   ],
   [
-    'a pre-order that nobody was told of',
+    'a pre-order that no client got an answer for',
     'each key is one return or one pre-order, each of them has a key, and each delivery came in',
     ({ history }) => history.preorders.pop(),
   ],
@@ -260,7 +264,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ sql }) => sql('returns', "update returns set because = 'Too green.' where stage = 'refused'"),
   ],
   [
-    'a refund of a part that nobody was promised',
+    'a partial refund that was not promised',
     'refunds add up: to the whole of a refunded charge, to what was returned of another one',
     ({ sql }) =>
       sql('provider', "update refunds set amount = amount + 1 where charge in (select id from charges where status = 'captured')"),
@@ -291,7 +295,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ history }) => only(history.preorders).cancelled.push(answer(202)),
   ],
   [
-    'a pre-order that was cancelled by nobody',
+    'a pre-order that no customer cancelled',
     'pre-orders end as they must, and who waits does so for want of goods',
     ({ history }) => {
       for (const { cancelled } of history.preorders) cancelled.length = 0;
@@ -338,7 +342,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ sql }) => sql('inventory', `update stock set available = available - 1, reserved = 1 where ${first('stock')}`),
   ],
   [
-    'stock sold to nobody',
+    'stock sold without an order',
     'stock adds up for every product',
     ({ sql }) => sql('inventory', `update stock set available = available - 1, sold = sold + 1 where ${first('stock')}`),
   ],
@@ -387,22 +391,22 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   [
     'a kept event that says otherwise',
-    'audit keeps events as they were told, analytics counts them',
+    'audit keeps events as they were published, analytics counts them',
     ({ sql }) => sql('audit', `update entries set data = '{}' where ${first('entries')}`),
   ],
   [
     'a wrong count',
-    'audit keeps events as they were told, analytics counts them',
+    'audit keeps events as they were published, analytics counts them',
     ({ sql }) => sql('analytics', 'update days set placed = placed + 1'),
   ],
   [
-    'a fact that was never told',
-    'each fact is told in one event, and each event tells a fact',
+    'a fact that was never published',
+    'each fact is published in one event, and each event is about a fact',
     ({ sql }) => sql('payments', `delete from ramet_outbox where ${first('ramet_outbox', "event = 'payments.PaymentCaptured'")}`),
   ],
   [
-    'a fact that was told twice',
-    'each fact is told in one event, and each event tells a fact',
+    'a fact that was published twice',
+    'each fact is published in one event, and each event is about a fact',
     ({ sql, confirmed }) =>
       sql(
         'orders',
@@ -433,12 +437,12 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   [
     'a mail that never came',
-    'what is settled has its mail, order, return and pre-order, and nothing a wrong one',
+    'each order, return and pre-order that has ended has its mail, and no wrong one',
     ({ sql }) => sql('mail', `delete from messages where ${first('messages')}`),
   ],
   [
     'a mail of the wrong outcome',
-    'what is settled has its mail, order, return and pre-order, and nothing a wrong one',
+    'each order, return and pre-order that has ended has its mail, and no wrong one',
     ({ sql, cancelled }) =>
       sql(
         'mail',
@@ -501,7 +505,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     'a card number where an engine keeps its data',
     'card numbers are nowhere but at the provider',
     ({ engines, dataDir, history }) => {
-      engines.push(join(dataDir, '../..', 'engines'));
+      engines.push(join(dataDir, '..', 'engines'));
       mkdirSync(only(engines));
       writeFileSync(join(only(engines), '000000010000000000000001'), `before${only(history.placements).body.card.number}after`);
     },
@@ -542,8 +546,8 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
     ({ lives }) => void lives.splice(0, 1, { ...only(lives), code: 1 }),
   ],
   [
-    'a shop that ended by itself',
-    'the shop ends only when it is told to or killed',
+    'a shop that ended unexpectedly',
+    'the shop ends only when it is stopped or killed',
     ({ lives }) =>
       void lives.splice(0, 1, { ...only(lives), planned: { kind: 'moment', afterReadyMs: 9_000 }, toldMono: undefined, code: 1 }),
   ],
@@ -559,7 +563,7 @@ const TAMPERINGS: readonly (readonly [what: string, check: string, tamper: (scen
   ],
   [
     'a process that did not come back',
-    'the shop ends only when it is told to or killed',
+    'the shop ends only when it is stopped or killed',
     ({ ill }) => void ill.push('not every process came back after the last fault'),
   ],
   [
@@ -590,7 +594,7 @@ describe('the verdict', () => {
     expect(found?.join()).not.toContain('could not be examined');
   });
 
-  test('asks for no order between types where a bus promises none', () => {
+  test('requires no order between types where a bus promises none', () => {
     const tampered = (order: Evidence['order']) =>
       verdictOf((scene) => {
         scene.order = order;

@@ -39,7 +39,7 @@ class Unanswered extends Error {}
 
 /**
  * Customers who order and cancel all the time, whether or not the shop is there: each request is repeated, an order always
- * under its own key, until it is answered. What they asked and were told goes into the history.
+ * under its own key, until it is answered. Their requests and answers are recorded in the history.
  */
 export class Workload implements Disposable {
   readonly #options: WorkloadOptions;
@@ -108,7 +108,7 @@ export class Workload implements Disposable {
     return wire;
   }
 
-  /** Makes somebody a customer, who logs in. */
+  /** Registers a customer, who logs in. */
   async register(wire: Wire, name: string, email: string): Promise<Customer> {
     // The answer may be lost with the process; the repeat then says that the address is taken, and it is ours.
     await this.#untilAnswered(wire, { method: 'POST', path: '/api/users', body: { email, password: PASSWORD, name } });
@@ -156,7 +156,7 @@ export class Workload implements Disposable {
     const { history } = this.#options;
     const what = random.weighted({ cancel: 30, watch: 12, follow: 5, repeat: 6, misuse: 2, list: 4, return: 14, nothing: 27 });
     if (what === 'cancel') {
-      // Most orders are settled within a few hundred milliseconds: that is where cancellations are interesting.
+      // Most orders end within a few hundred milliseconds: that is where cancellations are interesting.
       await sleep(random.chance(0.8) ? random.between(0, 150) : random.between(0, 2_000));
       await this.#cancel(wire, random, customer, orderId);
     } else if (what === 'watch') {

@@ -26,17 +26,17 @@ const UNREACHED_SKIPPED = [
 
 export const defects: Readonly<Record<string, Defect>> = {
   'outcomes-in-code-order': {
-    what: 'a program that runs again gets its outcomes in the order in which it asks for them',
+    what: 'a program that runs again gets its outcomes in the order in which it requests them',
     scenario: 'ways',
     changes: [IN_CODE_ORDER],
   },
   'unreached-rows-skipped': {
-    what: 'rows of a journal that its program does not ask for are skipped',
+    what: 'rows of a journal that its program does not request are skipped',
     scenario: 'ways',
     changes: UNREACHED_SKIPPED,
   },
   'outcomes-in-code-order-and-unreached-rows-skipped': {
-    what: 'both: a program that runs again may take another way, and nobody notices',
+    what: 'both: a program that runs again may take another way, and no check notices',
     scenario: 'ways',
     changes: [IN_CODE_ORDER, ...UNREACHED_SKIPPED],
   },

@@ -3,11 +3,11 @@ export interface Ending {
   readonly process: string;
   readonly how: string;
   readonly mono: number;
-  /** Whether it is one that we asked for; otherwise one that was seen. */
+  /** Whether we requested it; otherwise it was observed. */
   readonly planned: boolean;
 }
 
-const LINE = /^(\S+) ended \((\S+)\) (?:and is started again|when it was told to)$/;
+const LINE = /^(\S+) ended \((\S+)\) (?:and is started again|when it was stopped)$/;
 
 /** What the fleet says of those that ended. */
 export function endingsIn(text: string): { readonly process: string; readonly how: string }[] {
@@ -17,7 +17,7 @@ export function endingsIn(text: string): { readonly process: string; readonly ho
   });
 }
 
-/** The endings that nobody has asked for, each in words. */
+/** The endings without a request, each in words. */
 export function unasked(endings: readonly Ending[]): string[] {
   const asked = endings.filter(({ planned }) => planned);
   return endings
@@ -25,6 +25,6 @@ export function unasked(endings: readonly Ending[]): string[] {
     .flatMap((ending) => {
       const at = asked.findIndex(({ process, how, mono }) => process === ending.process && how === ending.how && mono <= ending.mono);
       if (at >= 0) asked.splice(at, 1);
-      return at >= 0 ? [] : [`${ending.process} ended by itself (${ending.how})`];
+      return at >= 0 ? [] : [`${ending.process} ended unexpectedly (${ending.how})`];
     });
 }

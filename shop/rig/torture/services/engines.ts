@@ -7,13 +7,13 @@ import { WireCutter } from './wire-cutter.ts';
 
 const scripts = join(import.meta.dirname, '../../../../infra');
 
-/** The engines of one torture, which nobody else uses. Disposed, they stop and keep what they have stored. */
+/** The engines of one torture, which no other run uses. Disposed, they stop and keep what they have stored. */
 export interface OwnEngines extends AsyncDisposable {
   /** Of a superuser. Nothing that is done to {@link wires} is felt here. */
   readonly postgres: string;
   /** Between the processes and each of them. */
   readonly wires: Readonly<Partial<Record<EngineUnderFire, WireCutter>>> & { readonly postgres: WireCutter };
-  /** What the shop is told of them. */
+  /** The environment of the shop that uses them. */
   readonly env: Readonly<Record<string, string>>;
   /** Where each keeps its data and its log. */
   readonly folders: readonly string[];
@@ -26,13 +26,13 @@ export async function startEngines(parent: string, bus: BusName): Promise<OwnEng
   mkdirSync(parent, { recursive: true });
   chmodSync(parent, 0o755);
   const folderOf = (name: EngineName) => join(parent, name);
-  // An end that nobody waits for: a signal to the torture, or an error that nobody has caught.
+  // An unexpected end: a signal to the torture, or an uncaught error.
   const leave = () => {
     for (const name of names) {
       try {
         execFileSync(join(scripts, `${name}.sh`), ['stop', folderOf(name)], { stdio: 'ignore' });
       } catch {
-        // It has not come so far.
+        // It has not been started.
       }
     }
   };
@@ -76,7 +76,7 @@ export async function startEngines(parent: string, bus: BusName): Promise<OwnEng
   }
 }
 
-/** A broker names its own address to whoever comes: it is told to name the beginning of the way to it. */
+/** A broker reports its own address to clients: it is configured to report the beginning of the way to it. */
 async function wireToKafka(folder: string): Promise<WireCutter> {
   const wire = await WireCutter.open();
   mkdirSync(folder, { recursive: true });

@@ -38,7 +38,7 @@ describe('the plan of faults', () => {
     expect(Math.max(...held)).toBeLessThanOrEqual(12);
   });
 
-  test('kills at every point, and each where somebody comes to it', () => {
+  test('kills at every point, and each in a process that passes it', () => {
     const at = plan(7, 600).flatMap(({ fault }) => (fault.kind === 'kill at point' ? [fault] : []));
     expect(new Set(at.map(({ stopAt }) => stopAt.split('#')[0]))).toEqual(new Set(Object.keys(POINTS)));
     for (const { stopAt, target } of at) {

@@ -22,7 +22,7 @@ export type Fault =
   | { readonly kind: 'kill all' }
   /** Nothing of it runs for so long; its connections stay open. */
   | { readonly kind: 'pause'; readonly target: Target; readonly seconds: number }
-  /** It is told to end. */
+  /** It is stopped by SIGTERM. */
   | { readonly kind: 'terminate'; readonly target: Target }
   /** Every process is replaced, one after another. */
   | { readonly kind: 'replace' }
@@ -38,7 +38,7 @@ export interface PlannedFault {
   readonly fault: Fault;
   /** How long after the one before. */
   readonly afterMs: number;
-  /** Whether everything has come back before. */
+  /** Whether everything has recovered before. */
   readonly calm: boolean;
 }
 
@@ -79,7 +79,7 @@ const DECK = {
 const BROKER_DECK = { 'restart kafka': 2, 'cut kafka': 1, 'hold kafka': 2 } as const;
 type Card = keyof typeof DECK | keyof typeof BROKER_DECK;
 
-/** A lease is good for 15 s: a replica that is away for longer finds its work in the hands of another. */
+/** A lease is good for 15 s: a replica that is paused for longer finds that another one owns its work. */
 const BEYOND_LEASE_SECONDS = [16, 20] as const;
 /** From what callers hardly notice to what they take for a death: a silent connection is given up after 10 s. */
 const HELD_SECONDS = [0.5, 8] as const;

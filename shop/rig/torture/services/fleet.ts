@@ -9,7 +9,7 @@ import type { Target } from './faults.ts';
 
 /** A dozen processes on a machine that does other things too. */
 const START_MS = 240_000;
-/** Those told to end have 25 s, and the edge ends before the others. */
+/** Stopped processes have 25 s, and the edge ends before the others. */
 const STOP_MS = 90_000;
 const REPLACE_MS = 600_000;
 /** How often it is looked who is there; the ends of the gateway are compared with what its clients saw, and that has a tolerance of 500 ms. */
@@ -23,7 +23,7 @@ export class FleetUnderFire implements AsyncDisposable {
   readonly #logs: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #instances: number;
-  /** Of the gateway: whoever asks it sees its ends, and of no other process. */
+  /** Of the gateway: its clients see its ends, and those of no other process. */
   readonly lives: Life[] = [];
   readonly endings: Ending[] = [];
   #shop: ShopProcess | undefined;
@@ -36,7 +36,7 @@ export class FleetUnderFire implements AsyncDisposable {
   #notReplaced = 0;
   #edge: { readonly pid: number; readonly startedMono: number; readonly readyMono: number } | undefined;
   #told: { readonly how: 'SIGKILL' | 'SIGTERM'; readonly mono: number } | undefined;
-  /** How many ends of the gateway have been told of. */
+  /** How many ends of the gateway have been reported. */
   #edgeEnds = 0;
   #downSinceMono = 0;
   #watching: NodeJS.Timeout | undefined;
@@ -44,7 +44,7 @@ export class FleetUnderFire implements AsyncDisposable {
 
   /**
    * @param folder gets the shop's data and its logs
-   * @param env what the shop is told of its engines
+   * @param env the environment of the shop, with its engines
    * @param instances how many processes there are when all are there
    * @param rpcPorts where they take calls
    */
@@ -86,7 +86,7 @@ export class FleetUnderFire implements AsyncDisposable {
         dataDir: this.#dataDir,
         ports: await freePorts(),
         env: this.#env,
-        // The whole of it is long: whoever looks at it again and again does nothing else in the end.
+        // The whole log is long: reading it again and again would take all the time.
         hear: (text) => {
           this.#said += text;
         },
@@ -181,21 +181,21 @@ export class FleetUnderFire implements AsyncDisposable {
   async #until(withinMs: number, done: () => boolean): Promise<boolean> {
     const untilMono = performance.now() + withinMs;
     while (performance.now() < untilMono) {
-      if (this.shop.pid === undefined) throw new Error(`the fleet ended by itself:\n${this.shop.stderr.slice(-4_000)}`);
+      if (this.shop.pid === undefined) throw new Error(`the fleet ended unexpectedly:\n${this.shop.stderr.slice(-4_000)}`);
       if (done()) return true;
       await sleep(LOOK_MS);
     }
     return false;
   }
 
-  /** Notes that it is told to end. */
+  /** Records that it is being stopped. */
   #plan({ process: name }: Instance, how: 'SIGKILL' | 'SIGTERM'): void {
     const mono = performance.now();
     if (name === EDGE) this.#told = { how, mono };
     this.endings.push({ process: name, how: how === 'SIGKILL' ? how : '0', mono, planned: true });
   }
 
-  /** Says at which point who is told so by SIGUSR2 kills itself. */
+  /** Names the point at which a process that receives SIGUSR2 kills itself. */
   get #pointFile(): string {
     return join(this.#dataDir, 'stop-at');
   }
@@ -204,7 +204,7 @@ export class FleetUnderFire implements AsyncDisposable {
     return join(this.#dataDir, 'processes.json');
   }
 
-  /** Looks who has ended and who has come back since the last time. */
+  /** Finds the processes that have ended, or are back, since the last time. */
   #watch(): void {
     this.#hear();
     const ended = this.endings.filter(({ process, planned }) => process === EDGE && !planned);
@@ -231,7 +231,7 @@ export class FleetUnderFire implements AsyncDisposable {
     const files = this.#writeLogs();
     this.#edge ??= { pid: 0, startedMono: this.#downSinceMono, readyMono: Number.POSITIVE_INFINITY };
     this.#edgeEnded(exit, files);
-    // Whoever was killed did not finish his line.
+    // A killed process did not finish its line.
     this.#said = '';
   }
 

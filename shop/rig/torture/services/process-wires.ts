@@ -2,7 +2,7 @@ import type { RpcPort } from '../../fleet/fleet.ts';
 import { freePortNumbers } from '../../harness/shop-process.ts';
 import { WireCutter } from './wire-cutter.ts';
 
-/** The ways between processes: whoever takes calls at a port makes another one known, and each way leads from that one to it. */
+/** The ways between processes: a process that takes calls at a port advertises another one, and each way leads from that one to it. */
 export class ProcessWires implements AsyncDisposable {
   readonly #wires: ReadonlyMap<number, WireCutter>;
 
@@ -26,7 +26,7 @@ export class ProcessWires implements AsyncDisposable {
     return [...this.#wires.values()];
   }
 
-  /** The one to whoever takes calls at this port. */
+  /** The way to the process that takes calls at this port. */
   to(port: number): WireCutter | undefined {
     return this.#wires.get(port);
   }

@@ -20,12 +20,12 @@ import { ProcessWires } from './process-wires.ts';
 import { Schemas, TURN } from './schemas.ts';
 import type { WireCutter } from './wire-cutter.ts';
 
-/** How long all of it bears the full load before it is told to end. */
+/** How long all of it bears the full load before it is stopped. */
 const LOADED_MS = 1_500;
 /** For so long a process is waited for that is to come to a point. */
 const POINT_MS = 3_000;
 /** When the process that was meant is just not there. */
-const NOBODY = 'who is away';
+const NOBODY = 'a process that is not running';
 /** For so long transactions are waited for that lose their connection at their COMMIT. */
 const COMMITS_MS = 5_000;
 /** Longer than breakers of a chain of three stay open, one after another. */
@@ -126,7 +126,7 @@ interface Scene {
   readonly fleet: FleetUnderFire;
   readonly engines: OwnEngines;
   readonly between: ProcessWires;
-  /** Told of what does not come back. */
+  /** Called with what does not recover. */
   readonly ill: string[];
   readonly look: () => Promise<Unfinished>;
   readonly random: Random;
@@ -152,7 +152,7 @@ async function strike(fault: Fault, { fleet, engines, between, ill, random }: Sc
     case 'kill': {
       const found = fault.targets.flatMap((target) => fleet.find(target) ?? []);
       fleet.signal([...new Map(found.map((instance) => [instance.pid, instance])).values()], 'SIGKILL');
-      // A signal takes a moment: who is not gone yet would pass for one that is there.
+      // A signal takes a moment: a process that has not ended would count as running.
       await Promise.all(found.map((instance) => fleet.gone(instance)));
       return undefined;
     }

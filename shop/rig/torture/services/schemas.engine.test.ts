@@ -10,7 +10,7 @@ import { Schemas } from './schemas.ts';
 
 const postgres = process.env.RAMET_TEST_POSTGRES ?? '';
 
-test('tables are copied as they are, in the order in which their rows were written, and a broken index is told', async () => {
+test('tables are copied as they are, in the order in which their rows were written, and a broken index is reported', async () => {
   await using corner = await takeCorner({ postgres });
   await using schemas = new Schemas(corner.databaseUrl);
   const folder = mkdtempSync(join(tmpdir(), 'ramet-schemas-'));

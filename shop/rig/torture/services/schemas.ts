@@ -75,7 +75,7 @@ export class Schemas implements AsyncDisposable {
 
   /**
    * Copies the tables of every service into `<folder>/<service>.db`, so that one verdict reads all ways to run the shop.
-   * {@link TURN} tells in which order its rows were written, those of one transaction alike.
+   * {@link TURN} says in which order its rows were written, those of one transaction alike.
    */
   async copyTo(folder: string): Promise<void> {
     for (const service of SERVICES) {
@@ -109,8 +109,8 @@ export class Schemas implements AsyncDisposable {
     const insert = database.prepare(
       `insert into ${quoted(table)} (${names.join(', ')}, ${TURN}) values (${names.map(() => '?').join(', ')}, ?)`,
     );
-    // A transaction gets its number when it first writes: those that follow each other have rising ones. Within one nothing is
-    // told: what a server has restored after a crash has lost the number of its statement (cmin).
+    // A transaction gets its number when it first writes: those that follow each other have rising ones. Within one the order is
+    // unknown: what a server has restored after a crash has lost the number of its statement (cmin).
     const written = 'xmin::text::bigint';
     const { rows } = await this.#pool.query<(string | null)[]>({
       text: `select ${names.map((name) => `${name}::text`).join(', ')}, dense_rank() over (order by ${written})::text

@@ -84,7 +84,7 @@ test('what was said before an end arrives before it, and the other way stays ope
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await using wire = await WireCutter.open();
-  // Nobody is there yet.
+  // No process listens there so far.
   const early = connect(wire.port, '127.0.0.1');
   await once(early, 'close');
   wire.lead({ host: '127.0.0.1', port: (server.address() as { port: number }).port });
@@ -94,7 +94,7 @@ test('what was said before an end arrives before it, and the other way stays ope
   server.close();
 });
 
-test('who is slow is waited for, and nothing is lost', async () => {
+test('a slow reader is waited for, and nothing is lost', async () => {
   let slow: Socket | undefined;
   const server = createServer((socket) => {
     slow = socket.pause();
@@ -105,7 +105,7 @@ test('who is slow is waited for, and nothing is lost', async () => {
   const bytes = 50_000_000;
   client.write(Buffer.alloc(bytes));
   await sleep(300);
-  // What neither the sockets nor the way took stays with whoever sends.
+  // What neither the sockets nor the way took stays with the sender.
   expect(client.writableLength).toBeGreaterThan(bytes / 2);
   let heard = 0;
   slow?.on('data', (chunk) => (heard += chunk.length)).resume();

@@ -121,7 +121,7 @@ export class WireCutter implements AsyncDisposable {
     }
   }
 
-  /** Who sends waits for who is slow. */
+  /** The sender waits for a slow reader. */
   #pass(bytes: Buffer, from: Socket, to: Socket): void {
     if (to.write(bytes)) return;
     from.pause();

@@ -19,7 +19,7 @@ export const onePerRequest: Check = {
           given.add(id);
         }
       }
-      yield* differences(given, new Set(known), `an accepted ${what} is gone`, `a ${what} was made that nobody was told of`);
+      yield* differences(given, new Set(known), `an accepted ${what} is gone`, `a ${what} was made that no client got an answer for`);
     }
     for (const { sku, quantity, answers } of history.deliveries)
       if (answers.length === 0) yield `the delivery of ${quantity} ${sku} was never answered`;
@@ -102,7 +102,7 @@ function reasonOf(status: string, kind: string | undefined): string | null {
       : 'another one';
 }
 
-/** Whoever waits longest for something wants more than there is. */
+/** The customer who waits longest for a product wants more than there is. */
 function* waitingFor(evidence: Evidence): Generator<string> {
   const waiting = preordersOf(evidence).filter(({ status }) => status === 'waiting');
   for (const [sku, [first]] of groupBy(waiting, (one) => one.sku)) {

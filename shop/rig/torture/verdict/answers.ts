@@ -69,11 +69,11 @@ const toldOf = ({ client, method, path, error, sentMono }: Exchange): string =>
 
 /** Lines of the log that speak of an error, and what makes each of them right. */
 const EXPLAINED: readonly (readonly [pattern: RegExp, why: string])[] = [
-  [/^\S+ ended \(\S+\) (and is started again|when it was told to)$/, 'what ended unasked is told with the ends'],
-  [/^replaced every process$/, 'it was asked for'],
+  [/^\S+ ended \(\S+\) (and is started again|when it was stopped)$/, 'unexpected ends are reported with the ends'],
+  [/^replaced every process$/, 'it was requested'],
 ];
 
-/** The same where engines are restarted and processes killed while others go on. */
+/** The same where engines are restarted and processes killed while others continue. */
 const EXPLAINED_BY_FAULTS: typeof EXPLAINED = [
   [/"event":"bus_(?:failed|unavailable)"/, 'PostgreSQL or the broker was unavailable'],
   [/"level":"error".*step '[^']+' does not succeed and is retried/, 'a step behind the pivot waits for its service'],
@@ -112,12 +112,12 @@ function levelOf(line: string): string | undefined {
 }
 
 export const ends: Check = {
-  name: 'the shop ends only when it is told to or killed',
+  name: 'the shop ends only when it is stopped or killed',
   *violations({ lives, ill }) {
     yield* ill;
     for (const { number, planned, reached, signal, code } of lives)
       if (planned !== 'SIGTERM' && (signal !== 'SIGKILL' || (reached && planned.kind !== 'point')))
-        yield `life ${number} ended by itself with code ${code}, signal ${signal}`;
+        yield `life ${number} ended unexpectedly with code ${code}, signal ${signal}`;
   },
 };
 

@@ -10,13 +10,13 @@ export interface Life {
   readonly startedMono: number;
   /** Undefined when it died before. */
   readonly readyMono: number | undefined;
-  /** When it was told to end, for the lives that end by SIGTERM. */
+  /** When it was stopped, for the lives that end by SIGTERM. */
   readonly toldMono: number | undefined;
   readonly endedMono: number;
   readonly planned: Death | 'SIGTERM';
-  /** Whether it ended by itself: at the point that was planned, where one was. */
+  /** Whether it ended at the planned point, if there was one. */
   readonly reached: boolean;
-  /** How it ended: by which signal, or with which code. */
+  /** The signal or the code with which it ended. */
   readonly signal: string | null;
   readonly code: number | null;
   /** What was under way on disk when it was dead; undefined when there was nothing on disk yet. */
@@ -47,7 +47,7 @@ export interface Evidence {
   readonly faults: readonly Struck[];
   /** What stays in order on the bus: events of a key, or those of them that are of one type. */
   readonly order: 'key' | 'key and type';
-  /** The column of every table that tells in which order its rows were written. */
+  /** The column of every table that says in which order its rows were written. */
   readonly turn: string;
   /** Where engines keep their data and their logs. */
   readonly engines: readonly string[];

@@ -57,7 +57,7 @@ export const delivered: Check = {
         expected,
         new Set(taken.map(({ event_id }) => event_id)),
         `${subscriber} missed an event`,
-        `${subscriber} took an event that was never told`,
+        `${subscriber} took an event that was never published`,
       );
     }
   },
@@ -112,7 +112,7 @@ export const inOrder: Check = {
 };
 
 export const kept: Check = {
-  name: 'audit keeps events as they were told, analytics counts them',
+  name: 'audit keeps events as they were published, analytics counts them',
   *violations(evidence) {
     const { databases } = evidence;
     const data = new Map(
@@ -126,7 +126,7 @@ export const kept: Check = {
       if (envelope.id !== row.event_id || envelope.type !== row.event || envelope.key !== row.key)
         yield `event ${row.event_id} and its envelope differ`;
       if (entry && (entry.key !== row.key || entry.data !== JSON.stringify(envelope.data)))
-        yield `event ${row.event_id} (${row.event}) is kept as ${entry.data}, told was ${JSON.stringify(envelope.data)}`;
+        yield `event ${row.event_id} (${row.event}) is kept as ${entry.data}, published was ${JSON.stringify(envelope.data)}`;
     }
     const orders = ordersOf(evidence);
     const counted = databases.rows<Record<string, number>>(
@@ -148,7 +148,7 @@ export const kept: Check = {
 const subjectOf = ({ key, envelope }: OutboxRow): string => (JSON.parse(envelope) as { data: { returnId?: string } }).data.returnId ?? key;
 
 export const facts: Check = {
-  name: 'each fact is told in one event, and each event tells a fact',
+  name: 'each fact is published in one event, and each event is about a fact',
   *violations(evidence) {
     const { databases } = evidence;
     const orders = ordersOf(evidence);
@@ -195,8 +195,8 @@ export const facts: Check = {
     for (const [type, keys] of Object.entries(expected)) {
       const told = events.filter(({ event }) => event === type).map(subjectOf);
       if (new Set(told).size !== told.length)
-        yield `${type} is told twice: ${told.filter((key, index) => told.indexOf(key) !== index).join(', ')}`;
-      yield* differences(new Set(keys), new Set(told), `${type} was never told`, `${type} is told of what is not so`);
+        yield `${type} is published twice: ${told.filter((key, index) => told.indexOf(key) !== index).join(', ')}`;
+      yield* differences(new Set(keys), new Set(told), `${type} was never published`, `${type} is published about what is not so`);
     }
     const progress = groupBy(
       events.filter(({ event }) => event === 'orders.OrderProgressed'),
@@ -208,9 +208,9 @@ export const facts: Check = {
       if (order.status !== 'pending' && told !== order.entries - 2)
         yield `order ${order.order_id} has ${order.entries} entries, and ${told} events of progress`;
     }
-    // Where services are away for a while, somebody is told that a step goes on being tried; that it came to its end is seen with the sagas.
+    // While services are unavailable for a while, an operator is alerted that a step is still being tried; the check of sagas sees its end.
     if (evidence.faults.length === 0)
-      for (const { event, key } of events) if (event.endsWith('.SagaNeedsAttention')) yield `somebody was called for help: ${event} ${key}`;
+      for (const { event, key } of events) if (event.endsWith('.SagaNeedsAttention')) yield `an operator was alerted: ${event} ${key}`;
     for (const order of orders) if (linesOf(order).length === 0) yield `order ${order.order_id} has no lines`;
   },
 };
@@ -227,7 +227,7 @@ export const nothingLeft: Check = {
     };
     for (const service of SERVICES)
       for (const [table, words] of Object.entries(tables))
-        for (const { told } of databases.rows<{ told: string }>(service, `select ${words} as told from ${table}`))
-          yield `${service}, ${table}: ${told}`;
+        for (const { text } of databases.rows<{ text: string }>(service, `select ${words} as text from ${table}`))
+          yield `${service}, ${table}: ${text}`;
   },
 };

@@ -12,13 +12,13 @@ const SUBJECT = /^Your (order|return|pre-order) ((?:ord|ret|pre)_\S+) is (confir
 const messagesOf = ({ databases }: Evidence): Message[] =>
   databases.rows<Message>('mail', 'select id, message_id, recipients, subject from messages order by id');
 
-/** What a mail tells of; its whole subject when it is none that we know. */
+/** The fact that a mail is about; its whole subject when it is unknown. */
 function factOf({ subject }: Message): string {
   const [, what, id, outcome] = SUBJECT.exec(subject) ?? [];
   return what === undefined ? subject : `${what.replace('-', '')}-${outcome}:${id}`;
 }
 
-/** Everything that a customer is told by mail, with whose it is. Who waits is told nothing. */
+/** Everything that customers are notified of by mail, with its customer. A waiting customer gets no mail. */
 const toldOf = (evidence: Evidence) => [
   ...ordersOf(evidence).map((one) => ({ id: one.order_id, customer: one.customer_id, fact: `order-${one.status}:${one.order_id}` })),
   ...returnsOf(evidence).map((one) => ({ id: one.return_id, customer: one.customer_id, fact: `return-${one.stage}:${one.return_id}` })),
@@ -28,7 +28,7 @@ const toldOf = (evidence: Evidence) => [
 ];
 
 export const mails: Check = {
-  name: 'what is settled has its mail, order, return and pre-order, and nothing a wrong one',
+  name: 'each order, return and pre-order that has ended has its mail, and no wrong one',
   *violations(evidence) {
     const { databases } = evidence;
     const expected = new Set(toldOf(evidence).map(({ fact }) => fact));
@@ -64,7 +64,8 @@ export const messageIds: Check = {
       if (ids.size > 1) yield `${fact} was mailed under ${ids.size} Message-IDs: ${[...ids].join(', ')}`;
       for (const id of ids) {
         const other = seen.get(id);
-        if (other !== undefined || id === 'none') yield `Message-ID ${id} tells of ${fact}${other === undefined ? '' : ` and of ${other}`}`;
+        if (other !== undefined || id === 'none')
+          yield `Message-ID ${id} is about ${fact}${other === undefined ? '' : ` and about ${other}`}`;
         seen.set(id, fact);
       }
     }

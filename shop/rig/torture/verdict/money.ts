@@ -32,7 +32,7 @@ export const charges: Check = {
       if (own.length > 1) yield `charged more than once: ${told}`;
     }
     const known = new Set(orders.map((order) => order.order_id));
-    for (const { id, reference } of all) if (!known.has(reference)) yield `charge ${id} is for ${reference}, which is no order`;
+    for (const { id, reference } of all) if (!known.has(reference)) yield `charge ${id} is for ${reference}, which is not an order`;
   },
 };
 
@@ -53,7 +53,7 @@ export const refunds: Check = {
       const sum = own.reduce((total, refund) => total + refund.amount, 0);
       if (sum !== (status === 'refunded' ? amount : (back.get(reference) ?? 0))) yield told;
     }
-    for (const id of byCharge.keys()) yield `a refund is for ${id}, which is no charge`;
+    for (const id of byCharge.keys()) yield `a refund is for ${id}, which is not a charge`;
   },
 };
 
@@ -93,7 +93,7 @@ export const payments: Check = {
           theirs.amount === payment.amount &&
           payment.refunded === (refunded.get(theirs.id) ?? 0) &&
           (theirs.status === 'declined' || theirs.id === payment.charge_id)
-        : // A charge that was given up before it took place is as good as declined, and nobody knows of it there.
+        : // A charge that was given up before it took place is as good as declined, and has no record there.
           payment.status === 'declined' && payment.charge_id === null;
       if (!agrees) yield `order ${payment.order_id}: ours ${JSON.stringify(payment)}, theirs ${JSON.stringify(theirs)}`;
     }

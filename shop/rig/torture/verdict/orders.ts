@@ -4,7 +4,7 @@ import { mayBeConfirmed } from '../shopping.ts';
 import { type Check, differences, type Evidence, groupBy, linesOf, ordersOf } from './check.ts';
 
 export const settled: Check = {
-  name: 'every order is settled in time',
+  name: 'every order ends in time',
   *violations(evidence) {
     const { settling, history } = evidence;
     if (settling.left) yield `after ${Math.round(settling.ms / 1_000)} s there was still under way: ${JSON.stringify(settling.left)}`;
@@ -32,7 +32,7 @@ export const onePerKey: Check = {
     for (const { key, answer } of evidence.history.misuses)
       if (answer.status !== 422) yield `key ${key} was taken with another body: ${answer.status} ${JSON.stringify(answer.body)}`;
     const known = new Set(ordersOf(evidence).map((order) => order.order_id));
-    yield* differences(given, known, 'an accepted order is gone', 'an order was made that nobody was told of');
+    yield* differences(given, known, 'an accepted order is gone', 'an order was made that no client got an answer for');
   },
 };
 
@@ -76,7 +76,7 @@ export const outcomes: Check = {
 
 /** A step is given up already when the next attempt would come too late. */
 const EARLY_MS = 2_000;
-/** Where a breaker is open, the next attempt comes when it lets one through: after 30 s, jittered by a fifth. */
+/** Where a breaker is open, the next attempt comes when it allows one: after 30 s, jittered by a fifth. */
 const OPEN_MS = 36_000;
 
 /** Orders of which a step was given up when its time was over, and not before: kills may take all the time there is. */
@@ -104,7 +104,7 @@ function isTrue(reason: string, { kind, body }: Placement, { cancelAsked, late }
 }
 
 export const histories: Check = {
-  name: 'the history of each order is whole and ends when it is settled',
+  name: 'the history of each order is whole and ends with it',
   *violations(evidence) {
     const entries = groupBy(
       evidence.databases.rows<{ order_id: string; seq: number; status: string; what: string }>(
@@ -120,10 +120,10 @@ export const histories: Check = {
       if (history.length !== order.entries || history.some(({ seq }, index) => seq !== index + 1)) yield `entries are missing: ${told}`;
       if (whats[0] !== 'placed') yield `it does not begin with its placing: ${told}`;
       if (new Set(whats).size !== whats.length) yield `an entry is there twice: ${told}`;
-      if (history.slice(0, -1).some(({ status }) => status !== 'pending')) yield `it goes on after its end: ${told}`;
+      if (history.slice(0, -1).some(({ status }) => status !== 'pending')) yield `it continues after its end: ${told}`;
       if (history.at(-1)?.status !== order.status) yield `its last entry says otherwise: ${told}`;
       const needed = ['accepted', 'stock reserved', 'payment captured', 'shipment booked'];
-      if (order.status === 'confirmed' && needed.some((what) => !whats.includes(what))) yield `something was left out: ${told}`;
+      if (order.status === 'confirmed' && needed.some((what) => !whats.includes(what))) yield `something is missing: ${told}`;
     }
   },
 };
@@ -186,7 +186,7 @@ export const streams: Check = {
       const real = entries.get(orderId) ?? [];
       const words = told.map(({ what }) => what).join(', ');
       if (told.some(({ what, status: then }, index) => what !== real[index]?.what || then !== real[index]?.status))
-        yield `order ${orderId} was told as: ${words}; its history is: ${real.map(({ what }) => what).join(', ')}`;
+        yield `order ${orderId} was shown as: ${words}; its history is: ${real.map(({ what }) => what).join(', ')}`;
       const ended = lives.some(
         (life) => endedMono > (life.toldMono ?? life.endedMono) - TOLERANCE_MS && endedMono < life.endedMono + TOLERANCE_MS,
       );

@@ -54,7 +54,7 @@ export const sagaEnds: Check = {
       else if ((saga.pivoted === 1) !== (state === 'COMPLETED') || saga.attention !== null)
         yield `order ${order.order_id} (${order.status}): ${JSON.stringify(saga)}`;
     }
-    for (const [key, own] of byOrder) yield `there is a saga for ${key}, which is no order: ${JSON.stringify(own)}`;
+    for (const [key, own] of byOrder) yield `there is a saga for ${key}, which is not an order: ${JSON.stringify(own)}`;
   },
 };
 

@@ -33,7 +33,7 @@ export const stock: Check = {
       else if (row.reserved !== 0) yield `pieces are still held: ${told}`;
       else if (row.sold !== (sold.get(sku) ?? 0)) yield `sold are ${sold.get(sku) ?? 0}: ${told}`;
     }
-    for (const sku of rows.keys()) yield `there is stock of ${sku}, which is no product`;
+    for (const sku of rows.keys()) yield `there is stock of ${sku}, which is not a product`;
   },
 };
 
@@ -68,7 +68,7 @@ export const reservations: Check = {
       const found = own.map(({ sku, quantity, status }) => `${sku} ${quantity} ${status}`).sort();
       if (wanted.join() !== found.join()) yield told;
     }
-    for (const orderId of byOrder.keys()) yield `something is reserved for ${orderId}, which is no order`;
+    for (const orderId of byOrder.keys()) yield `something is reserved for ${orderId}, which is not an order`;
   },
 };
 

@@ -10,7 +10,7 @@ import { sagaEnds, sagaLogs, sagaSteps } from './sagas.ts';
 import { cardNumbers } from './secrets.ts';
 import { availability, reservations, stock } from './stock.ts';
 
-/** Everything that must be true of a shop that was killed again and again, in the order in which it is told. */
+/** Everything that must be true of a shop that was killed again and again, in the order of the report. */
 export const CHECKS: readonly Check[] = [
   ...[settled, onePerKey, asOrdered, outcomes, histories, views, streams, cancellations],
   ...[onePerRequest, returns, preorders],
