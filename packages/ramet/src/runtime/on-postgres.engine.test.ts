@@ -34,7 +34,7 @@ beforeEach((context) => {
 await import('../saga/saga.test.ts');
 await import('../saga/program/parallel.test.ts');
 await import('../saga/program/replay.test.ts');
-await import('../saga/program/calls.test.ts');
+await import('../saga/program/mistakes.test.ts');
 await import('../saga/operators/operator-actions.test.ts');
 await import('../saga/run/wait-for-event.test.ts');
 await import('../saga/run/sleep.test.ts');
@@ -49,3 +49,7 @@ await import('./policies.test.ts');
 await import('../service/effects/effects.test.ts');
 await import('../saga/cancellation.test.ts');
 await import('../saga/program/branches.test.ts');
+await import('../saga/run/undo.test.ts');
+await import('../saga/run/step-outcome.test.ts');
+await import('../saga/operators/while-the-engine-runs.test.ts');
+await import('../saga/engine.test.ts');

@@ -1,49 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { act, ended, fault, gate, hosted, intercept, program, show } from '../runtime/fixtures/driving.fixture.ts';
+import {
+  cancel,
+  effectsOf,
+  ended,
+  FREE,
+  fault,
+  gate,
+  intercept,
+  program,
+  refuse,
+  show,
+  startProgram,
+  stepIs,
+} from '../runtime/fixtures/driving.fixture.ts';
 import { eventually, startTravel, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
-import { Hotels, newWorld, Trips } from '../runtime/fixtures/travel.fixture.ts';
-
-describe('an operator who acts while the engine does', () => {
-  test('settling one undo does not end a saga whose other undos are still to come', async () => {
-    using folder = temporaryFolder();
-    const world = newWorld();
-    const dropping = gate();
-    world.hook = (name) => {
-      if (name === 'hotels.cancel') throw new Error('the hotel has burnt down');
-    };
-    await using t = await startTravel(folder.path, { world });
-    intercept(t, 'trips', async (operation, real) => {
-      if (operation === 'drop') await dropping.opened;
-      return real();
-    });
-    await t.runtime.client(Trips).plan({ tripId: 'grounded-a' });
-    const saga = await eventually(
-      () => show(t, 'grounded-a'),
-      (seen) => seen.steps.some((step) => step.name === 'accept' && step.compensation?.state === 'STARTED'),
-    );
-    expect(saga.state).toBe('COMPENSATING');
-    await act(t, saga.sagaId, { kind: 'resolve', step: 'book hotel', effect: 'absent', reason: 'called them' });
-    expect((await show(t, 'grounded-a')).state).toBe('COMPENSATING');
-    dropping.open();
-    expect(await ended(t, 'grounded-a')).toMatchObject({ state: 'COMPENSATED', compensatedSteps: ['accept', 'book hotel'] });
-    expect((await t.runtime.client(Trips).state({ tripId: 'grounded-a' })).state).toBe('dropped');
-  });
-
-  test('cancelling leaves the saga in the hands that have it: it is undone at its next step, not after a lease', async () => {
-    using folder = temporaryFolder();
-    const world = newWorld();
-    const flown = gate();
-    world.hook = (name) => (name === 'flights.perform' ? flown.opened : undefined);
-    await using t = await startTravel(folder.path, { world });
-    await t.runtime.client(Trips).plan({ tripId: 'a' });
-    await eventually(() => world.calls.includes('flights.perform'));
-    const { sagaId, epoch } = await show(t, 'a');
-    await act(t, sagaId, { kind: 'cancel', reason: 'the customer called' });
-    flown.open();
-    expect(await ended(t, 'a', 8_000)).toMatchObject({ state: 'COMPENSATED', failureReason: 'the customer called', epoch });
-    expect([...world.tickets.values()]).toEqual(['refunded']);
-  });
-});
+import { newWorld, Trips } from '../runtime/fixtures/travel.fixture.ts';
 
 describe('a cancellation that was accepted', () => {
   const cancelledAt = async (folder: string, run: Parameters<typeof program>[0], at: string) => {
@@ -142,35 +113,137 @@ describe('a cancellation that was accepted', () => {
   });
 });
 
-describe('an undo that could not be attempted', () => {
-  test('does not count, also when its deadline passed in the queue', async () => {
+describe('a cancellation while a step is tried again', () => {
+  test.each(['alone', 'in parallel'])('takes effect before its next attempt, for its own reason: %s', async (how) => {
     using folder = temporaryFolder();
-    await using t = await startTravel(folder.path);
-    let queued = 0;
-    intercept(t, 'hotels', async (operation, real) => (operation === 'cancel' && ++queued <= 4 ? fault('DeadlineExceeded', 'no') : real()));
-    await t.runtime.client(Trips).plan({ tripId: 'grounded-a' });
-    expect((await ended(t, 'grounded-a')).state).toBe('COMPENSATED');
-    expect((await t.runtime.client(Hotels).booked({})).cancelled).toEqual(['grounded-a']);
+    const saga = program(async ({ tripId }, { step, sleep, parallel, use: { trips, hotels } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      const book = () => step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }), deadline: '1h' });
+      if (how === 'alone') await book();
+      else
+        await parallel({
+          a: book(),
+          b: sleep('night', '1h'),
+          c: step('book another', hotels.book({ tripId: `${tripId}2` }), { undo: hotels.cancel({ tripId: `${tripId}2` }), deadline: '1h' }),
+        });
+    });
+    await using t = await startProgram(folder.path, saga);
+    let attempts = 0;
+    let cancelled = 0;
+    intercept(t, 'hotels', async (operation, real) => {
+      if (operation !== 'book') return real();
+      attempts++;
+      return fault('Internal', 'unknown');
+    });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await eventually(() => attempts >= 3);
+    expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
+    cancelled = attempts;
+    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind' });
+    // An attempt may have been on its way.
+    expect(attempts - cancelled).toBeLessThanOrEqual(how === 'alone' ? 1 : 2);
   });
 
-  test('and one that an operator wants tried again has three attempts, however many were used', async () => {
+  test('waits for the first step, whose undo is how the owner learns of the end', async () => {
     using folder = temporaryFolder();
-    await using t = await startTravel(folder.path);
-    let answer = fault('EffectInDoubt', 'unknown');
-    let attempts = 0;
-    intercept(t, 'hotels', async (operation, real) => {
-      if (operation !== 'cancel') return real();
-      attempts++;
-      return answer;
+    const saga = program(async ({ tripId }, { step, use: { trips } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }), deadline: '1h' });
+      await step('confirm', trips.confirm({ tripId }), FREE);
     });
-    await t.runtime.client(Trips).plan({ tripId: 'grounded-a' });
-    const { sagaId, state } = await ended(t, 'grounded-a');
-    expect([state, attempts]).toEqual(['IN_DOUBT', 1]);
-    answer = fault('Internal', 'unknown');
-    await act(t, sagaId, { kind: 'retry' });
-    expect((await ended(t, 'grounded-a')).state).toBe('COMPENSATION_FAILED');
-    expect(attempts).toBe(4);
-    const alerts = await hosted(t, 'trips').store.reader.all("select event_id from ramet_outbox where event = 'trips.SagaNeedsAttention'");
-    expect(alerts).toHaveLength(2);
+    await using t = await startProgram(folder.path, saga);
+    let attempts = 0;
+    const down = { yes: true };
+    intercept(t, 'trips', async (operation, real) => {
+      if (operation !== 'accept' || !down.yes) return real();
+      attempts++;
+      return fault('Unavailable', 'no');
+    });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await eventually(() => attempts >= 2);
+    await t.runtime.client(Trips).cancel({ tripId: 'a' });
+    down.yes = false;
+    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind', compensatedSteps: ['accept'] });
   });
 });
+
+describe('a saga with two pivots', () => {
+  test.each(['first', 'second'] as const)('cannot be cancelled when the %s one was accepted and the other refused', async (accepted) => {
+    using folder = temporaryFolder();
+    const saga = program(async ({ tripId }, { step, pivot, sleep, use: { trips, hotels, flights } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await pivot('by hotel', hotels.book({ tripId })).catch(() => {});
+      await pivot('by flight', flights.buy({ tripId })).catch(() => {});
+      await sleep('one', '100ms');
+      await sleep('two', '700ms');
+      await step('confirm', trips.confirm({ tripId }), FREE);
+    });
+    await using t = await startProgram(folder.path, saga);
+    const refused = accepted === 'first' ? 'flights' : 'hotels';
+    refuse(t, refused, refused === 'hotels' ? 'Full' : 'NoSeat');
+    const effects = effectsOf(t, ['trips', 'hotels', 'flights']);
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await stepIs(t, 'a', 'two', 'WAITING');
+    expect(await cancel(t, 'a')).toBe('refused');
+    expect((await ended(t, 'a')).state).toBe('COMPLETED');
+    expect(effects).toEqual(['accept', accepted === 'first' ? 'book' : 'buy', 'confirm']);
+  });
+
+  test('can be cancelled when both were refused', async () => {
+    using folder = temporaryFolder();
+    const saga = program(async ({ tripId }, { step, pivot, sleep, use: { trips, hotels, flights } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await pivot('by hotel', hotels.book({ tripId })).catch(() => {});
+      await pivot('by flight', flights.buy({ tripId })).catch(() => {});
+      await sleep('one', '100ms');
+      await sleep('two', '1h');
+    });
+    await using t = await startProgram(folder.path, saga);
+    refuse(t, 'hotels', 'Full');
+    refuse(t, 'flights', 'NoSeat');
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await stepIs(t, 'a', 'two', 'WAITING');
+    expect(await cancel(t, 'a')).toBe('accepted');
+    expect((await ended(t, 'a')).state).toBe('COMPENSATED');
+  });
+});
+
+test('a program that awaits something of its own for ever can be cancelled', async () => {
+  using folder = temporaryFolder();
+  const never = gate();
+  const saga = program(async ({ tripId }, { step, use: { trips } }) => {
+    await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+    await never.opened;
+    await step('confirm', trips.confirm({ tripId }), FREE);
+  });
+  await using t = await startProgram(folder.path, saga);
+  const effects = effectsOf(t, ['trips']);
+  await t.runtime.client(Trips).plan({ tripId: 'a' });
+  await eventually(
+    () => show(t, 'a'),
+    ({ steps }) => steps.some(({ state }) => state === 'OK'),
+  );
+  expect(await cancel(t, 'a')).toBe('accepted');
+  expect((await ended(t, 'a')).state).toBe('COMPENSATED');
+  never.open();
+  expect(effects).toEqual(['accept', 'drop']);
+});
+
+test.each(['nothing', 'something'] as const)(
+  'a step that is cancelled between two attempts, and whose undo is %s, is left with an outcome',
+  async (undo) => {
+    using folder = temporaryFolder();
+    const saga = program(async ({ tripId }, { step, use: { trips, hotels } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await step('book hotel', hotels.book({ tripId }), undo === 'nothing' ? FREE : { undo: hotels.cancel({ tripId }) });
+    });
+    await using t = await startProgram(folder.path, saga);
+    let tries = 0;
+    intercept(t, 'hotels', async (operation, real) => (operation === 'book' && tries++ >= 0 ? fault('Internal', 'unknown') : real()));
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await eventually(() => tries > 0);
+    expect(await cancel(t, 'a')).toBe('accepted');
+    const after = await ended(t, 'a');
+    expect(after.state).toBe('COMPENSATED');
+    expect(after.steps.find(({ name }) => name === 'book hotel')?.state).toBe('UNKNOWN');
+  },
+);

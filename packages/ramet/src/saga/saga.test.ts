@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { act, ended, show } from '../runtime/fixtures/driving.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { eventually, startTravel, staysTrueFor, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
 import { Flights, Hotels, newWorld, planTrip, Trips } from '../runtime/fixtures/travel.fixture.ts';
 import type { Saga, SagaContext } from './index.ts';
 
@@ -152,8 +152,7 @@ describe('a saga', () => {
     // Only now do the requests of all attempts get through.
     expect(held.length).toBeGreaterThan(0);
     for (const release of held) release();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(await t.runtime.client(Hotels).booked({})).toEqual({ trips: [], cancelled: [] });
+    await staysTrueFor(200, async () => (await t.runtime.client(Hotels).booked({})).trips.length === 0);
   });
 
   test('takes a cancellation at its next step, and refuses it after the pivot', async () => {
@@ -206,9 +205,8 @@ describe('a saga between two owners', () => {
     const saga = await ended(second, 'i');
     expect(saga).toMatchObject({ state: 'COMPLETED', epoch: 2 });
     wake();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const after = await show(second, 'i');
-    expect(after.log).toEqual(saga.log);
+    await staysTrueFor(300, async () => (await show(second, 'i')).log.length === saga.log.length);
+    expect((await show(second, 'i')).log).toEqual(saga.log);
     expect(world.calls.filter((call) => call === 'flights.perform')).toHaveLength(1);
     expect([...world.tickets.values()]).toEqual(['issued']);
   });

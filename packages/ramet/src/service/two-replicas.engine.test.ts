@@ -2,7 +2,7 @@ import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { replayDeadLetter } from '../bus/index.ts';
 import { realPlatform } from '../platform/index.ts';
 import { callAs, gate, hosted } from '../runtime/fixtures/driving.fixture.ts';
-import { startTravel, type Travelling, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
+import { eventually, startTravel, type Travelling, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
 import { newWorld, planTrip, Trips, type World } from '../runtime/fixtures/travel.fixture.ts';
 import { insertSaga, keepEvent } from '../saga/index.ts';
 import { dropDatabases } from '../store/postgres/instead-of-sqlite.fixture.ts';
@@ -13,7 +13,7 @@ import { dropDatabases } from '../store/postgres/instead-of-sqlite.fixture.ts';
 vi.mock('../store/sqlite/index.ts', () => import('../store/postgres/instead-of-sqlite.fixture.ts'));
 afterAll(dropDatabases);
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const { sleep } = realPlatform().timers;
 
 let world: World;
 beforeEach(() => {
@@ -41,7 +41,7 @@ describe('two replicas', () => {
         expect(await callAs(one, 'hotels', 'book', { tripId }, { step: { key, epoch: 1 } })).toMatchObject({ ok: true });
         world.calls.length = 0;
         // Inside its transaction, where the other one is to meet it.
-        world.hook = async (name) => void (name === 'hotels.cancel' && (await pause(80)));
+        world.hook = async (name) => void (name === 'hotels.cancel' && (await sleep(80)));
         const undo = (t: Travelling, epoch: number | undefined) =>
           callAs(t, 'hotels', 'cancel', { tripId }, { step: { key, epoch, undo: true, reason: 'twice' } });
         const replies = await Promise.all([undo(one, epochs[0]), undo(two, epochs[1])]);
@@ -60,12 +60,12 @@ describe('two replicas', () => {
       world.hook = async (name) => {
         if (name !== 'flights.perform') return;
         most = Math.max(most, ++at);
-        await pause(300);
+        await sleep(300);
         at--;
       };
       const buy = (t: Travelling) => callAs(t, 'flights', 'buy', { tripId: 'a' }, { step: { key: 'k', epoch: 1 }, timeoutMs: 5_000 });
       const first = buy(one);
-      await pause(50);
+      await eventually(() => at === 1);
       expect(await Promise.all([first, buy(two)])).toEqual([
         { ok: true, value: { ticket: 'T-a' } },
         { ok: true, value: { ticket: 'T-a' } },
@@ -113,7 +113,8 @@ test('a saga that starts while an event is kept either comes after it, or sees i
         trace: { correlationId: 'c', traceparent: 'x' },
       }),
     );
-    await pause(100);
+    // The start has time to reach the lock of the keeper.
+    await sleep(100);
     kept.open();
     await Promise.all([keeper, started]);
     const { reader } = hosted(one, 'trips').store;

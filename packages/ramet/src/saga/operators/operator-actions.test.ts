@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { embedded } from '../../bus/embedded/index.ts';
 import { contract, query } from '../../contract/index.ts';
 import { act, ended } from '../../runtime/fixtures/driving.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { eventually, startTravel, staysTrueFor, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { Hotels, newWorld, Trips, travel } from '../../runtime/fixtures/travel.fixture.ts';
 import { start, topology } from '../../runtime/index.ts';
 import { service, sql } from '../../service/index.ts';
@@ -111,8 +111,7 @@ test('an alert reaches the webhook, once, also when the webhook is away at first
   await t.runtime.client(Trips).plan({ tripId: 'grounded-o' });
   const saga = await ended(t, 'grounded-o');
   await eventually(() => posted.length > 0);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  expect(posted).toHaveLength(1);
+  await staysTrueFor(500, () => posted.length === 1);
   expect(posted[0]).toMatchObject({
     id: `${saga.sagaId}:book hotel:alert:3`,
     body: { reason: expect.stringContaining('its undo failed 3 times') },

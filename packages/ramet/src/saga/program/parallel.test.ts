@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { realPlatform } from '../../platform/index.ts';
 import { ended, fault, gate, intercept, program, show } from '../../runtime/fixtures/driving.fixture.ts';
-import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { eventually, startTravel, staysTrueFor, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Hotel and flight side by side, between the trip's first step and its last. */
 const both = (more: { deadline?: '600ms'; failed?: (error: unknown) => void } = {}) =>
@@ -100,9 +98,7 @@ describe('parallel branches', () => {
       () => show(t, 'grounded-a'),
       ({ steps }) => steps.some(({ state }) => state === 'REJECTED'),
     );
-    await pause(200);
-    expect(failed).toEqual([]);
-    expect((await show(t, 'grounded-a')).state).toBe('RUNNING');
+    await staysTrueFor(200, async () => failed.length === 0 && (await show(t, 'grounded-a')).state === 'RUNNING');
     full.open();
     expect(await ended(t, 'grounded-a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'Full', compensatedSteps: ['accept'] });
     expect(failed).toEqual([expect.objectContaining({ error: 'Full' })]);
@@ -127,8 +123,7 @@ describe('parallel branches', () => {
       () => show(t, 'a'),
       ({ steps }) => steps.some(({ name, state }) => name === 'book hotel' && state === 'UNKNOWN'),
     );
-    await pause(300);
-    expect((await show(t, 'a')).state).toBe('RUNNING');
+    await staysTrueFor(300, async () => (await show(t, 'a')).state === 'RUNNING');
     issued.open();
     const after = await ended(t, 'a');
     expect(after).toMatchObject({ state: 'COMPENSATED', compensatedSteps: ['accept', 'book hotel', 'buy flight'] });
@@ -187,7 +182,7 @@ describe('parallel branches', () => {
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
     await t.runtime.client(Trips).plan({ tripId: 'grounded-a' });
     expect((await ended(t, 'grounded-a')).state).toBe('COMPLETED');
-    await pause(50);
+    await staysTrueFor(50, () => unhandled.length === 0);
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
   });

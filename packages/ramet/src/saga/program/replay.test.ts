@@ -1,11 +1,23 @@
 import { describe, expect, test } from 'vitest';
 import type { DeclaredError } from '../../errors/index.ts';
 import { hash32 } from '../../platform/index.ts';
-import { act, effectsOf, ended, fault, gate, hosted, intercept, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import {
+  act,
+  effectsOf,
+  ended,
+  FREE,
+  fault,
+  gate,
+  hosted,
+  intercept,
+  program,
+  refuse,
+  show,
+  startProgram,
+} from '../../runtime/fixtures/driving.fixture.ts';
 import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { Hotels, newWorld, Trips, type World } from '../../runtime/fixtures/travel.fixture.ts';
 
-const FREE = { undo: 'nothing' } as const;
 /** A key in the partition of 'first', whatever the number of partitions up to 16: a bus promises an order within a partition. */
 const SECOND = Array.from({ length: 1_000 }, (_, n) => `second ${n}`).find((key) => (hash32(key) - hash32('first')) % 16 === 0) as string;
 const { TripPlanned } = Trips.events;
@@ -30,7 +42,7 @@ describe('a program that chose one of two ways', () => {
       },
       [RoomBooked],
     );
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await using t = await startProgram(folder.path, saga);
     const effects = effectsOf(t, ['trips', 'hotels']);
     await t.runtime.client(Trips).plan({ tripId: 'a' });
     await asleep(t);
@@ -74,7 +86,7 @@ describe('a program that chose one of two ways', () => {
         if (operation === 'book') await hotel.opened;
         return real();
       });
-      if (combine === 'all') intercept(t, 'flights', async () => ({ ok: false, kind: 'declared', error: 'NoSeat', status: 409, data: {} }));
+      if (combine === 'all') refuse(t, 'flights', 'NoSeat');
       await t.runtime.client(Trips).plan({ tripId });
       await eventually(() => ways.length > 0);
       hotel.open();
@@ -157,7 +169,7 @@ describe('a program that chose one of two ways', () => {
     const saga = program(async ({ tripId }, { step, sleep, use: { trips } }) => {
       await Promise.race([step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) }), sleep('patience', '1h')]);
     });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await using t = await startProgram(folder.path, saga);
     await t.runtime.client(Trips).plan({ tripId: 'a' });
     expect((await ended(t, 'a')).state).toBe('COMPLETED');
     expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'patience: CANCELLED']);
@@ -256,13 +268,13 @@ describe('a journal that a program does not reach', () => {
     await sleeping(folder.path);
     const { run, missing } = others[name] as (typeof others)[string];
     {
-      await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+      await using t = await startProgram(folder.path, program(run));
       const effects = effectsOf(t, ['trips', 'hotels']);
       expect(await ended(t, 'a')).toMatchObject({ state: 'DIVERGED', attention: `its journal has ${missing}` });
       expect(effects).toEqual([]);
       expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'book hotel: OK', 'night: WAITING']);
     }
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: usual } });
+    await using t = await startProgram(folder.path, usual);
     await act(t, (await show(t, 'a')).sagaId, { kind: 'retry' });
     expect((await ended(t, 'a')).state).toBe('COMPLETED');
   });
@@ -271,7 +283,7 @@ describe('a journal that a program does not reach', () => {
     using folder = temporaryFolder();
     await sleeping(folder.path);
     const { run } = others['a step that was renamed'] as (typeof others)[string];
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+    await using t = await startProgram(folder.path, program(run));
     const { sagaId } = await ended(t, 'a');
     if (who === 'an operator') await act(t, sagaId, { kind: 'cancel', reason: 'changed my mind' });
     else expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
@@ -287,13 +299,13 @@ describe('a journal that a program does not reach', () => {
   test('a cancellation that was accepted before it diverged counts', async () => {
     using folder = temporaryFolder();
     {
-      await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: usual } });
+      await using t = await startProgram(folder.path, usual);
       await t.runtime.client(Trips).plan({ tripId: 'a' });
       await asleep(t);
       await hosted(t, 'trips').store.write((tx) => tx.run("update ramet_sagas set cancel_reason = 'changed my mind'"));
     }
     const { run } = others['a step that was renamed'] as (typeof others)[string];
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+    await using t = await startProgram(folder.path, program(run));
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind' });
   });
 
@@ -303,7 +315,7 @@ describe('a journal that a program does not reach', () => {
       await pivot('confirm', trips.confirm({ tripId }));
       throw new Error('behind the pivot');
     });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await using t = await startProgram(folder.path, saga);
     await t.runtime.client(Trips).plan({ tripId: 'a' });
     const { state, sagaId } = await ended(t, 'a');
     expect(state).toBe('DIVERGED');
@@ -312,12 +324,44 @@ describe('a journal that a program does not reach', () => {
   });
 });
 
+test('a program that changes what it was given is given the same again when it runs again', async () => {
+  using folder = temporaryFolder();
+  const seen: Readonly<Record<string, unknown>>[] = [];
+  const saga = program(
+    async (trip, { step, waitFor, sleep, use: { trips, hotels, flights } }) => {
+      const { tripId } = trip;
+      trip.tripId += '!';
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      const room = (await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) })) as { room: number };
+      room.room += 1;
+      const failure = (await step('buy flight', flights.buy({ tripId }), FREE).catch(({ data }) => data)) as { more?: string };
+      failure.more = `${failure.more ?? ''}x`;
+      const event = (await waitFor('planned', TripPlanned, { key: tripId, timeout: '1h' })) as { tripId: string };
+      event.tripId += '?';
+      seen.push({ trip: trip.tripId, room: room.room, more: failure.more, event: event.tripId });
+      for (const night of ['one', 'two']) await sleep(night, '50ms');
+    },
+    [TripPlanned],
+  );
+  const world: World = { ...newWorld(), saga, onPlan: ({ emit }) => emit.TripPlanned({ tripId: 'a' }) };
+  await using t = await startTravel(folder.path, { world });
+  refuse(t, 'flights', 'NoSeat');
+  await t.runtime.client(Trips).plan({ tripId: 'a' });
+  expect((await ended(t, 'a')).state).toBe('COMPLETED');
+  expect(seen.length).toBeGreaterThan(2);
+  expect(new Set(seen.map((given) => JSON.stringify(given)))).toEqual(new Set([JSON.stringify(seen[0])]));
+  const rooms = await hosted(t, 'trips').store.reader.get<{ result: string }>(
+    "select result from ramet_saga_steps where name = 'book hotel'",
+  );
+  expect(JSON.parse(rooms?.result ?? '')).toEqual({ room: (seen[0]?.['room'] as number) - 1 });
+});
+
 test('what numbers the outcomes costs no write: a saga of three steps is written four times', async () => {
   using folder = temporaryFolder();
   const saga = program(async ({ tripId }, { step, use: { trips } }) => {
     for (const n of [1, 2, 3]) await step(`accept ${n}`, trips.accept({ tripId }), FREE);
   });
-  await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+  await using t = await startProgram(folder.path, saga);
   const { store } = hosted(t, 'trips');
   const write = store.write.bind(store);
   let writes = 0;
@@ -344,7 +388,7 @@ test.each(['answered at last', 'never answered'] as const)(
       void sleep('of a branch', '1h');
       throw new Error('changed my mind');
     });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await using t = await startProgram(folder.path, saga);
     intercept(t, 'flights', async (_, real) => {
       await answer.opened;
       return how === 'never answered' ? fault('DeadlineExceeded', 'unknown') : real();

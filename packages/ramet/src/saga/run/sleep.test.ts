@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { act, ended, gate, hosted, program, show } from '../../runtime/fixtures/driving.fixture.ts';
 import { killedAsleep, PROGRAMS } from '../../runtime/fixtures/kill.fixture.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { eventually, startTravel, staysTrueFor, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const sagaRow = (t: Travelling) =>
   hosted(t, 'trips').store.reader.get<{ owner: string | null; epoch: number; wait: number }>(
     'select owner, epoch, lease_until - ramet_now() as wait from ramet_sagas',
@@ -65,8 +64,10 @@ describe('a saga that sleeps', () => {
       await asleep(t);
     }
     await using t = await startTravel(folder.path, { world });
-    await pause(300);
-    expect(await sagaRow(t)).toMatchObject({ owner: null, epoch: 1 });
+    await staysTrueFor(300, async () => {
+      const row = await sagaRow(t);
+      return row?.owner === null && Number(row.epoch) === 1;
+    });
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPLETED', epoch: 2 });
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2_000);
   });
@@ -74,7 +75,8 @@ describe('a saga that sleeps', () => {
   test('goes on after the process was killed, also when its time was over meanwhile', async () => {
     using folder = temporaryFolder();
     await killedAsleep(folder.path, 'sleeps', 'a');
-    await pause(1_600);
+    const killedAt = Date.now();
+    await eventually(() => Date.now() > killedAt + 1_600);
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: PROGRAMS.sleeps } });
     const saga = await ended(t, 'a');
     expect(saga).toMatchObject({ state: 'COMPLETED', epoch: 2 });

@@ -9,7 +9,6 @@ import { service } from '../../service/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { saga as declare } from '../index.ts';
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const { RoomBooked } = Hotels.events;
 const asleep = (t: Travelling) =>
   eventually(() => hosted(t, 'trips').store.reader.get("select 1 from ramet_sagas where owner is null and state = 'RUNNING'"));
@@ -287,7 +286,8 @@ describe('a wait and a process that ends', () => {
         await Promise.all(Array.from({ length: 100 }, (_, i) => book(t, `someone ${from + i}`)));
       await book(t, 'last');
     }
-    await pause(1_000);
+    const awayAt = Date.now();
+    await eventually(() => Date.now() > awayAt + 1_000);
     await using t = await startTravel(folder.path, { world });
     expect(await resultOf(t, 'last')).toEqual({ heard: { tripId: 'last' } });
   });
@@ -299,8 +299,6 @@ describe('events kept for sagas', () => {
     const world = { ...newWorld(), saga: waiter('1m') };
     {
       await using t = await startTravel(folder.path, { world });
-      // What was there at the start has been looked through.
-      await pause(300);
       await book(t, 'early');
       await eventually(() => hosted(t, 'trips').store.reader.get('select 1 from ramet_saga_counter where seq = 1'));
       await t.runtime.client(Trips).plan({ tripId: 'a' });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Platform, realPlatform } from '../../platform/index.ts';
-import { eventually } from '../../runtime/fixtures/start.fixture.ts';
+import { eventually, staysTrueFor } from '../../runtime/fixtures/start.fixture.ts';
 import { migrate, type Store, type Tx } from '../../store/index.ts';
 import { sqlite } from '../../store/sqlite/index.ts';
 import { FRAMEWORK_TABLES } from '../framework-tables.ts';
@@ -65,13 +65,11 @@ function worker(schedules: readonly HostedSchedule[], over: Store = store) {
 async function known(): Promise<void> {
   await eventually(async () => (await listSchedules(store)).length > 0);
 }
-const pause = (ms: number) => real.timers.sleep(ms);
 
 test('a schedule is not due when it is new, and runs once for each occurrence from then on', async () => {
   const { made, outcomes } = worker([hourly()]);
   await known();
-  await pause(30);
-  expect(await runs()).toEqual([]);
+  await staysTrueFor(30, async () => (await runs()).length === 0);
   const [first] = await listSchedules(store);
   for (let i = 1; i <= 3; i++) {
     aheadMs = i * HOUR_MS + 1_000;
@@ -90,7 +88,7 @@ test('what was missed while no process ran is made up for by one run, and the be
   aheadMs = 10.5 * HOUR_MS;
   worker([hourly()]);
   await eventually(async () => (await runs()).length > 0);
-  await pause(50);
+  await staysTrueFor(50, async () => (await runs()).length === 1);
   expect(await runs()).toEqual([{ due, who: 'one' }]);
   expect((await listSchedules(store))[0]).toMatchObject({ dueAt: new Date(due + 10 * HOUR_MS).toISOString(), attempts: 0 });
 });
@@ -104,9 +102,8 @@ test('of several replicas one runs each occurrence', async () => {
     for (const { made } of replicas) made.wake();
     await eventually(async () => (await runs()).length >= i);
   }
-  await pause(50);
+  await staysTrueFor(50, async () => (await runs()).length === 5);
   expect(new Set((await runs()).map(({ due }) => due)).size).toBe(5);
-  expect(await runs()).toHaveLength(5);
   expect(replicas.flatMap(({ outcomes, failed }) => [...outcomes, ...failed])).toEqual(Array(5).fill('done'));
 });
 
@@ -129,13 +126,12 @@ test('a run that another process began is left to it until its lease ends, and w
   slow.made.wake();
   await eventually(() => stall !== undefined);
   const quick = worker([hourly(note('quick'))], shared);
-  await pause(50);
-  expect(await runs()).toEqual([]);
+  await staysTrueFor(50, async () => (await runs()).length === 0);
   aheadMs += 61_000;
   quick.made.wake();
   await eventually(async () => (await runs()).length === 1);
   stall?.();
-  await pause(50);
+  await staysTrueFor(50, async () => (await runs()).length === 1);
   expect((await runs()).map(({ who }) => who)).toEqual(['quick']);
   expect(slow.outcomes).toEqual([]);
 });
@@ -156,8 +152,7 @@ test('a run that fails leaves nothing behind, is told, and is tried again with g
   expect(await runs()).toEqual([]);
   await eventually(async () => (await listSchedules(store))[0]?.lastError !== undefined);
   expect((await listSchedules(store))[0]).toMatchObject({ attempts: 1, lastError: 'Error: no paper', dueAt: before?.dueAt });
-  await pause(100);
-  expect(failed).toHaveLength(1);
+  await staysTrueFor(100, () => failed.length === 1);
   aheadMs += 2_000;
   made.wake();
   await eventually(() => failed.length === 2);
@@ -244,8 +239,7 @@ test('a schedule whose timing has changed begins anew, and one of another versio
   await eventually(async () => (await listSchedules(store)).some(({ timing }) => timing === 'every 2h'));
   aheadMs = 1.5 * HOUR_MS;
   made.wake();
-  await pause(50);
-  expect(await runs()).toEqual([]);
+  await staysTrueFor(50, async () => (await runs()).length === 0);
   aheadMs = 2.6 * HOUR_MS;
   made.wake();
   await eventually(async () => (await runs()).length === 1);

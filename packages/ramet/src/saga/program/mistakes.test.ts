@@ -1,14 +1,74 @@
 import { describe, expect, test } from 'vitest';
-import { effectsOf, ended, intercept, program } from '../../runtime/fixtures/driving.fixture.ts';
+import { effectsOf, ended, FREE, program, startProgram } from '../../runtime/fixtures/driving.fixture.ts';
 import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
-const FREE = { undo: 'nothing' } as const;
+describe('a program that does what it must not', () => {
+  test('one that waits for something else for ever does not keep the process from stopping', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      await new Promise(() => {});
+    });
+    const t = await startTravel(folder.path, { world });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await eventually(
+      () => t.runtime.client(Trips).state({ tripId: 'a' }),
+      (trip) => trip.state === 'accepted',
+    );
+    let stopped = false;
+    void t.runtime.stop().then(() => {
+      stopped = true;
+    });
+    await eventually(() => stopped, Boolean, 5_000);
+  });
+
+  test('one whose result cannot be kept, or that throws what is no error, ends all the same', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
+      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      if (tripId === 'big') return 1n;
+      throw Object.create(null);
+    });
+    await using t = await startTravel(folder.path, { world });
+    for (const tripId of ['big', 'odd']) {
+      await t.runtime.client(Trips).plan({ tripId });
+      expect((await ended(t, tripId, 5_000)).state).toBe('COMPENSATED');
+    }
+  });
+
+  test('a step whose name is that of another ones undo is refused', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    world.saga = program(async ({ tripId }, { step, use: { hotels } }) => {
+      await step('book:undo', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
+    });
+    await using t = await startTravel(folder.path, { world });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: expect.stringContaining('DuplicateStep') });
+  });
+
+  test('a saga of a hundred and fifty steps completes, and is undone', async () => {
+    using folder = temporaryFolder();
+    const world = newWorld();
+    world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
+      for (let i = 0; i < 150; i++) await step(`accept ${i}`, trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+      if (tripId === 'b') throw new Error('enough');
+    });
+    await using t = await startTravel(folder.path, { world });
+    await t.runtime.client(Trips).plan({ tripId: 'a' });
+    await t.runtime.client(Trips).plan({ tripId: 'b' });
+    expect((await ended(t, 'a', 30_000)).state).toBe('COMPLETED');
+    expect((await ended(t, 'b', 30_000)).compensatedSteps).toHaveLength(150);
+  });
+});
 
 describe('a call that is given to no step', () => {
   const fails = async (run: Parameters<typeof program>[0]) => {
     using folder = temporaryFolder();
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: program(run) } });
+    await using t = await startProgram(folder.path, program(run));
     const effects = effectsOf(t, ['trips', 'hotels']);
     await t.runtime.client(Trips).plan({ tripId: 'a' });
     const after = await ended(t, 'a');
@@ -58,7 +118,7 @@ describe('a program that awaits something of its own', () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       await step('confirm', trips.confirm({ tripId }), FREE);
     });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await using t = await startProgram(folder.path, saga);
     for (const tripId of ['a', 'b']) {
       await t.runtime.client(Trips).plan({ tripId });
       expect((await ended(t, tripId)).state).toBe('COMPLETED');
@@ -76,62 +136,9 @@ describe('a program that awaits something of its own', () => {
       await Promise.all([sleep('one', '20ms'), step('confirm', trips.confirm({ tripId }), FREE)]);
       for (let turn = 0; turn < 1_000; turn++) await undefined;
     });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
+    await using t = await startProgram(folder.path, saga);
     await t.runtime.client(Trips).plan({ tripId: 'a' });
     expect((await ended(t, 'a')).state).toBe('COMPLETED');
     expect(t.lines.filter((line) => line.includes('saga_awaits_elsewhere'))).toEqual([]);
-  });
-});
-
-describe('a cancellation while a step is tried again', () => {
-  test.each(['alone', 'in parallel'])('takes effect before its next attempt, for its own reason: %s', async (how) => {
-    using folder = temporaryFolder();
-    const saga = program(async ({ tripId }, { step, sleep, parallel, use: { trips, hotels } }) => {
-      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-      const book = () => step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }), deadline: '1h' });
-      if (how === 'alone') await book();
-      else
-        await parallel({
-          a: book(),
-          b: sleep('night', '1h'),
-          c: step('book another', hotels.book({ tripId: `${tripId}2` }), { undo: hotels.cancel({ tripId: `${tripId}2` }), deadline: '1h' }),
-        });
-    });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
-    let attempts = 0;
-    let cancelled = 0;
-    intercept(t, 'hotels', async (operation, real) => {
-      if (operation !== 'book') return real();
-      attempts++;
-      return { ok: false, kind: 'fault', code: 'Internal', detail: 'broken', issues: [], executed: 'unknown' } as never;
-    });
-    await t.runtime.client(Trips).plan({ tripId: 'a' });
-    await eventually(() => attempts >= 3);
-    expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
-    cancelled = attempts;
-    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind' });
-    // An attempt may have been on its way.
-    expect(attempts - cancelled).toBeLessThanOrEqual(how === 'alone' ? 1 : 2);
-  });
-
-  test('waits for the first step, whose undo is how the owner learns of the end', async () => {
-    using folder = temporaryFolder();
-    const saga = program(async ({ tripId }, { step, use: { trips } }) => {
-      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }), deadline: '1h' });
-      await step('confirm', trips.confirm({ tripId }), FREE);
-    });
-    await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
-    let attempts = 0;
-    const down = { yes: true };
-    intercept(t, 'trips', async (operation, real) => {
-      if (operation !== 'accept' || !down.yes) return real();
-      attempts++;
-      return { ok: false, kind: 'fault', code: 'Unavailable', detail: 'away', issues: [], executed: 'no' } as never;
-    });
-    await t.runtime.client(Trips).plan({ tripId: 'a' });
-    await eventually(() => attempts >= 2);
-    await t.runtime.client(Trips).cancel({ tripId: 'a' });
-    down.yes = false;
-    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind', compensatedSteps: ['accept'] });
   });
 });
