@@ -15,7 +15,7 @@ function meanwhile(before: object, after: { readonly state: string; readonly piv
   const tx = {
     get: async () => row(),
     run: async () => (after.state === 'RUNNING' && after.pivoted === 0 ? 1 : 0),
-    last: (sql: string) => void written.push(sql),
+    defer: (sql: string) => void written.push(sql),
   };
   return { tx: tx as unknown as Tx, written };
 }
