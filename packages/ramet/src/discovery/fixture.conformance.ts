@@ -6,6 +6,8 @@ import type { Discovery, DiscoveryCapabilities, Endpoint, Instance, Registration
 /** Where the services of one case are made known. */
 export interface DiscoveryPlace {
   readonly platform: Platform;
+  /** How many times as fast as a clock its platform's time passes (default 1). */
+  readonly speed?: number;
   /** A discovery as a process makes one when it starts; those of one place know of each other's instances. */
   discovery(onError: (error: unknown) => void): Discovery;
   /** Makes the registry unreachable until {@link mend}. */
@@ -35,6 +37,11 @@ export class DiscoveryFixture {
     this.platform = place.platform;
     this.#place = place;
     this.#health = health;
+  }
+
+  /** Of the platform: how much of its time passes in so many milliseconds of a clock. */
+  clockMs(ms: number): number {
+    return ms * (this.#place.speed ?? 1);
   }
 
   /** The discovery of one more process. */

@@ -12,17 +12,19 @@ import {
 
 export const MEMORY_CAPABILITIES: DiscoveryCapabilities = { name: 'memory', registers: true, checks: false, pushes: true };
 
+export const SPEED = 10;
+
 /** Time passes ten times as fast: nothing here waits for a clock outside this process. */
 export function fastPlatform(): Platform {
   const real = realPlatform();
   const { clock, timers } = real;
   return {
     ...real,
-    clock: { wallNow: clock.wallNow, monoNow: () => clock.monoNow() * 10 },
+    clock: { wallNow: clock.wallNow, monoNow: () => clock.monoNow() * SPEED },
     timers: {
       ...timers,
-      set: (delayMs: number, fire: () => void) => timers.set(delayMs / 10, fire),
-      sleep: (delayMs: number, signal?: AbortSignal) => timers.sleep(delayMs / 10, signal),
+      set: (delayMs: number, fire: () => void) => timers.set(delayMs / SPEED, fire),
+      sleep: (delayMs: number, signal?: AbortSignal) => timers.sleep(delayMs / SPEED, signal),
     },
   };
 }

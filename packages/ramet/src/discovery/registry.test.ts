@@ -1,5 +1,5 @@
 import { discoveryConformance } from './conformance.ts';
-import { fastPlatform, MEMORY_CAPABILITIES, MemoryServer } from './memory.fixture.ts';
+import { fastPlatform, MEMORY_CAPABILITIES, MemoryServer, SPEED } from './memory.fixture.ts';
 
 discoveryConformance('a registry with four methods', {
   capabilities: MEMORY_CAPABILITIES,
@@ -8,6 +8,7 @@ discoveryConformance('a registry with four methods', {
     const server = new MemoryServer();
     return {
       platform,
+      speed: SPEED,
       discovery: (onError) => server.factory.create({ platform, onError }),
       cut: async () => server.fall(),
       mend: async () => {

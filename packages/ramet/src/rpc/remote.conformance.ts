@@ -191,12 +191,10 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
       const underWay = [calling(transport, true), calling(transport, true)];
       await rpc.until('all are under way', () => servers[0]?.inFlight === 3);
       cut();
-      const cutMono = rpc.platform.clock.monoNow();
       expect(await Promise.all(underWay)).toEqual([faulty('Unavailable', 'unknown'), faulty('Unavailable', 'unknown')]);
       expect(await stream.next()).toEqual({ done: false, value: faulty('Unavailable', 'unknown') });
       expect(await stream.next()).toEqual({ done: true, value: undefined });
       await rpc.until('the handlers are aborted', () => aborted === 2);
-      expect(rpc.platform.clock.monoNow() - cutMono).toBeLessThan(1_000);
       const edge = await rpc.edge('stock');
       expect(await edge.call(query('stock', 'look'), {}, rpc.origin())).toEqual({ ok: true, value: 'here' });
     }),

@@ -1,5 +1,5 @@
 import { discoveryConformance } from '../conformance.ts';
-import { fastPlatform } from '../memory.fixture.ts';
+import { fastPlatform, SPEED } from '../memory.fixture.ts';
 import { CONSUL_CAPABILITIES, consul } from './index.ts';
 import { ConsulDouble } from './registry.fixture.ts';
 
@@ -11,6 +11,7 @@ discoveryConformance('consul, before a double of the registry', {
     const platform = { ...fast, http: registry.http };
     return {
       platform,
+      speed: SPEED,
       discovery: (onError) => consul('http://127.0.0.1:8500', { allow: ['loopback'] }).create({ platform, onError }),
       cut: async () => registry.fall(),
       mend: async () => {
