@@ -37,7 +37,7 @@ export function addressRules(allow: readonly AddressRange[]): (host: string) => 
   const loopback = ranges(LOOPBACK);
   const never = NEVER.map(([what, list]) => ({ what, within: ranges(list) }));
   return (host) => {
-    const address = parseAddress(host);
+    const address = parseIpAddress(host);
     if (!address) return `'${host}' is no IP address`;
     const denied = never.find(({ within }) => contains(within, address));
     if (denied) return `${host} is ${denied.what}`;
@@ -48,7 +48,7 @@ export function addressRules(allow: readonly AddressRange[]): (host: string) => 
   };
 }
 
-function contains(list: readonly Range[], { bits, value }: Address): boolean {
+function contains(list: readonly Range[], { bits, value }: IpAddress): boolean {
   return list.some((range) => range.bits === bits && range.from <= value && value <= range.to);
 }
 
@@ -59,20 +59,20 @@ function ranges(list: readonly string[]): Range[] {
 /** @returns undefined when the text is no range; bits behind the prefix are ignored */
 function parseRange(text: string): Range | undefined {
   const [, host = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
-  const address = parseAddress(host);
+  const address = parseIpAddress(host);
   if (!address || Number(length) > address.bits) return undefined;
   const size = 1n << BigInt(address.bits - Number(length));
   const from = address.value - (address.value % size);
   return { bits: address.bits, from, to: from + size - 1n };
 }
 
-interface Address {
+interface IpAddress {
   readonly bits: 32 | 128;
   readonly value: bigint;
 }
 
 /** IPv4 as four decimal numbers and IPv6 by RFC 4291; no other spelling, no zone, no name. */
-function parseAddress(text: string): Address | undefined {
+function parseIpAddress(text: string): IpAddress | undefined {
   const four = parseFour(text);
   if (four !== undefined) return { bits: 32, value: four };
   if (!/^[0-9a-fA-F:.]{2,45}$/.test(text)) return undefined;

@@ -63,7 +63,7 @@ export interface Fault {
   readonly stopped?: true;
 }
 
-export interface Declared {
+export interface DeclaredReply {
   readonly ok: false;
   readonly kind: 'declared';
   readonly error: string;
@@ -71,7 +71,7 @@ export interface Declared {
   readonly data: unknown;
 }
 
-export type Reply = { readonly ok: true; readonly value: unknown } | Declared | Fault;
+export type Reply = { readonly ok: true; readonly value: unknown } | DeclaredReply | Fault;
 
 /** What the text of a call with its metadata, of a reply, or of one answer of a stream may have at most, unless a transport says otherwise. */
 export const PAYLOAD_BYTES = 4 * 1024 * 1024;
@@ -111,7 +111,7 @@ export const stopped = (service: string): Fault => ({
   stopped: true,
 });
 
-export const declared = (error: DeclaredError): Declared => ({
+export const declared = (error: DeclaredError): DeclaredReply => ({
   ok: false,
   kind: 'declared',
   error: error.error,

@@ -14,7 +14,7 @@ export interface Sender {
 }
 
 /** The calling side of a transport between processes: who is called, and how it is reached. */
-export interface Router {
+export interface CallRouter {
   /** Chooses where a call goes. @returns why it goes nowhere, where that is so */
   route(target: Target): Sender | Fault;
   /** The ids of the instances of a service that want to be called; of all, when none does. */
@@ -27,10 +27,10 @@ export interface Router {
 export class CallingTransport implements Transport {
   readonly capabilities: TransportCapabilities;
   readonly #from: string;
-  readonly #router: Router;
+  readonly #router: CallRouter;
   readonly #identities: Identities;
 
-  constructor(capabilities: TransportCapabilities, from: string, router: Router, identities: Identities) {
+  constructor(capabilities: TransportCapabilities, from: string, router: CallRouter, identities: Identities) {
     this.capabilities = capabilities;
     this.#from = from;
     this.#router = router;

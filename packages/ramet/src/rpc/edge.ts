@@ -1,6 +1,6 @@
 import { DeclaredError, ERRORS, RametError, whenUnawaited } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type CallMeta, type Declared, errorOf, type Fault, fault, type Reply } from './call.ts';
+import { type CallMeta, type DeclaredReply, errorOf, type Fault, fault, type Reply } from './call.ts';
 import type { CallWatcher } from './call-watcher.ts';
 import { Canceller } from './cancellation.ts';
 import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
@@ -177,7 +177,7 @@ export function unwrap(reply: Reply, called?: Called): unknown {
   throw failureOf(reply, called);
 }
 
-const failureOf = (reply: Declared | Fault, called?: Called): DeclaredError | RametError =>
+const failureOf = (reply: DeclaredReply | Fault, called?: Called): DeclaredError | RametError =>
   reply.kind === 'declared'
     ? new DeclaredError(reply.error, reply.status, reply.data, called?.shown?.(reply.error, reply.data))
     : errorOf(called && reply.code === 'CallTooDeep' ? chained(reply, called) : reply);

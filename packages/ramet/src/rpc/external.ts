@@ -18,7 +18,7 @@ const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTU
 const PLAIN = /^[ -~]*$/;
 const UNSENDABLE = /[^\t -~\u0080-\u00ff]/;
 
-interface Asked {
+interface ExternalRequest {
   readonly path: string;
   readonly request: HttpRequest;
 }
@@ -48,7 +48,7 @@ export function externalMaker(
         throw edge.noted(operation, new TypeError(`'${path}' is no path: it begins with one slash`));
       const headers = headersOf(platform, request);
       const key = Object.entries(headers).find(([name]) => isKey(name))?.[1];
-      const input: Asked = { path, request: { ...request, headers } };
+      const input: ExternalRequest = { path, request: { ...request, headers } };
       const reply = await edge.call(
         operation,
         input,
@@ -101,7 +101,7 @@ function judge(answer: Response): Judgement {
 function overHttp(platform: Platform, { external: name, url }: External): TransportRoutes {
   return {
     async call(_, input, meta: CallMeta, cancellation: Cancellation): Promise<Reply> {
-      const { path, request } = input as Asked;
+      const { path, request } = input as ExternalRequest;
       try {
         const answer = await platform.http.fetch(url + path, {
           ...request,

@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode, type Issue } from '../errors/index.ts';
 import { decodeJson, encodeJson, JsonError } from '../platform/index.ts';
-import { type CallMeta, type Declared, type Fault, KEY_LENGTH_MAX, type Reply, type StepMeta, type Target } from './call.ts';
+import { type CallMeta, type DeclaredReply, type Fault, KEY_LENGTH_MAX, type Reply, type StepMeta, type Target } from './call.ts';
 
 /** What the text of a reply is. A transport carries it beside the text. */
 export const OUTCOME = { value: 0, declared: 1, fault: 2 } as const;
@@ -119,7 +119,7 @@ export function decodeReply(outcome: number, text: string): Reply {
   throw new ProtocolError(`a reply of kind ${outcome}`);
 }
 
-function declaredOf({ error, status, data }: Record<string, unknown>): Declared {
+function declaredOf({ error, status, data }: Record<string, unknown>): DeclaredReply {
   if (!Number.isInteger(status)) throw new ProtocolError('a declared failure has a status');
   return { ok: false, kind: 'declared', error: string(error, NAME_MAX), status: status as number, data };
 }

@@ -30,13 +30,13 @@ export interface Served {
 export class Transports {
   readonly protocols: readonly string[];
   readonly #remotes: readonly RemoteTransport[];
-  readonly #directory: Directory;
+  readonly #assignments: Assignments;
 
   /** @param factories in the order in which calls prefer them; at least one */
   constructor(factories: readonly TransportFactory[], { instances, ...environment }: TransportsEnvironment) {
     this.protocols = factories.map(({ capabilities }) => capabilities.name);
-    this.#directory = new Directory(this.protocols, instances);
-    this.#remotes = factories.map((factory, index) => factory.create({ ...environment, addresses: this.#directory.addressesFor(index) }));
+    this.#assignments = new Assignments(this.protocols, instances);
+    this.#remotes = factories.map((factory, index) => factory.create({ ...environment, addresses: this.#assignments.addressesFor(index) }));
   }
 
   /** The transport as one service or gateway of this process uses it. */
@@ -44,12 +44,12 @@ export class Transports {
     const routes = this.#remotes.map((remote) => remote.from(from));
     const [only] = routes;
     // A process with one transport pays nothing for those with several.
-    return only && routes.length === 1 ? only : new JoinedTransport(routes, this.#remotes, this.#directory);
+    return only && routes.length === 1 ? only : new JoinedTransport(routes, this.#remotes, this.#assignments);
   }
 
   /** Checks that this process can call a service, as far as is known. @throws RametError Unavailable */
   check(service: string): void {
-    const { instances, owners } = this.#directory.of(service);
+    const { instances, owners } = this.#assignments.of(service);
     if (instances.length === 0) throw new RametError('Unavailable', `no instance of '${service}' is known`);
     if (owners.size > 0) return;
     const theirs = [...new Set(instances.flatMap(({ endpoints }) => endpoints.map(({ protocol }) => protocol)))].sort();
@@ -115,7 +115,7 @@ export class TransportServers {
 }
 
 /** Which transport calls which instance of one service. */
-interface Route {
+interface Assignment {
   readonly instances: readonly Instance[];
   /** Of each transport, in their order. */
   readonly addresses: readonly (readonly Address[])[];
@@ -124,10 +124,10 @@ interface Route {
 }
 
 /** Gives each instance to one transport: the first of the list that the instance serves. */
-class Directory {
+class Assignments {
   readonly #protocols: readonly string[];
   readonly #instances: (service: string) => readonly Instance[];
-  readonly #routes = new Map<string, Route>();
+  readonly #assigned = new Map<string, Assignment>();
 
   constructor(protocols: readonly string[], instances: (service: string) => readonly Instance[]) {
     this.#protocols = protocols;
@@ -138,17 +138,17 @@ class Directory {
     return (service) => this.of(service).addresses[index] as readonly Address[];
   }
 
-  of(service: string): Route {
+  of(service: string): Assignment {
     const instances = this.#instances(service);
-    let route = this.#routes.get(service);
-    if (route?.instances !== instances) {
-      route = this.#routeOf(instances);
-      this.#routes.set(service, route);
+    let assignment = this.#assigned.get(service);
+    if (assignment?.instances !== instances) {
+      assignment = this.#assign(instances);
+      this.#assigned.set(service, assignment);
     }
-    return route;
+    return assignment;
   }
 
-  #routeOf(instances: readonly Instance[]): Route {
+  #assign(instances: readonly Instance[]): Assignment {
     const addresses: Address[][] = this.#protocols.map(() => []);
     const owners = new Map<string, number>();
     for (const { id, endpoints } of instances) {
@@ -177,11 +177,11 @@ class JoinedTransport implements Transport {
   readonly capabilities: TransportCapabilities;
   readonly #routes: readonly Transport[];
   readonly #remotes: readonly RemoteTransport[];
-  readonly #directory: Directory;
+  readonly #assignments: Assignments;
   readonly #keys = new Map<string, JoinedKeys>();
   #turn = 0;
 
-  constructor(routes: readonly Transport[], remotes: readonly RemoteTransport[], directory: Directory) {
+  constructor(routes: readonly Transport[], remotes: readonly RemoteTransport[], assignments: Assignments) {
     this.capabilities = {
       name: routes.map(({ capabilities }) => capabilities.name).join('+'),
       remote: true,
@@ -189,7 +189,7 @@ class JoinedTransport implements Transport {
     };
     this.#routes = routes;
     this.#remotes = remotes;
-    this.#directory = directory;
+    this.#assignments = assignments;
   }
 
   call(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply> {
@@ -207,14 +207,14 @@ class JoinedTransport implements Transport {
     const known = this.#keys.get(service);
     if (known?.parts.every((part, index) => part === parts[index])) return known.keys;
     const named = new Set(parts.flat());
-    const keys = [...this.#directory.of(service).owners.keys()].filter((id) => named.has(id));
+    const keys = [...this.#assignments.of(service).owners.keys()].filter((id) => named.has(id));
     this.#keys.set(service, { parts, keys });
     return keys;
   }
 
   /** The transport of the instance that was chosen; where none was, each transport is called as often as it has instances. */
   #towards({ service, instance }: Target): Transport {
-    const { owners } = this.#directory.of(service);
+    const { owners } = this.#assignments.of(service);
     const keys = instance === undefined ? this.instances(service) : NONE;
     const key = instance ?? keys[this.#turn++ % keys.length];
     const index = key === undefined ? undefined : owners.get(key);

@@ -86,7 +86,7 @@ export function createIdentities(platform: Platform, options: IdentityOptions): 
 }
 
 /** What the options come to. */
-interface Checked {
+interface IdentitySettings {
   readonly lifetimeMs: number;
   readonly leewayMs: number;
   readonly known: KnownKeys;
@@ -96,7 +96,7 @@ interface Checked {
 }
 
 /** @throws BootError with every problem */
-function checked(platform: Platform, options: IdentityOptions): Checked {
+function checked(platform: Platform, options: IdentityOptions): IdentitySettings {
   const problems: string[] = [];
   const lifetimeMs = atMost('lifetime', options.lifetime ?? '60s', LIFETIME_MAX_MS, problems);
   if (lifetimeMs < SECOND || lifetimeMs % SECOND !== 0) problems.push(`identities: 'lifetime' must be whole seconds, from 1s`);
@@ -116,16 +116,16 @@ function checked(platform: Platform, options: IdentityOptions): Checked {
 class ProcessIdentities implements SignedIdentities {
   readonly #clock: Platform['clock'];
   readonly #process: string;
-  readonly #checked: Checked;
+  readonly #settings: IdentitySettings;
   readonly #hostedHere: ReadonlySet<string>;
   readonly #refusals: Refusals;
   readonly #signed = new BoundedCache<Signed>(CACHE_WEIGHT, (key, { token }) => key.length + token.length);
   readonly #verified = new BoundedCache<Verified>(CACHE_WEIGHT, (token) => token.length);
 
-  constructor(platform: Platform, { process, onRefused = () => {} }: IdentityOptions, settings: Checked) {
+  constructor(platform: Platform, { process, onRefused = () => {} }: IdentityOptions, settings: IdentitySettings) {
     this.#clock = platform.clock;
     this.#process = process;
-    this.#checked = settings;
+    this.#settings = settings;
     this.#hostedHere = settings.hosts.get(process) as ReadonlySet<string>;
     this.#refusals = new Refusals(platform, onRefused);
   }
@@ -156,7 +156,7 @@ class ProcessIdentities implements SignedIdentities {
   }
 
   #signNew(key: string, caller: Caller, from: string, to: string): string {
-    const { lifetimeMs, own } = this.#checked;
+    const { lifetimeMs, own } = this.#settings;
     if (!this.#hostedHere.has(from)) throw unauthenticated(`process '${this.#process}' does not host '${from}' and cannot speak for it`);
     const nowMs = this.#clock.wallNow();
     const nowMono = this.#clock.monoNow();
@@ -177,7 +177,7 @@ class ProcessIdentities implements SignedIdentities {
   }
 
   #verifyNew(token: string, to: string): VerifiedIdentity {
-    const { known, hosts, graph, leewayMs } = this.#checked;
+    const { known, hosts, graph, leewayMs } = this.#settings;
     const { claims, process } = openToken(token, known);
     if (claims.iss !== process) throw unauthenticated(`it was signed by process '${process}' in the name of process '${claims.iss}'`);
     const { sub: from, caller } = claims;

@@ -56,7 +56,7 @@ export class Agent {
     // Consul adds up to a sixteenth of the time to wait, so that not all come back at once.
     const timeoutMs = (index === 0 ? 0 : waitMs * (1 + 1 / 16)) + REQUEST_MS;
     const path = `/v1/health/service/${encodeURIComponent(name)}?passing=true${query}`;
-    const answer = (await this.#ask('GET', path, { timeoutMs, signal })) as Answer;
+    const answer = (await this.#ask('GET', path, { timeoutMs, signal })) as ConsulAnswer;
     if (!/^\d{1,15}$/.test(answer.index)) throw this.#unavailable(path, 'answered without an index: is it a Consul?');
     return { index: Number(answer.index), instances: this.#instances(answer.text, path) };
   }
@@ -70,7 +70,7 @@ export class Agent {
   }
 
   /** @returns undefined for 404 when that is expected (`missing`) */
-  async #ask(method: string, path: string, options: Asking): Promise<Answer | undefined> {
+  async #ask(method: string, path: string, options: Asking): Promise<ConsulAnswer | undefined> {
     const { body, missing = false, timeoutMs = REQUEST_MS, signal } = options;
     const controller = new AbortController();
     const give = () => controller.abort(signal?.reason);
@@ -128,7 +128,7 @@ interface Asking {
   readonly signal?: AbortSignal;
 }
 
-interface Answer {
+interface ConsulAnswer {
   readonly text: string;
   readonly index: string;
 }

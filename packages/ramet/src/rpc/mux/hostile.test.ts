@@ -170,7 +170,6 @@ describe('a server', () => {
     await site.platform.timers.sleep(300);
     // What the network itself holds, and what is allowed to wait: of thirty megabytes.
     expect(calls).toBeLessThan(200);
-    const before = calls;
     stranger.socket.resume();
     await site.until('it goes on', () => calls === 300);
   });

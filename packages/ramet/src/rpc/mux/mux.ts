@@ -1,5 +1,5 @@
 import { Settings } from '../../platform/index.ts';
-import { CallingTransport, type Router } from '../calling.ts';
+import { CallingTransport, type CallRouter } from '../calling.ts';
 import type { RemoteTransport, TransportCapabilities, TransportEnvironment, TransportFactory } from '../transport.ts';
 import { Routes } from './routes.ts';
 import { listenMux } from './server.ts';
@@ -50,7 +50,7 @@ function createMux({ platform, addresses, identities, onError, process = '' }: T
     routes.look(nowMono, late);
     return routes.busy;
   });
-  const router: Router = {
+  const router: CallRouter = {
     route(target) {
       upkeep.start();
       return routes.peerFor(target);

@@ -4,7 +4,7 @@ import { type Fault, fault } from '../call.ts';
 import type { Pending } from '../pending.ts';
 import { ClientConnection, type ConnectionOwner } from './client-connection.ts';
 import type { LinkSettings } from './link.ts';
-import { dial, type MuxTls, type Place, placeName } from './sockets.ts';
+import { dial, type MuxTls, placeName, type SocketPlace } from './sockets.ts';
 
 const RECONNECT: Backoff = { baseMs: 50, capMs: 2_000 };
 
@@ -19,8 +19,8 @@ export interface PeerSettings extends LinkSettings {
  * Another process, at one address, and the one connection to it. It is made when somebody calls, and made again, after a
  * pause, when somebody calls after it was lost; who calls during the pause is refused at once, and goes to somebody else.
  */
-export class Peer implements ConnectionOwner {
-  readonly place: Place;
+export class MuxPeer implements ConnectionOwner {
+  readonly place: SocketPlace;
   readonly #settings: PeerSettings;
   readonly #platform: Platform;
   #connection: ClientConnection | undefined;
@@ -34,7 +34,7 @@ export class Peer implements ConnectionOwner {
   /** It has asked to be called no more. That holds when it has ended too, until it is seen to have come back. */
   leaving = false;
 
-  constructor(place: Place, settings: PeerSettings) {
+  constructor(place: SocketPlace, settings: PeerSettings) {
     this.place = place;
     this.#settings = settings;
     this.#platform = settings.platform;

@@ -1,13 +1,13 @@
 import { RametError } from '../../errors/index.ts';
 import { type Fault, fault, type Target } from '../call.ts';
 import type { Address } from '../transport.ts';
-import { Peer, type PeerSettings } from './peer.ts';
+import { MuxPeer, type PeerSettings } from './peer.ts';
 import { placeName } from './sockets.ts';
 
 /** Where one service answers. */
 interface Route {
   readonly addresses: readonly Address[];
-  readonly peers: ReadonlyMap<string, Peer>;
+  readonly peers: ReadonlyMap<string, MuxPeer>;
   /** The ids of those that have not asked to be called elsewhere, and of those to call, as of a version. */
   willing: readonly string[];
   keys: readonly string[];
@@ -19,7 +19,7 @@ export class Routes {
   readonly #addresses: (service: string) => readonly Address[];
   readonly #settings: PeerSettings;
   readonly #routes = new Map<string, Route>();
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers = new Map<string, MuxPeer>();
   /** Goes up whenever somebody leaves or comes back. */
   #version = 0;
   #turn = 0;
@@ -40,7 +40,7 @@ export class Routes {
   }
 
   /** Who is to be called: the instance that the caller chose, and otherwise the one with less to do of two. */
-  peerFor({ service, instance }: Target): Peer | Fault {
+  peerFor({ service, instance }: Target): MuxPeer | Fault {
     const { peers } = this.#routeOf(service);
     if (instance !== undefined) return peers.get(instance) ?? unknown(`instance '${instance}' of '${service}' is not known any more`);
     const nowMono = this.#settings.platform.clock.monoNow();
@@ -48,13 +48,13 @@ export class Routes {
     if (keys.length === 0)
       return unknown(`no process is known that hosts '${service}': start one, or look why the registry does not know it`);
     const turn = this.#turn++ % keys.length;
-    let chosen = peers.get(keys[turn] as string) as Peer;
+    let chosen = peers.get(keys[turn] as string) as MuxPeer;
     const second = 1 + Math.floor(this.#settings.platform.random.next() * (keys.length - 1));
-    const other = peers.get(keys[(turn + second) % keys.length] as string) as Peer;
+    const other = peers.get(keys[(turn + second) % keys.length] as string) as MuxPeer;
     if (other.inFlight < chosen.inFlight) chosen = other;
     if (!chosen.paused(nowMono)) return chosen;
     for (const key of keys) {
-      const peer = peers.get(key) as Peer;
+      const peer = peers.get(key) as MuxPeer;
       if (!peer.paused(nowMono)) return peer;
     }
     return chosen;
@@ -68,7 +68,7 @@ export class Routes {
   /** Looks after the connections: who is silent, who has gone, who has come back. */
   look(nowMono: number, late: boolean): void {
     for (const service of this.#routes.keys()) this.#routeOf(service);
-    const wanted = new Set<Peer>();
+    const wanted = new Set<MuxPeer>();
     for (const { peers } of this.#routes.values()) for (const peer of peers.values()) wanted.add(peer);
     for (const [place, peer] of this.#peers) {
       peer.look(nowMono, late, wanted.has(peer));
@@ -99,11 +99,11 @@ export class Routes {
     return route;
   }
 
-  #peerAt(address: Address, before: Route | undefined): Peer {
+  #peerAt(address: Address, before: Route | undefined): MuxPeer {
     const place = placeName(address);
     let peer = this.#peers.get(place);
     if (!peer) {
-      peer = new Peer({ host: address.host, port: address.port }, this.#settings);
+      peer = new MuxPeer({ host: address.host, port: address.port }, this.#settings);
       this.#peers.set(place, peer);
     } else if (before && !before.peers.has(address.id)) peer.renewed();
     return peer;

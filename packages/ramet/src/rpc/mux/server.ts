@@ -2,7 +2,7 @@ import { Serving, type ServingSettings } from '../serving.ts';
 import type { RpcServer } from '../transport.ts';
 import type { LinkSettings } from './link.ts';
 import { ServerConnection } from './server-connection.ts';
-import { type Listening, listenAt, type MuxTls, type Place } from './sockets.ts';
+import { type Listening, listenAt, type MuxTls, type SocketPlace } from './sockets.ts';
 import { Upkeep } from './upkeep.ts';
 
 export interface MuxServerSettings extends LinkSettings, Omit<ServingSettings, 'limits'> {
@@ -10,7 +10,7 @@ export interface MuxServerSettings extends LinkSettings, Omit<ServingSettings, '
 }
 
 /** Answers calls. @throws Error when the port is taken */
-export async function listenMux(at: Place, settings: MuxServerSettings): Promise<RpcServer> {
+export async function listenMux(at: SocketPlace, settings: MuxServerSettings): Promise<RpcServer> {
   const server = new MuxServer(settings);
   await server.listen(at);
   return server;
@@ -33,7 +33,7 @@ class MuxServer implements RpcServer {
     });
   }
 
-  async listen(at: Place): Promise<void> {
+  async listen(at: SocketPlace): Promise<void> {
     const { limits, onError, tls } = this.#settings;
     this.#shown = tls();
     this.#listening = await listenAt(at, {

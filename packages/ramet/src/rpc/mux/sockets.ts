@@ -12,23 +12,23 @@ export interface MuxTls {
   readonly serverName?: string;
 }
 
-export interface Place {
+export interface SocketPlace {
   readonly host: string;
   readonly port: number;
 }
 
 /** Where somebody answers, for people. */
-export const placeName = ({ host, port }: Place): string => `${host}:${port}`;
+export const placeName = ({ host, port }: SocketPlace): string => `${host}:${port}`;
 
 /** A client that does not finish its TLS handshake is let go. */
 const HANDSHAKE_MS = 5_000;
 
 /** A host that begins with a slash is a folder of Unix sockets, one for each port. */
 const isFolder = (host: string): boolean => host.startsWith('/');
-const socketPath = ({ host, port }: Place): string => `${host}/${port}.sock`;
+const socketPath = ({ host, port }: SocketPlace): string => `${host}/${port}.sock`;
 
 /** Begins to connect. @param opened called when bytes can be sent */
-export function dial(place: Place, tls: MuxTls | undefined, opened: () => void): Socket {
+export function dial(place: SocketPlace, tls: MuxTls | undefined, opened: () => void): Socket {
   const at = isFolder(place.host) ? { path: socketPath(place) } : { host: place.host, port: place.port };
   if (!tls) {
     const socket = connect(at);
@@ -61,7 +61,7 @@ export interface ListenOptions {
  * Listens on a port, 0 for any free one.
  * @throws Error when the port is taken, or a Unix socket has no number
  */
-export async function listenAt(place: Place, { tls, connections, accept, onError }: ListenOptions): Promise<Listening> {
+export async function listenAt(place: SocketPlace, { tls, connections, accept, onError }: ListenOptions): Promise<Listening> {
   const secure =
     tls &&
     createTlsServer(
