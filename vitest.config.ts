@@ -8,7 +8,13 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     // `store/sqlite/x.conformance.ts` runs an adapter through its port's suite; the suite itself stands beside the port.
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/src/*/*/**/*.conformance.ts', 'shop/**/*.test.ts', 'tools/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/src/*/*/**/*.conformance.ts',
+      'shop/**/*.test.ts',
+      'examples/*.test.ts',
+      'tools/**/*.test.ts',
+    ],
     // What needs real engines runs by `npm run test:engines`.
     exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**', '**/*.engine.test.ts'],
     // The gateway of the shop serves the storefront, so tests that start it need the build, and two tests must not build at once.

@@ -5,8 +5,12 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { embedded } from '../bus/embedded/index.ts';
 import { command, contract, event, query } from '../contract/index.ts';
+import { staticAddresses } from '../discovery/static/index.ts';
 import { expose, gateway } from '../gateway/index.ts';
+import { realPlatform } from '../platform/index.ts';
 import { external, use } from '../rpc/index.ts';
+import { mux } from '../rpc/mux/index.ts';
+import { generateIdentityKey } from '../security/index.ts';
 import { service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
 import { startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
@@ -189,4 +193,30 @@ test('processes that share the admin port share its token, unless others could h
     expect(token()).not.toBe(before);
     expect(lstatSync(tokenFile).isFile()).toBe(true);
   }
+});
+
+test('a bus that does not leave its process is refused where a subscriber and its source are in different processes, and only there', async () => {
+  using folder = temporaryFolder();
+  const Orders = contract('orders', { events: { Placed: event(z.object({ id: z.string() }), { key: 'id' }) } });
+  const stock = service(contract('stock', {})).implement({ reactions: (on) => [on(Orders.events.Placed, () => {})] });
+  const services = { orders: service(Orders).implement({}), stock };
+  const base = { store: sqlite(folder.path, { exclusive: false }), bus: embedded(), transports: [mux()], discovery: staticAddresses({}) };
+  const several = topology({
+    services,
+    profiles: {
+      apart: { ...base, processes: { a: ['orders'], b: ['stock'] } },
+      beside: { ...base, processes: { a: ['orders', 'stock'] } },
+    },
+  });
+  const [a, b] = [generateIdentityKey(realPlatform()), generateIdentityKey(realPlatform())];
+  const options = {
+    logLevel: 'silent',
+    graph: { orders: [], stock: [] },
+    identity: { privateKey: a.privateKey, publicKeys: { a: [a.publicKey], b: [b.publicKey] } },
+  };
+  const refused = start(several, { ...options, profile: 'apart', process: 'b' });
+  await expect(refused).rejects.toThrow(
+    "service 'stock' subscribes to events of 'orders', which another process hosts, but the bus 'embedded' does not leave its process",
+  );
+  for (const profile of ['apart', 'beside']) await (await start(several, { ...options, profile, process: 'a' })).stop();
 });

@@ -67,7 +67,6 @@ test('every mistake of a profile is told at once', async () => {
     "'orders' is in the processes 'one' and 'two'",
     "no process hosts 'stock'",
     "name the 'transports' between them",
-    "the bus 'embedded' reaches one only",
     "'admin' is 'nobody', which is none of its processes",
   ])
     expect(told).toContain(problem);

@@ -58,8 +58,6 @@ export async function planOf(
   const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
   for (const twice of new Set(protocols.filter((protocol, at) => protocols.indexOf(protocol) !== at)))
     problems.push(`profile '${name}' names the transport '${twice}' twice; leave out one`);
-  if (!profile.bus.capabilities.remote)
-    problems.push(`profile '${name}' has several processes, but the bus '${profile.bus.capabilities.name}' reaches one only`);
   if (profile.admin !== undefined && !(profile.admin in processes))
     problems.push(`profile '${name}': 'admin' is '${profile.admin}', which is none of its processes`);
   const chosen = options.process === undefined ? undefined : processes[options.process];

@@ -34,7 +34,7 @@ export async function checkProcess(planned: PlannedProcess): Promise<CheckedProc
   return { definitions, gateways };
 }
 
-type Checked = Pick<PlannedProcess, 'platform' | 'topology'>;
+type Checked = Pick<PlannedProcess, 'platform' | 'topology' | 'profile' | 'hosts'>;
 
 const nowhere = localTransport(new Map());
 
@@ -43,8 +43,21 @@ const foreignProblems = ({ topology: { services, foreign = [] } }: Checked): str
     .filter((name) => name in services)
     .map((name) => `'${name}' is a service of the topology and 'foreign' too: name it in one of the two`);
 
-function serviceProblems({ platform, topology }: Checked, name: string, definition: ServiceDefinition): string[] {
-  const problems: string[] = [];
+/** A bus without a broker carries events within its process: what a service subscribes to must be hosted beside it. */
+function busProblems({ profile, topology, hosts }: Checked, name: string, definition: ServiceDefinition): string[] {
+  const { remote, name: bus } = profile.bus.capabilities;
+  if (remote || !hosts) return [];
+  const events = [...definition.reactions.map(({ event }) => event), ...definition.sagas.flatMap(({ waitsFor }) => waitsFor)];
+  const elsewhere = new Set(events.map(({ service }) => service).filter((source) => source in topology.services && !hosts.has(source)));
+  return [...elsewhere].map(
+    (source) =>
+      `service '${name}' subscribes to events of '${source}', which another process hosts, but the bus '${bus}' does not leave its process: name a bus with a broker in the profile, or host both in one process`,
+  );
+}
+
+function serviceProblems(checked: Checked, name: string, definition: ServiceDefinition): string[] {
+  const { platform, topology } = checked;
+  const problems = busProblems(checked, name, definition);
   const programs = definition.sagas.flatMap((current) => [current, ...current.previous]);
   if (definition.contract.name !== name)
     problems.push(`service '${name}' of the topology has the contract '${definition.contract.name}'; use one name`);
