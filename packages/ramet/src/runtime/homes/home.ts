@@ -13,7 +13,7 @@ const DRAIN_MS = 15 * SECOND;
 /**
  * - `stopped`: the store is closed, and calls are answered `Unavailable` with executed `no`.
  * - `starting`, `stopping`: on the way to the next state.
- * - `running`: calls are answered, and the background work goes on.
+ * - `running`: calls are answered, and the background work runs.
  * - `quiesced`: calls are answered, and nothing works in the background. What calls store for later waits for the next start.
  */
 export type HomeState = 'stopped' | 'starting' | 'running' | 'quiesced' | 'stopping';
@@ -183,12 +183,13 @@ export class Home implements ServiceHome {
   async #stop(): Promise<void> {
     const { platform, directory, log, withdraw, onLeft } = this.#environment;
     this.#become('stopping');
+    // Its own sagas call it too: they come to the end of a step while it still answers.
+    await Promise.all([this.rest(), withdraw(this.name)]);
     this.#disappear?.();
     this.#disappear = undefined;
     this.#showAbsent();
     this.#hosted?.endWaits();
-    const [left] = await Promise.all([this.#door.close(platform, DRAIN_MS), this.rest(), withdraw(this.name)]);
-    if (!left) log.event('service_stop_overdue', { service: this.name, calls: this.#door.inside });
+    if (!(await this.#door.close(platform, DRAIN_MS))) log.event('service_stop_overdue', { service: this.name, calls: this.#door.inside });
     const store = directory.stores.get(this.name);
     try {
       await this.#detach();

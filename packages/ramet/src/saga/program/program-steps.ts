@@ -196,6 +196,8 @@ export class ProgramSteps {
         return stored;
       });
       if (this.over) return undefined;
+      // A stop that came while the call was still counted waits for this branch.
+      if (run.stopped.aborted) throw run.stopped.reason;
       if (isWaiting(step) && step.state === 'STARTED') await this.#waits.until(step);
       return step;
     } catch (error) {
