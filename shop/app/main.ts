@@ -18,7 +18,7 @@ function port(name: string, otherwise: number): number {
   const text = process.env[name] || String(otherwise);
   const number = Number(text);
   if (!Number.isInteger(number) || number < 0 || number > 65_535) {
-    process.stderr.write(`${name} is '${text}', which is no port: set it to a number from 0 to 65535\n`);
+    process.stderr.write(`${name} is '${text}', which is not a port: set it to a number from 0 to 65535\n`);
     process.exit(1);
   }
   return number;
@@ -41,7 +41,7 @@ await freshStorefront().catch((error: unknown) => {
 });
 // On a PostgreSQL that the operator gave: each service gets its own role there.
 if (process.env.PROFILE === 'postgres') await provisioned();
-/** So that whoever started the shop in the background can stop this process and no other. */
+/** Lets the program that started the shop in the background stop this process and no other. */
 const pidFile = join(dataDir, 'shop.pid');
 let serving = false;
 const transport = unreachable(process.env.SHOP_UNREACHABLE);

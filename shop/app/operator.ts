@@ -15,7 +15,7 @@ interface Task {
   readonly done: string;
 }
 
-/** What is to be done; undefined for what nobody does here. */
+/** The action; undefined if there is no such action. */
 function taskOf([command, subject, count]: readonly string[]): Task | undefined {
   if (!subject) return undefined;
   if (command === 'block' || command === 'unblock')

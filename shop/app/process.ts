@@ -36,7 +36,7 @@ const runtime = await run(topology, {
   platform: realPlatform(onPoint ? { onPoint } : {}),
 });
 await seed(runtime);
-// Whoever started this process learns where it answers.
+// Reports the addresses of this process to its parent.
 process.send?.({
   ready: true,
   port: runtime.ports[name],

@@ -2,7 +2,7 @@ import { provision } from 'ramet/store/postgres';
 import topology from './topology.ts';
 
 /**
- * Gives each service its role and schema on the PostgreSQL of DATABASE_URL, where somebody with the right to do so started the
+ * Gives each service its role and schema on the PostgreSQL of DATABASE_URL, if a role that may do so started the
  * shop; otherwise each service's own address stands in the environment already, as `ORDERS_DATABASE`.
  */
 export async function provisioned(): Promise<void> {

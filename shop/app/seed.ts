@@ -17,7 +17,7 @@ export async function seed(runtime: Runtime): Promise<void> {
 const PATIENT_MS = 60_000;
 const AGAIN_MS = 250;
 
-/** A store that is away for a moment, or in which another instance does the same just now, is no reason to end. */
+/** A store that is unavailable for a moment, or that another instance fills at the same time, does not end the process. */
 async function patiently(work: () => Promise<void>): Promise<void> {
   const giveUpAt = Date.now() + PATIENT_MS;
   for (;;) {

@@ -17,11 +17,11 @@ export default gateway('mobile', {
       uses: { users: use(Users, quick), orders: use(Orders, quick), catalog: use(Catalog, quick) },
       output: z.object({
         greeting: z.string(),
-        /** Left out when it cannot be told now. */
+        /** Absent while it is unknown. */
         pendingOrders: z.int().optional(),
         topRec: z.object({ sku: z.string(), name: z.string(), price: z.int() }).optional(),
       }),
-      // A screen with a part missing is better than none: each leg may fail by itself.
+      // A screen with a missing part is better than none: each call may fail alone.
       async run(_, { use, caller }) {
         const [standing, pending, shown] = await Promise.all([
           use.users.standing.try({ customerId: caller.subject }, { fallback: undefined }),

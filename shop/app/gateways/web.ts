@@ -54,7 +54,7 @@ export default gateway('web', {
         products: Catalog.queries.search.output.shape.items,
       }),
       async run(_, { use, caller }) {
-        // Whoever cannot be greeted by name is a guest: the shop window does not close because the users service is down.
+        // A customer whose name is unavailable is a guest: the shop window stays open while the users service is down.
         const [known, { items }] = await Promise.all([
           use.users.standing.try({ customerId: caller.subject }, { fallback: undefined }),
           use.catalog.search({ limit: 12 }),

@@ -12,12 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => shop[Symbol.asyncDispose]());
 
-/** An id that nobody had before; later ones sort after earlier ones, as those of the framework do. */
+/** A new id; later ones sort after earlier ones, as those of the framework do. */
 const fresh = (prefix: string) => `${prefix}_${String(++count).padStart(26, '0')}`;
 const names = (heard: readonly Heard[]) => heard.map(({ name }) => name);
 const times = (heard: readonly Heard[], name: string) => names(heard).filter((one) => one === name).length;
 
-/** Takes steps one after another. @returns everything that was told and sent meanwhile */
+/** Takes steps one after another. @returns everything that was published and sent meanwhile */
 async function inOrder(steps: readonly (() => Promise<Heard[]>)[]): Promise<Heard[]> {
   const heard: Heard[] = [];
   for (const step of steps) heard.push(...(await step()));
@@ -79,7 +79,7 @@ describe('a return', () => {
   ];
   const cases = WAYS.flatMap((way) => permutations(way.facts).map((facts) => [facts.join(', '), facts, way] as const));
 
-  test.each(cases)('of which is told %s ends the same way, and tells each thing once', async (_, facts, way) => {
+  test.each(cases)('that receives %s ends the same way, and publishes each event once', async (_, facts, way) => {
     const returnId = await requested();
     const heard = await inOrder([...facts, ...facts].map((fact) => tell(returnId, fact)));
     expect(names(heard).filter((name) => name !== 'ReturnProgressed')).toEqual(way.told);
@@ -92,7 +92,7 @@ describe('a return', () => {
     expect(row).toEqual(way.row);
   });
 
-  test('that nobody asked for is nobody’s: nothing is told', async () => {
+  test('that no customer requested does not exist: nothing is published', async () => {
     expect(await tell('ret_none', 'approved')()).toEqual([]);
   });
 

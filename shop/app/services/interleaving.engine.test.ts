@@ -75,7 +75,7 @@ describe('inventory', () => {
 
   beforeEach(() => open('inventory'));
 
-  test('who comes to wait while goods come in gets them', async () => {
+  test('a pre-order that begins to wait while goods arrive gets them', async () => {
     for (let i = 0; i < 4; i++)
       await Promise.all([
         transaction(receive(1), i % 2 === 0 ? 20 : 0),

@@ -7,7 +7,7 @@ import { type Runtime, start, topology } from 'ramet/runtime';
 import { sqlite } from 'ramet/store/sqlite';
 import shop from '../topology.ts';
 
-/** What a handler told and sent: nobody hears of it here. */
+/** What a handler published and sent: no other service receives it here. */
 export interface Heard {
   readonly name: string;
   readonly data: any;
@@ -15,10 +15,10 @@ export interface Heard {
 
 /**
  * The services of the shop with their real stores, but without a bus between them: a test hands each event to a reaction
- * itself, in whatever order it wants, and sees what the service would have told and sent.
+ * itself, in whatever order it wants, and sees what the service would have published and sent.
  */
 export interface Reacting extends AsyncDisposable {
-  /** Hands an event to the reaction of a service, in a transaction as the consumer does. @returns what it told and sent */
+  /** Hands an event to the reaction of a service, in a transaction as the consumer does. @returns what it published and sent */
   react(service: string, event: string, data: object): Promise<Heard[]>;
   /** Runs a command, or one part of an effect. @throws what the handler throws, and nothing is written */
   command(service: string, command: string, input: object, part?: 'intend' | 'record' | 'reject', request?: object): Promise<Heard[]>;

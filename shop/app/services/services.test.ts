@@ -104,7 +104,7 @@ async function place(by: Customer, card: string, more: object = {}): Promise<Rep
   return by.ask('orders', 'place', input, `key-${++keys}`);
 }
 
-/** The order when it is settled. */
+/** The order when it has ended. */
 async function settled(by: Customer, placed: Reply) {
   if (!placed.ok) throw new Error(`not placed: ${JSON.stringify(placed)}`);
   const { orderId } = placed.value;
@@ -113,7 +113,7 @@ async function settled(by: Customer, placed: Reply) {
     if (!reply.ok) throw new Error(JSON.stringify(reply));
     if (reply.value.status !== 'pending') return reply.value;
   }
-  throw new Error(`order ${orderId} was not settled in a minute`);
+  throw new Error(`order ${orderId} did not end within a minute`);
 }
 
 const whats = (order: { history: { what: string }[] }) => order.history.map((entry) => entry.what);
@@ -229,7 +229,7 @@ describe('an order', () => {
     expect((await settled(ada, await place(ada, CARD.pays))).status).toBe('confirmed');
   });
 
-  test('is not taken for a product that is not listed, nor from somebody who is no customer', async () => {
+  test('is not taken for a product that is not listed, nor from an unknown customer', async () => {
     const ada = await customer();
     expect(await place(ada, CARD.pays, { lines: [{ sku: 'NOPE', quantity: 1 }] })).toMatchObject({
       error: 'UnknownProduct',
@@ -241,7 +241,7 @@ describe('an order', () => {
     expect(await dispatcher.call('place', input, meta, { signal: new AbortController().signal })).toMatchObject({ code: 'Forbidden' });
   });
 
-  test('is nobody else’s business', async () => {
+  test('is visible to its customer alone', async () => {
     const [ada, eve] = [await customer(), await customer()];
     const { orderId } = await settled(ada, await place(ada, CARD.pays));
     for (const [operation, input] of [
@@ -309,7 +309,7 @@ describe('a customer', () => {
       error: 'EmailTaken',
     });
     expect(await users.logIn.try({ email, password: 'wrong' })).toMatchObject({ error: 'InvalidCredentials' });
-    expect(await users.logIn.try({ email: 'nobody@example.org', password: 'long enough' })).toMatchObject({ error: 'InvalidCredentials' });
+    expect(await users.logIn.try({ email: 'absent@example.org', password: 'long enough' })).toMatchObject({ error: 'InvalidCredentials' });
     expect(await users.logIn({ email: email.toUpperCase(), password: 'long enough' })).toMatchObject({ expiresIn: 3_600 });
   });
 
@@ -350,7 +350,7 @@ describe('a customer', () => {
   });
 });
 
-describe('who listens', () => {
+describe('the subscribers', () => {
   test('the catalogue follows the stock', async () => {
     const { available } = await runtime.client(Inventory).stock({ sku: TOWEL.sku });
     await eventually(

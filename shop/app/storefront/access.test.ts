@@ -32,7 +32,7 @@ describeInBrowser('everybody can use the shop', (storefront) => {
     await tabTo(page, 'Books');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Books' }).waitFor();
-    // The list has changed, and the focus stays where she was.
+    // The list has changed, and the focus stays where it was.
     expect(await focused(page)).toBe('Books');
     await tabTo(page, 'A Field Guide to Urban Mosses');
     await page.keyboard.press('Enter');
@@ -86,7 +86,7 @@ describeInBrowser('everybody can use the shop', (storefront) => {
     expect(await stages(page)).toContain('Confirmed: done');
   });
 
-  test('what changes without being asked for is read out', async () => {
+  test('what changes without an action of the customer is read out', async () => {
     const page = await storefront.open();
     await toCheckout(storefront, page, { sku: 'BOK-0011' }, /^Slow/);
     const heard: string[] = [];
@@ -99,7 +99,7 @@ describeInBrowser('everybody can use the shop', (storefront) => {
     expect(heard.at(-1)).toBe('Your order is confirmed.');
   });
 
-  test('nothing moves for who asks for less motion', async () => {
+  test('nothing moves for a customer who prefers less motion', async () => {
     const page = await storefront.open({ reducedMotion: 'reduce' });
     await toCheckout(storefront, page, { sku: 'BOK-0012' }, /^Slow/);
     await placeOrder(page);
@@ -157,7 +157,7 @@ async function everyPage(storefront: Storefront, page: Page, look: (name: string
   await page.getByRole('button', { name: 'Create an account' }).click();
   await look('register, with mistakes');
   await page.goto('/sign-in?next=/checkout');
-  await signIn(page, { email: 'nobody@example.org', password: 'not this one' });
+  await signIn(page, { email: 'absent@example.org', password: 'not this one' });
   await shows(page, 'That did not match');
   await look('sign in, refused');
   await signIn(page, await storefront.customer());

@@ -35,7 +35,7 @@ export interface Storefront {
   customer(): Promise<{ readonly email: string; readonly password: string }>;
 }
 
-/** Describes tests of the storefront in a browser. They are left out where there is none, but never on CI. */
+/** Describes tests of the storefront in a browser. They are skipped where there is none, but never on CI. */
 export function describeInBrowser(name: string, tests: (storefront: Storefront) => void, env: Readonly<Record<string, string>> = {}): void {
   const executablePath = findChromium();
   describe.skipIf(executablePath === undefined && !process.env.CI)(name, () => {
@@ -89,7 +89,7 @@ export function describeInBrowser(name: string, tests: (storefront: Storefront) 
   });
 }
 
-/** Fills the form of the page that asks for it. */
+/** Fills the form of the page that needs it. */
 export async function signIn(page: Page, who: { email: string; password: string }): Promise<void> {
   await page.getByLabel('Email').fill(who.email);
   await page.getByLabel('Password').fill(who.password);
@@ -120,7 +120,7 @@ export async function stages(page: Page): Promise<string[]> {
   return page.getByRole('listitem').and(page.locator('.stage')).locator('.stage-name').allTextContents();
 }
 
-/** Waits until a page tells something, in words or in numbers. */
+/** Waits until a page shows a text or a number. */
 export const shows = (page: Page, words: string | RegExp): Promise<void> => page.getByRole('main').getByText(words).first().waitFor();
 
 /** How often a request was made, from now on. */

@@ -3,7 +3,7 @@ import { bodyOf, CARDS, eventually } from '../../rig/harness/client.ts';
 import { describeInBrowser, placeOrder, shows, signIn, stages, toCheckout } from './browser.fixture.ts';
 
 describeInBrowser('a customer', (storefront) => {
-  test('looks around by department and by price, and sees more when she wants to', async () => {
+  test('looks around by department and by price, and sees more on request', async () => {
     const page = await storefront.open();
     const cards = page.locator('.card a');
     await cards.first().waitFor();
@@ -24,7 +24,7 @@ describeInBrowser('a customer', (storefront) => {
     await cards.nth(47).waitFor();
   });
 
-  test('searches as she types: the address has her words, and so does whoever opens it', async () => {
+  test('searches while typing: the address has the words, and opening it repeats the search', async () => {
     const page = await storefront.open();
     await page.locator('.card a').first().waitFor();
     const box = page.getByRole('searchbox', { name: 'Search products' });
@@ -50,7 +50,7 @@ describeInBrowser('a customer', (storefront) => {
     expect(await box.inputValue()).toBe('');
   });
 
-  test('registers on the way to her order, pays, and sees it confirmed as it happens', async () => {
+  test('registers on the way to an order, pays, and sees it confirmed as it happens', async () => {
     const page = await storefront.open({ path: '/p/BOK-0003' });
     const product = await storefront.client.product('BOK-0003');
     await page.getByRole('heading', { name: product.name }).waitFor();
@@ -85,7 +85,7 @@ describeInBrowser('a customer', (storefront) => {
     await shows(page, 'Your order is confirmed.');
   });
 
-  test('whose card is declined is told why, and that nothing is left to pay', async () => {
+  test('whose card is declined reads why, and that nothing is left to pay', async () => {
     const page = await storefront.open();
     await toCheckout(storefront, page, { sku: 'BOK-0004' }, /^Declined/);
     await placeOrder(page);
@@ -117,7 +117,7 @@ describeInBrowser('a customer', (storefront) => {
     await cancel.click();
     await page.getByRole('button', { name: 'Keep it' }).click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
-    // The first attempt does not reach the shop: it is not done, and said to be not done until she acts.
+    // The first attempt does not reach the shop: it is not done, and shown as not done until the customer acts.
     const keys: (string | undefined)[] = [];
     await page.route('**/api/orders/*/cancel', (route) => {
       keys.push(route.request().headers()['idempotency-key']);
@@ -140,7 +140,7 @@ describeInBrowser('a customer', (storefront) => {
     await page.locator('.row', { hasText: name }).getByText('You cancelled it').waitFor();
   });
 
-  test('returns a part of what she ordered, and follows it', async () => {
+  test('returns a part of an order, and follows it', async () => {
     const page = await storefront.open();
     await toCheckout(storefront, page, { sku: 'BOK-0007' }, /^Pays/);
     await placeOrder(page);
@@ -158,7 +158,7 @@ describeInBrowser('a customer', (storefront) => {
     await page.getByRole('link', { name: /I have it already/ }).waitFor();
     expect(await page.getByRole('link', { name: 'Return something' }).count()).toBe(0);
     await page.goto(`${new URL(page.url()).pathname}/return`);
-    await shows(page, 'All of it has come back, or is on its way.');
+    await shows(page, 'All of it has been returned, or is on its way.');
   });
 
   test('pre-orders what is sold out, and may think better of it', async () => {
@@ -185,7 +185,7 @@ describeInBrowser('a customer', (storefront) => {
     await shows(page, 'Your pre-order is cancelled, as you wished.');
   });
 
-  test('who presses twice has one order', async () => {
+  test('pressing twice makes one order', async () => {
     const page = await storefront.open();
     const who = await storefront.customer();
     await page.goto('/sign-in');

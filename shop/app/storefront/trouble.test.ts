@@ -18,7 +18,7 @@ describeInBrowser('when something is in the way', (storefront) => {
     await page.getByRole('button', { name: 'Add to cart' }).waitFor();
   });
 
-  test('an order page whose stream breaks off says so, and goes on by itself', async () => {
+  test('an order page whose stream breaks off says so, and recovers without a reload', async () => {
     const page = await storefront.open();
     await toCheckout(storefront, page, { sku: 'BOK-0013' }, /^Slow/);
     await placeOrder(page);
@@ -30,7 +30,7 @@ describeInBrowser('when something is in the way', (storefront) => {
     expect(await page.getByText('The connection broke off').count()).toBe(0);
   });
 
-  test('the page of an order can be loaded anew, opened from outside, and needs its owner', async () => {
+  test('the page of an order can be reloaded, opened from outside, and needs its owner', async () => {
     const page = await storefront.open();
     await toCheckout(storefront, page, { sku: 'BOK-0014' }, /^Pays/);
     const orderId = await placeOrder(page);
@@ -66,7 +66,7 @@ describeInBrowser('when something is in the way', (storefront) => {
     await shows(page, 'Your order is confirmed.');
   });
 
-  test('a wrong password, a taken address and a card that is none are told where they were typed', async () => {
+  test('a wrong password, a taken address and an invalid card number are shown where they were typed', async () => {
     const page = await storefront.open({ path: '/sign-in' });
     const who = await storefront.customer();
     await signIn(page, { ...who, password: 'not this one' });
@@ -90,7 +90,7 @@ describeInBrowser('when something is in the way', (storefront) => {
     expect(new URL(page.url()).origin).toBe(storefront.shop.url);
   });
 
-  test('looking around is frugal: what was loaded a moment ago is not asked for again', async () => {
+  test('looking around is frugal: what was loaded a moment ago is not requested again', async () => {
     const page = await storefront.open();
     await page.locator('.card a').first().waitFor();
     const requests = counted(page, /\/api\//);
@@ -110,9 +110,9 @@ describeInBrowser('when something is in the way', (storefront) => {
 });
 
 describeInBrowser(
-  'a customer who asks for more than the shop takes at once',
+  'a customer who sends more than the shop accepts at once',
   (storefront) => {
-    test('is told how long to wait, and can go on when it is over', async () => {
+    test('reads how long to wait, and can continue after that', async () => {
       const page = await storefront.open();
       await page.locator('.card a').first().waitFor();
       // Whatever is left of the limit is used up elsewhere, from the same address.

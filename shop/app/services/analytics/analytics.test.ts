@@ -22,7 +22,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** In a transaction of the service, as one of its handlers. @returns what it told */
+/** In a transaction of the service, as one of its handlers. @returns the events it published */
 async function inTransaction(work: (context: any) => Promise<unknown>): Promise<unknown[]> {
   const told: unknown[] = [];
   await runtime.services.get('analytics')?.store.write(async (tx) => {
@@ -46,7 +46,7 @@ test('the ledger enters what was paid and given back, and refuses to give back m
   ]);
 });
 
-test('the night tells of every day that is over, once', async () => {
+test('the night reports every day that is over, once', async () => {
   const [schedule] = analytics.schedules;
   const night = (due: string) =>
     inTransaction((context) => Promise.resolve(schedule?.run({ ...context, schedule: { due: new Date(due) } })));

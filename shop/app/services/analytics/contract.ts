@@ -17,7 +17,7 @@ export const Analytics = contract('analytics', {
     }),
   },
   events: {
-    /** A day (UTC) is over; told in the night that follows. */
+    /** A day (UTC) is over; published in the night that follows. */
     DayReported: event(z.object({ day: z.iso.date(), placed: z.int(), confirmed: z.int(), cancelled: z.int(), revenue: z.int() }), {
       key: 'day',
     }),

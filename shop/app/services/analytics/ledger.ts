@@ -11,7 +11,7 @@ const PATIENCE = 36;
 
 /**
  * The money in its own order: an entry that cannot be right stops the ledger until a person has looked, because what is
- * entered behind a wrong one is wrong as well. What is only counted goes on meanwhile.
+ * entered behind a wrong one is wrong as well. Plain counters continue meanwhile.
  */
 export const LEDGER = { subscription: 'ledger', poison: 'halt', attempts: PATIENCE } as const satisfies ReactionOptions;
 

@@ -59,7 +59,7 @@ export default service(Analytics, { store: sql<Tables>({ migrations: new URL('./
   schedules: (_, cron) => [cron('0 3 * * *', 'daily report', report, { timezone: 'UTC' })],
 });
 
-/** Tells of every day that is over and was not told of yet, so that no day is left out after a night without a run. */
+/** Reports every day that is over and was not reported so far, so that no day is missing after a night without a run. */
 async function report({
   db,
   emit,

@@ -1,7 +1,7 @@
 import { contract, query } from 'ramet';
 import { z } from 'zod';
 
-/** Everything that happened, kept for whoever has to explain it. */
+/** Everything that happened, kept for people who have to explain it. */
 export const Audit = contract('audit', {
   queries: {
     trail: query({

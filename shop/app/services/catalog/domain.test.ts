@@ -30,7 +30,7 @@ test('a cursor names the position it was made from', () => {
 });
 
 test.each(['', 'nonsense', Buffer.from('{"a":1}').toString('base64url'), Buffer.from('["a"]').toString('base64url'), '%%%'])(
-  'a cursor that nobody made is told from one (%j)',
+  'a text that is not a cursor of the catalogue is recognised (%j)',
   (cursor) => {
     expect(positionOf(cursor)).toBeUndefined();
   },

@@ -36,7 +36,7 @@ export default service(Catalog, { store: sql<Tables>({ migrations: new URL('./mi
       const after = cursor === undefined ? undefined : positionOf(cursor);
       if (cursor !== undefined && !after) throw fail.InvalidCursor({});
       const words = wordsOf(query ?? '');
-      // What was asked for has no words at all (as '?!'), so no product has them.
+      // The search has no words at all (as '?!'), so no product has them.
       if (words.length === 0 && query?.trim()) return { items: [] };
       let found = db
         .selectFrom('products')

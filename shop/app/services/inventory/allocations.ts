@@ -39,7 +39,7 @@ export async function allocate(ctx: Context, sku: string): Promise<void> {
 }
 
 /**
- * One after another for each sku: whoever comes to wait, leaves, or brings goods has the row of its stock until his transaction
+ * One after another for each sku: a pre-order that begins or ends to wait, and a delivery, locks the row of the stock until its transaction
  * ends. Otherwise two could serve the same pre-order, or one come to wait for what another has just brought.
  */
 async function queue({ db }: Context, sku: string): Promise<void> {
@@ -50,7 +50,7 @@ async function queue({ db }: Context, sku: string): Promise<void> {
     .execute();
 }
 
-/** A pre-order is off: what is held for it is free for whoever waits next, and then for everybody. */
+/** A pre-order is cancelled: what is held for it is free for the next in line, and then for every customer. */
 export async function callOff(ctx: Context, { preorderId, sku, quantity }: Wanted): Promise<void> {
   await queue(ctx, sku);
   // A row where there is none yet: should the placing come later, it finds that it is over.

@@ -16,7 +16,7 @@ export const Inventory = contract('inventory', {
     }),
     /** Gives back what is reserved for an order; nothing when nothing is. */
     release: command({ input: z.object({ orderId: z.string() }) }),
-    /** A parcel that is expected has come in: what is in it is looked at. */
+    /** An expected parcel has arrived: its contents are examined. */
     unpack: command({ input: z.object({ returnId: z.string() }) }),
   },
   queries: {
@@ -36,7 +36,7 @@ export const Inventory = contract('inventory', {
     /** They are not any more. */
     AllocationReleased: event(Allocation, { key: 'preorderId' }),
     GoodsReceived: event(OfReturn, { key: 'returnId' }),
-    /** They came back as nobody would buy them, and go to the customer again. */
+    /** The goods were returned worn out, and are sent back to the customer. */
     GoodsRejected: event(OfReturn.extend({ condition: z.string() }), { key: 'returnId' }),
     /** They can be bought again. */
     GoodsRestocked: event(OfReturn, { key: 'returnId' }),

@@ -4,7 +4,7 @@ export interface Line {
 }
 
 /**
- * One line per sku, in the order of the skus: a repeated sku is one demand, and whoever locks several rows locks them in the
+ * One line per sku, in the order of the skus: a repeated sku is one demand, and a transaction that locks several rows locks them in the
  * same order as everybody else.
  */
 export function merged(lines: readonly Line[]): Line[] {
@@ -14,7 +14,7 @@ export function merged(lines: readonly Line[]): Line[] {
 }
 
 /**
- * How the goods of a return came back. Nobody opens a parcel here: what the warehouse would see is taken from what the
+ * The state of returned goods. No parcel is opened here: what the warehouse would see is taken from what the
  * customer wrote.
  * @returns undefined when they can be sold again
  */

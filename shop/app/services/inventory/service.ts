@@ -63,7 +63,7 @@ export default service(Inventory, { store: sql<Tables>({ migrations: new URL('./
     on(Preorders.events.PreorderPlaced, (preorder, ctx) => wait(ctx, preorder)),
     on(Preorders.events.PreorderCancelled, (preorder, ctx) => callOff(ctx, preorder)),
     on(Preorders.events.PreorderConfirmed, ({ preorderId }, ctx) => sell(ctx, preorderId)),
-    // Returns: what comes back was sold before. A bus may tell of the return first, and the return tells of the sale.
+    // Returns: what comes back was sold before. A bus may deliver the return first, and the return implies the sale.
     on(Orders.events.ReturnApproved, async ({ orderId, returnId, lines, because }, ctx) => {
       await sold(ctx, orderId);
       await expectParcel(ctx, returnId, lines, because);

@@ -22,7 +22,7 @@ export type Context = WriteContext<typeof Inventory, Tables>;
 
 type Pile = 'available' | 'reserved' | 'sold';
 
-/** Moves pieces from one pile to another, and tells when others can buy more or less. @returns false when there are not enough */
+/** Moves pieces from one pile to another, and publishes when customers can buy more or less. @returns false when there are not enough */
 export async function move(ctx: Context, { sku, quantity }: Line, from: Pile, to: Pile): Promise<boolean> {
   const shown = from === 'available' || to === 'available';
   const stock = await ctx.db

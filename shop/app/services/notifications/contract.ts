@@ -7,7 +7,7 @@ const Order = z.object({ orderId: z.string(), customerId: z.string(), total: z.i
 const Return = z.object({ returnId: z.string(), orderId: z.string(), customerId: z.string() });
 const Preorder = z.object({ preorderId: z.string(), customerId: z.string(), name: z.string(), quantity: z.int(), total: z.int() });
 
-/** What customers are told by mail: each fact once, as far as mail knows "once" (a repeat bears the same Message-ID). */
+/** What customers are notified of by mail: each fact once, as far as mail knows "once" (a repeat bears the same Message-ID). */
 export const Notifications = contract('notifications', {
   commands: {
     orderConfirmed: command({ input: Order, errors: { MailRefused } }),
@@ -18,7 +18,7 @@ export const Notifications = contract('notifications', {
     preorderCancelled: command({ input: Preorder.extend({ reason: z.string() }), errors: { MailRefused } }),
   },
   events: {
-    /** `fact` is what the customer was told of, such as `order-confirmed:ord_…`. */
+    /** `fact` is what the mail was about, such as `order-confirmed:ord_…`. */
     MailSent: event(z.object({ fact: z.string(), to: z.string() }), { key: 'fact' }),
   },
 });

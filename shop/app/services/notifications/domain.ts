@@ -25,14 +25,14 @@ export interface Preorder {
   readonly total: number;
 }
 
-/** What a mail says, and the fact that it tells of. */
+/** What a mail says, and the fact that it is about. */
 export interface Draft {
   readonly fact: string;
   readonly subject: string;
   readonly text: string;
 }
 
-/** The same for every repeat of the same fact, so that whoever gets it twice can tell. */
+/** The same for every repeat of the same fact, so that a mailbox that gets it twice can recognise it. */
 export function messageIdOf(fact: string): string {
   return `<${createHash('sha256').update(fact).digest('hex').slice(0, 32)}@ramet.shop>`;
 }

@@ -43,7 +43,7 @@ const mailing = <I extends { readonly customerId: string }>(compose: (customer: 
         .select(['email', 'name'])
         .where('customer_id', '=', customerId)
         .executeTakeFirst();
-      // The registration came before the order, but its event may be slower: whoever asked asks again.
+      // The registration came before the order, but its event may be slower: the caller repeats.
       if (!customer) throw new RametError('Unavailable', `the address of '${customerId}' is not known yet`);
       const { fact, subject, text } = compose(customer, input);
       await ctx.db

@@ -43,7 +43,7 @@ test('a mail arrives with the Message-ID and the date that it was given', async 
   expect(received).toContain('To: ada@example.org');
 });
 
-test('a mail that the server refuses for good is told from one that it could not take now', async () => {
+test('a mail that the server refuses for good is distinguished from one that it could not accept now', async () => {
   const refusing = (responseCode: number) => ({
     onRcptTo: (_address: unknown, _session: unknown, done: (error?: Error | null) => void) =>
       done(Object.assign(new Error('no'), { responseCode })),

@@ -48,7 +48,7 @@ export const Orders = contract('orders', {
     get: query({
       input: z.object({
         orderId: z.string(),
-        /** Answers when the order is settled, and after so many seconds at the latest. */
+        /** Answers when the order has ended, and after so many seconds at the latest. */
         wait: z.int().min(0).max(30).default(0),
       }),
       output: z.object({
@@ -104,7 +104,7 @@ export const Orders = contract('orders', {
     OrderCancelled: event(z.object({ orderId: z.string(), customerId: z.string(), reason: z.string(), total: z.int() }), {
       key: 'orderId',
     }),
-    /** What of an order may come back, and what it is worth. By the order: whoever takes it back has heard of the sale before. */
+    /** The goods of an order that may be returned, and their value. Keyed by the order: a subscriber has received the sale before. */
     ReturnApproved: event(
       z.object({
         orderId: z.string(),

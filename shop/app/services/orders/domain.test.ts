@@ -18,7 +18,7 @@ test.each([
   ['Declined', { reason: 'insufficient_funds' }, 'card declined: insufficient funds'],
   ['Declined', { reason: 'card_declined' }, 'card declined: refused by the bank'],
   ['Undeliverable', { country: 'AQ' }, 'cannot be delivered: no carrier goes to AQ'],
-])('the refusal %s %j is told as a customer understands it', (error, data, reason) => {
+])('the refusal %s %j is explained in a customer’s words', (error, data, reason) => {
   const obstacle = obstacleOf(error, data);
   expect(`${obstacle?.what}: ${obstacle?.detail}`).toBe(reason);
   expect(reasonShown(reason)).toBe(reason);
@@ -35,7 +35,7 @@ test('what went wrong inside is not shown to a customer', () => {
   );
 });
 
-test('a confirmed order went through every step, also where an event has not told of it yet', () => {
+test('a confirmed order went through every step, also where the event has not arrived', () => {
   expect(missingBeforeConfirmed(['placed', 'accepted', 'stock reserved'])).toEqual(['payment captured', 'shipment booked']);
   expect(missingBeforeConfirmed(['stock reserved', 'payment captured', 'shipment booked'])).toEqual([]);
 });

@@ -22,11 +22,11 @@ export interface Tables {
 type Context = WriteContext<typeof Orders, Tables>;
 
 /*
- * The journey of an order: every change of it is an entry of its history and an event under its id, so that whoever watches
- * is woken. It ends when the order is settled: what is told later (an event may be slower than the saga) changes nothing.
+ * The journey of an order: every change of it is an entry of its history and an event under its id, so that a watching query
+ * is woken. It ends with the order: later facts (an event may be slower than the saga) change nothing.
  */
 
-/** Adds an entry and tells of it; nothing when the order is settled. */
+/** Adds an entry and publishes it; does nothing when the order has ended. */
 export async function progress(ctx: Context, orderId: string, what: string, change: { cancel_requested?: 1 } = {}): Promise<void> {
   const at = ctx.now().toISOString();
   if (await enter(ctx, orderId, { what, at }, change)) ctx.emit.OrderProgressed({ orderId, what, at });
@@ -55,7 +55,7 @@ async function hold({ db }: Context, orderId: string): Promise<void> {
     .execute();
 }
 
-/** Counting the entry locks the order's row, so that entries of one order never get the same number. @returns undefined when it is settled */
+/** Counting the entry locks the order's row, so that entries of one order never get the same number. @returns undefined when it has ended */
 async function enter(
   { db }: Context,
   orderId: string,

@@ -15,7 +15,7 @@ const order: Bought = {
 const ask = (bought: Bought | undefined, lines?: Line[], customerId = 'ada') => judgeReturn(bought, { customerId, lines });
 const denied = (reason: string) => ({ kind: 'denied', reason });
 
-test('somebody else’s order is denied in the words for one that never was', () => {
+test('another customer’s order is denied in the words for one that never was', () => {
   expect(ask(order, undefined, 'eve')).toEqual(denied('there is no such order of yours'));
   expect(ask(undefined)).toEqual(ask(order, undefined, 'eve'));
 });

@@ -18,8 +18,8 @@ export type ReturnVerdict =
   | { readonly kind: 'denied'; readonly reason: string };
 
 /**
- * Whether something of an order may come back, and what it is worth, at the price that was paid.
- * @param order undefined when there is none; somebody else's is denied in the same words
+ * Whether goods of an order may be returned, and their value, at the price that was paid.
+ * @param order undefined when there is none; another customer's is denied in the same words
  * @param asked without lines, everything that is left of the order
  */
 export function judgeReturn(
@@ -43,7 +43,7 @@ export function judgeReturn(
   return { kind: 'approved', lines, amount };
 }
 
-/** What of an order has not come back yet. */
+/** The goods of an order that have not been returned. */
 function leftOf({ sold, returned }: Bought): Line[] {
   const back = new Map(merged(returned).map(({ sku, quantity }) => [sku, quantity]));
   return merged(sold)

@@ -14,7 +14,7 @@ interface Asked {
   readonly reason: string;
 }
 
-/** Somebody wants to send something back. Only here is known what was bought, by whom, and what has come back already. */
+/** A customer wants to return goods. Only this service knows what was bought, by whom, and what was returned already. */
 export async function judge(ctx: Context, { returnId, orderId, customerId, lines, reason }: Asked): Promise<void> {
   // Two returns of one order are judged one after the other: each sees what the other takes.
   const order = await ctx.db

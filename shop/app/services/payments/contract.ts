@@ -35,7 +35,7 @@ export const Payments = contract('payments', {
     PaymentCaptured: event(Paid, { key: 'orderId' }),
     PaymentDeclined: event(z.object({ orderId: z.string(), reason: z.string() }), { key: 'orderId' }),
     PaymentRefunded: event(Paid, { key: 'orderId' }),
-    /** By the order: whoever keeps books has heard of the payment before. */
+    /** Keyed by the order: a subscriber that keeps books has received the payment before. */
     PartRefunded: event(z.object({ returnId: z.string(), orderId: z.string(), amount: z.int() }), { key: 'orderId' }),
     RefundRefused: event(z.object({ returnId: z.string(), orderId: z.string(), reason: z.string() }), { key: 'orderId' }),
   },

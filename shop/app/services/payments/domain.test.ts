@@ -24,7 +24,7 @@ test.each([
   [200, {}],
   [302, undefined],
   [422, { error: 'idempotency_mismatch' }],
-])('after %i %j nobody knows whether there is a charge', (status, body) => {
+])('after %i %j it is unknown whether there is a charge', (status, body) => {
   expect(chargeVerdict(status, body).kind).toBe('unknown');
 });
 

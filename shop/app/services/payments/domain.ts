@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What an answer of the provider says: it acted, it refused for certain, or nobody knows (then it is asked again). */
+/** What an answer of the provider says: it acted, it refused for certain, or the outcome is unknown (then the call is repeated). */
 export type Verdict<Done> =
   | ({ readonly kind: 'done' } & Done)
   | { readonly kind: 'refused'; readonly reason: string }
@@ -23,7 +23,7 @@ export function chargeVerdict(status: number, body: unknown): Verdict<{ chargeId
   const charged = Charged.safeParse(body);
   if (status === 201 && charged.success) return { kind: 'done', chargeId: charged.data.chargeId };
   const problem = Problem.safeParse(body).data ?? {};
-  // Another charge may stand under the key: only looking it up tells.
+  // Another charge may stand under the key: only a lookup shows it.
   if (problem.error === 'idempotency_mismatch') return unknown(status, body);
   if (status >= 400 && status < 500 && !PASSING.has(status))
     return { kind: 'refused', reason: problem.reason ?? problem.error ?? `status ${status}` };

@@ -183,7 +183,7 @@ const post = (key: string, body: object) => ({
   body: JSON.stringify(body),
 });
 
-/** The JSON of an answer, or undefined when it has none: a proxy's error page is no answer of the provider. */
+/** The JSON of an answer, or undefined when it has none: a proxy's error page is not an answer of the provider. */
 const bodyOf = (answer: Response): Promise<unknown> => answer.json().catch(() => undefined);
 
 /** What was done; whatever else the provider said leaves it open, and it is asked again. */

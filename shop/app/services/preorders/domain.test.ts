@@ -22,7 +22,7 @@ test('a pre-order is confirmed when it is paid, whichever is heard of first, and
   expect(whats(['declined', 'allocated'])).toEqual(whats(['allocated', 'declined']));
 });
 
-test('a pre-order ends once, whatever is told in whatever order, and says nothing after it but what became of the money', () => {
+test('a pre-order ends once, whatever arrives in whatever order, and publishes nothing after it but the outcome of the money', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...FACTS), { maxLength: 12 }), (facts) => {
       const { status, entries } = follow(facts);
@@ -42,7 +42,7 @@ test('a payment that comes after the cancellation changes nothing', () => {
   expect(entriesOf('cancelled', 'refunded')).toEqual([{ status: 'cancelled', what: 'payment refunded' }]);
 });
 
-test('a decline is told in the words of a customer', () => {
+test('a decline is explained in a customer’s words', () => {
   expect([declined('card_declined'), declined('insufficient_funds')]).toEqual([
     'card declined: refused by the bank',
     'card declined: insufficient funds',

@@ -20,7 +20,7 @@ export interface Tables {
 type Context = WriteContext<typeof Preorders, Tables>;
 
 /**
- * Takes in what somebody told of a pre-order. Of one that is not ours (payments also tells of orders) there is no row, and
+ * Takes in a fact about a pre-order. Of one that is not ours (payments also publishes about orders) there is no row, and
  * nothing happens.
  * @param reason of a cancellation, in a customer's words
  */

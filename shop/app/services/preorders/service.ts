@@ -51,7 +51,7 @@ export default service(Preorders, {
           .execute();
         const total = price * quantity;
         ctx.emit.PreorderPlaced({ preorderId, customerId, sku, name, quantity, total });
-        // Events are kept and read by many: the card's token goes to payments, and to nobody else.
+        // Events are kept and read by many: the card's token goes to payments only.
         ctx.send(Payments.commands.mandate, { orderId: preorderId, amount: total, cardToken });
         return { preorderId };
       },
@@ -126,7 +126,7 @@ export default service(Preorders, {
 
   gauges: {
     waiting_preorders_total: {
-      description: 'Pre-orders whose goods have not come in',
+      description: 'Pre-orders whose goods have not arrived',
       read: async ({ db }) =>
         Number(
           (

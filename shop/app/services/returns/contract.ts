@@ -27,7 +27,7 @@ export const Returns = contract('returns', {
     request: command({
       input: z.object({
         orderId: OrderId,
-        /** Without them, everything of the order that has not come back yet. */
+        /** Without them, everything of the order that has not been returned. */
         lines: z.array(Line).min(1).max(50).optional(),
         reason: z.string().trim().min(1).max(500),
       }),
@@ -62,7 +62,7 @@ export const Returns = contract('returns', {
     ReturnProgressed: event(z.object({ returnId: z.string(), what: z.string(), at: z.string() }), { key: 'returnId' }),
     /** The goods are back and in order: `amount` is owed to the customer. */
     ReturnReceived: event(z.object({ returnId: z.string(), orderId: z.string(), amount: z.int() }), { key: 'returnId' }),
-    /** By the order too: whoever asks again is judged after this was heard of. */
+    /** Keyed by the order too: a new request is judged after this event has arrived. */
     ReturnRefused: event(z.object({ returnId: z.string(), orderId: z.string(), customerId: z.string(), reason: z.string() }), {
       key: 'orderId',
     }),

@@ -10,7 +10,7 @@ const WAYS: readonly (readonly [facts: readonly Fact[], end: Stage])[] = [
   [['approved', 'received', 'refunded', 'restocked'], 'completed'],
 ];
 
-/** Tells facts one by one, and advances after each. */
+/** Adds facts one by one, and advances after each. */
 function follow(facts: readonly Fact[]): { stage: Stage; made: Advance[] } {
   const told = new Set<Fact>();
   const made: Advance[] = [];

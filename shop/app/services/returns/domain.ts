@@ -19,7 +19,7 @@ export interface Advance {
 }
 
 /**
- * How far a return gets with all that was told of it so far. Events of different services come in any order: one that is
+ * The stages that a return reaches with the facts known so far. Events of different services come in any order: one that is
  * ahead of its predecessor waits among the facts until that one is there too.
  */
 export function advances(stage: Stage, told: ReadonlySet<Fact>): Advance[] {

@@ -27,7 +27,7 @@ interface Told {
   readonly reason?: string;
 }
 
-/** Writes down what somebody told of a return, and takes the return as far as everything told so far allows. */
+/** Records a fact about a return, and advances the return as far as all known facts allow. */
 export async function learn(ctx: Context, returnId: string, fact: Fact, told: Told): Promise<void> {
   const found = await ctx.db
     .updateTable('returns')
@@ -46,7 +46,7 @@ export async function learn(ctx: Context, returnId: string, fact: Fact, told: To
   for (const { by, to } of advances(found.stage, new Set(known.keys()))) await enter(ctx, returnId, to, known.get(by) ?? {});
 }
 
-/** Every step of the journey is an entry of its history and an event under its id, so that whoever watches is woken. */
+/** Every step of the journey is an entry of its history and an event under its id, so that a watching query is woken. */
 async function enter(ctx: Context, returnId: string, stage: Stage, { lines, amount, reason }: Told): Promise<void> {
   const what = entryOf(stage, reason);
   const row = await ctx.db

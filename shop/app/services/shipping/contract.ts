@@ -4,7 +4,7 @@ import { z } from 'zod';
 const OrderRef = z.object({ orderId: z.string() });
 const Address = z.object({ name: z.string(), street: z.string(), city: z.string(), country: z.string() });
 
-/** Who carries an order to the customer. */
+/** Carries an order to the customer. */
 export const Shipping = contract('shipping', {
   commands: {
     book: command({

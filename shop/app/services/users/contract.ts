@@ -16,7 +16,7 @@ const PublicKey = z.object({
   use: z.literal('sig'),
 });
 
-/** Who buys: registration, login, and whether somebody may order. */
+/** Customers: registration, login, and whether a customer may order. */
 export const Users = contract('users', {
   commands: {
     register: command({

@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the key is made when it is first asked for, readable by its owner only', async () => {
+test('the key is made at its first use, readable by its owner only', async () => {
   const file = join(folder, 'deeper', 'users.key');
   const key = await signingKey(file);
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ kty: 'OKP', crv: 'Ed25519', x: key.publicKey.x });

@@ -18,7 +18,7 @@ const loaded = new Map<string, Promise<SigningKey>>();
 /** Where the key lies: beside the stores, so that a restart keeps everybody logged in. */
 export const keyFile = (): string => join(process.env.DATA_DIR || '.data', 'users.key');
 
-/** The key in `file`, made when it is first asked for. */
+/** The key in `file`, made at its first use. */
 export function signingKey(file: string = keyFile()): Promise<SigningKey> {
   const known = loaded.get(file);
   if (known) return known;
@@ -50,7 +50,7 @@ async function read(file: string): Promise<JWK | undefined> {
 
 /**
  * Writes a new key for its owner only. It gets its name when it is whole and on disk, by a link, which unlike a rename fails
- * when somebody was faster: of two that start at once both sign with the key of the first.
+ * when another process was faster: of two that start at once both sign with the key of the first.
  */
 async function create(file: string): Promise<JWK> {
   const { privateKey } = await generateKeyPair(ALGORITHM, { crv: 'Ed25519', extractable: true });

@@ -65,7 +65,7 @@ let madeForNobody: Promise<string> | undefined;
 
 /** What the password for an unknown address is verified against, so that the time of an answer does not tell who is a customer. */
 function nobodysHash(crypto: { hashPassword(password: string): Promise<string> }): Promise<string> {
-  madeForNobody ??= crypto.hashPassword('nobody has this password');
+  madeForNobody ??= crypto.hashPassword('no customer has this password');
   return madeForNobody;
 }
 

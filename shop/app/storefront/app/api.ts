@@ -2,7 +2,7 @@ import { eventReader } from '../model/event-stream.ts';
 import type { Trouble } from '../model/problems.ts';
 import { end, session } from './session.ts';
 
-/** A request that did not bring what was asked for. */
+/** A request that failed. */
 export class ApiError extends Error {
   readonly trouble: Trouble;
 

@@ -3,7 +3,7 @@ import type { Entry } from '../model/journey.ts';
 import type { Trouble } from '../model/problems.ts';
 import { api, follow, isAbort, troubleIn } from './api.ts';
 
-/** What has a history, and is followed until it is settled: an order, a return, a pre-order. */
+/** A thing with a history that is followed to its end: an order, a return, a pre-order. */
 export interface Journey {
   readonly status: string;
   readonly history: readonly Entry[];
@@ -20,7 +20,7 @@ export interface Followed<T> {
 const PAUSES_MS = [500, 1_000, 2_000, 5_000, 15_000];
 
 /**
- * Shows something as it is, then follows its events; when they break off, it looks and follows again until it is settled.
+ * Shows something as it is, then follows its events; when they break off, it looks and follows again until the end.
  * @param path of what is followed; its events are below it
  * @param isSettled whether a status is the last one
  */

@@ -1,6 +1,6 @@
 import { store } from './store.ts';
 
-/** Where the customer is, and how she came there: going back restores what she saw, going on begins at the top. */
+/** The page of the customer, and the way to it: going back restores what was seen, a new page begins at the top. */
 export interface Place {
   readonly href: string;
   readonly by: 'start' | 'link' | 'back';
@@ -11,7 +11,7 @@ const address = (): string => `${location.pathname}${location.search}`;
 
 export const place = store<Place>({ href: address(), by: 'start', scrollY: 0 });
 
-/** Goes to a page of the storefront. @param replace without an entry in the history, for what nobody would go back to */
+/** Goes to a page of the storefront. @param replace without an entry in the history, for pages that are not worth going back to */
 export function navigate(href: string, { replace = false }: { replace?: boolean } = {}): void {
   if (!replace) {
     history.replaceState({ scrollY }, '');

@@ -1,9 +1,9 @@
 import { store } from './store.ts';
 
 /**
- * Who is signed in. The token stays in this tab: it survives a reload and ends with the tab. Scripts of this origin could
+ * The signed-in customer. The token stays in this tab: it survives a reload and ends with the tab. Scripts of this origin could
  * read it, but the gateway's policy lets no script run that is not the shop's own file; a cookie would be safe from them,
- * and in return be sent along with what other sites make the browser ask for.
+ * and in return be sent along with what other sites make the browser request.
  */
 export interface Session {
   readonly token: string;

@@ -57,7 +57,7 @@ describe('a cart', () => {
     expect(withOrder(back, order)).toEqual(back);
   });
 
-  test('leaves out what is no line', () => {
+  test('drops what is not a line', () => {
     const good = { ...product('A'), quantity: 2 };
     const stored = [good, null, 3, {}, { ...good, sku: '' }, { ...good, sku: 'B', quantity: 0 }, { ...good, sku: 'C', price: '1' }];
     expect(cartFrom(JSON.stringify(stored))).toEqual([good]);

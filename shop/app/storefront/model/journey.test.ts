@@ -59,7 +59,7 @@ describe('the journey of an order', () => {
     expect(states('cancelled', ...before, end)).toEqual(['Placed done', ...expected, ending]);
   });
 
-  test('that was cancelled is undone as a whole, even where the entry that says so came too late to be told', () => {
+  test('that was cancelled is undone as a whole, even where the entry that says so came too late to be shown', () => {
     expect(states('cancelled', placed, stockReserved, paymentCaptured, 'cancelled: cannot be delivered: no carrier goes to AQ')).toEqual([
       'Placed done',
       'Reserved undone',
@@ -79,14 +79,14 @@ describe('the journey of an order', () => {
     ]);
   });
 
-  test('that was cancelled after she had asked for it ended as she wished, whatever stopped it first', () => {
+  test('that was cancelled at the customer’s request ended as requested, whatever stopped it first', () => {
     const late = 'the order could not be completed in time';
     expect(reasonOf('cancelled', history(placed, cancelRequested), late)).toBe('cancelled by the customer');
     expect(reasonOf('cancelled', history(placed), late)).toBe(late);
     expect(reasonOf('confirmed', history(placed, cancelRequested), undefined)).toBe(undefined);
   });
 
-  test('is told with the names of countries and products', () => {
+  test('is described with the names of countries and products', () => {
     expect(sentence('cannot be delivered: no carrier goes to AQ')).toBe('Cannot be delivered: no carrier goes to Antarctica');
     expect(sentence('out of stock: AQ')).toBe('Out of stock: AQ');
     const products = [
@@ -96,7 +96,7 @@ describe('the journey of an order', () => {
     expect(withNames('returned already: BOK-0001', products)).toBe('returned already: A book for $&');
   });
 
-  test('shows a stage that was told before the one ahead of it: events of several services come in any order', () => {
+  test('shows a stage whose event arrived before the one ahead of it: events of several services come in any order', () => {
     expect(states('pending', placed, paymentCaptured)).toEqual([
       'Placed done',
       'Reserved current',
@@ -121,7 +121,7 @@ describe('the journey of an order', () => {
     }
   });
 
-  test('is told in one sentence', () => {
+  test('is described in one sentence', () => {
     const tell = (status: OrderStatus, ...whats: string[]) =>
       summaryOf(status, stagesOf(status, history(...whats)), whats.at(-1)?.replace(/^cancelled: /, ''));
     expect(tell('pending', placed, stockReserved)).toBe('Waiting for your bank…');

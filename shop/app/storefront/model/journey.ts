@@ -14,7 +14,7 @@ export type StageState = 'done' | 'current' | 'failed' | 'undone' | 'waiting' | 
 export interface Stage {
   readonly name: string;
   readonly state: StageState;
-  /** What is told of it: when it was done, why it failed, what was done to undo it. */
+  /** What is shown of it: when it was done, why it failed, what was done to undo it. */
   readonly note: string;
   /** When that was, as the shop wrote it. */
   readonly at: string | undefined;
@@ -64,7 +64,7 @@ const STEPS: readonly Step[] = [
 
 /**
  * The journey of an order as five stages, from what its history says. An order that is cancelled has been undone as a
- * whole: a stage is shown as undone even where the entry that says so came after the order was settled, and is not told.
+ * whole: a stage is shown as undone even where the entry that says so came after the order had ended, and is not shown.
  * @param reason why it was cancelled; taken from the history where it is not given
  */
 export function stagesOf(status: OrderStatus, history: readonly Entry[], reason = reasonIn(history)): Stage[] {
@@ -81,7 +81,7 @@ export function stagesOf(status: OrderStatus, history: readonly Entry[], reason 
     if (undone || (status === 'cancelled' && done)) return stage('undone', step.undoneNote, undone?.at);
     if (done) return stage('done', step.doneNote, done.at);
     if (status === 'cancelled') return stage('skipped', 'Not needed any more');
-    // The card's refusal is known before the order is settled.
+    // The card's refusal is known before the order has ended.
     if (step.name === 'Paid' && entry('payment declined')) return stage('failed', 'Your card was declined', entry('payment declined')?.at);
     if (status === 'pending' && index === firstOpen && !entry('payment declined') && !isCancelling(history))
       return stage('current', step.doing);
@@ -109,10 +109,10 @@ const OWN_WISH = 'cancelled by the customer';
 /** Whether it was the customer who called it off. */
 export const isOwnWish = (reason: string | undefined): boolean => reason === OWN_WISH;
 
-/** Whether a cancellation was taken: it holds, whatever else is told until it is done. */
+/** Whether a cancellation was accepted: it holds, whatever else arrives until it is done. */
 export const isCancelling = (history: readonly Entry[]): boolean => history.some(({ what }) => what === 'cancellation requested');
 
-/** Why an order was cancelled. Where she had asked for it that is why, whatever else stopped the order in the meantime. */
+/** Why an order was cancelled. If the customer requested it, that is the reason, whatever else stopped the order in the meantime. */
 export const reasonOf = (status: string, history: readonly Entry[], reason: string | undefined): string | undefined =>
   status === 'cancelled' && isCancelling(history) ? OWN_WISH : reason;
 

@@ -1,4 +1,4 @@
-/** Why a request did not bring what was asked for. */
+/** Why a request failed. */
 export interface Trouble {
   /** `offline`: no answer came. */
   readonly kind: 'offline' | 'problem';
@@ -13,7 +13,7 @@ export interface Trouble {
   readonly correlationId: string | undefined;
 }
 
-/** What a customer is told, and what she can do. */
+/** What a customer reads, and what they can do. */
 export interface Told {
   readonly title: string;
   readonly text: string;
@@ -29,7 +29,7 @@ export function inWords(seconds: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
-/** Tells why something was not cancelled. @param what as `order` */
+/** Explains why something was not cancelled. @param what as `order` */
 export function notCancelled(what: string, trouble: Trouble): Told {
   const title = `Your ${what} was not cancelled`;
   if (trouble.kind === 'offline') return { title, text: 'Try again when the connection is back.', way: 'again' };
@@ -37,7 +37,7 @@ export function notCancelled(what: string, trouble: Trouble): Told {
   return told(trouble);
 }
 
-/** Tells trouble in a customer's words: the shop's own are for programs. */
+/** Describes trouble in a customer's words: the shop's own are for programs. */
 export function told({ kind, status, code, retryAfterSeconds, data }: Trouble): Told {
   if (kind === 'offline')
     return {
@@ -49,7 +49,7 @@ export function told({ kind, status, code, retryAfterSeconds, data }: Trouble): 
     case 'TooManyRequests':
       return {
         title: 'One moment, please',
-        text: `These were more requests than the shop takes at once. It goes on in ${inWords(retryAfterSeconds ?? MINUTE_SECONDS)}.`,
+        text: `These were more requests than the shop takes at once. Try again in ${inWords(retryAfterSeconds ?? MINUTE_SECONDS)}.`,
         way: 'wait',
       };
     case 'InvalidCredentials':

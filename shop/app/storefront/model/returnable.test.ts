@@ -22,7 +22,7 @@ test('what came back or is under way cannot be returned again; what was refused 
   ).toEqual([{ sku: 'TOY-1', quantity: 1 }]);
 });
 
-test('while everything is asked back, and nobody knows yet what that is, nothing is left', () => {
+test('while everything is being returned, and its lines are still unknown, nothing is left', () => {
   expect(leftToReturn(bought, [{ status: 'requested', lines: [] }])).toEqual([]);
   expect(leftToReturn(bought, [{ status: 'refused', lines: [] }])).toEqual(bought);
 });

@@ -3,7 +3,7 @@ interface Line {
   readonly quantity: number;
 }
 
-/** A return of an order, as the shop tells of it. */
+/** A return of an order, as the shop reports it. */
 export interface KnownReturn {
   readonly status: string;
   /** Empty while it is not known yet what "everything" is. */

@@ -21,7 +21,7 @@ const trouble = (more: Partial<Trouble>): Trouble => ({
 });
 
 describe('trouble', () => {
-  test('of every kind that the framework knows is told in words of its own, with a way on', () => {
+  test('of every kind that the framework knows is described in its own words, with a way on', () => {
     for (const [code, { status }] of Object.entries(ERRORS)) {
       const { title, text } = told(trouble({ code, status }));
       expect(`${title} ${text}`).not.toContain(code);
@@ -29,7 +29,7 @@ describe('trouble', () => {
     }
   });
 
-  test('that asks for patience says for how long', () => {
+  test('that requires patience says for how long', () => {
     expect(told(trouble({ status: 429, code: 'TooManyRequests', retryAfterSeconds: 9 }))).toMatchObject({
       way: 'wait',
       text: expect.stringContaining('in 9 seconds'),

@@ -23,7 +23,7 @@ const choices: ReadonlyMap<string, readonly Choice[]> = new Map(
   Object.entries({ kitchen, garden, books, audio, lighting, toys, office, sports, bags, tools, bath, travel }),
 );
 
-/** For a product of a category nobody has drawn yet. */
+/** For a product of a category without a drawing. */
 const parcel: Drawing = ({ main, dark, light, accent }) => [
   rect(92, 150, 216, 158, 14, main),
   area('M106 104h188l22 56H84z', light),

@@ -83,7 +83,7 @@ export function CartPage() {
 
 /**
  * What the lines of a cart are now; null for what is no longer sold. New names and prices go into the cart, because those
- * will be charged. A line that cannot be looked at stays as it was: checking out tells the rest.
+ * will be charged. A line that cannot be looked at stays as it was: checking out shows the rest.
  */
 export function useCurrent(cart: Cart): ReadonlyMap<string, ProductDetails | null> {
   const skus = cart.map(({ sku }) => sku).toSorted();

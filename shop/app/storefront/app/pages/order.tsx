@@ -91,7 +91,7 @@ function OnceMore({ lines, isDeclined }: { lines: readonly SoldLine[]; isDecline
   );
 }
 
-/** The way to cancel an order while it is open. An attempt that failed is told until it is made again or known to have come through. */
+/** The way to cancel an order while it is open. A failed attempt is shown until it is repeated or known to have succeeded. */
 function Cancel({ orderId, isOpen: isPossible, isAsked }: { orderId: string; isOpen: boolean; isAsked: boolean }) {
   const [isOpen, setOpen] = useState(false);
   const [trouble, setTrouble] = useState<Trouble>();

@@ -99,7 +99,7 @@ interface Preorder extends Journey {
 const isSettled = (status: string): boolean => status === 'confirmed' || status === 'cancelled';
 const SUMMARIES: Readonly<Record<string, string>> = {
   waiting: 'We wait for the next delivery. Nothing is charged before it is there.',
-  allocated: 'It has come in and is set aside for you. Your card is being charged…',
+  allocated: 'It has arrived and is set aside for you. Your card is being charged…',
   confirmed: 'Your pre-order is confirmed.',
 };
 
@@ -118,7 +118,7 @@ export function PreorderStatusPage({ preorderId }: { preorderId: string }) {
   }, [summary]);
   if (trouble && !data) return <TroubleNote trouble={trouble} again={reload} />;
   if (!data) return <span className="ghost ghost-row" />;
-  const open = isSettled(data.status) ? undefined : { name: 'Next', note: 'This page moves by itself' };
+  const open = isSettled(data.status) ? undefined : { name: 'Next', note: 'This page updates automatically' };
   const isWanted = isOwnWish(data.reason);
   const end = data.status !== 'cancelled' ? undefined : isWanted ? 'ended' : 'failed';
   const cancel = () => {

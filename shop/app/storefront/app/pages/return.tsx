@@ -39,7 +39,9 @@ export function ReturnOrderPage({ orderId }: { orderId: string }) {
     <div className="narrow">
       <h1>Return something</h1>
       {data.order.status !== 'confirmed' && <p className="note">Only a confirmed order can be returned.</p>}
-      {data.order.status === 'confirmed' && data.left.length === 0 && <p className="note">All of it has come back, or is on its way.</p>}
+      {data.order.status === 'confirmed' && data.left.length === 0 && (
+        <p className="note">All of it has been returned, or is on its way.</p>
+      )}
       {data.order.status === 'confirmed' && data.left.length > 0 && <ReturnForm orderId={orderId} lines={data.left} />}
       <p>
         <Link href={orderPath(orderId)}>Back to the order</Link>
@@ -166,7 +168,7 @@ export function ReturnPage({ returnId }: { returnId: string }) {
 }
 
 function ReturnStory({ data }: { data: Return }) {
-  // Of the order the names are wanted, in which a refusal is told.
+  // The names of the order explain a refusal.
   const path = orderApiPath(data.orderId);
   const { data: order, trouble } = useResource(path, (signal) => api<Order>('GET', path, { signal }));
   const told = (text: string) => withNames(text, order?.lines ?? []);
@@ -176,7 +178,7 @@ function ReturnStory({ data }: { data: Return }) {
     if (summary) announce(summary);
   }, [summary]);
   const history = data.history.map((entry) => ({ ...entry, what: told(entry.what) }));
-  const open = isSettled(data.status) ? undefined : { name: 'Next', note: 'This page moves by itself' };
+  const open = isSettled(data.status) ? undefined : { name: 'Next', note: 'This page updates automatically' };
   return (
     <div className="narrow">
       <div className="section-head">

@@ -1,6 +1,6 @@
 import { type ComponentProps, useId } from 'react';
 
-/** An input with its label, a hint and what is wrong with it, all told to whoever cannot see them beside each other. */
+/** An input with its label, a hint and what is wrong with it, all announced to people who cannot see them beside each other. */
 export function Field({
   label,
   hint: hintOrNone,

@@ -2,7 +2,7 @@ import type { Entry } from '../../model/journey.ts';
 
 const time = new Intl.DateTimeFormat('en-IE', { dateStyle: 'medium', timeStyle: 'medium' });
 
-/** Every entry as the shop recorded it, for who wants to know. */
+/** Every entry as the shop recorded it, for curious customers. */
 export function History({ history, id }: { history: readonly Entry[]; id: string }) {
   return (
     <details className="history">

@@ -1,7 +1,7 @@
 import type { ComponentProps, MouseEvent } from 'react';
 import { navigate } from '../navigation.ts';
 
-/** A link within the storefront: a link as any other (it opens in a new tab too), but the page is not loaded anew. */
+/** A link within the storefront: a link as any other (it opens in a new tab too), but the page is not loaded again. */
 export function Link({ href, ...rest }: ComponentProps<'a'> & { href: string }) {
   const onClick = (event: MouseEvent<HTMLAnchorElement>) => {
     rest.onClick?.(event);

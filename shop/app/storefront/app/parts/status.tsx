@@ -6,7 +6,7 @@ const TONES: Readonly<Record<string, string>> = {
   refused: 'bad',
 };
 
-/** A status in one word. @param isWanted it is what the customer asked for, so it is no bad news */
+/** A status in one word. @param isWanted it is what the customer wanted, so it is not bad news */
 export function Status({ status, isWanted = false }: { status: string; isWanted?: boolean }) {
   return (
     <span className={`status status-${isWanted ? 'open' : (TONES[status] ?? 'open')}`}>

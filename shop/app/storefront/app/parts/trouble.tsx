@@ -10,7 +10,7 @@ export function TroubleNote({ trouble, again, next }: { trouble: Trouble; again?
   return <ToldNote told={told(trouble)} trouble={trouble} again={again} {...(next === undefined ? {} : { next })} />;
 }
 
-/** A cancellation that did not come through: what was wanted has not happened, and only the customer can ask for it again. */
+/** A cancellation that failed: what was wanted has not happened, and only the customer can repeat it. */
 export function NotCancelled({ what, trouble, again }: { what: string; trouble: Trouble; again: () => void }) {
   return <ToldNote told={notCancelled(what, trouble)} trouble={trouble} again={again} />;
 }
@@ -38,7 +38,7 @@ function ToldNote({ told, trouble, again, next }: { told: Told; trouble: Trouble
   );
 }
 
-/** Counts down, and then lets the customer go on. The number is not read out each second: the button says when it is time. */
+/** Counts down, and then lets the customer continue. The number is not read out each second: the button says when it is time. */
 function Wait({ seconds, again }: { seconds: number; again: () => void }) {
   const [left, setLeft] = useState(seconds);
   useEffect(() => {
