@@ -35,7 +35,7 @@ export {
   site,
 } from './gateway/index.ts';
 export type { Duration } from './platform/index.ts';
-export { type BreakerPolicy, type CallOptions, type CallWatcher, external, type Policy, use } from './rpc/index.ts';
+export { type BreakerPolicy, type CallOptions, external, type Policy, use } from './rpc/index.ts';
 export { type Invocation, type Saga, type SagaContext, SagaNeedsAttention, saga } from './saga/index.ts';
 export {
   type Caller,

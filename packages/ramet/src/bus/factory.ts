@@ -1,4 +1,5 @@
 import type { Platform } from '../platform/index.ts';
+import type { Instrument } from '../telemetry/index.ts';
 import type { Bus, BusCapabilities } from './bus.ts';
 
 /** What a topology names: makes the bus of a process. */
@@ -13,6 +14,8 @@ export interface BusEnvironment {
   readonly platform: Platform;
   /** Told of every failure of a background loop, which then tries again. */
   readonly onError: (error: unknown, where: object) => void;
+  /** Listens to what the bus does. */
+  readonly instrument?: Instrument;
   /** Unique to this start of the process: its name as a member of groups and as an owner of leases. */
   readonly owner: string;
 }

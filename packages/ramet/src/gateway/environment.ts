@@ -1,4 +1,4 @@
-import type { CallWatcher, TransportRoutes } from '../rpc/index.ts';
+import type { TransportRoutes } from '../rpc/index.ts';
 import type { LimitsEnvironment } from './limits/limits.ts';
 import type { Authenticator } from './tokens/jwt.ts';
 
@@ -7,6 +7,4 @@ export interface GatewayEnvironment extends LimitsEnvironment {
   readonly transport: TransportRoutes;
   /** Verifies tokens instead of the authenticator that the definition names. Simulators use it. */
   readonly authenticator?: Authenticator;
-  /** Sees what the policies of the gateway's calls do. */
-  readonly watch?: CallWatcher;
 }

@@ -1,7 +1,7 @@
 import type { AdmittedExchange, HttpAnswer } from '../http/index.ts';
 import type { Admission } from '../load/index.ts';
 import { type Platform, SECOND } from '../platform/index.ts';
-import type { EventLog, Health, Metrics, StandardMetrics } from '../telemetry/index.ts';
+import type { EventLog, Health, Instrument, Metrics, StandardMetrics } from '../telemetry/index.ts';
 import { corsHeaders, corsPreflight } from './cors.ts';
 import { EventStream } from './event-stream.ts';
 import type { GatewayDefinition } from './gateway.ts';
@@ -20,6 +20,7 @@ export interface GatewayServerOptions {
   readonly metrics: Metrics;
   readonly standard: StandardMetrics;
   readonly log: EventLog;
+  readonly instrument: Instrument;
 }
 
 /** Makes the HTTP answers of a gateway: its own, the preflights of browsers, and those of its routes. */
@@ -30,12 +31,12 @@ export class GatewayAnswers {
   readonly #streams = new Set<EventStream>();
 
   constructor(options: GatewayServerOptions) {
-    const { platform, log, admission, standard, definition, handler } = options;
+    const { platform, log, admission, instrument, definition, handler } = options;
     const { name: gateway } = definition;
     this.#options = options;
     this.#shed = new Shed({
       ...{ platform, log, gateway, admission },
-      onShed: (priority) => standard.requestsShed.add(1, { gateway, priority }),
+      onShed: (priority) => instrument.note?.({ what: 'request shed', gateway, priority }),
     });
     this.#own = { ...options, document: documentOf(definition, handler.routes) };
   }

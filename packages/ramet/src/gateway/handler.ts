@@ -33,8 +33,8 @@ export function createGateway(
   environment: GatewayEnvironment,
   definition: GatewayDefinition,
 ): { handler: GatewayHandler; problems: string[] } {
-  const { platform, transport, watch } = environment;
-  const { router, routes, site, problems } = compileRoutes(platform, transport, definition, watch);
+  const { platform, transport, instrument } = environment;
+  const { router, routes, site, problems } = compileRoutes(platform, transport, definition, instrument);
   if (problems.length === 0) return { handler: new RequestHandler(environment, definition, { router, routes, site }), problems };
   const handle = () => Promise.reject(new RametError('BootFailed'));
   return { handler: { handle, prepare: async () => site?.prepare(), routes }, problems };

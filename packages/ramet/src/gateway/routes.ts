@@ -1,7 +1,8 @@
 import { type Codec, type CompiledOperation, compileContract, compileSchema, NOTHING } from '../contract/index.ts';
 import { PROBE_PATHS } from '../http/index.ts';
 import { type Platform, Settings, shown } from '../platform/index.ts';
-import { type CallWatcher, type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
+import { type ClientFactory, compileUses, DEFAULT_POLICY, Edge, Outbound, type TransportRoutes } from '../rpc/index.ts';
+import type { Instrument } from '../telemetry/index.ts';
 import type { Access, Composed, Exposed, GatewayDefinition, Limit } from './gateway.ts';
 import { parseRate } from './limits/rate-limit.ts';
 import { compileQuery, type QueryCoercer } from './request/query-string.ts';
@@ -44,13 +45,13 @@ export function compileRoutes(
   platform: Platform,
   transport: TransportRoutes,
   definition: GatewayDefinition,
-  watch?: CallWatcher,
+  instrument?: Instrument,
 ): { router: Router<GatewayRoute>; routes: GatewayRoute[]; site: CompiledSite | undefined; problems: string[] } {
   const problems: string[] = [];
   const router = createRouter<GatewayRoute>();
   const routes: GatewayRoute[] = [];
   const where = `gateway '${definition.name}'`;
-  const outbound = new Outbound(platform, definition.name, watch);
+  const outbound = new Outbound(platform, definition.name, instrument);
   const edges = new Map<string, Edge>();
   const add = (route: GatewayRoute) => {
     try {

@@ -1,7 +1,7 @@
 import { RametError } from '../errors/index.ts';
 import { JsonError } from '../platform/index.ts';
 import { fault, type Reply } from './call.ts';
-import { encodeReply, OUTCOME, outcomeOf } from './messages.ts';
+import { encodeReply, OUTCOME, replyOutcome } from './messages.ts';
 import { notAnswered } from './payload.ts';
 
 /**
@@ -20,7 +20,7 @@ export class AnswerText {
 
   /** @param what the operation, for messages */
   of(reply: Reply, what: string, payloadBytes: number): string {
-    this.outcome = outcomeOf(reply);
+    this.outcome = replyOutcome(reply);
     try {
       const text = encodeReply(reply);
       if (text.length > payloadBytes / 3 && Buffer.byteLength(text) > payloadBytes)

@@ -119,6 +119,9 @@ export const declared = (error: DeclaredError): DeclaredReply => ({
   data: error.data,
 });
 
+/** What came of a call, in one of few words: `ok`, the name of a declared failure, or the code of a fault. */
+export const replyOutcome = (reply: Reply): string => (reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code);
+
 /** The error that a fault stands for. */
 export const errorOf = (reply: Fault): RametError =>
   new RametError(reply.code, reply.detail, {

@@ -4,6 +4,7 @@ import { compileContract, contract, query } from '../contract/index.ts';
 import { RametError } from '../errors/index.ts';
 import { type HttpClient, type Platform, realPlatform } from '../platform/index.ts';
 import { ANONYMOUS } from '../security/index.ts';
+import { noting } from '../telemetry/recorder.fixture.ts';
 import {
   type CallOrigin,
   Canceller,
@@ -161,9 +162,8 @@ describe('a client of an external system that fails', () => {
       close: async () => {},
     };
     const platform: Platform = { ...real, http, random: { ...real.random, next: () => 0 } };
-    const outbound = new Outbound(platform, 'test', {
-      breaker: (edge, operation, _from, to) => seen.push(`${edge} ${operation} ${to}`),
-    });
+    const instrument = noting((note) => note.what === 'circuit' && seen.push(`${note.edge} ${note.operation} ${note.to}`));
+    const outbound = new Outbound(platform, 'test', instrument);
     const { uses } = compileUses(
       platform,
       undefined as never,
@@ -252,7 +252,11 @@ describe('a client of a service', () => {
   test('makes its fallback of the error, where that is a function, and is seen to', async () => {
     const seen: string[] = [];
     const platform = realPlatform();
-    const outbound = new Outbound(platform, 'shop', { fallback: (...told) => seen.push(told.join(' ')) });
+    const outbound = new Outbound(
+      platform,
+      'shop',
+      noting((note) => note.what === 'fallback' && seen.push(`${note.edge} ${note.operation} ${note.code}`)),
+    );
     const { uses } = compileUses(platform, failing, 'test', { stock: use(stock) }, outbound);
     const { left } = uses.all(origin())['stock'] as { left: any };
     const fallback = async (error: RametError) => `${error.code}: ${error.message}`;

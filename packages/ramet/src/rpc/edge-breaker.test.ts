@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { ANONYMOUS } from '../security/index.ts';
+import { noting } from '../telemetry/recorder.fixture.ts';
 import {
   type CallOrigin,
-  type CallWatcher,
   Canceller,
   DEFAULT_POLICY,
   declared,
@@ -35,11 +35,11 @@ beforeEach(() => {
   answer = () => OK;
 });
 
-const watch: CallWatcher = {
-  breaker: (edge, operation, from, to) => log.push(`${edge} ${operation}: ${from} -> ${to}`),
-  probe: (_edge, operation, inFlight) => log.push(`probe ${operation} ${inFlight}`),
-  rejected: (_edge, operation, code) => log.push(`rejected ${operation} ${code}`),
-};
+const instrument = noting((note) => {
+  if (note.what === 'circuit') log.push(`${note.edge} ${note.operation}: ${note.from} -> ${note.to}`);
+  if (note.what === 'probe') log.push(`probe ${note.operation} ${note.inFlight}`);
+  if (note.what === 'rejected') log.push(`rejected ${note.operation} ${note.code}`);
+});
 
 function edge(policy: Partial<typeof DEFAULT_POLICY> = {}): Edge {
   const transport: TransportRoutes = {
@@ -55,7 +55,7 @@ function edge(policy: Partial<typeof DEFAULT_POLICY> = {}): Edge {
     },
     ...(instances ? { instances: () => instances as string[] } : {}),
   };
-  return new Edge(new Outbound(time.platform, 'shop', watch), transport, 'stock', { ...DEFAULT_POLICY, retries: 0, ...policy });
+  return new Edge(new Outbound(time.platform, 'shop', instrument), transport, 'stock', { ...DEFAULT_POLICY, retries: 0, ...policy });
 }
 
 const origin = (): CallOrigin => ({

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { RametError } from '../errors/index.ts';
 import { ANONYMOUS } from '../security/index.ts';
-import { type CallMeta, type CallOrigin, type CallWatcher, DEFAULT_POLICY, Edge, fault, Outbound, type TransportRoutes } from './index.ts';
+import { type Instrument, NO_SPAN, silentInstrument } from '../telemetry/index.ts';
+import { type CallMeta, type CallOrigin, DEFAULT_POLICY, Edge, fault, Outbound, type TransportRoutes } from './index.ts';
 import { VirtualTime } from './virtual-time.fixture.ts';
 
 const trace = { correlationId: 'c', traceparent: 't' };
@@ -17,7 +18,7 @@ const stream = () => {
 };
 
 /** A chain of services that each ask the next one; the last one fails. */
-function chain(time: VirtualTime, names: readonly string[], watch: CallWatcher = {}) {
+function chain(time: VirtualTime, names: readonly string[], instrument: Instrument = silentInstrument) {
   const calls = new Map<string, number>();
   const metas: CallMeta[] = [];
   const transport: TransportRoutes = {
@@ -33,7 +34,7 @@ function chain(time: VirtualTime, names: readonly string[], watch: CallWatcher =
   const edges = new Map(
     names.map((name, i) => [
       name,
-      new Edge(new Outbound(time.platform, names[i - 1] ?? 'client', watch), transport, name, {
+      new Edge(new Outbound(time.platform, names[i - 1] ?? 'client', instrument), transport, name, {
         ...DEFAULT_POLICY,
         breaker: false,
         bulkhead: 10_000,
@@ -57,10 +58,20 @@ test('only the outermost of three services repeats what fails in the last', asyn
 test('a storm of retries costs the last service a fifth more calls, and a hundred', async () => {
   const time = new VirtualTime();
   let empty = 0;
-  const attempts: { edge: string; attempt: number; at: number }[] = [];
+  const attempts: { edge: string; isRetry: boolean; at: number }[] = [];
+  let isRetry = false;
   const { first, calls } = chain(time, ['a', 'b', 'c'], {
-    attempt: (edge, _target, _operation, attempt) => attempts.push({ edge, attempt, at: time.now }),
-    budgetEmpty: () => empty++,
+    spans: false,
+    begin({ kind, labels }) {
+      if (kind === 'attempt') attempts.push({ edge: String(labels['edge']), isRetry, at: time.now });
+      if (kind === 'attempt') isRetry = false;
+      return NO_SPAN;
+    },
+    note({ what }) {
+      if (what === 'budget empty') empty++;
+      // A retry is noted just before its attempt begins.
+      if (what === 'retry') isRetry = true;
+    },
   });
   for (let second = 0; second < 20; second++) {
     const replies = Array.from({ length: 500 }, () => first.call(query('a'), {}, originOf()));
@@ -73,10 +84,10 @@ test('a storm of retries costs the last service a fifth more calls, and a hundre
   expect(empty).toBeGreaterThan(1_000);
   // At every retry, over the ten seconds that end with it.
   const own = attempts.filter(({ edge }) => edge === 'client->a');
-  for (const [index, { attempt, at }] of own.entries()) {
-    if (attempt === 1) continue;
+  for (const [index, { isRetry, at }] of own.entries()) {
+    if (!isRetry) continue;
     const window = own.slice(0, index + 1).filter((other) => other.at > at - 10_000);
-    const firsts = window.filter((other) => other.attempt === 1).length;
+    const firsts = window.filter((other) => !other.isRetry).length;
     expect(window.length).toBeLessThanOrEqual(1.2 * firsts + 100);
     if (index > 4_000) break;
   }

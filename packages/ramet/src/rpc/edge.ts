@@ -1,7 +1,7 @@
 import { DeclaredError, ERRORS, RametError, whenUnawaited } from '../errors/index.ts';
 import type { Platform } from '../platform/index.ts';
-import { type CallMeta, type DeclaredReply, errorOf, type Fault, fault, type Reply } from './call.ts';
-import type { CallWatcher } from './call-watcher.ts';
+import type { Instrument } from '../telemetry/index.ts';
+import { type CallMeta, type DeclaredReply, errorOf, type Fault, fault, type Reply, replyOutcome } from './call.ts';
 import { Canceller } from './cancellation.ts';
 import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
 import type { Outbound, TargetState } from './outbound.ts';
@@ -29,10 +29,10 @@ export class Edge {
    * @param judge reads what a value says about the other side, where there are values that are not a success
    */
   constructor(outbound: Outbound, transport: TransportRoutes, name: string, policy: CompiledPolicy, judge?: CallPath['judge']) {
-    const { platform, deadlines, watch } = outbound;
+    const { platform, deadlines, instrument } = outbound;
     const target = outbound.to(name, policy.breaker);
     this.#policy = policy;
-    this.#path = { platform, transport, deadlines, watch, target, bulkhead: new Bulkhead(policy.bulkhead), name, policy, judge };
+    this.#path = { platform, transport, deadlines, instrument, target, bulkhead: new Bulkhead(policy.bulkhead), name, policy, judge };
   }
 
   get busy(): number {
@@ -61,8 +61,8 @@ export class Edge {
 
   /** A call that fails and that no code awaits is reported; the process continues. @returns the error */
   noted<E>({ name }: Called, error: E): E {
-    const { watch, target } = this.#path;
-    return whenUnawaited(error, () => watch.unawaited?.(target.edge, name, error));
+    const { instrument, target } = this.#path;
+    return whenUnawaited(error, () => instrument.note?.({ what: 'unawaited', edge: target.edge, operation: name, error }));
   }
 
   #begin(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions, told: (reply: Reply) => void): void {
@@ -75,8 +75,8 @@ export class Edge {
 
   /** A fallback is answered instead of a fault. */
   fellBack(operation: Called, code: string): void {
-    const { watch, target } = this.#path;
-    watch.fallback?.(target.edge, operation.name, code);
+    const { instrument, target } = this.#path;
+    instrument.note?.({ what: 'fallback', edge: target.edge, operation: operation.name, code });
   }
 
   /**
@@ -84,11 +84,14 @@ export class Edge {
    * going away, cancels the handler and waits for nothing.
    */
   async *stream(operation: Called, input: unknown, origin: CallOrigin): AsyncGenerator<unknown> {
-    const { platform, transport, target: state, watch, name } = this.#path;
+    const { platform, transport, target: state, instrument, name } = this.#path;
     const { signal } = origin;
     if (origin.meta.depth >= DEPTH_MAX) throw this.noted(operation, failureOf(fault(new RametError('CallTooDeep')), operation));
     if (signal?.aborted) throw this.noted(operation, new RametError('Cancelled', undefined, { executed: 'no' }));
-    const attempt = new StreamAttempt(platform, state, operation.name, watch);
+    const attempt = new StreamAttempt(platform, state, operation.name, instrument);
+    const { trace } = origin.meta;
+    const span = instrument.begin(state.operation(operation.name).call, trace);
+    let outcome = 'Cancelled';
     const canceller = new Canceller();
     let ended: RametError | undefined;
     let giveUp: ((error: RametError) => void) | undefined;
@@ -104,7 +107,7 @@ export class Edge {
     const timer = platform.timers.set(firstMs, () =>
       end(new RametError('DeadlineExceeded', `${name}.${operation.name} did not begin to answer in ${Math.round(firstMs)} ms`)),
     );
-    const meta: CallMeta = { ...origin.meta, depth: origin.meta.depth + 1, timeoutMs: Number.MAX_SAFE_INTEGER };
+    const meta: CallMeta = { ...origin.meta, trace: span.under(trace), depth: origin.meta.depth + 1, timeoutMs: Number.MAX_SAFE_INTEGER };
     const target = { service: operation.service, operation: operation.name };
     const replies = transport.stream(target, input, meta, canceller)[Symbol.asyncIterator]();
     try {
@@ -116,14 +119,19 @@ export class Edge {
         });
         timer.cancel();
         attempt.answered(next.done ? undefined : next.value);
+        outcome = next.done ? 'ok' : replyOutcome(next.value);
         if (next.done) return;
         yield this.unwrap(operation, next.value);
+        outcome = 'Cancelled';
       }
     } catch (error) {
-      attempt.ended(this.#known(error));
+      const known = this.#known(error);
+      if (!(error instanceof DeclaredError)) outcome = known.code;
+      attempt.ended(known);
       throw this.noted(operation, error);
     } finally {
       timer.cancel();
+      span.end(outcome);
       attempt.ended(new RametError('Cancelled'));
       signal?.removeEventListener('abort', onAbort);
       canceller.cancel(new RametError('Cancelled'));
@@ -144,16 +152,15 @@ class StreamAttempt {
   #generation: number | undefined;
 
   /** @throws RametError CircuitOpen */
-  constructor(platform: Platform, target: TargetState, operation: string, watch: CallWatcher) {
+  constructor(platform: Platform, target: TargetState, operation: string, instrument: Instrument) {
     this.#platform = platform;
     this.#breaker = target.operation(operation).breaker;
     const shutMs = this.#breaker?.enter(platform.clock.monoNow()) ?? 0;
     if (shutMs > 0) {
-      watch.rejected?.(target.edge, operation, 'CircuitOpen');
+      instrument.note?.({ what: 'rejected', edge: target.edge, operation, code: 'CircuitOpen' });
       throw circuitOpen(target.target, operation, shutMs);
     }
     this.#generation = this.#breaker?.generation;
-    watch.attempt?.(target.edge, target.target, operation, 1);
   }
 
   answered(reply: Reply | undefined): void {

@@ -6,11 +6,11 @@ export {
   type Fault,
   fault,
   type Reply,
+  replyOutcome,
   type StepMeta,
   stopped,
   type Target,
 } from './call.ts';
-export { type CallWatcher, watchAll } from './call-watcher.ts';
 export { Canceller, NEVER } from './cancellation.ts';
 export { type ClientFactory, type CompiledUses, clientFor, compileUses } from './clients.ts';
 export { Edge, unwrap } from './edge.ts';

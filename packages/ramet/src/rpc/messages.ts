@@ -96,7 +96,7 @@ function stepOf(given: unknown): StepMeta {
 }
 
 /** Which flag stands for a reply. */
-export function outcomeOf(reply: Reply): number {
+export function replyOutcome(reply: Reply): number {
   if (reply.ok) return OUTCOME.value;
   return reply.kind === 'declared' ? OUTCOME.declared : OUTCOME.fault;
 }

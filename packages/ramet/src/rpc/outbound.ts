@@ -1,5 +1,5 @@
 import type { Platform } from '../platform/index.ts';
-import type { CallWatcher } from './call-watcher.ts';
+import { type Instrument, silentInstrument, type Work, Works } from '../telemetry/index.ts';
 import { Breaker, type BreakerSettings } from './policies/breaker.ts';
 import { Deadlines } from './policies/deadlines.ts';
 import { Instances } from './policies/instances.ts';
@@ -13,6 +13,9 @@ export interface OperationState {
   readonly breaker: Breaker | undefined;
   readonly latency: RecentLatency;
   readonly witnesses: Witnesses;
+  /** A call with all its attempts, and one attempt, as listeners see them. */
+  readonly call: Work;
+  readonly attempt: Work;
 }
 
 /** What all edges of a caller to one target, with one setting of the breaker, know together. */
@@ -23,7 +26,8 @@ export class TargetState {
   readonly instances: Instances;
   readonly #settings: BreakerSettings | false;
   readonly #random: () => number;
-  readonly #watch: CallWatcher;
+  readonly #instrument: Instrument;
+  readonly #works: Outbound['works'];
   readonly #operations = new Map<string, OperationState>();
   #seen: readonly string[] | undefined;
 
@@ -31,7 +35,8 @@ export class TargetState {
     this.edge = names.edge;
     this.target = names.target;
     this.#settings = settings;
-    this.#watch = outbound.watch;
+    this.#instrument = outbound.instrument;
+    this.#works = outbound.works;
     this.#random = () => outbound.platform.random.next();
     this.budget = outbound.budgetOf(names.target);
     this.instances = new Instances(settings, (key) => this.#breaker(`instance ${key}`, true) as Breaker, this.#random);
@@ -40,7 +45,14 @@ export class TargetState {
   operation(name: string): OperationState {
     let state = this.#operations.get(name);
     if (!state) {
-      state = { name, breaker: this.#breaker(name, false), latency: new RecentLatency(), witnesses: new Witnesses() };
+      state = {
+        name,
+        breaker: this.#breaker(name, false),
+        latency: new RecentLatency(),
+        witnesses: new Witnesses(),
+        call: this.#works.calls.of(this.edge, name),
+        attempt: this.#works.attempts.of(this.edge, name),
+      };
       this.#operations.set(name, state);
     }
     return state;
@@ -65,8 +77,8 @@ export class TargetState {
       grows ? { ...this.#settings, minimumCalls: Number.POSITIVE_INFINITY } : this.#settings,
       {
         random: this.#random,
-        changed: (from, to) => this.#watch.breaker?.(this.edge, name, from, to),
-        probe: (inFlight) => this.#watch.probe?.(this.edge, name, inFlight),
+        changed: (from, to) => this.#instrument.note?.({ what: 'circuit', edge: this.edge, operation: name, from, to }),
+        probe: (inFlight) => this.#instrument.note?.({ what: 'probe', edge: this.edge, operation: name, inFlight }),
       },
       grows,
     );
@@ -80,15 +92,16 @@ export class TargetState {
 export class Outbound {
   readonly platform: Platform;
   readonly caller: string;
-  readonly watch: CallWatcher;
+  readonly instrument: Instrument;
+  readonly works = { calls: new Works('call', 'edge', 'operation'), attempts: new Works('attempt', 'edge', 'operation') };
   readonly deadlines: Deadlines;
   readonly #budgets = new Map<string, RetryBudget>();
   readonly #targets = new Map<string, TargetState>();
 
-  constructor(platform: Platform, caller: string, watch: CallWatcher = {}) {
+  constructor(platform: Platform, caller: string, instrument: Instrument = silentInstrument) {
     this.platform = platform;
     this.caller = caller;
-    this.watch = watch;
+    this.instrument = instrument;
     this.deadlines = new Deadlines(platform);
   }
 

@@ -1,8 +1,8 @@
 import { RametError } from '../errors/index.ts';
 import type { Waiting } from '../load/index.ts';
 import { backoffMs, durationMs, type Platform, type Timer } from '../platform/index.ts';
-import { type CallMeta, type Fault, fault, type Reply } from './call.ts';
-import type { CallWatcher } from './call-watcher.ts';
+import { type Instrument, NO_SPAN, type Span, type Trace } from '../telemetry/index.ts';
+import { type CallMeta, type Fault, fault, type Reply, replyOutcome } from './call.ts';
 import { Canceller } from './cancellation.ts';
 import type { Called, CallOrigin, EdgeOptions } from './origin.ts';
 import type { OperationState, TargetState } from './outbound.ts';
@@ -21,7 +21,7 @@ export interface CallPath {
   readonly platform: Platform;
   readonly transport: TransportRoutes;
   readonly deadlines: Deadlines;
-  readonly watch: CallWatcher;
+  readonly instrument: Instrument;
   readonly target: TargetState;
   readonly bulkhead: Bulkhead;
   readonly name: string;
@@ -56,6 +56,9 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   readonly #options: EdgeOptions;
   readonly #retries: number;
   readonly #state: OperationState;
+  readonly #span: Span;
+  /** The attempt under way. */
+  #sent: Span = NO_SPAN;
   #resolve: (reply: Reply) => void = NOBODY;
   #stage: Stage = 'pause';
   #attempt = 1;
@@ -80,6 +83,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     this.#options = options;
     this.#retries = options.step || origin.meta.noRetry ? 0 : path.policy.retries;
     this.#state = path.target.operation(operation.name);
+    this.#span = path.instrument.begin(this.#state.call, origin.meta.trace, options.step?.key ?? options.key);
     this.#startedMono = path.platform.clock.monoNow();
     const timeoutMs = options.timeoutMs ?? (options.timeout === undefined ? path.policy.timeoutMs : durationMs(options.timeout));
     this.deadlineMono = this.#startedMono + Math.min(timeoutMs, origin.remainingMs());
@@ -121,7 +125,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
 
   /** Asks for a place. */
   #try(nowMono: number): void {
-    const { bulkhead, watch, target, name } = this.#path;
+    const { bulkhead, name } = this.#path;
     if (bulkhead.tryEnter()) {
       if (!this.#send(nowMono)) bulkhead.leave(nowMono);
       return;
@@ -132,7 +136,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
       return;
     }
     this.#stage = 'queue';
-    if (bulkhead.wait(this, nowMono)) watch.queued?.(target.edge, bulkhead.waiting);
+    if (bulkhead.wait(this, nowMono)) this.#noteQueue();
     else this.#comeBack(nowMono);
   }
 
@@ -148,14 +152,18 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
 
   /** The bulkhead has a place for it. */
   admit(): boolean {
-    const { watch, target, bulkhead, platform } = this.#path;
-    watch.queued?.(target.edge, bulkhead.waiting);
-    return this.#send(platform.clock.monoNow());
+    this.#noteQueue();
+    return this.#send(this.#path.platform.clock.monoNow());
+  }
+
+  #noteQueue(): void {
+    const { instrument, target, bulkhead } = this.#path;
+    instrument.note?.({ what: 'queue', edge: target.edge, waiting: bulkhead.waiting });
   }
 
   /** Has a place, and calls. @returns false when the way is shut: the place is not needed */
   #send(nowMono: number): boolean {
-    const { platform, transport, watch, target } = this.#path;
+    const { platform, transport, instrument, target } = this.#path;
     const { breaker } = this.#state;
     const { service, name } = this.#operation;
     const instances = transport.instances?.(service);
@@ -170,12 +178,14 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     }
     this.#chosen = instances && instances.length > 0 ? target.instances.choose(instances, nowMono) : undefined;
     if (this.#attempt === 1) target.budget.deposit(nowMono);
-    watch.attempt?.(target.edge, target.target, name, this.#attempt);
+    if (this.#attempt > 1) instrument.note?.({ what: 'retry', edge: target.edge, operation: name, attempt: this.#attempt });
+    const within = this.#span.under(this.#origin.meta.trace);
+    this.#sent = instrument.begin(this.#state.attempt, within, this.#chosen?.instance);
     this.#stage = 'flight';
     this.#sentMono = nowMono;
     const to = this.#chosen ? { service, operation: name, instance: this.#chosen.instance } : { service, operation: name };
     try {
-      transport.call(to, this.#input, this.#meta(nowMono), this).then(
+      transport.call(to, this.#input, this.#meta(nowMono, this.#sent.under(within)), this).then(
         (reply) => this.#answered(reply),
         (error: unknown) => this.#answered(fault(this.#known(error))),
       );
@@ -189,11 +199,11 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     return true;
   }
 
-  #meta(nowMono: number): CallMeta {
+  #meta(nowMono: number, trace: Trace): CallMeta {
     const { meta } = this.#origin;
     const { key, step, durable, ageMs, suspect } = this.#options;
     const timeoutMs = Math.max(0, this.deadlineMono - nowMono - HOP_MS);
-    const plain = { caller: meta.caller, trace: meta.trace, depth: meta.depth + 1, timeoutMs };
+    const plain = { caller: meta.caller, trace, depth: meta.depth + 1, timeoutMs };
     // Whoever repeats the whole is the only one to repeat.
     const noRetry = meta.noRetry || step !== undefined || (this.#retries > 0 && this.#repeatable);
     if (key === undefined && step === undefined && !durable && this.#attempt === 1) return noRetry ? { ...plain, noRetry: true } : plain;
@@ -222,6 +232,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     if (this.#stage !== 'flight') return;
     const { platform, bulkhead, judge } = this.#path;
     const nowMono = platform.clock.monoNow();
+    this.#sent.end(replyOutcome(reply), reply.ok ? undefined : reply);
     const judged = reply.ok && judge ? judge(reply.value) : undefined;
     const verdict = judged?.failed ? 'failed' : verdictOf(reply);
     // A refusal is quicker than the work: it would make the median too short.
@@ -241,12 +252,12 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
 
   /** Goes on to another attempt, if one is safe, in time and within the budget. */
   #repeats(retryAfterMs: number, nowMono: number): boolean {
-    const { platform, target, watch } = this.#path;
+    const { platform, target, instrument } = this.#path;
     if (this.#attempt > this.#retries || !(this.#repeatable || this.#executed === 'no')) return false;
     const waitMs = retryAfterMs + backoffMs(platform, RETRY_BACKOFF, this.#attempt);
     if (nowMono + waitMs + this.#state.latency.p50 >= this.deadlineMono) return false;
     if (!target.budget.withdraw(nowMono)) {
-      watch.budgetEmpty?.(target.edge);
+      instrument.note?.({ what: 'budget empty', edge: target.edge });
       return false;
     }
     this.#pause = platform.timers.set(waitMs, () => {
@@ -298,8 +309,8 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
 
   /** Refused on this side, before anything left. */
   #refuse(error: RametError): void {
-    const { watch, target } = this.#path;
-    watch.rejected?.(target.edge, this.#operation.name, error.code);
+    const { instrument, target } = this.#path;
+    instrument.note?.({ what: 'rejected', edge: target.edge, operation: this.#operation.name, code: error.code });
     this.#finish(fault(error));
   }
 
@@ -318,18 +329,19 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   #end(error: RametError): void {
     const stage = this.#stage;
     if (stage === 'over') return;
-    const { platform, bulkhead, watch, target } = this.#path;
+    const { platform, bulkhead, instrument, target } = this.#path;
     const nowMono = platform.clock.monoNow();
     const late = error.code === 'DeadlineExceeded';
     if (stage === 'flight') {
+      this.#sent.end(error.code, error);
       this.#executed = 'unknown';
       // A call that was given less time than most calls need says nothing about the other side.
       const fair = this.deadlineMono - this.#sentMono >= this.#state.latency.p50;
       this.#settle(late && fair ? 'failed' : 'ignored', nowMono);
     } else if (stage === 'queue') {
       bulkhead.giveUp(this);
-      watch.queued?.(target.edge, bulkhead.waiting);
-      if (late) watch.expiredInQueue?.(target.edge);
+      this.#noteQueue();
+      if (late) instrument.note?.({ what: 'expired in queue', edge: target.edge });
     }
     this.#finish(fault(new RametError(error.code, error.message, { executed: this.#executed })));
     this.cancel(error);
@@ -345,6 +357,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
       else (this.#origin.cancellation as Canceller).unfollow(this.#onEnd);
     }
     const told = reply.ok || reply.kind === 'declared' || this.#executed === 'no' || reply.executed === this.#executed;
+    this.#span.end(replyOutcome(reply), reply.ok ? undefined : reply);
     this.#resolve(told ? reply : { ...reply, executed: this.#executed });
   }
 

@@ -1,9 +1,9 @@
 import type { AnyContract } from '../contract/index.ts';
 import type { Duration, Platform } from '../platform/index.ts';
-import type { CallWatcher, ClientOf, Transport } from '../rpc/index.ts';
+import type { ClientOf, Transport } from '../rpc/index.ts';
 import type { Secret } from '../security/index.ts';
-import type { HostedService, HostObserver } from '../service/index.ts';
-import type { Health, LogWriter, RootLog } from '../telemetry/index.ts';
+import type { HostedService } from '../service/index.ts';
+import type { Health, Instrument, LogWriter, RootLog } from '../telemetry/index.ts';
 import type { Graph } from './graph.ts';
 import type { ServiceHome } from './homes/home.ts';
 
@@ -70,10 +70,8 @@ export interface StartOptions {
   readonly bootWait?: Duration | undefined;
   /** How long requests are still accepted after readiness went down, so that load balancers notice (default 0; 5 s on Kubernetes). */
   readonly drainDelayMs?: number | undefined;
-  /** Told of calls, events and sagas as they end. */
-  readonly observe?: Partial<HostObserver>;
-  /** Sees what the policies of calls do: attempts, breakers, budgets, queues. */
-  readonly watch?: CallWatcher;
+  /** Listens to everything that the process does, beside its metrics. */
+  readonly instrument?: Instrument | undefined;
   /** Called when the process must not go on (a failed fsync). Default: exit 1. */
   readonly onFatal?: (error: unknown) => void;
 }

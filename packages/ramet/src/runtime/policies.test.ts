@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { realPlatform } from '../platform/index.ts';
 import { use } from '../rpc/index.ts';
+import { NO_SPAN } from '../telemetry/index.ts';
+import { noting } from '../telemetry/recorder.fixture.ts';
 import { callAs, ended, gate } from './fixtures/driving.fixture.ts';
 import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
 import { Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
@@ -20,10 +22,16 @@ test('an open circuit burns no attempt of an undo, which goes on with the first 
   await using t = await startTravel(folder.path, {
     world,
     ports: { edge: 0 },
-    watch: {
-      attempt: (edge, target, operation, attempt) => seen.push(`${edge} ${target}.${operation} #${attempt}`),
-      breaker: (edge, operation, from, to) => seen.push(`${edge} ${operation}: ${from} -> ${to}`),
-      probe: (edge, operation, inFlight) => seen.push(`${edge} ${operation}: probe ${inFlight}`),
+    instrument: {
+      spans: false,
+      begin({ kind, labels }) {
+        if (kind === 'attempt') seen.push(`attempt ${labels['edge']} ${labels['operation']}`);
+        return NO_SPAN;
+      },
+      note(note) {
+        if (note.what === 'circuit') seen.push(`${note.edge} ${note.operation}: ${note.from} -> ${note.to}`);
+        if (note.what === 'probe') seen.push(`${note.edge} ${note.operation}: probe ${note.inFlight}`);
+      },
     },
   });
   const trips = t.runtime.client(Trips);
@@ -46,7 +54,7 @@ test('an open circuit burns no attempt of an undo, which goes on with the first 
     'trips->hotels cancel: open -> half-open',
     'trips->hotels cancel: probe 1',
   ]);
-  expect(seen.filter((line) => line === 'trips->hotels hotels.cancel #1')).toHaveLength(5);
+  expect(seen.filter((line) => line === 'attempt trips->hotels cancel')).toHaveLength(5);
   const shown = await metrics();
   expect(shown).toContain('ramet_circuit_state{edge="trips->hotels",operation="cancel"} 1');
   expect(shown).toContain('ramet_circuit_transitions_total{edge="trips->hotels",operation="cancel",to="open"} 1');
@@ -73,7 +81,7 @@ test('an effect that is slow, or waits for its other system, does not open the c
   const opened: string[] = [];
   await using t = await startTravel(folder.path, {
     world,
-    watch: { breaker: (edge, operation, _from, to) => opened.push(`${edge} ${operation} ${to}`) },
+    instrument: noting((note) => note.what === 'circuit' && opened.push(`${note.edge} ${note.operation} ${note.to}`)),
   });
   const ids = Array.from({ length: 8 }, (_, i) => `trip-${i}`);
   for (const tripId of ids) await t.runtime.client(Trips).plan({ tripId });

@@ -2,14 +2,14 @@ import { DeclaredError, RametError } from '../errors/index.ts';
 import { Periodic, type Platform } from '../platform/index.ts';
 import type { Outbound, TransportRoutes } from '../rpc/index.ts';
 import { isGivenUp, type Store, Suspects } from '../store/index.ts';
-import type { EventLog } from '../telemetry/index.ts';
+import { type EventLog, type Instrument, SAGA_RELEASED } from '../telemetry/index.ts';
 import type { AlertSink } from './alerts.ts';
-import { loadSteps, type RawRow, type SagaState, sagaOf, unnumbered } from './journal/journal.ts';
+import { loadSteps, type RawRow, sagaOf, unnumbered } from './journal/journal.ts';
 import { claim, claimable, giveBack, nextWakeMs, renew, suspects } from './journal/leases.ts';
 import { Calls } from './program/calls.ts';
 import { runProgram } from './program/program.ts';
 import { compensate } from './run/compensation.ts';
-import { asStop, RENEW_MS, Run, type RunEnvironment, textOf } from './run/run.ts';
+import { asStop, RENEW_MS, Run, type RunEnvironment, sagaWorks, textOf } from './run/run.ts';
 import { endWaits } from './run/waits.ts';
 import type { Saga } from './saga.ts';
 
@@ -25,8 +25,7 @@ export interface SagaEngineOptions {
   readonly log: EventLog;
   /** Unique to this start of the process: who owns a saga. */
   readonly owner: string;
-  readonly onFinished?: (saga: string, state: SagaState, ms: number) => void;
-  readonly onStep?: RunEnvironment['onStep'];
+  readonly instrument: Instrument;
   /** Whether what had been published when the process started has been handled by whoever keeps events for sagas. */
   readonly caughtUp: RunEnvironment['caughtUp'];
 }
@@ -89,7 +88,8 @@ export class SagaEngine {
       shown: (invocation, error, data) => this.#calls.shown(invocation, error, data),
       caughtUp: options.caughtUp,
       onStray: (saga) => this.#stray(saga),
-      ...(options.onStep ? { onStep: options.onStep } : {}),
+      instrument: options.instrument,
+      works: sagaWorks(),
     };
     const onError = (error: unknown) => options.log.event('sagas_unavailable', { err: error, service: options.service });
     this.#claiming = new Periodic(options.platform, () => this.#claim(), onError);
@@ -226,9 +226,8 @@ export class SagaEngine {
         run.stop(new RametError('StaleOwner'));
         // It may have to wake sooner than the next look, or have been woken already.
         if (run.released) this.#claiming.wake();
-        if (run.saga.state !== 'RUNNING' && run.saga.state !== 'COMPENSATING') {
-          this.#options.onFinished?.(run.saga.type, run.saga.state, run.saga.updatedAt - run.saga.createdAt);
-        }
+        const { state } = run.saga;
+        run.span.end(state === 'RUNNING' || state === 'COMPENSATING' ? SAGA_RELEASED : state);
       });
     this.#finished.add(finished);
   }

@@ -7,7 +7,7 @@ export { FRAMEWORK_TABLES } from './framework-tables.ts';
 export { type Prepared, prepared } from './handlers.ts';
 export { checkService } from './hosting/check.ts';
 export { hostService } from './hosting/host.ts';
-export { type HostEnvironment, type HostedService, type HostObserver, newOwner } from './hosting/hosted-service.ts';
+export { type HostEnvironment, type HostedService, newOwner } from './hosting/hosted-service.ts';
 export { listSchedules, retrySchedule, type ScheduleState } from './schedules/schedule-worker.ts';
 export { service, sql } from './service.ts';
 export type { EventInfo, ReactionOptions } from './subscriptions/reaction.ts';

@@ -1,11 +1,11 @@
-import type { CallWatcher } from '../rpc/index.ts';
+import { type Instrument, NO_SPAN, type Note } from '../telemetry/index.ts';
 
 const WINDOW_MS = 10_000;
 const SHARE = 0.2;
 const FLOOR = 100;
 
 interface Attempts {
-  readonly firsts: number[];
+  readonly all: number[];
   readonly retries: number[];
 }
 
@@ -25,32 +25,46 @@ export class CallChecks {
     this.#sometimes = sometimes;
   }
 
-  /** What one process shows of its calls. @param caller its incarnation: budgets do not survive it */
-  watch(caller: string): CallWatcher {
+  /** Listens to the calls of one process. @param caller its incarnation: budgets do not survive it */
+  instrument(caller: string): Instrument {
     return {
-      attempt: (edge, target, _operation, attempt) => this.#attempt(`${caller} ${edge}>${target}`, attempt),
-      probe: (edge, operation, inFlight) => {
-        this.#sometimes('a half-open breaker let a probe through');
-        if (inFlight > 1) this.#broken('INV-23', `${caller}, ${edge}: ${inFlight} probes of '${operation}' at once`);
+      spans: false,
+      begin: ({ kind, labels }) => {
+        if (kind === 'attempt') this.#of(`${caller} ${labels['edge']}`).all.push(this.#now());
+        return NO_SPAN;
       },
-      breaker: (_edge, _operation, from, to) => {
-        if (to === 'open') this.#sometimes(from === 'half-open' ? 'a half-open breaker failed again' : 'a breaker opened');
-        if (to === 'closed') this.#sometimes('a breaker closed again');
-      },
-      budgetEmpty: () => this.#sometimes('a budget for retries was empty'),
-      expiredInQueue: () => this.#sometimes('a deadline passed in a queue'),
+      note: (note) => this.#noted(caller, note),
     };
   }
 
-  #attempt(edge: string, attempt: number): void {
-    const known: Attempts = this.#attempts.get(edge) ?? { firsts: [], retries: [] };
+  #noted(caller: string, note: Note): void {
+    if (note.what === 'retry') this.#retry(`${caller} ${note.edge}`);
+    if (note.what === 'probe') {
+      this.#sometimes('a half-open breaker let a probe through');
+      if (note.inFlight > 1) this.#broken('INV-23', `${caller}, ${note.edge}: ${note.inFlight} probes of '${note.operation}' at once`);
+    }
+    if (note.what === 'circuit' && note.to === 'open')
+      this.#sometimes(note.from === 'half-open' ? 'a half-open breaker failed again' : 'a breaker opened');
+    if (note.what === 'circuit' && note.to === 'closed') this.#sometimes('a breaker closed again');
+    if (note.what === 'budget empty') this.#sometimes('a budget for retries was empty');
+    if (note.what === 'expired in queue') this.#sometimes('a deadline passed in a queue');
+  }
+
+  #of(edge: string): Attempts {
+    const known: Attempts = this.#attempts.get(edge) ?? { all: [], retries: [] };
     this.#attempts.set(edge, known);
+    return known;
+  }
+
+  /** A retry is noted before its attempt begins. */
+  #retry(edge: string): void {
+    const { all, retries } = this.#of(edge);
     const now = this.#now();
-    (attempt === 1 ? known.firsts : known.retries).push(now);
-    if (attempt === 1) return;
     const recent = (moments: readonly number[]) => moments.filter((at) => at > now - WINDOW_MS).length;
-    const allowed = SHARE * recent(known.firsts) + FLOOR;
-    if (recent(known.retries) > allowed)
-      this.#broken('INV-21', `${edge}: ${recent(known.retries)} retries within ten seconds, and the budget allows ${Math.floor(allowed)}`);
+    const firsts = recent(all) - recent(retries);
+    retries.push(now);
+    const allowed = SHARE * firsts + FLOOR;
+    if (recent(retries) > allowed)
+      this.#broken('INV-21', `${edge}: ${recent(retries)} retries within ten seconds, and the budget allows ${Math.floor(allowed)}`);
   }
 }

@@ -81,7 +81,7 @@ export async function runSeed(
     externals: doubles,
     ...(options.log ? { log: options.log } : {}),
     onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && handled.push({ subscriber, eventId })),
-    watch: (caller) => calls.watch(caller),
+    instrument: (caller) => calls.instrument(caller),
     onMissing: (detail) => violations.push({ id: 'escape', detail }),
     onPoint(of, at, site) {
       // Clients have no place that they could be killed out of, and those who were replaced have lost theirs.

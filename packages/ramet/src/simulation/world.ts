@@ -1,13 +1,12 @@
-import type { EventOutcome } from '../bus/index.ts';
 import type { AnyContract } from '../contract/index.ts';
 import type { GatewayDefinition } from '../gateway/index.ts';
 import { type OutgoingRequest, type Platform, realPlatform } from '../platform/index.ts';
-import { type CallWatcher, type ClientOf, compileUses, Outbound, type Policy, use } from '../rpc/index.ts';
+import { type ClientOf, compileUses, Outbound, type Policy, use } from '../rpc/index.ts';
 import { type Runtime, start, type Topology } from '../runtime/index.ts';
 import type { Caller } from '../security/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { Store } from '../store/index.ts';
-import { newTrace } from '../telemetry/index.ts';
+import { type Instrument, joined, NO_SPAN, newTrace } from '../telemetry/index.ts';
 import { ask, type EdgeRequest, type EdgeResponse, gatewaysOf } from './edge.ts';
 import { type OutboxPlace, simulatedBus } from './events.ts';
 import { type Fault, FaultPlan, type Intensities } from './faults.ts';
@@ -36,13 +35,13 @@ export interface WorldOptions {
   readonly externals: Readonly<Record<string, Double>>;
   /** Where lines of logs go; nowhere when left out. */
   readonly log?: (line: string) => void;
-  readonly onEvent?: (subscriber: string, type: string, outcome: EventOutcome, eventId: string) => void;
+  readonly onEvent?: (subscriber: string, type: string, outcome: string, eventId: string) => void;
   /** Called at every named point of a process, with what it passed before. */
   readonly onPoint?: (world: World, at: Incarnation, site: string) => void;
   /** Gets what a process asked an external system for that has no double. */
   readonly onMissing?: (detail: string) => void;
-  /** Shown how a process calls others. */
-  readonly watch?: (caller: string) => CallWatcher;
+  /** Listens to what a process does. */
+  readonly instrument?: (caller: string) => Instrument;
 }
 
 /** A line of a log that says that something failed. */
@@ -93,7 +92,7 @@ export class World implements Surroundings {
     this.processes = Object.entries(options.system.processes).map(([name, hosts]) => new SimProcess(name, hosts));
     const client = new Incarnation(new SimProcess('client', []), this);
     this.client = client;
-    this.#clients = new Outbound(client.platform, 'client', options.watch?.('client'));
+    this.#clients = new Outbound(client.platform, 'client', options.instrument?.('client'));
     this.#beyond = new Outside(this.network, this.faults, this.scheduler, doublesOf(options), (detail) => options.onMissing?.(detail));
     const now = <T>(definitions: ReadonlyMap<string, T>) =>
       Object.fromEntries([...definitions].map(([name, definition]) => [name, async () => ({ default: definition })]));
@@ -273,12 +272,7 @@ export class World implements Surroundings {
               self.transport = networkTransport(network, () => self, place, local);
               return self.transport;
             },
-            ...(this.#options.watch ? { watch: this.#options.watch(self.name) } : {}),
-            observe: {
-              event: (subscriber, type, outcome, eventId) => {
-                if (self.alive) this.#options.onEvent?.(subscriber, type, outcome, eventId);
-              },
-            },
+            instrument: joined(this.#options.instrument?.(self.name), this.#deliveries(self)),
           },
         );
         if (!self.alive) return;
@@ -312,6 +306,20 @@ export class World implements Surroundings {
     return new Promise((resolve, reject) => {
       void this.scheduler.after(0, self, 'start', () => void begin().then(resolve, reject));
     });
+  }
+
+  /** Reports what subscriptions made of events, while the process lives. */
+  #deliveries(self: Incarnation): Instrument {
+    return {
+      spans: false,
+      begin: ({ kind, labels }, _, eventId) => {
+        if (kind !== 'delivery') return NO_SPAN;
+        const end = (outcome: string) => {
+          if (self.alive) this.#options.onEvent?.(String(labels['subscriber']), String(labels['event']), outcome, eventId as string);
+        };
+        return { under: (trace) => trace, end };
+      },
+    };
   }
 
   #end(incarnation: Incarnation, why: string): void {

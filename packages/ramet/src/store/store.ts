@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely';
+import type { Trace } from '../telemetry/index.ts';
 import type { StoreCapabilities } from './capabilities.ts';
 import type { Hints } from './hints.ts';
 import type { Table } from './table.ts';
@@ -41,6 +42,8 @@ export interface Store {
 export interface WriteOptions {
   /** Named in warnings, as `orders.place`. */
   readonly name?: string;
+  /** What the transaction belongs to. */
+  readonly trace?: Trace;
   /** Alone among all processes that use this store, however long it takes: for migrations. */
   readonly exclusive?: boolean;
   /** Ahead of the writes that wait: readiness must learn whether the store accepts writes, not how many wait. */

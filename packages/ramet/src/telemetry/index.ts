@@ -7,6 +7,7 @@ export {
   type HealthOptions,
   type Probe,
 } from './health.ts';
+export { type Instrument, joined, NO_SPAN, type Span, silentInstrument, type Work, type WorkKind, Works } from './instrument.ts';
 export {
   createLog,
   type EventLog,
@@ -34,6 +35,8 @@ export {
   type Sample,
   type UpDownCounter,
 } from './metrics.ts';
+export { metricsInstrument, SAGA_RELEASED } from './metrics-instrument.ts';
+export type { CircuitState, Note } from './notes.ts';
 export { type ProcessGauges, type StandardMetrics, standardMetrics } from './standard-metrics.ts';
 export {
   childTraceparent,
@@ -42,6 +45,7 @@ export {
   newTrace,
   newTraceparent,
   parseTraceparent,
+  ROOT,
   type Trace,
   type Traceparent,
 } from './trace-context.ts';

@@ -1,13 +1,18 @@
 import { newId, type Platform } from '../platform/index.ts';
 
+/** Marks a trace that begins in this process. A symbol, because what is stored and what is sent must not carry it. */
+export const ROOT: unique symbol = Symbol('root');
+
 /** What follows a piece of work through calls, events and sagas. */
 export interface Trace {
   /** The same for everything that one request from outside led to; people search logs by it. */
   readonly correlationId: string;
   /** What directly caused this work: the id of an event, or the key of a step or request. */
   readonly causationId?: string;
-  /** W3C Trace Context, so that traces join those of systems that are not Ramet. */
+  /** W3C Trace Context: the trace, and in it the piece of work that caused this one. Joins the traces of other systems. */
   readonly traceparent: string;
+  /** Set on a trace that begins here: no piece of work caused it, and the first one takes the id in `traceparent`. Never leaves the process. */
+  readonly [ROOT]?: true;
 }
 
 export interface Traceparent {
@@ -66,12 +71,15 @@ export function isCorrelationId(text: string): boolean {
   return CORRELATION_ID.test(text);
 }
 
-/** The trace of a piece of work: goes on with what the caller sent as far as that is well-formed, and begins the rest. */
+/** The trace of a piece of work: continues what the caller sent as far as that is well-formed, and begins the rest. */
 export function newTrace(platform: Platform, { correlationId, causationId, traceparent }: NewTraceOptions = {}): Trace {
+  const parent = parseTraceparent(traceparent);
   return {
     correlationId: correlationId !== undefined && isCorrelationId(correlationId) ? correlationId : newId(platform, 'cor'),
     ...(causationId === undefined ? {} : { causationId }),
-    traceparent: traceparent === undefined ? newTraceparent(platform) : childTraceparent(platform, traceparent),
+    ...(parent
+      ? { traceparent: `00-${parent.traceId}-${parent.parentId}-${HEX[parent.flags]}` }
+      : { traceparent: newTraceparent(platform), [ROOT]: true as const }),
   };
 }
 

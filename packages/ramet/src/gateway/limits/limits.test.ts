@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { VirtualTime } from '../../rpc/virtual-time.fixture.ts';
 import { createLog } from '../../telemetry/index.ts';
+import { noting } from '../../telemetry/recorder.fixture.ts';
 import type { Limit } from '../gateway.ts';
 import type { LimitCounter, LimitStore } from './limit-store.ts';
 import { memoryStore } from './limit-store.ts';
@@ -49,7 +50,10 @@ class Shared {
       env: 'test',
       destination: (line) => void this.lines.push(JSON.parse(line as string)),
     });
-    const limits = createLimits({ platform, log, limits: this.store, onLimitFailure: (answer) => this.told.push(answer) }, gateway);
+    const limits = createLimits(
+      { platform, log, limits: this.store, instrument: noting((note) => note.what === 'limit uncounted' && this.told.push(note.answer)) },
+      gateway,
+    );
     return async (limit: Limit, key = 'anna', kind: LimitKind = 'client', headers: Record<string, string> = {}): Promise<string> => {
       const startedMono = this.time.now;
       let outcome = 'under way';

@@ -1,9 +1,9 @@
 import { RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { EventLog } from '../../telemetry/index.ts';
+import type { EventLog, Instrument } from '../../telemetry/index.ts';
 import type { Limit } from '../gateway.ts';
 import { rateLimitHeaders } from '../request/headers.ts';
-import { LimitGuard, type StoreFailure } from './limit-guard.ts';
+import { LimitGuard } from './limit-guard.ts';
 import { type LimitCounter, type LimitStore, memoryStore } from './limit-store.ts';
 import { parseRate, type RateDecision } from './rate-limit.ts';
 
@@ -25,14 +25,17 @@ export interface LimitsEnvironment {
   readonly log: EventLog;
   /** Where they are counted (default: in this process). */
   readonly limits?: LimitStore;
-  /** Told of each request whose limit was decided without the store. */
-  readonly onLimitFailure?: (answer: StoreFailure) => void;
+  readonly instrument?: Instrument;
 }
 
 /** @param gateway its name: gateways that share a store count apart */
-export function createLimits({ platform, log, limits: store, onLimitFailure }: LimitsEnvironment, gateway: string): Limits {
+export function createLimits({ platform, log, limits: store, instrument }: LimitsEnvironment, gateway: string): Limits {
   const memory = memoryStore(platform);
-  const guard = store && new LimitGuard(platform, log.child({ gateway, limits: store.capabilities.name }), onLimitFailure ?? (() => {}));
+  const guard =
+    store &&
+    new LimitGuard(platform, log.child({ gateway, limits: store.capabilities.name }), (answer) =>
+      instrument?.note?.({ what: 'limit uncounted', gateway, answer }),
+    );
   // Kinds apart: which of two comes first is chance, and every replica must name its buckets alike.
   const counters: Record<LimitKind, Map<Limit, LimitCounter>> = {
     client: new Map(),

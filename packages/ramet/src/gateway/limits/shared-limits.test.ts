@@ -3,6 +3,7 @@ import { realPlatform } from '../../platform/index.ts';
 import { Canceller } from '../../rpc/index.ts';
 import { localTransport } from '../../rpc/local/index.ts';
 import { silentLog } from '../../telemetry/index.ts';
+import { noting } from '../../telemetry/recorder.fixture.ts';
 import { compose, gateway } from '../gateway.ts';
 import { createGateway } from '../handler.ts';
 import { type LimitStore, memoryStore } from './limit-store.ts';
@@ -24,7 +25,13 @@ function replicas(store: LimitStore) {
   const handlers = [1, 2].map(
     () =>
       createGateway(
-        { platform, transport: localTransport(new Map()), log: silentLog, limits: store, onLimitFailure: (answer) => answers.push(answer) },
+        {
+          platform,
+          transport: localTransport(new Map()),
+          log: silentLog,
+          limits: store,
+          instrument: noting((note) => note.what === 'limit uncounted' && answers.push(note.answer)),
+        },
         definition,
       ).handler,
   );

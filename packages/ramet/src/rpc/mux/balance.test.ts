@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RametError } from '../../errors/index.ts';
 import { ANONYMOUS } from '../../security/index.ts';
+import { noting } from '../../telemetry/recorder.fixture.ts';
 import { type Dispatcher, fault, type Reply } from '../call.ts';
 import { Edge } from '../edge.ts';
 import type { CallOrigin } from '../origin.ts';
@@ -40,8 +41,8 @@ async function three(policy: Parameters<typeof compilePolicy>[0] = {}): Promise<
   for (const name of ['a', 'b', 'c']) await site.serve('stock', instance(name), { id: name });
   const { policy: compiled, problems } = compilePolicy({ bulkhead: 100, retries: 0, ...policy });
   expect(problems).toEqual([]);
-  const watch = { breaker: (_: string, of: string, from: string, to: string) => log.push(`${of}: ${from} -> ${to}`) };
-  const outbound = new Outbound(site.platform, 'web', watch);
+  const instrument = noting((note) => note.what === 'circuit' && log.push(`${note.operation}: ${note.from} -> ${note.to}`));
+  const outbound = new Outbound(site.platform, 'web', instrument);
   return new Edge(outbound, site.process('web').from('web'), 'stock', compiled as CompiledPolicy);
 }
 

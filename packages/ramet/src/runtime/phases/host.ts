@@ -2,17 +2,15 @@ import { operatorsDispatcher, serviceRoutes } from '../../admin/index.ts';
 import { alertPoster } from '../../alert/index.ts';
 import type { Bus } from '../../bus/index.ts';
 import { RametError, reasonOf, type Warn } from '../../errors/index.ts';
-import { type CallWatcher, Edges, Outbound, type TransportRoutes, watchAll } from '../../rpc/index.ts';
+import { Edges, Outbound, type TransportRoutes } from '../../rpc/index.ts';
 import { localTransport } from '../../rpc/local/index.ts';
 import { hostService, LoopLag, newOwner } from '../../service/index.ts';
 import { BootWait, failBoot } from '../boot-wait.ts';
 import { busErrors } from '../bus-errors.ts';
-import { callWatchOf } from '../call-watch.ts';
 import { eventLag, standstills } from '../gauges.ts';
 import { Home, type HomeEnvironment } from '../homes/home.ts';
 import { openStore, type StoreSource } from '../homes/open-store.ts';
 import { ADMIN, transports } from '../links.ts';
-import { observerOf } from '../observer.ts';
 import { portTaken } from '../port-taken.ts';
 import type { RunningParts } from '../shutdown.ts';
 import type { CheckedProcess } from './check.ts';
@@ -23,7 +21,6 @@ export interface HostedProcess {
   readonly transportOf: (from: string) => TransportRoutes;
   /** The calls of the runtime itself. */
   readonly edges: Edges;
-  readonly watch: CallWatcher;
   /** Where other processes call this one, by protocol. */
   readonly rpcPorts: Readonly<Record<string, number>>;
 }
@@ -63,21 +60,19 @@ export async function hostProcess(
 }
 
 /** How calls leave the services, gateways and operators of this process. */
-function callsOf({ platform, log, standard, options }: PlannedProcess, { links, directory }: RunningParts) {
+function callsOf({ platform, instrument, options }: PlannedProcess, { links, directory }: RunningParts) {
   const { dispatchers } = directory;
   const local = localTransport(dispatchers);
   const transportOf = transports(local, dispatchers, links, options.transport);
-  const circuits = callWatchOf(standard, log);
-  const watch = watchAll(circuits, options.watch ?? {});
-  const outbound = new Outbound(platform, 'runtime', watch);
+  const outbound = new Outbound(platform, 'runtime', instrument);
   const edges = new Edges(transportOf(ADMIN), outbound);
   const postAlert = options.alertWebhook === undefined ? undefined : alertPoster(options.alertWebhook, local, outbound);
-  return { transportOf, watch, edges, postAlert, forget: (caller: string) => circuits.forget(caller) };
+  return { transportOf, edges, postAlert };
 }
 
 /** A broker that is unavailable keeps no process from starting: what is committed meanwhile is published when it comes back. */
-async function openBus({ platform, log, wait, profile: { bus } }: PlannedProcess, owner: string): Promise<Bus> {
-  const environment = { platform, owner, onError: busErrors(platform, log) };
+async function openBus({ platform, log, wait, instrument, profile: { bus } }: PlannedProcess, owner: string): Promise<Bus> {
+  const environment = { platform, owner, instrument, onError: busErrors(platform, log) };
   const fields = { bus: bus.capabilities.name };
   try {
     const weaknesses = await wait.once('the bus', async () => (await bus.check?.(environment)) ?? []);
@@ -97,11 +92,10 @@ interface Around {
 }
 
 function homeEnvironmentOf(planned: PlannedProcess, parts: RunningParts, { source, calls, owner, bus }: Around): HomeEnvironment {
-  const { platform, log, metrics, standard, health, options } = planned;
+  const { platform, log, metrics, standard, health, instrument, options } = planned;
   const { directory, links } = parts;
-  const { transportOf, watch, postAlert } = calls;
+  const { transportOf, postAlert } = calls;
   const loopLag = new LoopLag(platform);
-  const observe = observerOf(standard, options.observe);
   const warn: Warn = (event, fields, detail) => log.event(event, fields, detail);
   standard.eventLag(() => eventLag(bus, directory.hosted));
   standard.subscriptionsHalted(() => standstills(directory.hosted));
@@ -123,8 +117,7 @@ function homeEnvironmentOf(planned: PlannedProcess, parts: RunningParts, { sourc
         log,
         metrics,
         owner,
-        observe,
-        watch,
+        instrument,
         loopLag,
         door,
         lag: (subscription) => bus.lag(subscription),
@@ -137,6 +130,6 @@ function homeEnvironmentOf(planned: PlannedProcess, parts: RunningParts, { sourc
     withdraw: async (name) => {
       await links?.withdraw([name]).catch((error: unknown) => log.event('registry_withdrawal_failed', { err: error }));
     },
-    onLeft: (name) => calls.forget(name),
+    onLeft: (caller) => instrument.note?.({ what: 'caller left', caller }),
   };
 }

@@ -1,5 +1,4 @@
 import { BootError } from '../../errors/index.ts';
-import { SECOND } from '../../platform/index.ts';
 import type { ServiceDefinition } from '../../service/index.ts';
 import type { StoreEnvironment } from '../../store/index.ts';
 import { failBoot } from '../boot-wait.ts';
@@ -43,7 +42,7 @@ async function openStores(
   if (problems.length > 0) throw new BootError(problems);
 }
 
-function storeEnvironmentOf({ platform, log, standard, options }: PlannedProcess): StoreEnvironment {
+function storeEnvironmentOf({ platform, log, instrument, options }: PlannedProcess): StoreEnvironment {
   const exitNow = (error: unknown) => {
     log.event('durability_lost', { err: error });
     void log.flush(500).finally(() => process.exit(1));
@@ -52,9 +51,6 @@ function storeEnvironmentOf({ platform, log, standard, options }: PlannedProcess
     platform,
     warn: (event, fields, detail) => log.event(event, fields, detail),
     fatal: options.onFatal ?? exitNow,
-    onCommit(store, ms, transactions) {
-      standard.storeCommitDuration.record(ms / SECOND, { service: store });
-      standard.storeBatchSize.record(transactions, { service: store });
-    },
+    onCommit: (service, ms, transactions) => instrument.note?.({ what: 'commit', service, ms, transactions }),
   };
 }

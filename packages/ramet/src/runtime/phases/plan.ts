@@ -6,13 +6,17 @@ import {
   createLog,
   createMetrics,
   type Health,
+  type Instrument,
   isLogLevel,
+  joined,
   type Metrics,
+  metricsInstrument,
   type RootLog,
   type StandardMetrics,
   standardMetrics,
 } from '../../telemetry/index.ts';
 import { BootWait } from '../boot-wait.ts';
+import { callLog } from '../call-log.ts';
 import type { StartOptions } from '../options.ts';
 import { type Plan, planOf } from '../plan.ts';
 import { startProblems } from '../start-problems.ts';
@@ -26,6 +30,8 @@ export interface PlannedProcess extends Plan {
   readonly log: RootLog;
   readonly metrics: Metrics;
   readonly standard: StandardMetrics;
+  /** Listens to everything that the process does. */
+  readonly instrument: Instrument;
   readonly health: Health;
   /** The one wait of this start for servers that are unavailable. */
   readonly wait: BootWait;
@@ -50,7 +56,9 @@ export async function planProcess(topology: Topology, options: StartOptions): Pr
   const wait = bootWaitOf(platform, log, options, problems);
   const plan = await planOf(topology, options);
   const health = createHealth(platform, { startedAtMono, log });
-  return { ...plan, topology, options, platform, log, metrics, standard: standardMetrics(metrics), health, wait, problems };
+  const standard = standardMetrics(metrics);
+  const instrument = joined(metricsInstrument(standard, platform), callLog(log), options.instrument);
+  return { ...plan, topology, options, platform, log, metrics, standard, instrument, health, wait, problems };
 }
 
 /** @returns a wait of the default length, and a problem, where the option is not a duration */

@@ -40,10 +40,10 @@ export async function serveProcess(
 async function serveGateways(
   planned: PlannedProcess,
   gateways: ReadonlyMap<string, GatewayDefinition>,
-  { transportOf, watch }: HostedProcess,
+  { transportOf }: HostedProcess,
   parts: RunningParts,
 ): Promise<Record<string, number>> {
-  const { platform, log, health, metrics, standard, options } = planned;
+  const { platform, log, health, metrics, standard, instrument, options } = planned;
   const host = hostOf(planned);
   const admission = new Admission(platform);
   const limits: LimitStore | undefined = parts.limits;
@@ -59,13 +59,12 @@ async function serveGateways(
         platform,
         transport: transportOf(name),
         log,
-        watch,
+        instrument,
         ...(limits ? { limits } : {}),
-        onLimitFailure: (answer) => standard.limitsUncounted.add(1, { gateway: name, answer }),
       },
       definition,
     );
-    const server = createGatewayServer({ platform, definition, handler, admission, health, metrics, standard, log });
+    const server = createGatewayServer({ platform, definition, handler, admission, health, metrics, standard, log, instrument });
     ports[name] = await server.listen(port, host).catch((error: unknown) => portTaken(`gateway '${name}'`, port, error));
     parts.servers.push(server);
     log.event('gateway_listening', { gateway: name, address: `http://${host}:${ports[name]}` });

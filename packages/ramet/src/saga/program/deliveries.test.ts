@@ -6,9 +6,9 @@ import { realPlatform } from '../../platform/index.ts';
 import type { Reply } from '../../rpc/index.ts';
 import { use } from '../../rpc/index.ts';
 import type { Store } from '../../store/index.ts';
-import { silentLog } from '../../telemetry/index.ts';
+import { silentInstrument, silentLog } from '../../telemetry/index.ts';
 import type { SagaRow, StepRow } from '../journal/journal.ts';
-import { Run } from '../run/run.ts';
+import { Run, sagaWorks } from '../run/run.ts';
 import { type Saga, type SagaContext, saga } from '../saga.ts';
 import { buildersOf, seen } from './calls.ts';
 import { type ProgramEnd, runProgram } from './program.ts';
@@ -101,6 +101,8 @@ async function live(program: Saga, order: readonly number[], journal: readonly S
       shown: () => undefined,
       alerts: undefined as never,
       log: silentLog,
+      instrument: silentInstrument,
+      works: sagaWorks(),
       caughtUp: async () => true,
     },
     { ...row },

@@ -1,8 +1,8 @@
 import type { Platform } from '../../platform/index.ts';
 import type { Store } from '../../store/index.ts';
-import { silentLog } from '../../telemetry/index.ts';
+import { silentInstrument, silentLog } from '../../telemetry/index.ts';
 import type { SagaRow, StepRow } from '../journal/journal.ts';
-import { Run } from '../run/run.ts';
+import { Run, sagaWorks } from '../run/run.ts';
 import type { Invocation, Saga } from '../saga.ts';
 import { buildersOf, seen } from './calls.ts';
 import { runProgram } from './program.ts';
@@ -55,6 +55,8 @@ export async function rehearse(platform: Platform, program: Saga, saga: SagaRow,
       shown: () => undefined,
       alerts: undefined as never,
       log: silentLog,
+      instrument: silentInstrument,
+      works: sagaWorks(),
       caughtUp: () => NEVER,
       rehearsal: {
         asked: ({ name, kind, invocation }, after) => void asked.push({ name, kind, invocation, after }),

@@ -1,9 +1,9 @@
 import { RametError } from '../../errors/index.ts';
 import { backoffMs, MINUTE, type Platform } from '../../platform/index.ts';
-import type { EdgeOptions, Reply } from '../../rpc/index.ts';
+import { type EdgeOptions, type Reply, replyOutcome } from '../../rpc/index.ts';
 import type { Initiation } from '../../security/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../../store/index.ts';
-import type { EventLog, Trace } from '../../telemetry/index.ts';
+import { type EventLog, type Instrument, type Span, type Trace, Works } from '../../telemetry/index.ts';
 import { type Alert, type AlertSink, raiseAlert } from '../alerts.ts';
 import {
   appendLog,
@@ -38,12 +38,16 @@ export interface RunEnvironment {
   readonly log: EventLog;
   /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */
   readonly caughtUp: () => Promise<boolean>;
-  readonly onStep?: (saga: string, operation: string, outcome: string, ms: number) => void;
+  readonly instrument: Instrument;
+  readonly works: ReturnType<typeof sagaWorks>;
   /** A program has awaited something other than a step, sleep or wait. */
   readonly onStray?: (saga: SagaRow) => void;
   /** Only where a program is run over its journal without going live. */
   readonly rehearsal?: Rehearsal;
 }
+
+/** What the runs and steps of sagas are counted by. */
+export const sagaWorks = () => ({ sagas: new Works('saga', 'service', 'saga'), steps: new Works('step', 'saga', 'step') });
 
 /** Watches a program that gets what is recorded, and nothing else. */
 export interface Rehearsal {
@@ -92,6 +96,10 @@ export class Run {
   readonly environment: RunEnvironment;
   readonly saga: SagaRow;
   readonly steps: StepRow[];
+  /** From when this process took the saga until it ended or was released. */
+  readonly span: Span;
+  /** The context of what the saga causes. */
+  readonly #trace: Trace;
   readonly #versionAtFirst: number;
   #changed = new Set<StepRow>();
   #entries: LogEntry[] = [];
@@ -112,6 +120,8 @@ export class Run {
     this.environment = environment;
     this.saga = saga;
     this.steps = steps;
+    this.span = environment.instrument.begin(environment.works.sagas.of(environment.service, saga.type), saga.trace, saga.id);
+    this.#trace = this.span.under(saga.trace);
     this.#versionAtFirst = saga.version;
     this.#takenMono = environment.platform.clock.monoNow();
     this.#confirmedMono = this.#takenMono;
@@ -289,7 +299,7 @@ export class Run {
     for (const step of more.inserts ?? []) insertStep(tx, next.id, step);
     for (const step of changed) updateStep(tx, next.id, step);
     appendLog(tx, next.id, entries);
-    if (more.alert) await raiseAlert(tx, this.environment.alerts, more.alert, next.trace);
+    if (more.alert) await raiseAlert(tx, this.environment.alerts, more.alert, this.#trace);
     if (!more.letGoForMs) return;
     const forMs = await more.letGoForMs(tx);
     this.#released = forMs !== undefined;
@@ -334,18 +344,18 @@ export class Run {
   async call(invocation: Invocation, given: EdgeOptions, step?: StepRow): Promise<Reply> {
     const ageMs = step === undefined ? 0 : step.ageMs + this.inHandMs;
     const options = ageMs < MINUTE ? given : { ...given, ageMs };
-    const { platform } = this.environment;
+    const { platform, instrument, works } = this.environment;
     const before = platform.point('saga.call');
     if (before) await before;
     if (this.#leaseAgeMs > (LEASE_MS * 2) / 3) await this.save({});
-    const startedMono = platform.clock.monoNow();
-    const reply = await this.environment.call(invocation, this.saga, options);
-    this.environment.onStep?.(
-      this.saga.type,
-      `${invocation.service}.${invocation.operation}`,
-      reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code,
-      platform.clock.monoNow() - startedMono,
+    const span = instrument.begin(
+      works.steps.of(this.saga.type, `${invocation.service}.${invocation.operation}`),
+      this.#trace,
+      given.step?.key,
     );
+    const trace = span.under(this.#trace);
+    const reply = await this.environment.call(invocation, trace === this.saga.trace ? this.saga : { ...this.saga, trace }, options);
+    span.end(replyOutcome(reply), reply.ok ? undefined : reply);
     const after = platform.point('saga.called');
     if (after) await after;
     return reply;

@@ -1,7 +1,8 @@
 import type { CompiledContract, CompiledOperation } from '../../contract/index.ts';
 import { DeclaredError, RametError } from '../../errors/index.ts';
-import { type CallMeta, type Cancellation, type Dispatcher, declared, fault, type Reply, stopped } from '../../rpc/index.ts';
+import { type CallMeta, type Cancellation, type Dispatcher, declared, fault, type Reply, replyOutcome, stopped } from '../../rpc/index.ts';
 import { SAGAS_ENDED } from '../../saga/index.ts';
+import { type Instrument, type Span, Works } from '../../telemetry/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import type { CompiledEffect } from '../effects/compiled-effect.ts';
 import type { EffectRunner } from '../effects/effect-runner.ts';
@@ -13,7 +14,7 @@ import { effectRequest, keyedRequest } from './client-requests.ts';
 import { type Command, CommandCall, type CommandEnvironment, commandsOf, encoded } from './command-call.ts';
 import type { Door } from './door.ts';
 import { ReadingContext } from './read-context.ts';
-import { type LoopLag, type Priority, priorityOf, Shedder } from './shedding.ts';
+import { type LoopLag, priorityOf, Shedder } from './shedding.ts';
 import { StartGuard } from './start-guard.ts';
 
 export interface DispatchEnvironment extends CommandEnvironment {
@@ -23,14 +24,15 @@ export interface DispatchEnvironment extends CommandEnvironment {
   readonly runner: EffectRunner;
   readonly lag: LoopLag;
   readonly door: Door;
-  readonly onCall?: (operation: string, outcome: string, ms: number) => void;
-  readonly onShed?: (priority: Priority) => void;
+  readonly instrument: Instrument;
 }
 
 /** Runs the operations of one service: validates, runs the handler in its place, validates the answer. Never rejects. */
 export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
-  const { platform, contract, store, door } = environment;
-  const closed = stopped(contract.contract.name);
+  const { platform, contract, store, door, instrument } = environment;
+  const service = contract.contract.name;
+  const closed = stopped(service);
+  const works = worksOf(contract);
   const participant = new Participant(platform, store, environment.runner);
   const shedder = new Shedder(environment.lag);
   const commands = commandsOf(contract, environment.definition, environment.effects);
@@ -55,16 +57,18 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
   };
 
   return {
-    async call(operation, raw, meta, cancellation) {
+    async call(operation, raw, asked, cancellation) {
       if (!door.enter()) return closed;
-      if (operation === SAGAS_ENDED) return forgetSteps(store, meta.caller, raw).finally(() => door.leave());
+      if (operation === SAGAS_ENDED) return forgetSteps(store, asked.caller, raw).finally(() => door.leave());
       const startedMono = platform.clock.monoNow();
       const compiled = contract.operations.get(operation);
+      const span = instrument.begin(works.call(operation), asked.trace, asked.step?.key ?? asked.key);
+      const meta = within(asked, span);
       const priority = priorityOf(compiled?.operation.kind ?? 'query', meta);
       const shed = shedder.enter(priority, startedMono);
       let reply: Reply;
       if (shed) {
-        environment.onShed?.(priority);
+        instrument.note?.({ what: 'call shed', service, priority });
         reply = fault(shed);
       } else {
         try {
@@ -78,27 +82,49 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
       // An effect waits for another system, however much time this process has.
       if (!shed) shedder.leave(environment.effects.has(operation) ? undefined : endedMono - startedMono > meta.timeoutMs, endedMono);
       door.leave();
-      environment.onCall?.(operation, reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code, endedMono - startedMono);
+      span.end(replyOutcome(reply), reply.ok ? undefined : reply);
       return reply;
     },
-    async *stream(operation, raw, meta, cancellation) {
+    async *stream(operation, raw, asked, cancellation) {
       if (!door.enter()) return yield closed;
+      const compiled = contract.operations.get(operation);
+      const span = instrument.begin(works.stream(operation), asked.trace);
+      const meta = within(asked, span);
       let context: ReadingContext | undefined;
+      let outcome = 'Cancelled';
       try {
-        const compiled = contract.operations.get(operation);
         const input = admit(contract, compiled, operation, raw, meta);
         const handler = environment.definition.queries[operation] as (input: unknown, context: unknown) => AsyncIterable<unknown>;
         context = new ReadingContext(environment, compiled as CompiledOperation, meta, cancellation);
         for await (const answer of handler(input, context)) yield encoded(compiled as CompiledOperation, answer);
         await context.ended();
+        outcome = 'ok';
       } catch (error) {
-        yield replyOfError(environment, contract.operations.get(operation), operation, meta, error);
+        const reply = replyOfError(environment, compiled, operation, meta, error);
+        outcome = replyOutcome(reply);
+        yield reply;
       } finally {
+        span.end(outcome);
         context?.leave();
         door.leave();
       }
     },
   };
+}
+
+/** The works of a service. The name of an operation that it does not have comes from the caller, and is not kept. */
+function worksOf({ contract: { name }, operations }: CompiledContract) {
+  const calls = new Works('operation', 'service', 'operation');
+  const streams = new Works('stream', 'service', 'operation');
+  const of = (works: typeof calls, operation: string) =>
+    operations.has(operation) ? works.of(name, operation) : works.once(name, operation);
+  return { call: (operation: string) => of(calls, operation), stream: (operation: string) => of(streams, operation) };
+}
+
+/** A call as what it causes sees it: with its own span as the parent. */
+function within(meta: CallMeta, span: Span): CallMeta {
+  const trace = span.under(meta.trace);
+  return trace === meta.trace ? meta : { ...meta, trace };
 }
 
 /** Under which key a command is repeated; undefined where its caller does not repeat it. */

@@ -1,6 +1,8 @@
 import { DeclaredError, RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { Reply } from '../../rpc/index.ts';
+import { type Reply, replyOutcome } from '../../rpc/index.ts';
+import type { Instrument, Span, Work } from '../../telemetry/index.ts';
+import type { EffectRow } from '../fences/effect-rows.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 
 /** The outcome of an effect that is known, but not written yet. */
@@ -18,6 +20,8 @@ export class EffectRun {
   ended: { readonly attempt: number; readonly atMono: number } | undefined;
   /** Failed attempts; counted from zero again once the outcome is known and remains to be written. */
   failures = 0;
+  /** From when this process works on the effect until its outcome is written. */
+  #span: Span | undefined;
   /** Whether `queued` of the effect was called. */
   queued = false;
   /** Lets the next suspect start, if this effect is one; a second call does nothing. */
@@ -26,9 +30,17 @@ export class EffectRun {
   constructor(work: (run: EffectRun) => Promise<Reply>) {
     this.done = work(this).then((reply) => {
       this.#reply = reply;
+      this.#span?.end(replyOutcome(reply), reply.ok ? undefined : reply);
       for (const onEnd of this.#onEnd) onEnd(reply);
       return reply;
     });
+  }
+
+  /** Returns the effect as what it causes sees it: with the work of this process as the parent. */
+  within(row: EffectRow, instrument: Instrument, work: Work): EffectRow {
+    this.#span ??= instrument.begin(work, row.origin.trace, row.key);
+    const trace = this.#span.under(row.origin.trace);
+    return trace === row.origin.trace ? row : { ...row, origin: { ...row.origin, trace } };
   }
 
   get known(): Known | undefined {

@@ -1,6 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import { Periodic, SECOND, steadyBackoffMs } from '../../platform/index.ts';
 import { fault, type Reply } from '../../rpc/index.ts';
+import { type Instrument, Works } from '../../telemetry/index.ts';
 import {
   abandonedEffects,
   countAttempt,
@@ -21,6 +22,7 @@ import { type OutsideEnvironment, outside } from './outside.ts';
 
 export interface EffectEnvironment extends OutsideEnvironment, WriterEnvironment {
   readonly effects: ReadonlyMap<string, CompiledEffect>;
+  readonly instrument: Instrument;
 }
 
 /** How often the runner looks for effects without an owner. */
@@ -43,6 +45,7 @@ export class EffectRunner {
   readonly #orphans: Orphans;
   readonly #writer: EffectWriter;
   readonly #finder: OutcomeFinder;
+  readonly #works = new Works('effect', 'service', 'operation');
   #adoptAll: boolean;
 
   constructor(environment: EffectEnvironment) {
@@ -135,9 +138,11 @@ export class EffectRunner {
   }
 
   async #work(key: string, fresh: boolean, run: EffectRun): Promise<Reply> {
+    const { store, instrument } = this.#environment;
     for (let round = 1; ; round++) {
-      const row = await effectRow(this.#environment.store.reader, key);
-      if (!row) throw new RametError('Internal', `effect '${key}' is gone`);
+      const found = await effectRow(store.reader, key);
+      if (!found) throw new RametError('Internal', `effect '${key}' is gone`);
+      const row = run.within(found, instrument, this.#works.of(store.service, found.operation));
       if (row.state !== 'STARTED' && row.state !== 'CANCELLING') return replyOf(row) as Reply;
       if (this.#stop.signal.aborted) throw this.#stop.signal.reason;
       const compiled = this.#environment.effects.get(row.operation);

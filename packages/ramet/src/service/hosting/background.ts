@@ -17,7 +17,7 @@ export interface Worker {
 
 /** @param listener keeps the events that the sagas wait for @returns undefined for a service without sagas */
 export function hostEngine(base: HostBase, listener: HostedSubscription | undefined): SagaEngine | undefined {
-  const { platform, store, name, definition, transport, outbound, owner, outbox, log, observe } = base;
+  const { platform, store, name, definition, transport, outbound, owner, outbox, log, instrument } = base;
   for (const { advice, ...where } of slowCircuits(definition.sagas)) log.event('circuit_too_slow', where, advice);
   if (definition.sagas.length === 0) return undefined;
   return new SagaEngine({
@@ -31,12 +31,7 @@ export function hostEngine(base: HostBase, listener: HostedSubscription | undefi
     log,
     alerts: { outbox, log, webhook: base.postAlert !== undefined },
     caughtUp: catchingUp(platform, listener, base.lag),
-    ...(observe
-      ? {
-          onFinished: (saga, state, ms) => observe.sagaFinished(saga, state, ms),
-          onStep: (saga, step, outcome, ms) => observe.sagaStep(saga, step, outcome, ms),
-        }
-      : {}),
+    instrument,
   });
 }
 
@@ -57,7 +52,7 @@ export function hostRetention({ platform, store, name, definition, transport, ou
 }
 
 export function hostScheduleWorker(base: HostBase, unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork) {
-  const { platform, store, name, owner, definition, log, observe } = base;
+  const { platform, store, owner, definition, log, instrument } = base;
   return hostSchedules(definition, {
     platform,
     store,
@@ -65,6 +60,6 @@ export function hostScheduleWorker(base: HostBase, unitOfWork: (tx: Tx, origin: 
     unitOfWork,
     onError: (error, run) => log.event(run ? 'schedule_failed' : 'schedules_unavailable', { err: error, ...run }),
     onGivenUp: (schedule, starts) => log.event('schedule_given_up', { schedule, starts }),
-    ...(observe ? { onRun: (schedule, outcome) => observe.scheduleRun(name, schedule, outcome) } : {}),
+    instrument,
   });
 }

@@ -1,8 +1,8 @@
-import { createOutbox, type EventOutcome, type OutboxWriter } from '../../bus/index.ts';
+import { createOutbox, type OutboxWriter } from '../../bus/index.ts';
 import { type CompiledContract, type CompiledOperation, compileContract } from '../../contract/index.ts';
 import { type CompiledUses, compileUses, Outbound } from '../../rpc/index.ts';
 import { inTurns } from '../../store/index.ts';
-import type { EventLog } from '../../telemetry/index.ts';
+import { type EventLog, type Instrument, silentInstrument } from '../../telemetry/index.ts';
 import { ChangeHub } from '../changes.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import { SagaCodecs } from '../sagas/saga-codecs.ts';
@@ -10,12 +10,13 @@ import type { SubscriptionEnvironment } from '../subscriptions/subscriptions.ts'
 import type { HostEnvironment } from './hosted-service.ts';
 
 /** What all parts of a hosted service are made from. */
-export interface HostBase extends Omit<HostEnvironment, 'log'> {
+export interface HostBase extends Omit<HostEnvironment, 'log' | 'instrument'> {
   readonly definition: ServiceDefinition;
   readonly contract: CompiledContract;
   readonly name: string;
   /** The log of the service. */
   readonly log: EventLog;
+  readonly instrument: Instrument;
   readonly outbound: Outbound;
   readonly uses: CompiledUses;
   readonly outbox: OutboxWriter;
@@ -25,17 +26,18 @@ export interface HostBase extends Omit<HostEnvironment, 'log'> {
 }
 
 export function hostBase(definition: ServiceDefinition, environment: HostEnvironment): HostBase {
-  const { platform, store, transport, observe } = environment;
+  const { platform, store, transport, instrument = silentInstrument } = environment;
   const { compiled: contract } = compileContract(definition.contract);
   const { name } = contract.contract;
   const log = environment.log.child({ service: name });
-  const outbound = new Outbound(platform, name, environment.watch);
+  const outbound = new Outbound(platform, name, instrument);
   return {
     ...environment,
     definition,
     contract,
     name,
     log,
+    instrument,
     outbound,
     uses: compileUses(platform, transport, `service '${name}'`, definition.uses, outbound).uses,
     outbox: createOutbox(store),
@@ -46,13 +48,7 @@ export function hostBase(definition: ServiceDefinition, environment: HostEnviron
       store: inTurns(store),
       log,
       alerts: environment.postAlert !== undefined,
-      ...(observe
-        ? {
-            onOutcome: (group: string, event: string, outcome: EventOutcome, eventId: string) =>
-              observe.event(group, event, outcome, eventId),
-            onMissed: (group: string, source: string, positions: number) => observe.missed(group, source, positions),
-          }
-        : {}),
+      instrument,
     },
   };
 }

@@ -18,7 +18,7 @@ import type { HostEnvironment, HostedService } from './hosted-service.ts';
 /** Puts a service together on its store. Nothing runs until `start`. */
 export function hostService(definition: ServiceDefinition, environment: HostEnvironment): HostedService {
   const base = hostBase(definition, environment);
-  const { platform, store, name, contract, transport, outbound, uses, outbox, changes, log, metrics, owner } = base;
+  const { platform, store, name, contract, transport, outbound, uses, outbox, changes, log, metrics, owner, instrument } = base;
   const kept = new KeptEvents();
   const listener = hostListener(definition, base.subscriptions, kept);
   const engine = hostEngine(base, listener);
@@ -41,7 +41,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
   };
   const unitOfWork = (tx: Tx, origin: WorkOrigin) => new UnitOfWork(work, origin, tx);
   const { effects } = compileEffects(definition, contract);
-  const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork, owner });
+  const runner = new EffectRunner({ platform, store, log, metrics, effects, externals: uses.all, unitOfWork, owner, instrument });
   const consumers = [...hostSubscriptions(definition, { ...base.subscriptions, unitOfWork }), ...(listener ? [listener] : [])];
   const schedules = hostScheduleWorker(base, unitOfWork);
   const workers: readonly Worker[] = [due, ...hostRetention(base), schedules, runner, ...consumers];
@@ -79,7 +79,7 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
 
 /** What the calls of a service are answered with, without what its effects need. */
 function callsOf(base: HostBase) {
-  const { platform, definition, contract, name, store, log, metrics, uses, changes, observe } = base;
+  const { platform, definition, contract, store, log, metrics, uses, changes, instrument } = base;
   return {
     platform,
     definition,
@@ -91,11 +91,6 @@ function callsOf(base: HostBase) {
     changes,
     lag: base.loopLag ?? new LoopLag(platform),
     door: base.door ?? new Door(),
-    ...(observe
-      ? {
-          onCall: (operation: string, outcome: string, ms: number) => observe.call(name, operation, outcome, ms),
-          onShed: (priority: Parameters<typeof observe.shed>[1]) => observe.shed(name, priority),
-        }
-      : {}),
+    instrument,
   };
 }

@@ -1,12 +1,12 @@
-import type { EventOutcome, OutboxWriter } from '../../bus/index.ts';
+import type { OutboxWriter } from '../../bus/index.ts';
 import type { CompiledContract } from '../../contract/index.ts';
 import { newId, type Platform } from '../../platform/index.ts';
-import type { CallWatcher, CompiledUses, Dispatcher, TransportRoutes } from '../../rpc/index.ts';
-import type { Masker, SagaEngine, SagaState } from '../../saga/index.ts';
+import type { CompiledUses, Dispatcher, TransportRoutes } from '../../rpc/index.ts';
+import type { Masker, SagaEngine } from '../../saga/index.ts';
 import type { Store } from '../../store/index.ts';
-import type { EventLog, Metrics } from '../../telemetry/index.ts';
+import type { EventLog, Instrument, Metrics } from '../../telemetry/index.ts';
 import type { Door } from '../calls/door.ts';
-import type { LoopLag, Priority } from '../calls/shedding.ts';
+import type { LoopLag } from '../calls/shedding.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import type { HostLag } from '../subscriptions/listener.ts';
 import type { HostedSubscription } from '../subscriptions/subscriptions.ts';
@@ -22,28 +22,14 @@ export interface HostEnvironment {
   readonly owner: string;
   /** Posts an alert; absent where no webhook is configured. */
   readonly postAlert?: (alert: unknown, id: string) => Promise<void>;
-  readonly observe?: HostObserver;
-  /** Sees what the policies of this service's calls do. */
-  readonly watch?: CallWatcher;
+  /** Listens to what the service does. */
+  readonly instrument?: Instrument;
   /** The lag of the process's event loop, measured once for all its services. */
   readonly loopLag?: LoopLag;
   /** Counts the events that a subscription has still to handle; absent where that is unknown. */
   readonly lag?: HostLag;
   /** Counts the calls inside the service, and refuses calls while it is closed. One door serves every start of the service. */
   readonly door?: Door;
-}
-
-export interface HostObserver {
-  call(service: string, operation: string, outcome: string, ms: number): void;
-  /** A call was turned away because the process has too much to do. */
-  shed(service: string, priority: Priority): void;
-  event(subscriber: string, event: string, outcome: EventOutcome, eventId: string): void;
-  /** A subscription cannot have so many positions of a source, because they were deleted before it read them. */
-  missed(subscriber: string, source: string, positions: number): void;
-  /** A run of a schedule has ended. */
-  scheduleRun(service: string, schedule: string, outcome: 'done' | 'failed'): void;
-  sagaFinished(saga: string, state: SagaState, ms: number): void;
-  sagaStep(saga: string, step: string, outcome: string, ms: number): void;
 }
 
 /** One start of a service in a process: what answers calls, what consumes events, and what works in the background. */

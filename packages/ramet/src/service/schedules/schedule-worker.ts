@@ -1,5 +1,6 @@
 import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../../platform/index.ts';
 import { countCrash, EndedAttempts, NOT_DUE, type Store, type Tx } from '../../store/index.ts';
+import { type Instrument, newTrace, type Trace, Works } from '../../telemetry/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
 /** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
@@ -7,7 +8,7 @@ export interface HostedSchedule {
   readonly name: string;
   readonly timing: CompiledTiming;
   /** @param due the moment the run is for, which is not the moment at which it takes place */
-  readonly run: (tx: Tx, due: Date) => Promise<void>;
+  readonly run: (tx: Tx, due: Date, trace: Trace) => Promise<void>;
 }
 
 export interface ScheduleState {
@@ -51,7 +52,7 @@ interface ScheduleWorkerOptions {
   readonly owner: string;
   readonly schedules: readonly HostedSchedule[];
   readonly onError: (error: unknown, run?: { readonly schedule: string; readonly attempt: number }) => void;
-  readonly onRun?: (schedule: string, outcome: 'done' | 'failed') => void;
+  readonly instrument: Instrument;
   /** A schedule was given up after so many starts. */
   readonly onGivenUp?: (schedule: string, starts: number) => void;
 }
@@ -68,6 +69,7 @@ export class ScheduleWorker {
   readonly #options: ScheduleWorkerOptions;
   readonly #byName: ReadonlyMap<string, HostedSchedule>;
   readonly #loop: Periodic;
+  readonly #works = new Works('schedule', 'service', 'schedule');
   /** By schedule; an attempt has the epoch of its run. */
   readonly #attempts = new EndedAttempts();
   #known = false;
@@ -139,17 +141,22 @@ export class ScheduleWorker {
   }
 
   async #run(schedule: HostedSchedule, row: ScheduleRow): Promise<void> {
-    const { store, onError, onRun } = this.#options;
+    const { store, platform, onError, instrument } = this.#options;
     const attempt = Number(row.attempts) + 1;
     if (!(await this.#begin(row, attempt))) return;
-    const stop = this.#options.platform.point('schedule.begun');
+    const stop = platform.point('schedule.begun');
     if (stop) await stop;
+    const causationId = `${store.service}:${row.name}:${new Date(Number(row.due_at)).toISOString()}`;
+    const trace = { ...newTrace(platform), causationId };
+    const span = instrument.begin(this.#works.of(store.service, row.name), trace, causationId);
+    const within = span.under(trace);
     try {
-      const done = await store.write(async (tx) => this.#occur(tx, schedule, row), { name: `${store.service} schedule ${row.name}` });
-      if (done) onRun?.(row.name, 'done');
+      const name = `${store.service} schedule ${row.name}`;
+      const done = await store.write(async (tx) => this.#occur(tx, schedule, row, within), { name, trace: within });
+      span.end(done ? 'done' : 'elsewhere');
     } catch (error) {
       this.#attempts.ended(row.name, Number(row.epoch) + 1);
-      onRun?.(row.name, 'failed');
+      span.end('failed', error);
       onError(error, { schedule: row.name, attempt });
       await this.#postpone(row, attempt, error);
     }
@@ -171,7 +178,7 @@ export class ScheduleWorker {
   }
 
   /** The effect and the next occurrence, or neither. @returns false when another process has begun the same since */
-  async #occur(tx: Tx, { timing, run }: HostedSchedule, row: ScheduleRow): Promise<boolean> {
+  async #occur(tx: Tx, { timing, run }: HostedSchedule, row: ScheduleRow, trace: Trace): Promise<boolean> {
     const nowMs = await databaseNowMs(tx);
     const dueMs = Number(row.due_at);
     const nextMs = timing.next(dueMs, nowMs);
@@ -184,7 +191,7 @@ export class ScheduleWorker {
       dueMs,
       Number(row.epoch) + 1,
     );
-    if (mine > 0) await run(tx, new Date(dueMs));
+    if (mine > 0) await run(tx, new Date(dueMs), trace);
     return mine > 0;
   }
 

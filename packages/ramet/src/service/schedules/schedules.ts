@@ -1,9 +1,8 @@
 import { NEVER } from '../../rpc/index.ts';
 import { serviceCaller } from '../../security/index.ts';
 import type { Tx } from '../../store/index.ts';
-import { newTrace } from '../../telemetry/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
-import type { UnitOfWork, WorkEnvironment, WorkOrigin } from '../unit-of-work.ts';
+import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
 import type { Schedule } from './schedule.ts';
 import { type HostedSchedule, ScheduleWorker } from './schedule-worker.ts';
 import { compileTiming } from './timing.ts';
@@ -33,16 +32,14 @@ export function hostSchedules(
   { contract, schedules }: ServiceDefinition,
   environment: Omit<ConstructorParameters<typeof ScheduleWorker>[0], 'schedules'> & {
     readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
-  } & Pick<WorkEnvironment, 'platform'>,
+  },
 ): ScheduleWorker {
-  const { platform, unitOfWork } = environment;
+  const { unitOfWork } = environment;
   const scheduled = schedules.map(
     ({ name, timing, run }): HostedSchedule => ({
       name,
       timing: compileTiming(timing),
-      async run(tx, due) {
-        const causationId = `${contract.name}:${name}:${due.toISOString()}`;
-        const trace = { ...newTrace(platform, {}), causationId };
+      async run(tx, due, trace) {
         const work = unitOfWork(tx, { caller: serviceCaller(contract.name), trace, cancellation: NEVER });
         await run(Object.assign(work.context(undefined), { schedule: { name, due } }));
         await work.flush();

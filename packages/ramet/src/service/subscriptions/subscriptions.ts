@@ -3,7 +3,6 @@ import {
   Consumer,
   type Envelope,
   type EventHandler,
-  type EventOutcome,
   type PoisonPolicy,
   type Standstill,
   type Subscription,
@@ -15,7 +14,7 @@ import { newId, type Platform, Settings } from '../../platform/index.ts';
 import { NEVER } from '../../rpc/index.ts';
 import { serviceCaller } from '../../security/index.ts';
 import type { Store, Tx } from '../../store/index.ts';
-import type { EventLog } from '../../telemetry/index.ts';
+import { type EventLog, type Instrument, type Work, Works } from '../../telemetry/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
 import type { EventInfo, Reaction } from './reaction.ts';
@@ -45,8 +44,7 @@ export interface SubscriptionEnvironment {
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
   /** Whether alerts are posted to somebody. */
   readonly alerts: boolean;
-  readonly onOutcome?: (group: string, event: string, outcome: EventOutcome, eventId: string) => void;
-  readonly onMissed?: (group: string, source: string, positions: number) => void;
+  readonly instrument: Instrument;
 }
 
 /** Pauses between the starts of one event. */
@@ -117,7 +115,7 @@ export function hostSubscriptions(definition: ServiceDefinition, environment: Su
 function hostSubscription(service: string, group: ReactionGroup, environment: SubscriptionEnvironment): HostedSubscription {
   const handlers = new Map<string, EventHandler>();
   for (const reaction of group.reactions)
-    handlers.set(topicOf(reaction.event.service, reaction.event.name), reactionHandler(service, reaction, environment.unitOfWork));
+    handlers.set(topicOf(reaction.event.service, reaction.event.name), reactionHandler(service, group.name, reaction, environment));
   return hostHandlers(service, group, handlers, environment);
 }
 
@@ -128,7 +126,8 @@ export function hostHandlers(
   handlers: ReadonlyMap<string, EventHandler>,
   environment: Omit<SubscriptionEnvironment, 'unitOfWork'>,
 ): HostedSubscription {
-  const { platform, store, log, onOutcome, onMissed } = environment;
+  const { platform, store, log, instrument } = environment;
+  const works = new Works('delivery', 'subscriber', 'event');
   const subscription = group.name;
   const consumer = new Consumer({
     platform,
@@ -139,7 +138,7 @@ export function hostHandlers(
     retry: { maxAttempts: group.attempts, ...PAUSES },
     onError: (error) => log.event('retries_unavailable', { err: error, subscription }),
     onOutcome: (outcome, envelope, failure, attempt = 0) => {
-      onOutcome?.(subscription, envelope.type, outcome, envelope.id);
+      instrument.begin(works.of(subscription, envelope.type), envelope, envelope.id).end(outcome, failure);
       const fields = {
         subscription,
         eventType: envelope.type,
@@ -155,7 +154,7 @@ export function hostHandlers(
       else if (outcome === 'retrying') log.event('event_failed', attempt === 1 ? whole : failed);
     },
     onMissed({ log: source, p, after, through }) {
-      onMissed?.(subscription, source, through - after);
+      instrument.note?.({ what: 'events missed', subscriber: subscription, source, positions: through - after });
       log.event(after === 0 ? 'history_incomplete' : 'events_missed', { subscription, source, partition: p, after, through });
     },
     ...(environment.alerts
@@ -197,9 +196,11 @@ export async function checkStandstill(subscription: Pick<HostedSubscription, 'gr
 
 function reactionHandler(
   service: string,
+  subscription: string,
   { event, run }: Reaction<any, any>,
-  unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork,
+  { unitOfWork, instrument }: Pick<SubscriptionEnvironment, 'unitOfWork' | 'instrument'>,
 ): EventHandler {
+  const work: Work = new Works('reaction', 'subscriber', 'event').of(subscription, topicOf(event.service, event.name));
   return async (envelope, tx) => {
     const data = readEvent(event, envelope.version, envelope.data);
     if (!data.ok)
@@ -209,9 +210,16 @@ function reactionHandler(
         { issues: data.issues },
       );
     const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
-    const work = unitOfWork(tx, { caller: serviceCaller(service, envelope), trace, cancellation: NEVER });
-    await run(data.value, Object.assign(work.context(undefined), { event: infoOf(envelope) }));
-    await work.flush();
+    const span = instrument.begin(work, trace, envelope.id);
+    try {
+      const unit = unitOfWork(tx, { caller: serviceCaller(service, envelope), trace: span.under(trace), cancellation: NEVER });
+      await run(data.value, Object.assign(unit.context(undefined), { event: infoOf(envelope) }));
+      await unit.flush();
+      span.end('ok');
+    } catch (error) {
+      span.end('failed', error);
+      throw error;
+    }
   };
 }
 
