@@ -1,6 +1,6 @@
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { principalOf } from '../security/index.ts';
-import { newTrace, type Trace } from '../telemetry/index.ts';
+import { newTrace, silentInstrument, type Trace, type Work } from '../telemetry/index.ts';
 import type { GatewayEnvironment } from './environment.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import { createLimits } from './limits/limits.ts';
@@ -61,6 +61,7 @@ interface Progress {
 class RequestHandler implements GatewayHandler {
   readonly routes: readonly GatewayRoute[];
   readonly #environment: GatewayEnvironment;
+  readonly #work: Work;
   readonly #router: Router<GatewayRoute>;
   readonly #site: CompiledSite | undefined;
   readonly #addressOf: ReturnType<typeof clientAddressReader>;
@@ -75,6 +76,7 @@ class RequestHandler implements GatewayHandler {
     const authenticator = environment.authenticator ?? authenticatorOf(environment, definition);
     this.routes = routes;
     this.#environment = environment;
+    this.#work = { kind: 'request', name: definition.name, labels: { gateway: definition.name } };
     this.#router = router;
     this.#site = site;
     this.#addressOf = clientAddressReader(definition.trustedProxies);
@@ -89,19 +91,25 @@ class RequestHandler implements GatewayHandler {
   }
 
   async handle(request: CanonicalRequest): Promise<GatewayResponse> {
-    const { platform, log } = this.#environment;
-    const trace = newTrace(platform, {
+    const { platform, log, instrument = silentInstrument } = this.#environment;
+    const sent = newTrace(platform, {
       correlationId: request.headers.get('x-correlation-id'),
       traceparent: request.headers.get('traceparent'),
     });
+    const span = instrument.begin(this.#work, sent);
+    const trace = span.under(sent);
     const progress: Progress = { trace, headers: {}, pattern: '(none)' };
     try {
-      return await this.#answer(request, progress);
+      const response = await this.#answer(request, progress);
+      span.end(String(response.status), undefined, progress.pattern);
+      return response;
     } catch (error) {
       const { pattern, scope, headers } = progress;
       if (!(error instanceof DeclaredError) && !(error instanceof RametError && error.code !== 'InvalidOutput'))
         log.event('route_failed', { err: error, route: pattern, correlationId: trace.correlationId });
-      return refusal(error, trace, pattern, headers, scope === undefined ? {} : { scope });
+      const response = refusal(error, trace, pattern, headers, scope === undefined ? {} : { scope });
+      span.end(String(response.status), error, pattern);
+      return response;
     }
   }
 

@@ -1,3 +1,4 @@
+export { announced } from './announced.ts';
 export type { StoreCapabilities } from './capabilities.ts';
 export { countCrash, EndedAttempts, isGivenUp, STARTS_MAX, Suspects } from './crash-count.ts';
 export { type DueHandler, DueWorker, GiveUp } from './due.ts';

@@ -1,5 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import { Periodic } from '../../platform/index.ts';
+import { type Instrument, type Span, Works } from '../../telemetry/index.ts';
+import type { Envelope } from '../envelope.ts';
 import type { BusEnvironment } from '../factory.ts';
 import { KeyLanes } from '../key-lanes.ts';
 import type { Outbox, OutboxRow } from './outbox.ts';
@@ -39,6 +41,7 @@ export class Relay {
   readonly #target: RelayTarget;
   readonly #loop: Periodic;
   readonly #forget: () => void;
+  readonly #works = new Works('relay', 'source', 'event');
   /** Where each partition ends at the target, as far as is known. */
   readonly #ends = new Map<number, number>();
   readonly #stopped = new Set<number>();
@@ -117,11 +120,37 @@ export class Relay {
       if (rows.length === 0) return;
       const stop = platform.point('relay.read');
       if (stop) await stop;
-      const end = await this.#target.add(p, after, someOf(rows));
+      const end = await this.#add(p, after, someOf(rows));
       if (end === undefined) return void this.#ends.delete(p);
       this.#ends.set(p, end);
       if (rows.length < BATCH_MAX && end === after + rows.length) return;
     }
+  }
+
+  /** Brings events, each as a child of its relay where spans are made. */
+  async #add(p: number, after: number, rows: readonly OutboxRow[]): Promise<number | undefined> {
+    const { instrument } = this.#environment;
+    if (!instrument?.spans) return this.#target.add(p, after, rows);
+    const relayed = rows.map((row) => this.#relayed(row, instrument));
+    try {
+      const end = await this.#target.add(
+        p,
+        after,
+        relayed.map(({ row }) => row),
+      );
+      for (const { span } of relayed) span.end(end === undefined ? 'elsewhere' : 'ok');
+      return end;
+    } catch (error) {
+      for (const { span } of relayed) span.end('failed', error);
+      throw error;
+    }
+  }
+
+  #relayed(row: OutboxRow, instrument: Instrument): { readonly row: OutboxRow; readonly span: Span } {
+    const envelope = JSON.parse(row.envelope) as Envelope;
+    const span = instrument.begin(this.#works.of(this.#outbox.service, row.type), envelope, envelope.id);
+    const { traceparent } = span.under(envelope);
+    return { row: { ...row, envelope: JSON.stringify({ ...envelope, traceparent }) }, span };
   }
 
   /** @returns undefined when the end was not where it was thought to be */

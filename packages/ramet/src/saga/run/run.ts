@@ -282,7 +282,7 @@ export class Run {
           await this.#write(tx, writing);
           return next.state === 'RUNNING' || next.state === 'COMPENSATING' ? undefined : savedAt(tx, next);
         },
-        { name: `saga ${next.type}` },
+        { name: `saga ${next.type}`, trace: this.#trace },
       );
       return written?.row && Number(written.row.updated_at);
     } catch (error) {

@@ -27,7 +27,7 @@ export async function keyedRequest({ platform, store }: RequestEnvironment, call
   const earlier = command.prepare ? await earlierAnswer(store.reader, id) : undefined;
   if (earlier?.answer) return earlier.answer;
   const preparation = await call.prepared();
-  return answeredOnce(store, id, compiled.fullName, meta.ageMs, (tx) => call.answer(tx, preparation));
+  return answeredOnce(store, id, { name: compiled.fullName, trace: meta.trace }, meta.ageMs, (tx) => call.answer(tx, preparation));
 }
 
 /** Answers a client's request for an effect: the request's key is the effect's key, so that a repeat joins the effect under way. */

@@ -45,7 +45,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
     if (meta.key !== undefined) return keyedRequest(environment, call, meta.key);
     const preparation = await call.prepared();
     if ('refusal' in preparation) return preparation.refusal;
-    return store.write((tx) => call.run(tx, preparation.value), { name: command.compiled.fullName });
+    return store.write((tx) => call.run(tx, preparation.value), { name: command.compiled.fullName, trace: meta.trace });
   };
 
   const run = (compiled: CompiledOperation, input: unknown, meta: CallMeta, cancellation: Cancellation): Promise<Reply> => {

@@ -3,7 +3,7 @@ import { DeclaredError, RametError } from '../../errors/index.ts';
 import { DAY, type Platform } from '../../platform/index.ts';
 import { declared, type Reply } from '../../rpc/index.ts';
 import { type Caller, principalOf } from '../../security/index.ts';
-import { mayBeForgotten, NoRowChanged, type Reader, type Store, type Tx } from '../../store/index.ts';
+import { mayBeForgotten, NoRowChanged, type Reader, type Store, type Tx, type WriteOptions } from '../../store/index.ts';
 import { REQUESTS_KEPT } from '../tables.ts';
 
 /** A client's request: what it asks for, who asks, and the key under which it may be repeated. */
@@ -107,21 +107,18 @@ export async function noteRequest(tx: Tx, id: RequestId): Promise<boolean> {
 export async function answeredOnce(
   store: Store,
   id: RequestId,
-  name: string,
+  options: WriteOptions,
   ageMs: number | undefined,
   work: (tx: Tx) => Promise<Reply>,
 ): Promise<Reply> {
   try {
-    return await store.write(
-      async (tx) => {
-        tx.expectRow(...claim(id));
-        await refuseForgotten(tx, id, ageMs);
-        const answer = await work(tx);
-        storeAnswer(tx, id, answer);
-        return answer;
-      },
-      { name },
-    );
+    return await store.write(async (tx) => {
+      tx.expectRow(...claim(id));
+      await refuseForgotten(tx, id, ageMs);
+      const answer = await work(tx);
+      storeAnswer(tx, id, answer);
+      return answer;
+    }, options);
   } catch (error) {
     if (!(error instanceof NoRowChanged)) throw error;
     const other = await earlierAnswer(store.reader, id);

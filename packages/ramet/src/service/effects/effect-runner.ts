@@ -208,7 +208,10 @@ export class EffectRunner {
   /** Counts an attempt before it begins. @returns false if another process has moved the effect in the meantime */
   #count(row: EffectRow, { compiled }: CompiledEffect, run: EffectRun): Promise<boolean> {
     const { store, owner } = this.#environment;
-    return store.write((tx) => countAttempt(tx, row, owner, run.ended !== undefined), { name: `${compiled.fullName} attempt` });
+    return store.write((tx) => countAttempt(tx, row, owner, run.ended !== undefined), {
+      name: `${compiled.fullName} attempt`,
+      trace: row.origin.trace,
+    });
   }
 
   #failed(row: EffectRow, { compiled }: CompiledEffect, run: EffectRun, error: unknown): void {

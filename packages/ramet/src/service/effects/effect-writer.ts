@@ -57,7 +57,7 @@ export class EffectWriter {
         await moveEffect(tx, key, ['STARTED'], 'REJECTED', { result: answer });
         return { refusal: answer, fresh: false };
       },
-      { name: `${fullName} intends` },
+      { name: `${fullName} intends`, trace: origin.trace },
     );
   }
 
@@ -138,7 +138,7 @@ export class EffectWriter {
         await write(tx, work);
         await work.flush();
       },
-      { name },
+      { name, trace: row.origin.trace },
     );
   }
 

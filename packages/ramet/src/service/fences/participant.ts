@@ -72,7 +72,7 @@ export class Participant {
           else if (reply.value !== undefined) setFence(tx, step.key, 'DONE', reply);
           return reply;
         },
-        { name: command.compiled.fullName },
+        { name: command.compiled.fullName, trace: meta.trace },
       );
     } catch (error) {
       if (!(error instanceof NoRowChanged)) throw error;
@@ -96,7 +96,10 @@ export class Participant {
   async undo(call: CommandCall, step: StepMeta): Promise<Reply> {
     if (step.resolution) return this.#resolve(call, step, step.resolution);
     for (;;) {
-      const next = await this.#store.write((tx) => this.#undoOnce(tx, call, step), { name: `${call.command.compiled.fullName} undoes` });
+      const next = await this.#store.write((tx) => this.#undoOnce(tx, call, step), {
+        name: `${call.command.compiled.fullName} undoes`,
+        trace: call.meta.trace,
+      });
       if (next.kind === 'answer') return next.reply;
       const reply = next.kind === 'settling' ? await this.#settled(step.key) : await this.#undoByEffect(call, step, next);
       if (reply) return reply;

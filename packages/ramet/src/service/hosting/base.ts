@@ -1,7 +1,7 @@
 import { createOutbox, type OutboxWriter } from '../../bus/index.ts';
 import { type CompiledContract, type CompiledOperation, compileContract } from '../../contract/index.ts';
 import { type CompiledUses, compileUses, Outbound } from '../../rpc/index.ts';
-import { inTurns } from '../../store/index.ts';
+import { announced, inTurns } from '../../store/index.ts';
 import { type EventLog, type Instrument, silentInstrument } from '../../telemetry/index.ts';
 import { ChangeHub } from '../changes.ts';
 import type { ServiceDefinition } from '../definition.ts';
@@ -26,13 +26,15 @@ export interface HostBase extends Omit<HostEnvironment, 'log' | 'instrument'> {
 }
 
 export function hostBase(definition: ServiceDefinition, environment: HostEnvironment): HostBase {
-  const { platform, store, transport, instrument = silentInstrument } = environment;
+  const { platform, transport, instrument = silentInstrument } = environment;
+  const store = announced(environment.store, instrument);
   const { compiled: contract } = compileContract(definition.contract);
   const { name } = contract.contract;
   const log = environment.log.child({ service: name });
   const outbound = new Outbound(platform, name, instrument);
   return {
     ...environment,
+    store,
     definition,
     contract,
     name,
