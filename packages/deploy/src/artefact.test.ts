@@ -75,11 +75,11 @@ test('what keeps a topology from being loaded is said as it was', async () => {
   ).rejects.toThrow("process 'orders' cannot be loaded: PEERS is not set");
 });
 
-test('a folder that is no artefact is not overwritten, and an earlier artefact is replaced', async () => {
+test('a folder that is not an artefact is not overwritten, and an earlier artefact is replaced', async () => {
   const root = project();
   const trace = await traceProcess({ topologyFile: join(root, 'topology.ts'), profile: 'services', process: 'orders', env, conditions });
   const given = { trace, profile: 'services', process: 'orders', graph: GRAPH, contracts: {}, version: '7' };
-  expect(() => writeArtefact({ ...given, out: root })).toThrow('holds something that is no artefact');
+  expect(() => writeArtefact({ ...given, out: root })).toThrow('holds something that is not an artefact');
   const out = join(scratch(), 'orders');
   writeArtefact({ ...given, out });
   writeFileSync(join(out, 'left-over.ts'), '');

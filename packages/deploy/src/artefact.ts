@@ -9,11 +9,11 @@ import type { Scope, Trace } from './trace.ts';
 export interface ArtefactOptions {
   readonly trace: Trace;
   readonly profile: string;
-  /** The process of the profile; left out where the profile is one process. */
+  /** The process of the profile; absent if the profile is one process. */
   readonly process?: string;
-  /** Who may call whom in the whole topology. */
+  /** Which service may call which, in the whole topology. */
   readonly graph: Graph;
-  /** What the services promise; those that it hosts stand in `contracts.json`, for who compares the next version with it. */
+  /** What the services promise. `contracts.json` has those that it hosts, so the next version can be compared with them. */
   readonly contracts: Readonly<Record<string, ContractShape>>;
   /** What logs and metrics call this build. */
   readonly version: string;
@@ -79,7 +79,7 @@ export function linkPackages(trace: Trace, out: string): void {
 
 function makeRoom(out: string, root: string): void {
   if (existsSync(out) && !existsSync(join(out, INFO)) && readdirSync(out).length > 0)
-    throw new DeployError([`${out} holds something that is no artefact; name another folder, or empty it`]);
+    throw new DeployError([`${out} holds something that is not an artefact; name another folder, or empty it`]);
   if (`${root}/`.startsWith(`${out}/`)) throw new DeployError([`${out} is the project itself; name another folder`]);
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });

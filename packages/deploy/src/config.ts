@@ -10,7 +10,7 @@ const Label = z
   .max(50)
   .regex(/^[a-z]([-a-z0-9]*[a-z0-9])?$/, 'small letters, digits and hyphens, as in my-shop');
 
-/** Who is at the other end of a connection: pods by their labels or namespace, or addresses; whoever it is where nothing is said. */
+/** The other end of a connection: pods by their labels or namespace, or addresses; any end if nothing is given. */
 const Peer = z.strictObject({
   port: z.union([Port, z.array(Port).min(1)]).transform((port) => (Array.isArray(port) ? port : [port])),
   cidr: z.union([z.cidrv4(), z.cidrv6()]).optional(),
@@ -51,7 +51,7 @@ const Config = z.strictObject({
   /** The environment of every process, also while it is loaded to be traced. */
   env: z.record(z.string(), z.string()).default({}),
   engines: z.record(z.string(), Engine).default({}),
-  /** Who may read the metrics. */
+  /** The pods that may read the metrics. */
   monitoring: z.strictObject({ namespace: Label.optional(), labels: Labels.optional() }).optional(),
   processes: z.record(z.string(), Process).default({}),
   /** The command by which a pipeline tests the folders that it is given after it. */
@@ -65,7 +65,7 @@ export type ProcessConfig = z.output<typeof Process>;
 
 /**
  * Reads the description of a deployment, in YAML or JSON. Everything in it has a default.
- * @param file left out, all is as by default
+ * @param file without it, everything has its default
  * @throws DeployError with everything that is wrong
  */
 export function readConfig(file: string | undefined): DeployConfig {

@@ -37,7 +37,7 @@ export interface DeploymentOptions extends TopologyFile {
   readonly config: DeployConfig;
   /** What images, logs and metrics call this build (default: that of the project's package.json). */
   readonly version?: string;
-  /** Only these processes are traced; left out, all. */
+  /** The processes that are traced (default: all). */
   readonly only?: readonly string[];
 }
 

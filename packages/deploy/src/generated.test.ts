@@ -30,13 +30,13 @@ describe('a Dockerfile', () => {
     expect(last).toContain('COPY --from=packages /usr/local/bin/node /usr/local/bin/node');
   });
 
-  test('runs as nobody by a number, ends on SIGTERM, and starts the artefact without a shell', () => {
+  test('runs as an unprivileged user, by number, ends on SIGTERM, and starts the artefact without a shell', () => {
     expect(value('orders', 'USER')).toEqual(['65532:65532']);
     expect(value('orders', 'STOPSIGNAL')).toEqual(['SIGTERM']);
     expect(JSON.parse(value('orders', 'ENTRYPOINT')[0] ?? '')).toEqual(['/usr/local/bin/node', '-C', 'ramet-source', 'ramet.main.mjs']);
   });
 
-  test('opens the ports that its process listens on, and tells it so', () => {
+  test('opens the ports that its process listens on, and configures them', () => {
     expect([value('orders', 'EXPOSE'), value('web', 'EXPOSE')]).toEqual([['7000 9090'], ['7000 9090 8080']]);
     expect(value('web', 'ENV')).toEqual(['NODE_ENV=production RPC_PORT=7000 PROBES_PORT=9090 PORT=8080']);
   });
@@ -85,7 +85,7 @@ describe('generated files', () => {
     expect(readdirSync(out).sort()).toEqual(['b.yml', 'c.yml', 'manifest.yml', 'mine.yml']);
   });
 
-  test('never replace what somebody wrote', () => {
+  test('never replace a file that a person wrote', () => {
     const out = join(scratch(), 'ci');
     mkdirSync(out);
     writeFileSync(join(out, 'a.yml'), 'name: mine\n');

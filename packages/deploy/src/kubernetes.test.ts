@@ -52,7 +52,7 @@ test('a process gets its manifests in a file of its own, in the namespace, by na
   expect(all('00-shared.yaml').map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
     'Namespace shops',
     'ConfigMap tiny-graph',
-    'NetworkPolicy tiny-nobody',
+    'NetworkPolicy tiny-default-deny',
   ]);
   for (const file of ['orders.yaml', 'payments.yaml', 'web.yaml']) {
     expect(all(file).map(({ kind }) => kind)).toEqual(['ServiceAccount', 'Deployment', 'Service', 'PodDisruptionBudget', 'NetworkPolicy']);
@@ -66,7 +66,7 @@ test('the same topology makes the same text', () => {
 });
 
 describe('a pod', () => {
-  test('is nobody, may write nowhere but in /tmp, and has no token of the cluster', () => {
+  test('runs without root, may write to /tmp only, and has no token of the cluster', () => {
     const { spec } = one('orders.yaml', 'Deployment').spec.template;
     expect(spec).toMatchObject({ automountServiceAccountToken: false, serviceAccountName: 'orders' });
     expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } });
@@ -125,7 +125,7 @@ describe('network policies', () => {
   const named = (peers: any[]) => peers.map(({ podSelector }) => podSelector?.matchLabels['app.kubernetes.io/name']);
   const on = (rules: any[], port: number) => rules.filter((rule) => rule.ports.some((given: { port: number }) => given.port === port));
 
-  test('nobody may talk to anybody unless it is said', () => {
+  test('no connection is allowed unless it is declared', () => {
     const { spec } = one('00-shared.yaml', 'NetworkPolicy');
     expect(spec).toEqual({ podSelector: { matchLabels: { 'app.kubernetes.io/part-of': 'tiny' } }, policyTypes: ['Ingress', 'Egress'] });
   });
@@ -149,7 +149,7 @@ describe('network policies', () => {
     expect(outs.sort()).toEqual(edges);
   });
 
-  test('only who is said to use an engine may reach it', () => {
+  test('only the declared users of an engine may reach it', () => {
     const reaches = (process: string, port: number) => on(one(`${process}.yaml`, 'NetworkPolicy').spec.egress, port);
     expect(reaches('orders', 5_432)).toEqual([{ to: [{ ipBlock: { cidr: '10.1.2.3/32' } }], ports: [{ protocol: 'TCP', port: 5_432 }] }]);
     expect(reaches('web', 5_432)).toEqual([]);

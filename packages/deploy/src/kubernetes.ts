@@ -3,7 +3,7 @@ import { processConfig } from './config.ts';
 import { type DeployedProcess, type Deployment, imageOf } from './deployment.ts';
 import { type Generated, headerOf } from './generated.ts';
 import { labelsOf, metadata } from './labels.ts';
-import { networkPolicy, nobodyPolicy } from './policies.ts';
+import { denyAllPolicy, networkPolicy } from './policies.ts';
 import { gatewayPorts, PORTS, USER } from './ports.ts';
 import { DeployError } from './problems.ts';
 
@@ -17,8 +17,8 @@ const SECRETS = '/run/secrets/ramet';
 type Manifest = Readonly<Record<string, unknown>>;
 
 /**
- * Kubernetes manifests: a file for each process and one for what they share. A pod may talk to whom the declared graph names,
- * to the engines, and to nobody else.
+ * Kubernetes manifests: a file for each process and one for what they share. A pod may connect to the services that the declared graph names
+ * and to the engines, and to nothing else.
  * @throws DeployError when the profile is one process: there is nothing for several replicas to agree by
  */
 export function manifests(deployment: Deployment): Generated {
@@ -41,7 +41,7 @@ export function manifests(deployment: Deployment): Generated {
       metadata: metadata(deployment, `${name}-graph`),
       data: { 'graph.json': `${JSON.stringify(deployment.graph, undefined, 2)}\n` },
     },
-    nobodyPolicy(deployment),
+    denyAllPolicy(deployment),
   ];
   const files = new Map([['00-shared.yaml', text(deployment, shared)]]);
   for (const process of deployment.processes) files.set(`${process.name}.yaml`, text(deployment, manifestsOf(deployment, process)));
@@ -64,7 +64,7 @@ function manifestsOf(deployment: Deployment, process: DeployedProcess): Manifest
       apiVersion: 'v1',
       kind: 'Service',
       metadata: about,
-      // Callers of services choose among the pods themselves; only who asks a gateway wants one address for all.
+      // Callers of services choose among the pods themselves; only clients of a gateway need one address for all.
       spec:
         gateways.length === 0
           ? { clusterIP: 'None', selector, ports: [rpc] }
@@ -98,12 +98,12 @@ function deploymentManifest(deployment: Deployment, process: DeployedProcess): M
       replicas: processConfig(config, name).replicas ?? config.replicas,
       revisionHistoryLimit: 5,
       selector: { matchLabels: selector },
-      // A new pod is ready before an old one is told to stop.
+      // A new pod is ready before an old one is stopped.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
         metadata: {
           labels: { ...selector, 'app.kubernetes.io/version': version },
-          // Who may call is read at the start: when that changes, the pods are replaced.
+          // The allowed callers are read at the start: when they change, the pods are replaced.
           annotations: { 'ramet/callers': callers.join(' ') },
         },
         spec: {
@@ -156,7 +156,7 @@ function container(deployment: Deployment, process: DeployedProcess): Manifest {
       ...gatewayPorts(gateways).map(({ name: port, port: containerPort }) => ({ name: port, containerPort })),
     ],
     env: [
-      // Other processes are told where this one answers: by the address that they can reach.
+      // This process advertises the address that other processes can reach.
       { name: 'HOST', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
       ...plain({
         RPC_PORT: String(PORTS.rpc),

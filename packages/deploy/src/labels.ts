@@ -6,7 +6,7 @@ export const labelsOf = (name: string, process: string): Record<string, string> 
   'app.kubernetes.io/part-of': name,
 });
 
-/** @param process whose labels it gets; left out, it belongs to all */
+/** @param process whose labels it gets; without one, it belongs to all */
 export function metadata({ name, config }: Deployment, own: string, process?: string): Record<string, unknown> {
   return {
     name: own,

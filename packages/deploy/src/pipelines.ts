@@ -10,7 +10,7 @@ export interface PipelineOptions {
   readonly command: string;
   /** The description of the deployment. */
   readonly config?: string;
-  /** The folder with what `ramet contracts` printed of the deployed versions, as `orders.json`; left out, nothing is compared. */
+  /** The folder with what `ramet contracts` printed of the deployed versions, as `orders.json`; without it, nothing is compared. */
   readonly contracts?: string;
   /** Where the Dockerfiles are. */
   readonly dockerfiles: string;

@@ -9,11 +9,11 @@ const INSIDE = ['10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', 
 
 type Rule = Readonly<Record<string, unknown>>;
 
-/** Nobody talks to anybody: what may be is said for each process. */
-export const nobodyPolicy = (deployment: Deployment): Rule => ({
+/** Denies every connection; the policy of each process allows some. */
+export const denyAllPolicy = (deployment: Deployment): Rule => ({
   apiVersion: 'networking.k8s.io/v1',
   kind: 'NetworkPolicy',
-  metadata: metadata(deployment, `${deployment.name}-nobody`),
+  metadata: metadata(deployment, `${deployment.name}-default-deny`),
   spec: {
     podSelector: { matchLabels: { 'app.kubernetes.io/part-of': deployment.name } },
     policyTypes: ['Ingress', 'Egress'],

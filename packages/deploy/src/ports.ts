@@ -10,7 +10,7 @@ export const PORTS = {
   admin: 3_001,
 } as const;
 
-/** Nobody: the user `nonroot` of distroless images. By number, so that Kubernetes can see that it is not root. */
+/** The user `nonroot` of distroless images. By number, so that Kubernetes can see that it is not root. */
 export const USER = 65_532;
 
 /** The variables that give the gateways of a process their ports, as `serve` reads them. */

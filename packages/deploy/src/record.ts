@@ -6,14 +6,14 @@ import type { Graph, Load, Profile, Topology } from 'ramet/runtime';
 import type { Recorded, RecordRequest } from './recorder.ts';
 
 /*
- * The child process of `traceProcess`: loads what one process of a topology loads, and tells which modules Node took for it.
+ * The child process of `traceProcess`: loads what one process of a topology loads, and reports the modules that Node resolved for it.
  * It imports nothing of the framework itself, because what was loaded before the recording began would not be seen.
  */
 const FROM = 'ramet-from:';
 /** Resolves a specifier as the module at `parent` would. */
 const from = (parent: string, specifier: string): string => `${FROM}${parent}|${specifier}`;
 
-// A topology has many processes, and each trace loads the framework anew.
+// A topology has many processes, and each trace loads the framework again.
 enableCompileCache();
 
 const request = JSON.parse(process.argv[2] ?? '') as RecordRequest;
@@ -93,7 +93,7 @@ const LAZY = /(?<=\b(?:await|return)\s+|=>?\s*|[([,]\s*)import\(\s*(['"])([^'"\n
 /** The framework as a project installs it: an adapter may import its client library when it is first used. */
 const framework = /\/node_modules\/ramet\/(?!.*\/node_modules\/)/;
 
-/** What handlers import when they first need it is not loaded now, and wanted all the same. @returns what cannot be loaded */
+/** Follows lazy imports of handlers, which are not loaded now but belong to the artefact. @returns what cannot be loaded */
 async function followLazyImports(lazyOnPurpose: ReadonlySet<string>): Promise<string[]> {
   const missing: string[] = [];
   const read = new Set(lazyOnPurpose);

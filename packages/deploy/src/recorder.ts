@@ -17,7 +17,7 @@ export interface TopologyFile {
   readonly conditions?: readonly string[];
 }
 
-/** What the child process is told. */
+/** The request to the child process. */
 export interface RecordRequest {
   readonly topology: string;
   /** The folder of the topology's package, with a slash. */
@@ -28,7 +28,7 @@ export interface RecordRequest {
   readonly overview: boolean;
 }
 
-/** What the child process tells. */
+/** The answer of the child process. */
 export interface Recorded {
   readonly problem?: string;
   readonly overview?: Overview;
@@ -77,7 +77,7 @@ export async function record(from: TopologyFile, request: Pick<RecordRequest, 'p
   const child = fork(fileURLToPath(RECORDER), [JSON.stringify(whole)], {
     env: { ...process.env, ...from.env },
     execArgv: conditions.flatMap((condition) => ['-C', condition]),
-    // Whoever prints while it is loaded shall not be taken for the answer of a command.
+    // What modules print while they are loaded must not be taken for the answer of a command.
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   const recorded = await new Promise<Recorded>((told) => {
@@ -102,7 +102,7 @@ export function conditionsOf(argv: readonly string[]): string[] {
 
 /**
  * What a topology says of itself: the declared graph, and the processes of a profile.
- * @param from.profile left out, no profile is looked at
+ * @param from.profile without it, no profile is read
  * @throws DeployError when it cannot be loaded
  */
 export async function overviewOf(from: TopologyFile & { readonly profile?: string }): Promise<Overview> {

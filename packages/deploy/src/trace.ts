@@ -8,7 +8,7 @@ import { conditionsOf, type Loaded, RECORDER, record, type TopologyFile } from '
 /** What is to be found out, and about which process. */
 export interface TraceOptions extends TopologyFile {
   readonly profile: string;
-  /** The process of the profile; left out where the profile is one process. */
+  /** The process of the profile; absent if the profile is one process. */
   readonly process?: string;
 }
 

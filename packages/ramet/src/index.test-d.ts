@@ -105,7 +105,7 @@ saga('patient', {
     reserved satisfies void;
     await saga.sleep('a day', '1d');
     const captured = await saga.waitFor('captured', Payments.events.PaymentCaptured, { key: orderId, timeout: '7d' });
-    // @ts-expect-error it may not have come in time
+    // @ts-expect-error it may not have arrived in time
     captured.paymentId;
     const placed = await saga.waitFor('placed', Orders.events.OrderPlaced, { key: orderId, timeout: '1h' });
     placed?.total.toFixed();
@@ -178,7 +178,7 @@ service(Orders, { store: sql<OrderTables>({ migrations: {} }), uses: { catalog: 
     cron('0 3 * * *', 'report', ({ log, schedule }) => log.info({}, schedule.name.toUpperCase()), { timezone: 'Europe/Berlin' }),
     // @ts-expect-error a duration has a unit
     every('30', 'often', () => {}),
-    // @ts-expect-error a schedule calls nobody inside its transaction
+    // @ts-expect-error a schedule calls no service inside its transaction
     cron('0 3 * * *', 'call', ({ use }) => use),
   ],
   sagas: [fulfilOrder],
@@ -297,7 +297,7 @@ saga('wrong', {
     await saga.step('reserve', inventory.reserve({ orderId, lines: [] }), {});
     // @ts-expect-error it is undone in the service that did it
     await saga.step('charge', payments.charge({ orderId, amount: 1, cardToken: '' }), { undo: inventory.release({ orderId }) });
-    // @ts-expect-error a query is asked, it is no step
+    // @ts-expect-error a query is not a step
     await saga.pivot('look', inventory.watch({ sku: '' }));
     // @ts-expect-error an undo has no answer
     await saga.step('again', payments.refund({ orderId }), { undo: payments.charge({ orderId, amount: 1, cardToken: '' }) });
