@@ -4,7 +4,7 @@ import type { Outbox } from './source/outbox.ts';
 /**
  * Carries events from the outboxes of services to the groups that consume them.
  *
- * Delivery is at least once.
+ * Delivery is at least once. A bus is a log or a queue: see {@link LogSink} and {@link QueueSink}.
  * A group that was stopped continues where it was. A new group begins at the beginning where the bus can replay.
  * The order of calls of `attach` and `consume` does not matter. An adapter never looks into `data`.
  */
@@ -30,7 +30,13 @@ export interface Subscription {
   /** The name under which progress is kept; members of one group share the events. */
   readonly group: string;
   readonly topics: ReadonlySet<string>;
-  readonly sink: LogSink;
+  readonly sink: Sink;
+}
+
+/** The consuming side of a group. */
+export interface Sink extends LogSink {
+  /** Takes messages of a bus that is a queue; absent where the group needs positions. */
+  readonly queue?: QueueSink;
 }
 
 /**
@@ -65,6 +71,42 @@ export interface LogSink {
   deliver(batch: Batch): Promise<void>;
 }
 
+/**
+ * The consuming side of a queue: messages one by one, several at once, possibly to competing processes, each acknowledged alone.
+ * The broker must not drop a message by its own count of deliveries: dead letters belong to the group.
+ */
+export interface QueueSink {
+  /** Which messages are taken one after another, in the order of their arrival: those of one lane. */
+  laneOf(message: QueuedMessage): string;
+  /**
+   * Takes one message. When it rejects, offer the same message again later, after `retryAfterMs` if the error has one. It rejects
+   * - with `StoreUnavailable` while the group's store is unavailable;
+   * - with `SubscriptionHalted` while the group waits before its next attempt at this event, or for an operator;
+   * - with `ShuttingDown` when the message has ended before its handler was started.
+   * @returns `settled` (handled, parked, or a dead letter) in the group's own store: only then may the adapter acknowledge;
+   *   `elsewhere` while the group is halted at another event: the message must go back to the queue, which may hold that event
+   */
+  take(message: QueuedMessage): Promise<'settled' | 'elsewhere'>;
+  /** Notes that messages go back to the queue without a start, so that their next delivery is not suspected of a crash. */
+  returned(messages: readonly QueuedMessage[]): Promise<void>;
+}
+
+export interface QueuedMessage extends SourcePosition {
+  readonly envelope: Envelope;
+  /** How often the broker has delivered this message, including this time: from 1. */
+  readonly deliveries: number;
+  /** Why it cannot be handled although it arrived: it becomes a dead letter. */
+  readonly refused?: string;
+  /** Whether the process has stopped waiting for it. */
+  readonly ended?: () => boolean;
+}
+
+/** Where an event is in the outbox of its source. Absent where its producer does not say so. */
+export interface SourcePosition {
+  readonly sourceP?: number | undefined;
+  readonly sourcePos?: number | undefined;
+}
+
 /** Positions behind `after`, up to and including `through`, are gone. */
 export interface Missed {
   readonly log: string;
@@ -84,7 +126,7 @@ export interface Batch {
   readonly ended?: () => boolean;
 }
 
-export interface Delivery {
+export interface Delivery extends SourcePosition {
   readonly pos: number;
   readonly envelope: Envelope;
   /** Why it cannot be handled although it arrived: it becomes a dead letter. */
@@ -93,8 +135,10 @@ export interface Delivery {
 
 export interface BusCapabilities {
   readonly name: string;
-  /** What stays in order: events of one source with the same key, or only those that also have the same topic. */
-  readonly order: 'key' | 'topic-key';
+  /** Whether it is a log with positions, or a queue that forgets what was acknowledged. */
+  readonly shape: 'log' | 'queue';
+  /** What stays in order: events of one source with the same key, only those that also have the same topic, or nothing. */
+  readonly order: 'key' | 'topic-key' | 'none';
   /** Whether an acknowledged event survives the loss of power. */
   readonly durable: boolean;
   /** Whether groups in other processes are reached. */

@@ -1,4 +1,4 @@
-export type { Batch, Bus, BusCapabilities, Delivery, LogSink, Missed, Subscription } from './bus.ts';
+export type { Batch, Bus, BusCapabilities, Delivery, LogSink, Missed, QueuedMessage, QueueSink, Sink, Subscription } from './bus.ts';
 export { Consumer } from './consumer/consumer.ts';
 export { type DeadLetter, listDeadLetters, replayDeadLetter, showDeadLetter } from './consumer/dead-letters.ts';
 export type { Standstill } from './consumer/halts.ts';

@@ -16,6 +16,7 @@ export const BUS_TABLES: FolderTables = {
     'ramet_parked',
     'ramet_halts',
     'ramet_dead_letters',
+    'ramet_redelivered',
   ],
   // The outbox is not among these: the bus deletes from it as far as all subscriptions have read.
   retention: [
@@ -25,6 +26,8 @@ export const BUS_TABLES: FolderTables = {
       where: `at < ramet_now() - ${EVENTS_KEPT_MS}`,
       onDeleted: (tx) => raiseMark(tx, 'inbox', `ramet_now() - ${EVENTS_KEPT_MS}`),
     },
+    // Starts of events that a queue has not delivered again: the next one is counted from the beginning.
+    { table: 'ramet_redelivered', key: ['subscriber', 'event_id'], where: `at < ramet_now() - ${EVENTS_KEPT_MS}` },
   ],
   move: { used: ['select p from ramet_partitions where pos > 0 limit 1'] },
   // Positions are dense, because a partition's counter is raised last in the transaction that fills them.
@@ -108,6 +111,16 @@ create index ramet_retries_due on ramet_retries (subscriber, state, due_at, key)
       sql: `
 -- bus: where the last attempt of a dead letter failed
 alter table ramet_dead_letters add column stack text not null default ''
+`,
+    },
+    {
+      name: 'ramet_0014',
+      sql: `
+-- bus: how often an event was started that a queue has delivered again
+create table ramet_redelivered (
+  subscriber text not null, event_id text not null, starts integer not null, at bigint not null, primary key (subscriber, event_id)
+);
+create index ramet_redelivered_at on ramet_redelivered (at)
 `,
     },
   ],

@@ -22,6 +22,7 @@ const HASHES = {
   ramet_0011: 'fcb96d9e04db4aaf0931ec92cbef54a392a5183015b07102dae1f86c9d311a43',
   ramet_0012: 'a244b220cd5a965f519da91dd9c3733e9c36790863f1f9a65f8169554880159c',
   ramet_0013: '5f65815d3d8b17343080065887ad57ec0b1c4935ae5cea6f3553783082d0325f',
+  ramet_0014: '675810d3edbbc0f568c4e9e37685059faf84bb127a4f654b2bbb19a0c8ba12bd',
 };
 
 test('the migrations of the framework are those that ran in existing stores, in their order', () => {

@@ -1,5 +1,5 @@
 import { embedded } from '../bus/embedded/index.ts';
-import type { Bus, BusFactory, LogSink, Outbox, OutboxRow } from '../bus/index.ts';
+import type { Bus, BusFactory, Outbox, OutboxRow, Sink } from '../bus/index.ts';
 import { RametError } from '../errors/index.ts';
 import type { FaultPlan } from './faults.ts';
 import { logUniform } from './keyed.ts';
@@ -46,8 +46,8 @@ export function simulatedBus(
 }
 
 /** At least once: what was taken may come again before what follows it. */
-function redelivering(to: End, group: string, sink: LogSink, faults: FaultPlan): LogSink {
-  const deliver: LogSink['deliver'] = async (batch) => {
+function redelivering(to: End, group: string, sink: Sink, faults: FaultPlan): Sink {
+  const deliver: Sink['deliver'] = async (batch) => {
     await sink.deliver(batch);
     if (batch.deliveries.length > 0 && to.alive && faults.at('redeliver', `${batch.log}>${group}`)) await sink.deliver(batch);
   };

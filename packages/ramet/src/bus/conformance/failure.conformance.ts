@@ -148,44 +148,6 @@ export function failureCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'retries an event in its time while the backlogs of other keys drain, which take turns',
-    onBus(async (bus) => {
-      let broken = true;
-      let failedOnce = false;
-      const process = await bus.start('mail', {
-        retry: { maxAttempts: 5, baseMs: 20, capMs: 40 },
-        handle: async ({ key, data }) => {
-          if (key === 'late' && !failedOnce) {
-            failedOnce = true;
-            throw new Error('once');
-          }
-          if (key === 'late') return;
-          if ((data as { n: number }).n === 1 && broken) throw new PermanentError('broken');
-          await bus.platform.timers.sleep(3);
-        },
-      });
-      const hot = Array.from({ length: 17 }, (_, i) => `hot${String(i).padStart(2, '0')}`);
-      const each = 15;
-      for (let n = 0; n < each; n++) await bus.publish('orders', hot);
-      await bus.until('all wait', async () => {
-        const letters = await bus.deadLetters('mail');
-        return letters.length === hot.length && letters.every(({ parked }) => parked === each - 1);
-      });
-      broken = false;
-      expect(await bus.settle(process, 'mail')).toBe(hot.length);
-      await bus.untilEffects('mail', 1);
-      await bus.publish('orders', ['late']);
-      await bus.untilEffects('mail', hot.length * each + 1, 60_000);
-      const effects = await bus.effects('mail');
-      const place = effects.indexOf('orders/late/1');
-      expect(place).toBeLessThan(effects.length / 2);
-      await bus.expectOnceInOrder('mail', hot.length * each + 1);
-      // The last key does not wait for the first ones either.
-      expect(effects.findIndex((effect) => effect.startsWith('orders/hot16/'))).toBeLessThan(effects.length / 2);
-    }),
-  );
-
-  it(
     'makes a dead letter again of one that was replayed in vain',
     onBus(async (bus) => {
       let starts = 0;
@@ -351,33 +313,6 @@ export function failureCases(it: Case, onBus: OnBus): void {
         await bus.expectOnceInOrder('mail', 1);
       }),
     );
-
-  it(
-    'does not spend the attempts of an event on a store that is away',
-    onBus(async (bus) => {
-      let away = false;
-      let failures = 0;
-      const process = await bus.start('mail', {
-        store: flakyStore((name) => away && name.endsWith('again')),
-        handle: () => {
-          if (failures++ > 0) return;
-          away = true;
-          throw new Error('once');
-        },
-        retry: { maxAttempts: 2, baseMs: 4, capMs: 16 },
-      });
-      await bus.publish('orders', ['a']);
-      await bus.until('the first attempt failed', () => process.outcomes.length === 1);
-      for (let i = 0; i < 5; i++) {
-        await bus.platform.timers.sleep(25);
-        process.consumer.retries.wake();
-      }
-      away = false;
-      process.consumer.retries.wake();
-      await bus.untilEffects('mail', 1);
-      expect(process.outcomes.map(({ outcome }) => outcome)).toEqual(['retrying', 'handled']);
-    }),
-  );
 }
 
 /** A group of two sources, whose first failures are both there before either is written down. */

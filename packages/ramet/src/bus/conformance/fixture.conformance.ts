@@ -5,6 +5,7 @@ import { migrate, STORE_TABLES, type Store, type Tx } from '../../store/index.ts
 import {
   BUS_TABLES,
   type Bus,
+  type BusCapabilities,
   Consumer,
   type ConsumerOptions,
   createOutbox,
@@ -74,6 +75,7 @@ export interface Process {
   attach(source: string): Promise<void>;
   /** Resolves when it has ended; at once when it is killed meanwhile. */
   stop(): Promise<void>;
+  killed(): boolean;
   /** Ends the process as SIGKILL does: open transactions roll back, and nothing that it awaits ever comes. */
   kill(): void;
 }
@@ -87,10 +89,14 @@ const EFFECTS = {
     create table effects_counter (seq bigint not null); insert into effects_counter values (0)`,
 };
 
+/** What most buses are able to do. */
+const LOG: BusCapabilities = { name: 'log', shape: 'log', order: 'key', durable: true, remote: false, replay: true };
+
 /** Services that publish, groups that consume, and the means to stop them, for one case. */
 export class BusFixture {
   readonly platform: Platform;
   readonly #place: BusPlace;
+  readonly #capabilities: BusCapabilities;
   readonly #stores = new Map<string, Promise<Store>>();
   readonly #outboxes = new Map<string, Promise<OutboxWriter>>();
   readonly #counts = new Map<string, number>();
@@ -98,8 +104,9 @@ export class BusFixture {
   /** What lets go of the connections of processes that were killed. */
   readonly #dead: (() => void)[] = [];
 
-  constructor(place: BusPlace) {
+  constructor(place: BusPlace, capabilities: BusCapabilities = LOG) {
     this.#place = place;
+    this.#capabilities = capabilities;
     this.platform = place.platform;
   }
 
@@ -177,9 +184,14 @@ export class BusFixture {
       const outbox = await this.outbox(source);
       attached.set(source, bus.attach(silent ? mortal.outbox(outbox) : outbox));
     };
-    for (const source of options.hosts === false ? [] : sources) await attach(source);
+    const attachAll = async () => {
+      for (const source of options.hosts === false ? [] : sources) await attach(source);
+    };
+    if (this.#capabilities.replay) await attachAll();
     consumer.retries.start();
     const subscription = bus.consume({ group, topics, sink: consumer });
+    // Where a new group gets no events from before it existed, it has to exist before its sources publish.
+    if (!this.#capabilities.replay) await attachAll();
     const end = async () => {
       await subscription.stop();
       await consumer.retries.stop();
@@ -197,6 +209,7 @@ export class BusFixture {
         this.#running.delete(process);
         return Promise.race([end(), mortal.killed]);
       },
+      killed: mortal.dead,
       kill: () => {
         this.#running.delete(process);
         mortal.kill();
@@ -213,11 +226,25 @@ export class BusFixture {
     return process;
   }
 
+  /** Has a group exist before events are published, which matters where a new group gets none from before. */
+  async introduce(group: string, options: GroupOptions = {}): Promise<void> {
+    if (this.#capabilities.replay) return;
+    const process = await this.start(group, { ...options, hosts: false });
+    await process.stop();
+  }
+
   /** Makes everything that the group has had come again. Call it while no process hosts the group. */
   async rewind(group: string): Promise<void> {
     if (this.#place.rewind) return this.#place.rewind(group);
+    if (this.#capabilities.shape === 'queue') return this.#republish();
     const store = await this.store(group);
     await store.write((tx) => tx.run('update ramet_claims set checkpoint = 0, claimed_to = 0 where subscriber = ?', group));
+  }
+
+  /** Has the relays of all sources publish everything again. */
+  async #republish(): Promise<void> {
+    for (const source of this.#outboxes.keys())
+      await (await this.store(source)).write((tx) => tx.run('update ramet_relays set pos = 0, lease_until = 0, owner = null'));
   }
 
   /** The effects of a group, in the order in which they took place: `<source>/<key>/<n>`. */
@@ -270,6 +297,7 @@ export class BusFixture {
     const effects = await this.effects(group);
     expect(new Set(effects).size).toBe(effects.length);
     expect(effects.length).toBe(published);
+    if (this.#capabilities.order === 'none') return;
     const last = new Map<string, number>();
     for (const effect of effects) {
       const [source, key, n] = effect.split('/') as [string, string, string];
@@ -315,6 +343,7 @@ function mortalStore(store: Store) {
     });
   return {
     killed,
+    dead: () => dead,
     kill: () => {
       dead = true;
       die?.();

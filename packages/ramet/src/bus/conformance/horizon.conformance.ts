@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Case } from '../../platform/cases.conformance.ts';
 import type { OnBus } from './delivery.conformance.ts';
-import { type BusFixture, FAST } from './fixture.conformance.ts';
+import type { BusFixture } from './fixture.conformance.ts';
 
 const DAY_MS = 86_400_000;
 const daysAgo = (bus: BusFixture, days: number): string => new Date(bus.platform.clock.wallNow() - days * DAY_MS).toISOString();
@@ -74,35 +74,6 @@ export function horizonCases(it: Case, onBus: OnBus): void {
       const process = await bus.start('mail');
       await bus.untilEffects('mail', 3);
       expect(process.outcomes.every(({ outcome }) => outcome === 'handled')).toBe(true);
-    }),
-  );
-
-  it(
-    'leaves an attempt to the replica that makes it, where stores are shared, until its lease ends',
-    onBus(async (bus) => {
-      let starts = 0;
-      let broken = true;
-      const options = {
-        store: (store: Awaited<ReturnType<BusFixture['store']>>) => ({ ...store, capabilities: { ...store.capabilities, shared: true } }),
-        retry: { ...FAST, maxAttempts: 10 },
-      };
-      const first = await bus.start('mail', {
-        ...options,
-        handle: (_, __, process) => {
-          if (++starts === 1) throw new Error('the first time only an error');
-          process.kill();
-        },
-      });
-      await bus.publish('orders', ['a']);
-      await bus.until('the second attempt has begun', () => starts === 2);
-      expect(first.outcomes).toHaveLength(1);
-      await bus.start('mail', { ...options, handle: () => void (broken && starts++) });
-      await bus.platform.timers.sleep(60);
-      expect(starts).toBe(2);
-      broken = false;
-      const store = await bus.store('mail');
-      await store.write((tx) => tx.run('update ramet_retries set lease_until = 0'));
-      await bus.untilEffects('mail', 1);
     }),
   );
 }

@@ -6,7 +6,6 @@ import { resume } from '../consumer/halts.ts';
 import { takeOver } from '../consumer/inbox.ts';
 import type { Envelope } from '../index.ts';
 import type { OnBus } from './delivery.conformance.ts';
-import { FAST } from './fixture.conformance.ts';
 
 const KEYS = ['a', 'bad', 'b', 'c'];
 
@@ -118,34 +117,6 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
       const store = await bus.store('ledger');
       expect(await store.reader.all('select 1 from ramet_halts')).toEqual([]);
       expect(process.outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['duplicate', 'handled', 'handled', 'handled', 'retrying']);
-    }),
-  );
-
-  it(
-    'leaves a retry to those who have it now when an attempt has taken longer than its lease',
-    onBus(async (bus) => {
-      let failures = 0;
-      let begun = false;
-      await bus.start('mail', {
-        handle: ({ key }) => {
-          if (key === 'bad' && ++failures <= FAST.maxAttempts) throw new Error('not now');
-        },
-        store: (store) => ({
-          ...store,
-          async write(work, options) {
-            // The last attempt has failed, and a person has had the event tried from the beginning before that is written.
-            if (failures === FAST.maxAttempts && options?.name === 'mail retry failed' && !begun) {
-              begun = true;
-              await store.write((tx) => tx.run("update ramet_retries set attempts = 0, lease_until = 0 where state = 'RETRYING'"));
-            }
-            return store.write(work, options);
-          },
-        }),
-      });
-      await bus.publish('orders', KEYS);
-      await bus.untilEffects('mail', 4);
-      await bus.expectOnceInOrder('mail', 4);
-      expect([begun, failures, await bus.deadLetters('mail')]).toEqual([true, FAST.maxAttempts + 1, []]);
     }),
   );
 }

@@ -1,8 +1,9 @@
-import type { Batch, LogSink, Missed } from '../bus.ts';
+import type { Batch, Missed, QueueSink, Sink } from '../bus.ts';
 import { type Standstill, standstills } from './halts.ts';
 import { ByKey } from './intake/by-key.ts';
 import { OneByOne } from './intake/one-by-one.ts';
 import type { BatchOrder } from './intake/order.ts';
+import { QueueIntake } from './intake/queue-intake.ts';
 import { type ConsumerContext, type ConsumerOptions, DEFAULT_RETRY } from './options.ts';
 import { POLICIES } from './policies/policies.ts';
 import { GroupProgress } from './progress.ts';
@@ -13,10 +14,11 @@ import { RetryWorker } from './retry-worker.ts';
  * What becomes of an event that fails is up to the group's policy. Starts are counted before a handler runs, so that an event
  * that kills the process becomes a dead letter too.
  */
-export class Consumer implements LogSink {
+export class Consumer implements Sink {
   readonly #context: ConsumerContext;
   readonly #progress: GroupProgress;
   readonly #order: BatchOrder;
+  readonly queue: QueueSink;
   readonly retries: RetryWorker;
 
   constructor(options: ConsumerOptions) {
@@ -24,6 +26,7 @@ export class Consumer implements LogSink {
     this.#context = { ...options, retry: options.retry ?? DEFAULT_RETRY, wakeRetries: () => this.retries.wake() };
     this.#progress = new GroupProgress(options);
     this.#order = policy.oneByOne ? new OneByOne(this.#context, policy) : new ByKey(this.#context, policy);
+    this.queue = new QueueIntake(this.#context, policy);
     this.retries = new RetryWorker(this.#context);
   }
 

@@ -17,7 +17,9 @@ import type { Origin } from './origin.ts';
 
 /** Where a subscription is halted in a partition. */
 export interface Halt {
+  /** Zero in a queue. */
   readonly pos: number;
+  readonly eventId: string;
   readonly state: 'RETRYING' | 'HALTED';
   readonly attempts: number;
   /** How long until the next attempt, in milliseconds. */
@@ -37,13 +39,21 @@ const LOOK_MS = 1_000;
 
 /** Looks up where a subscription is halted in a partition. */
 export async function haltOf(reader: Pick<Reader, 'get'>, subscriber: string, { log, p }: Origin): Promise<Halt | undefined> {
-  const row = await reader.get<{ pos: number; state: Halt['state']; attempts: number; wait: number }>(
-    'select pos, state, attempts, due_at - ramet_now() as wait from ramet_halts where subscriber = ? and source = ? and p = ?',
+  const row = await reader.get<{ pos: number; event_id: string; state: Halt['state']; attempts: number; wait: number }>(
+    'select pos, event_id, state, attempts, due_at - ramet_now() as wait from ramet_halts where subscriber = ? and source = ? and p = ?',
     subscriber,
     log,
     p,
   );
-  return row && { pos: Number(row.pos), state: row.state, attempts: Number(row.attempts), waitMs: Number(row.wait) };
+  return (
+    row && {
+      pos: Number(row.pos),
+      eventId: row.event_id,
+      state: row.state,
+      attempts: Number(row.attempts),
+      waitMs: Number(row.wait),
+    }
+  );
 }
 
 /** Lists where a subscription is halted and waits for an operator. */
@@ -69,11 +79,21 @@ export const halted = (subscriber: string, log: string, pos: number, retryAfterM
   });
 
 /**
+ * Counts another attempt at the event of a halt, unless the last one was counted and not made.
+ * @returns which attempt it is
+ * @throws RametError SubscriptionHalted when it is too early, or the row has changed
+ */
+export async function attemptAtHalt(store: Store, subscriber: string, origin: Origin, halt: Halt): Promise<number> {
+  refuseHalted(subscriber, origin, halt);
+  return origin.unspent === halt.eventId ? halt.attempts : countAttempt(store, subscriber, origin, halt);
+}
+
+/**
  * Counts an attempt before it is made, in a commit of its own.
  * @returns which attempt it is
  * @throws RametError SubscriptionHalted when the row has changed: another process counted or handled it, or an operator decided
  */
-export async function countAttempt(store: Store, subscriber: string, origin: Origin, halt: Halt): Promise<number> {
+async function countAttempt(store: Store, subscriber: string, origin: Origin, halt: Halt): Promise<number> {
   const attempts = halt.attempts + 1;
   const counted = await store.write(
     async (tx) => {
@@ -133,7 +153,8 @@ export async function halt(
        first_failed_at = case when ramet_halts.pos = excluded.pos then ramet_halts.first_failed_at else excluded.first_failed_at end,
        error = excluded.error
      where ramet_halts.pos < excluded.pos
-       or (ramet_halts.pos = excluded.pos and ramet_halts.state = 'RETRYING' and ramet_halts.attempts = ?)`,
+       or (ramet_halts.pos = excluded.pos and ramet_halts.event_id = excluded.event_id
+         and ramet_halts.state = 'RETRYING' and ramet_halts.attempts = ?)`,
     subscriber,
     origin.log,
     origin.p,

@@ -11,7 +11,7 @@ const POLL_MS = 5_000;
 /** How long an event is kept at least that every group has: not less than an inbox remembers. */
 const KEEP_MS = 14 * DAY;
 
-const capabilities: BusCapabilities = { name: 'embedded', order: 'key', durable: true, remote: false, replay: true };
+const capabilities: BusCapabilities = { name: 'embedded', shape: 'log', order: 'key', durable: true, remote: false, replay: true };
 
 export interface EmbeddedOptions {
   /**

@@ -169,7 +169,8 @@ export class Fetcher {
           // A batch is given as a whole, also when it begins before what was asked for.
           if (offset < wanted.offset) continue;
           const timestampMs = Number(batch.firstTimestamp + record.timestampDelta);
-          records.push({ topic: wanted.topic, p: wanted.p, offset, key: record.key, value: record.value, timestampMs });
+          const { key, value, headers } = record;
+          records.push({ topic: wanted.topic, p: wanted.p, offset, key, value, timestampMs, headers });
         }
       }
       if (records.length === 0) {

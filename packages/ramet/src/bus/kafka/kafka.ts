@@ -19,7 +19,7 @@ const BROKER = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
 const ARRIVE_MS = 5 * SECOND;
 const CLOSE_MS = 2 * SECOND;
 
-const capabilities: BusCapabilities = { name: 'kafka', order: 'topic-key', durable: true, remote: true, replay: true };
+const capabilities: BusCapabilities = { name: 'kafka', shape: 'log', order: 'topic-key', durable: true, remote: true, replay: true };
 
 /** How this process proves to brokers who it is. */
 export type KafkaSasl = Omit<NonNullable<ConnectionOptions['sasl']>, 'username' | 'password' | 'token'> & {

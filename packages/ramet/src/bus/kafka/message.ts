@@ -10,6 +10,23 @@ export interface Received {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly timestampMs: number;
+  readonly headers: readonly (readonly [Buffer | null, Buffer | null])[];
+}
+
+const P_HEADER = Buffer.from('ramet-p');
+const POS_HEADER = Buffer.from('ramet-pos');
+
+/** The headers of a record that say where its event is in the outbox of its source. */
+export const headersOf = (p: number, pos: number): Map<Buffer, Buffer> =>
+  new Map([
+    [P_HEADER, Buffer.from(String(p))],
+    [POS_HEADER, Buffer.from(String(pos))],
+  ]);
+
+/** A number in a header. Producers in other languages need not write those. */
+function numberIn(headers: Received['headers'], name: Buffer): number | undefined {
+  const text = headers.find(([key]) => key?.equals(name))?.[1]?.toString('latin1') ?? '';
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 const TEXTS = ['id', 'type', 'source', 'key', 'timestamp', 'correlationId', 'traceparent'] as const;
@@ -29,7 +46,10 @@ export function rowOf(record: Received, types: ReadonlySet<string>, alone: boole
   const [expected = ''] = types;
   const read = envelopeOf(text);
   if ('envelope' in read) {
-    if (types.has(read.envelope.type)) return { pos, type: read.envelope.type, envelope: read.envelope };
+    if (types.has(read.envelope.type)) {
+      const sourceP = numberIn(record.headers, P_HEADER);
+      return { pos, type: read.envelope.type, envelope: read.envelope, sourceP, sourcePos: numberIn(record.headers, POS_HEADER) };
+    }
     if (!alone) return undefined;
   }
   const problem = 'problem' in read ? read.problem : `its 'type' is '${read.envelope.type}'`;

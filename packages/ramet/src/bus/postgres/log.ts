@@ -130,6 +130,7 @@ export class BusLog {
     return {
       name: source,
       relayed: true,
+      ofSource: true,
       read: async (p, after, limit) => {
         const rows = await this.#db.query<{ pos: string; topic: string; envelope: string }>(
           'read',

@@ -12,7 +12,7 @@ import { type Names, namesOf } from './schema.ts';
 const KEEP_MS = 14 * DAY;
 const LEASE_MS = 15 * SECOND;
 
-const capabilities: BusCapabilities = { name: 'postgres', order: 'key', durable: true, remote: true, replay: true };
+const capabilities: BusCapabilities = { name: 'postgres', shape: 'log', order: 'key', durable: true, remote: true, replay: true };
 
 export interface PostgresBusOptions {
   /** How long an event is kept, in the log and in the outbox it came from (default `14d`, as long as an inbox remembers). */

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 import { type Platform, steadyBackoffMs } from '../../platform/index.ts';
-import type { Batch, Delivery, Subscription } from '../bus.ts';
+import type { Batch, Delivery, SourcePosition, Subscription } from '../bus.ts';
 import type { Envelope } from '../envelope.ts';
 import type { BusEnvironment } from '../factory.ts';
 import type { Outbox } from './outbox.ts';
@@ -14,7 +14,7 @@ const FILLING_LOOK_MS = 250;
 const FILLING_MS = 30_000;
 
 /** An event as it is read: its envelope as text, or parsed already. */
-export interface LogRow {
+export interface LogRow extends SourcePosition {
   readonly pos: number;
   readonly type: string;
   readonly envelope: string | Envelope;
@@ -30,6 +30,8 @@ export interface EventLog {
    * groups have settled.
    */
   readonly relayed?: boolean;
+  /** Whether its partitions and positions are those of the outbox of its source. */
+  readonly ofSource?: boolean;
   /** Events behind position `after` of partition `p`, in order. @throws RametError PositionGap when one is missing */
   read(p: number, after: number, limit: number): Promise<readonly LogRow[]>;
   /** The newest position of partition `p`; 0 when it has no event. */
@@ -43,6 +45,7 @@ export interface EventLog {
 /** An outbox as a log. */
 export const logOf = (outbox: Outbox): EventLog => ({
   name: outbox.service,
+  ofSource: true,
   read: (p, after, limit) => outbox.read(p, after, limit),
   head: (p) => outbox.head(p),
   prunedTo: async (p) => (await outbox.retention?.prunedTo(p)) ?? 0,
@@ -188,10 +191,15 @@ export class PartitionReader {
     const last = rows.at(-1);
     if (!last) return undefined;
     const deliveries: Delivery[] = [];
-    for (const { pos, type, envelope, refused } of rows) {
+    for (const row of rows) {
+      const { pos, type, envelope, refused } = row;
       if (!subscription.topics.has(type)) continue;
       const parsed = typeof envelope === 'string' ? (JSON.parse(envelope) as Envelope) : envelope;
-      deliveries.push(refused === undefined ? { pos, envelope: parsed } : { pos, envelope: parsed, refused });
+      const sourceP = log.ofSource ? p : row.sourceP;
+      const sourcePos = log.ofSource ? pos : row.sourcePos;
+      deliveries.push(
+        refused === undefined ? { pos, envelope: parsed, sourceP, sourcePos } : { pos, envelope: parsed, sourceP, sourcePos, refused },
+      );
     }
     return { log: log.name, p, through: last.pos, deliveries, ended: () => this.#stopping };
   }

@@ -1,6 +1,6 @@
 import type { Batch, Delivery } from '../../bus.ts';
 import { endedTheProcess, failureOf } from '../failure.ts';
-import { countAttempt, type Halt, haltOf, refuseHalted } from '../halts.ts';
+import { attemptAtHalt, haltOf, refuseHalted } from '../halts.ts';
 import type { ConsumerContext } from '../options.ts';
 import type { PartitionProgress } from '../partition-progress.ts';
 import type { Policy } from '../policies/policy.ts';
@@ -32,7 +32,7 @@ export class OneByOne implements BatchOrder {
       if (halt && pos < halt.pos) continue;
       if (batch.ended?.()) await endBefore(progress, delivery, settled);
       let attempt = 1;
-      if (halt?.pos === pos) attempt = await this.#again(progress, delivery, halt);
+      if (halt?.pos === pos) attempt = await attemptAtHalt(store, subscriber, progress, halt);
       else if (progress.isSuspect(pos)) attempt = await progress.countSuspect(pos);
       else if (!claimed) {
         await progress.claim(pos - 1, batch.through, 0);
@@ -46,11 +46,5 @@ export class OneByOne implements BatchOrder {
       progress.clear(pos);
       settled = true;
     }
-  }
-
-  /** Counts another attempt at the event of a halt, unless one was counted and not made. */
-  async #again(progress: PartitionProgress, { envelope }: Delivery, halt: Halt): Promise<number> {
-    if (progress.unspent === envelope.id) return halt.attempts;
-    return countAttempt(this.#context.store, this.#context.subscriber, progress, halt);
   }
 }

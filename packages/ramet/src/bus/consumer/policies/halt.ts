@@ -4,7 +4,7 @@ import type { Delivery } from '../../bus.ts';
 import type { Envelope } from '../../envelope.ts';
 import { blockedOf, isBlocked, unblock } from '../blocked-keys.ts';
 import type { Failure } from '../failure.ts';
-import { halt, halted, removeHalt, resume, retryHalt } from '../halts.ts';
+import { attemptAtHalt, halt, halted, haltOf, removeHalt, resume, retryHalt } from '../halts.ts';
 import { takeOver } from '../inbox.ts';
 import { type GivenUp, type Letter, writeLetter } from '../letters.ts';
 import type { ConsumerContext } from '../options.ts';
@@ -27,6 +27,13 @@ export class Halt implements Policy {
 
   resume(tx: Tx, subscriber: string, origin: Origin, delivery: Delivery): Promise<boolean> {
     return resume(tx, subscriber, origin, delivery);
+  }
+
+  async haltedAttempt({ store, subscriber }: ConsumerContext, origin: Origin, eventId: string): Promise<number | 'elsewhere' | false> {
+    const halt = await haltOf(store.reader, subscriber, origin);
+    if (!halt) return false;
+    if (halt.eventId !== eventId) return 'elsewhere';
+    return attemptAtHalt(store, subscriber, origin, halt);
   }
 
   /** The subscription continues behind it, as under `skip`. */

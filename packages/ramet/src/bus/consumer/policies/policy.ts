@@ -23,6 +23,12 @@ export interface Policy {
    * @throws RametError SubscriptionHalted when it is halted at it until an operator has decided
    */
   resume(tx: Tx, subscriber: string, origin: Origin, delivery: Delivery): Promise<boolean> | false;
+  /**
+   * Looks up where a group is halted that takes its events from a queue; counts the attempt if it is halted at this event.
+   * @returns which attempt it is, `elsewhere` when the group is halted at another event, `false` when it is not halted
+   * @throws RametError SubscriptionHalted before the time of the next attempt, and until an operator has decided
+   */
+  haltedAttempt(context: ConsumerContext, origin: Origin, eventId: string): Promise<number | 'elsewhere' | false> | false;
   /** Makes an event a dead letter that must not be handled, although it did not fail. */
   refuse(tx: Tx, context: ConsumerContext, event: GivenUp): Promise<void>;
   /** Makes an event a dead letter that has failed too often, or for good. */

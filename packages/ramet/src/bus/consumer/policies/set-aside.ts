@@ -25,6 +25,10 @@ export abstract class SettingAside implements Policy {
     return false;
   }
 
+  haltedAttempt(): false {
+    return false;
+  }
+
   refuse(tx: Tx, context: ConsumerContext, event: GivenUp): Promise<void> {
     return this.bury(tx, context, event);
   }
