@@ -100,7 +100,7 @@ export function queueCases(it: Case, onBus: OnBus): void {
         },
         30_000,
       );
-      process ??= await bus.start('mail', { handle });
+      if (!process) await bus.start('mail', { handle });
       await bus.untilEffects('mail', 40);
       expect(starts).toBe(FAST.maxAttempts);
       expect(await bus.deadLetters('mail')).toMatchObject([{ key: 'poison', attempts: FAST.maxAttempts }]);
