@@ -54,6 +54,7 @@ export {
   type EffectContext,
   type EventInfo,
   effect,
+  followHistory,
   type Prepared,
   prepared,
   type ReactionOptions,

@@ -3,6 +3,7 @@ export { LoopLag } from './calls/shedding.ts';
 export type { Changes, EffectContext, ReadContext, WriteContext } from './contexts.ts';
 export type { ServiceDefinition, SqlStore } from './definition.ts';
 export { type Effect, effect } from './effects/effect.ts';
+export { followHistory } from './follow-history.ts';
 export { FRAMEWORK_TABLES } from './framework-tables.ts';
 export { type Prepared, prepared } from './handlers.ts';
 export { checkService } from './hosting/check.ts';

@@ -1,4 +1,4 @@
-import { type Caller, prepared, RametError, type ReadContext, service, sql, use } from 'ramet';
+import { type Caller, followHistory, prepared, RametError, type ReadContext, service, sql, use } from 'ramet';
 import { Catalog } from '../catalog/contract.ts';
 import { Inventory } from '../inventory/contract.ts';
 import { Payments } from '../payments/contract.ts';
@@ -110,20 +110,15 @@ export default service(Orders, {
       const change = changes(orderId);
       const order = await db.selectFrom('orders').select('customer_id').where('order_id', '=', orderId).executeTakeFirst();
       if (!order || !owns(caller, order)) throw fail.NotFound({ orderId });
-      for (let seen = 0, more = true; more; more = await change.next()) {
-        const entries = await db
+      const historyAfter = (seq: number) =>
+        db
           .selectFrom('order_history')
           .select(['seq', 'status', 'what', 'at'])
           .where('order_id', '=', orderId)
-          .where('seq', '>', seen)
+          .where('seq', '>', seq)
           .orderBy('seq')
           .execute();
-        for (const { seq, ...entry } of entries) {
-          seen = seq;
-          yield entry;
-          if (entry.status !== 'pending') return;
-        }
-      }
+      yield* followHistory(change, historyAfter, ({ status }) => status !== 'pending');
     },
   },
 

@@ -1,4 +1,4 @@
-import { type Caller, prepared, RametError, service, sql, use } from 'ramet';
+import { type Caller, followHistory, prepared, RametError, service, sql, use } from 'ramet';
 import { Catalog } from '../catalog/contract.ts';
 import { Inventory } from '../inventory/contract.ts';
 import { Payments } from '../payments/contract.ts';
@@ -107,20 +107,15 @@ export default service(Preorders, {
       const change = changes(preorderId);
       const preorder = await db.selectFrom('preorders').select('customer_id').where('preorder_id', '=', preorderId).executeTakeFirst();
       if (!preorder || !owns(caller, preorder)) throw fail.NotFound({ preorderId });
-      for (let seen = 0, more = true; more; more = await change.next()) {
-        const entries = await db
+      const historyAfter = (seq: number) =>
+        db
           .selectFrom('preorder_history')
           .select(['seq', 'status', 'what', 'at'])
           .where('preorder_id', '=', preorderId)
-          .where('seq', '>', seen)
+          .where('seq', '>', seq)
           .orderBy('seq')
           .execute();
-        for (const { seq, ...entry } of entries) {
-          seen = seq;
-          yield entry;
-          if (isSettled(entry.status)) return;
-        }
-      }
+      yield* followHistory(change, historyAfter, ({ status }) => isSettled(status));
     },
   },
 

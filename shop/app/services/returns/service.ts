@@ -1,4 +1,4 @@
-import { type Caller, RametError, type ReadContext, service, sql } from 'ramet';
+import { type Caller, followHistory, RametError, type ReadContext, service, sql } from 'ramet';
 import { Inventory } from '../inventory/contract.ts';
 import { Orders } from '../orders/contract.ts';
 import { Payments } from '../payments/contract.ts';
@@ -49,20 +49,15 @@ export default service(Returns, { store: sql<Tables>({ migrations: new URL('./mi
       const change = changes(returnId);
       const found = await db.selectFrom('returns').select('customer_id').where('return_id', '=', returnId).executeTakeFirst();
       if (!found || caller.kind !== 'user' || found.customer_id !== caller.subject) throw fail.NotFound({ returnId });
-      for (let seen = 0, more = true; more; more = await change.next()) {
-        const entries = await db
+      const historyAfter = (seq: number) =>
+        db
           .selectFrom('return_history')
           .select(['seq', 'status', 'what', 'at'])
           .where('return_id', '=', returnId)
-          .where('seq', '>', seen)
+          .where('seq', '>', seq)
           .orderBy('seq')
           .execute();
-        for (const { seq, ...entry } of entries) {
-          seen = seq;
-          yield entry;
-          if (isSettled(entry.status)) return;
-        }
-      }
+      yield* followHistory(change, historyAfter, ({ status }) => isSettled(status));
     },
   },
 

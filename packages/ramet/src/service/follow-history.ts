@@ -1,0 +1,33 @@
+import type { Changes } from './contexts.ts';
+
+/**
+ * Streams the history of one key: first every entry that exists, then each new one as it is committed.
+ *
+ * Call `changes(key)` before you check that the key exists: a change that falls between the check and the first read is then seen.
+ * @param change what `changes(key)` has returned
+ * @param readAfter reads the entries whose `seq` is greater, in the order of `seq`; it begins with 0
+ * @param isLast whether nothing follows an entry; the stream ends with it
+ * @yields the entries without their `seq`; the stream also ends when the process is about to stop
+ * @throws what `readAfter` throws, and the reason of the signal when the caller has disconnected
+ * @example
+ * async *watch({ orderId }, { db, changes }) {
+ *   yield* followHistory(
+ *     changes(orderId),
+ *     (after) => db.selectFrom('history').select(['seq', 'status']).where('seq', '>', after).orderBy('seq').execute(),
+ *     ({ status }) => status === 'done',
+ *   );
+ * }
+ */
+export async function* followHistory<E extends { readonly seq: number }>(
+  change: Changes,
+  readAfter: (seq: number) => Promise<readonly E[]>,
+  isLast: (entry: Omit<E, 'seq'>) => boolean,
+): AsyncGenerator<Omit<E, 'seq'>, void, undefined> {
+  for (let seen = 0, more = true; more; more = await change.next()) {
+    for (const { seq, ...entry } of await readAfter(seen)) {
+      seen = seq;
+      yield entry;
+      if (isLast(entry)) return;
+    }
+  }
+}
