@@ -60,7 +60,8 @@ function reaches(file: SourceFile, adapters: readonly string[]): Finding[] {
   if (rest.startsWith('platform/')) return [];
   const { code } = layers(file);
   const mayDoIo =
-    adapterAround(file.path, adapters) !== undefined || /^(http\/|admin\/server|simulation\/(command-line|storage))[^/]*\.ts$/.test(rest);
+    adapterAround(file.path, adapters) !== undefined ||
+    /^(http\/|admin\/token-file|simulation\/(command-line|storage))[^/]*\.ts$/.test(rest);
   const found: Finding[] = [];
   for (const { pattern, what, instead } of mayDoIo ? TIME_AND_CHANCE : [...TIME_AND_CHANCE, ...NETWORK]) {
     for (const match of code.matchAll(pattern)) {

@@ -31,12 +31,12 @@ const ramet = (...args: string[]) =>
     (error: { code: number; stdout: string; stderr: string }) => error,
   );
 
-test('a new project tells who calls whom', async () => {
+test('ramet graph prints the graph of a new project', async () => {
   const { stdout } = await ramet('graph');
   expect(Object.keys(JSON.parse(stdout))).not.toHaveLength(0);
 });
 
-test('a new project is built as one process, and Docker is told how', async () => {
+test('a new project is built as one process, with a Dockerfile', async () => {
   expect(await ramet('build', '--profile', 'monolith', '--out', 'build')).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/files in build/),
@@ -48,7 +48,7 @@ test('a new project is built as one process, and Docker is told how', async () =
   expect(readdirSync(join(cwd, 'deploy'))).toContain('monolith.Dockerfile');
 });
 
-test('a contract that breaks its callers is told, and ends with 1', async () => {
+test('a contract that breaks its callers is named, and ends with 1', async () => {
   const { stdout } = await ramet('contracts');
   writeFileSync(join(cwd, 'deployed.json'), stdout);
   expect(await ramet('contracts', '--against', 'deployed.json')).toMatchObject({ code: 0 });
@@ -62,7 +62,7 @@ test('a contract that breaks its callers is told, and ends with 1', async () => 
   });
 });
 
-test('what is not there is named, without a stack', async () => {
+test('what is missing is named, without a stack', async () => {
   for (const [args, said] of [
     [['build', '--profile', 'servces', '--out', 'x'], "profile 'servces' is not in the topology; it has monolith"],
     [['graph', '--topology', 'nowhere.ts'], 'there is no topology at'],

@@ -16,17 +16,27 @@ interface Options {
   readonly out: string;
 }
 
-/** `ramet graph`, `ramet contracts`, `ramet build` and `ramet generate`: what a topology says, one of its processes as a folder, and how they are deployed. */
-export function addDeploy(program: Command): void {
-  const topology = () => new Option('--topology <file>', 'the topology of the project').default('topology.ts');
-  const profile = () => new Option('--profile <name>', 'the profile of the topology').default('services');
-  const config = () => new Option('--config <file>', 'the description of the deployment, in YAML');
-  const release = () => new Option('--release <version>', 'what this build is called (default: the version in package.json)');
-  const out = () => new Option('--out <folder>', 'where it is written').makeOptionMandatory();
+const topology = () => new Option('--topology <file>', 'the topology of the project').default('topology.ts');
+const profile = () => new Option('--profile <name>', 'the profile of the topology').default('services');
+const config = () => new Option('--config <file>', 'the description of the deployment, in YAML');
+const release = () => new Option('--release <version>', 'the version of this build (default: the version in package.json)');
+const out = () => new Option('--out <folder>', 'the folder to write').makeOptionMandatory();
 
+/**
+ * Adds `ramet graph`, `ramet contracts`, `ramet build` and `ramet generate`: they print what a topology declares, write one of its
+ * processes as a folder, and write how its processes are deployed.
+ */
+export function addDeploy(program: Command): void {
+  addGraph(program);
+  addContracts(program);
+  addBuild(program);
+  addGenerate(program);
+}
+
+function addGraph(program: Command): void {
   program
     .command('graph')
-    .description('print who calls whom, as declared, in JSON')
+    .description('print the declared graph of calls, in JSON')
     .addOption(topology())
     .action(({ topology: file }: Options) =>
       withDeploy(async ({ overviewOf }) => {
@@ -34,34 +44,39 @@ export function addDeploy(program: Command): void {
         process.stdout.write(`${JSON.stringify(graph, undefined, 2)}\n`);
       }),
     );
+}
 
+function addContracts(program: Command): void {
   program
     .command('contracts [service...]')
-    .description('print what services promise, in JSON; or say what breaks those who were built with an earlier print')
+    .description('print the contracts of services, in JSON; or compare them with an earlier print')
     .addOption(topology())
-    .option('--against <file>', 'an earlier print: ends with 1 when something in it is broken')
+    .option('--against <file>', 'an earlier print; the command ends with 1 when a change breaks a caller that was built with it')
     .action((services: string[], { topology: file, against }: Options & { against?: string }) =>
       withDeploy(async ({ overviewOf }) => {
         const { contracts } = await overviewOf({ topologyFile: file });
         for (const name of services)
-          if (!contracts[name]) throw new CliError(`there is no service '${name}'; there are ${Object.keys(contracts).join(', ')}`);
-        const asked = Object.fromEntries(Object.entries(contracts).filter(([name]) => services.length === 0 || services.includes(name)));
+          if (!contracts[name]) throw new CliError(`there is no service '${name}'; the services are ${Object.keys(contracts).join(', ')}`);
+        const isChosen = (name: string) => services.length === 0 || services.includes(name);
         if (against === undefined) {
-          process.stdout.write(`${JSON.stringify(asked, undefined, 2)}\n`);
+          const chosen = Object.fromEntries(Object.entries(contracts).filter(([name]) => isChosen(name)));
+          process.stdout.write(`${JSON.stringify(chosen, undefined, 2)}\n`);
           return;
         }
         const deployed = readContracts(against);
         const { breakingChanges } = await fromProject<typeof import('ramet')>('ramet', dirname(resolve(file)));
         const broken = Object.entries(deployed).flatMap(([name, shape]) => {
-          if (services.length > 0 && !services.includes(name)) return [];
+          if (!isChosen(name)) return [];
           const now = contracts[name];
           return now ? breakingChanges(shape, now) : [`service '${name}' is gone`];
         });
         if (broken.length > 0) throw new CliError(broken.join('\n'));
-        process.stdout.write('nothing breaks those who were built with it\n');
+        process.stdout.write('no change breaks a caller that was built with the earlier contracts\n');
       }),
     );
+}
 
+function addBuild(program: Command): void {
   program
     .command('build [process]')
     .description('write a folder with one process of a profile: only the code that it loads, and a package.json for it')
@@ -70,37 +85,34 @@ export function addDeploy(program: Command): void {
     .addOption(config())
     .addOption(release())
     .addOption(out())
-    .option('--link', 'let it run on this machine, with the packages of the project and no installation')
+    .option('--link', 'link the packages of the project, so that the folder runs on this machine without an installation')
     .action((name: string | undefined, options: Options & { link?: boolean }) =>
       withDeploy(async (deploy) => {
-        const { readConfig, overviewOf } = deploy;
-        if (name === undefined) {
-          const { env } = readConfig(options.config);
-          const { processes } = await overviewOf({ topologyFile: options.topology, profile: options.profile, env });
-          if (processes)
-            throw new CliError(`profile '${options.profile}' has several processes; name one: ${Object.keys(processes).join(', ')}`);
-        }
+        if (name === undefined) await expectOneProcess(deploy, options);
         const deployment = await described(deploy, options, name === undefined ? undefined : [name]);
         const found = deployment.processes[0] as DeployedProcess;
         const { trace } = found;
+        const { profile: built, graph, contracts, version } = deployment;
         const { start } = deploy.writeArtefact({
-          ...{
-            trace,
-            profile: deployment.profile,
-            graph: deployment.graph,
-            contracts: deployment.contracts,
-            version: deployment.version,
-            out: options.out,
-          },
+          ...{ trace, profile: built, graph, contracts, version, out: options.out },
           ...(found.process === undefined ? {} : { process: found.process }),
         });
         if (options.link) deploy.linkPackages(trace, options.out);
         warn(trace.warnings);
         const install = options.link ? '' : 'npm ci --omit=dev && ';
-        process.stdout.write(`${trace.files.length} files in ${options.out}; there: ${install}${start.join(' ')}\n`);
+        process.stdout.write(`wrote ${trace.files.length} files in ${options.out}; run there: ${install}${start.join(' ')}\n`);
       }),
     );
+}
 
+/** @throws CliError when the profile has several processes */
+async function expectOneProcess({ readConfig, overviewOf }: Deploy, options: Options): Promise<void> {
+  const { env } = readConfig(options.config);
+  const { processes } = await overviewOf({ topologyFile: options.topology, profile: options.profile, env });
+  if (processes) throw new CliError(`profile '${options.profile}' has several processes; name one: ${Object.keys(processes).join(', ')}`);
+}
+
+function addGenerate(program: Command): void {
   const generate = program.command('generate').description('write how the processes of a profile are deployed');
   const generator = (
     kind: string,
@@ -121,32 +133,34 @@ export function addDeploy(program: Command): void {
           const made = files(deploy, deployment, options as never);
           deploy.writeGenerated(kind, made, options.out);
           warn(deploy.warningsOf(deployment));
-          process.stdout.write(`${made.size} files in ${options.out}\n`);
+          process.stdout.write(`wrote ${made.size} files in ${options.out}\n`);
         }),
       );
-  generator('docker', 'a Dockerfile for each process', (deploy, deployment) => deploy.dockerfiles(deployment));
-  generator('kubernetes', 'manifests for each process, with the network policies of the declared graph', (deploy, deployment) =>
+  generator('docker', 'write a Dockerfile for each process', (deploy, deployment) => deploy.dockerfiles(deployment));
+  generator('kubernetes', 'write manifests for each process, with network policies from the declared graph', (deploy, deployment) =>
     deploy.manifests(deployment),
   );
   generator(
     'ci',
-    'a pipeline of GitHub Actions for each process',
+    'write a pipeline of GitHub Actions for each process',
     (deploy, deployment, options: Options & { command: string; dockerfiles: string }) => deploy.pipelines(deployment, options),
   )
-    .option('--command <command>', 'how a pipeline calls ramet', 'npx ramet')
-    .option('--contracts <folder>', 'where the prints of the deployed contracts are, as orders.json; left out, nothing is compared')
-    .option('--dockerfiles <folder>', 'where the Dockerfiles are', 'deploy/docker');
+    .option('--command <command>', 'the command with which a pipeline calls ramet', 'npx ramet')
+    .option('--contracts <folder>', 'the folder of the deployed contracts, as orders.json (default: contracts are not compared)')
+    .option('--dockerfiles <folder>', 'the folder of the Dockerfiles', 'deploy/docker');
 }
 
 function readContracts(file: string): Record<string, ContractShape> {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Record<string, ContractShape>;
   } catch (error) {
-    throw new CliError(`${file} is no print of 'ramet contracts' (${(error as Error).message})`);
+    throw new CliError(
+      `${file} is not a print of 'ramet contracts' (${(error as Error).message}): make one with \`ramet contracts > ${file}\``,
+    );
   }
 }
 
-/** Loads the generators only for the commands that need them. @throws CliError with what a person can repair */
+/** Loads the generators only for the commands that need them. @throws CliError for a fault that the user can correct */
 async function withDeploy(work: (deploy: Deploy) => Promise<void>): Promise<void> {
   const deploy = await import('@ramet/deploy');
   try {

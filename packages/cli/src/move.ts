@@ -9,17 +9,17 @@ interface MoveOptions {
   readonly schema?: string;
 }
 
-/** `ramet move payments --to postgres://…`: all rows of one service into another store, while none of its processes runs. */
+/** Adds `ramet move payments --to postgres://…`, which copies all rows of a service into another store while none of its processes runs. */
 export function addMove(program: Command): void {
   program
     .command('move <service>')
     .description(
-      'copy everything of a service into another store; stop its processes before, and name the new store in the topology afterwards',
+      'copy all rows of a service into another store; stop its processes first, and name the new store in the topology afterwards',
     )
     .requiredOption('--to <store>', 'postgres://user:password@host/database, or sqlite:<folder>')
     .option('--topology <file>', 'the topology of the project', 'topology.ts')
-    .option('--profile <name>', 'the profile whose store the rows leave')
-    .option('--schema <name>', 'the PostgreSQL schema they come into (default: the name of the service)')
+    .option('--profile <name>', 'the profile that names the old store')
+    .option('--schema <name>', 'the PostgreSQL schema of the new store (default: the name of the service)')
     .action(async (service: string, { to, topology, profile, schema }: MoveOptions) => {
       const { moveService } = await fromProject<typeof import('ramet/runtime')>('ramet/runtime');
       const target = await storeAt(to, schema);
@@ -33,7 +33,7 @@ export function addMove(program: Command): void {
         });
         const rows = moved.reduce((sum, table) => sum + table.rows, 0);
         process.stdout.write(
-          `${rows} rows of '${service}' in ${moved.length} tables are the same on both sides. Name the new store in the topology; nobody can start on the old one.\n`,
+          `${rows} rows of '${service}' in ${moved.length} tables are equal in both stores. Name the new store in the topology; no process can start on the old one.\n`,
         );
       } catch (error) {
         if (!(error instanceof Error)) throw error;
@@ -51,7 +51,7 @@ async function storeAt(to: string, schema: string | undefined): Promise<Store> {
   }
   const [, folder] = /^sqlite:(.+)$/.exec(to) ?? [];
   if (folder === undefined)
-    throw new CliError(`'${to}' is no store: write --to postgres://user:password@host/database, or --to sqlite:<folder>`);
+    throw new CliError(`'${to}' is not a store: write --to postgres://user:password@host/database, or --to sqlite:<folder>`);
   const { sqlite } = await fromProject<typeof import('ramet/store/sqlite')>('ramet/store/sqlite');
   return () => sqlite(folder);
 }

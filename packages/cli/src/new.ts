@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 
-/** `ramet new <folder>`: what `npm create ramet <folder>` does, with the same options, which that package reads itself. */
+/** Adds `ramet new <folder>`. It does what `npm create ramet <folder>` does; that package reads the options. */
 export function addNew(program: Command): void {
   program
     .command('new [folder...]')
-    .description('make a new project; `ramet new --help` names its options')
+    .description('create a project; `ramet new --help` lists its options')
     .helpOption(false)
     .allowUnknownOption()
     .action(async (args: string[]) => {
-      // Loaded only here: whoever operates a process makes no projects.
+      // Loaded on demand: most commands do not create projects.
       const { create, thisTerminal } = await import('create-ramet');
       process.exitCode = await create(args, thisTerminal(), 'ramet new');
     });

@@ -91,7 +91,7 @@ export function sagaDetail(saga: SagaDetail): string {
   return [
     head,
     table([['STEP', 'STATE', 'CALL', 'UNDO', 'UNDONE'], ...steps]),
-    table([['AT', 'WHO', 'STEP', 'CHANGE', 'DETAIL'], ...log]),
+    table([['AT', 'ACTOR', 'STEP', 'CHANGE', 'DETAIL'], ...log]),
   ].join('\n\n');
 }
 

@@ -30,23 +30,23 @@ async function call(args: string[], { isTTY = false, env = {}, answer, nodeVersi
 test('the command says what to do next', async () => {
   const { code, said } = await call(['hotel']);
   expect(code).toBe(0);
-  expect(said).toBe('hotel is made. Next:\n\n  cd hotel\n  npm install\n  npm start\n\nREADME.md says what to try then.\n');
+  expect(said).toBe('Created hotel. Next:\n\n  cd hotel\n  npm install\n  npm start\n\nREADME.md says what to try next.\n');
 });
 
-test('on a Node that is too old it says which one the project needs', async () => {
+test('on a Node that is too old the command says which one the project needs', async () => {
   expect((await call(['a'], { nodeVersion: '20.20.2' })).said).toMatch(/Node 22\.19 or later, this is 20\.20\.2.*nvm install 24/);
   expect((await call(['b'], { nodeVersion: '22.18.9' })).said).toMatch(/22\.19/);
   for (const [folder, nodeVersion] of [['c', '22.19.0'] as const, ['d', '24.0.0'] as const])
     expect((await call([folder], { nodeVersion })).said).not.toMatch(/22\.19/);
 });
 
-test('a person at a terminal is asked for the folder, and Enter takes the proposal', async () => {
+test('a person at a terminal chooses the folder, and Enter takes the proposal', async () => {
   expect((await call([], { isTTY: true, answer: 'hotel' })).code).toBe(0);
   expect((await call([], { isTTY: true, answer: '' })).code).toBe(0);
   expect(readdirSync(cwd).sort()).toEqual(['hotel', 'my-app']);
 });
 
-test('who leaves the question gets nothing, and the command ends', async () => {
+test('a closed input creates nothing, and the command ends', async () => {
   const input = Object.assign(new PassThrough(), { isTTY: true });
   const output = Object.assign(new PassThrough(), { isTTY: true });
   input.end();
@@ -57,13 +57,13 @@ test('who leaves the question gets nothing, and the command ends', async () => {
 test.each([
   ['in CI', { isTTY: true, env: { CI: 'true' } }],
   ['behind a pipe', { isTTY: false }],
-])('%s nobody is asked', async (_, situation) => {
+])('%s there is no question', async (_, situation) => {
   const { code, said, failed } = await call([], situation);
   expect({ code, said }).toEqual({ code: 1, said: '' });
-  expect(failed).toBe('Say where to make the project: npm create ramet my-app\n');
+  expect(failed).toBe('Name the folder of the project: npm create ramet my-app\n');
 });
 
-test('a mistake is told without a stack, and makes nothing', async () => {
+test('a mistake is reported without a stack, and creates nothing', async () => {
   for (const args of [['Hotel'], ['a', 'b'], ['a', '--rammet', '1']]) {
     const { code, failed } = await call(args);
     expect(code, args.join(' ')).toBe(1);

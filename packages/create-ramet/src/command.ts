@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { CreateError, createProject } from './create.ts';
 
-/** Where the command talks to somebody. */
+/** What the command reads from and writes to. */
 export interface Terminal {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -15,28 +15,28 @@ export interface Terminal {
   readonly nodeVersion: string;
 }
 
-/** How the command was called, for its help: `npm create ramet`, or `ramet new`. */
+/** The name under which the command was called, for its help. */
 export type CalledAs = 'npm create ramet' | 'ramet new';
 
 const help = (calledAs: CalledAs) => `${calledAs} <folder>
 
-Makes a new Ramet project: a service of your own with a saga, a service that it works with, a gateway, and tests.
+Creates a Ramet project: a service with a saga, a service that the saga calls, a gateway, and tests.
 
-  <folder>             where to make it; its last part is the name of the project, '.' is this folder
-  --ramet <version>    which ramet to install: a version or the path of a packed tarball (default: the newest that fits this command)
+  <folder>             the folder of the project; its last part is the name of the project, '.' is this folder
+  --ramet <version>    the ramet to install: a version, or the path of a packed tarball (default: the newest that fits this command)
   --help, --version
-${calledAs === 'npm create ramet' ? '\nnpm keeps options for itself: put -- before them, as in `npm create ramet my-app -- --ramet 0.1.0`.\n' : ''}`;
+${calledAs === 'npm create ramet' ? '\nnpm takes options for itself: write -- before them, as in `npm create ramet my-app -- --ramet 0.1.0`.\n' : ''}`;
 
 const OLDEST = [22, 19] as const;
 const DEFAULT_NAME = 'my-app';
 
-/** Asks and answers on the terminal. @returns the exit code */
+/** Runs the command on a terminal. @returns the exit code */
 export async function create(args: readonly string[], terminal: Terminal, calledAs: CalledAs = 'npm create ramet'): Promise<number> {
   try {
     const { values, positionals } = parsed(args, calledAs);
     if (values.help) return say(terminal, help(calledAs));
     if (values.version) return say(terminal, `${ownVersion()}\n`);
-    if (positionals.length > 1) throw new CreateError(`one folder, please, and not ${positionals.length}: ${positionals.join(' ')}`);
+    if (positionals.length > 1) throw new CreateError(`expected one folder, not ${positionals.length}: ${positionals.join(' ')}`);
     const target = positionals[0] ?? (await askName(terminal, calledAs));
     const { cwd } = terminal;
     const { folder, name } = createProject({ target, cwd, ...(values.ramet === undefined ? {} : { ramet: values.ramet }) });
@@ -60,17 +60,17 @@ function parsed(args: readonly string[], calledAs: CalledAs) {
   }
 }
 
-/** Only a person at a terminal is asked: in CI, or behind a pipe, nobody would ever answer. */
+/** Asks a person at a terminal. In CI, or behind a pipe, a question would never get an answer. */
 async function askName({ env, input, output }: Terminal, calledAs: CalledAs): Promise<string> {
   const ci = env['CI'] !== undefined && !['', '0', 'false'].includes(env['CI']);
-  if (ci || !input.isTTY || !output.isTTY) throw new CreateError(`Say where to make the project: ${calledAs} ${DEFAULT_NAME}`);
+  if (ci || !input.isTTY || !output.isTTY) throw new CreateError(`Name the folder of the project: ${calledAs} ${DEFAULT_NAME}`);
   const lines = createInterface({ input, output });
-  // Ctrl-C and Ctrl-D close it, and the question would never be answered.
+  // Ctrl-C and Ctrl-D close the input, and the question would never get an answer.
   const left = new Promise<undefined>((resolve) => lines.once('close', () => resolve(undefined)));
-  const question = lines.question(`Where shall the project be made? (${DEFAULT_NAME}) `).catch(() => undefined);
+  const question = lines.question(`Which folder should the project be in? (${DEFAULT_NAME}) `).catch(() => undefined);
   const answer = await Promise.race([question, left]);
   lines.close();
-  if (answer === undefined) throw new CreateError('\nNothing was made.');
+  if (answer === undefined) throw new CreateError('\nNo project was created.');
   return answer.trim() || DEFAULT_NAME;
 }
 
@@ -78,10 +78,10 @@ function whatNext(name: string, folder: string, nodeVersion: string): string {
   const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
   const tooOld = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
   const node = tooOld
-    ? `  (first: Node ${OLDEST.join('.')} or later, this is ${nodeVersion}; from https://nodejs.org, or \`nvm install 24\`)\n`
+    ? `  (first: install Node ${OLDEST.join('.')} or later, this is ${nodeVersion}; from https://nodejs.org, or with \`nvm install 24\`)\n`
     : '';
   const enter = folder === '' ? '' : `  cd ${/\s/.test(folder) ? `"${folder}"` : folder}\n`;
-  return `${name} is made. Next:\n\n${node}${enter}  npm install\n  npm start\n\nREADME.md says what to try then.\n`;
+  return `Created ${name}. Next:\n\n${node}${enter}  npm install\n  npm start\n\nREADME.md says what to try next.\n`;
 }
 
 function ownVersion(): string {

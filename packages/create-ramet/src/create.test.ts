@@ -19,7 +19,7 @@ const messageOf = (target: string, ramet?: string): string => {
     expect(error).toBeInstanceOf(CreateError);
     return (error as Error).message;
   }
-  throw new Error('it was made');
+  throw new Error('it was created');
 };
 
 test('a project has every file of the template, under its own name', () => {
@@ -36,7 +36,7 @@ test('a project has every file of the template, under its own name', () => {
   expect(made.sort()).toEqual(wanted.sort());
 });
 
-test('a folder further away, this folder and a scoped name will do', () => {
+test('a nested folder, this folder and a scoped name are accepted', () => {
   expect(createProject({ target: 'some/where/hotel', cwd }).folder).toBe(join(cwd, 'some/where/hotel'));
   expect(createProject({ target: '@acme/shop', cwd })).toEqual({ name: '@acme/shop', folder: join(cwd, 'shop') });
   expect(manifest('shop').name).toBe('@acme/shop');
@@ -45,7 +45,7 @@ test('a folder further away, this folder and a scoped name will do', () => {
   expect(createProject({ target: '.', cwd: here })).toEqual({ name: 'here', folder: here });
 });
 
-test('what is in a folder is not overwritten', () => {
+test('files in a folder are not overwritten', () => {
   mkdirSync(join(cwd, 'hotel'));
   writeFileSync(join(cwd, 'hotel/package.json'), 'mine');
   expect(messageOf('hotel')).toMatch(/is not empty \(package\.json\).*choose another name, as 'hotel-2', or empty it/);
@@ -61,13 +61,13 @@ test('an empty folder, and a repository without files, are filled', () => {
   expect(manifest('hotel').name).toBe('hotel');
 });
 
-test('a name that npm would refuse makes nothing and proposes another', () => {
+test('a name that npm would refuse creates nothing and proposes another', () => {
   expect(messageOf('My Hotel')).toBe("'My Hotel' cannot be the name of a project: it has capital letters. Try 'my-hotel'.");
   expect(messageOf('zod')).toMatch(/Try 'zod-app'/);
   expect(readdirSync(cwd)).toEqual([]);
 });
 
-test('ramet may be a version, a range or a tarball, which is named as seen from the project', () => {
+test('ramet may be a version, a range or a tarball, whose path starts at the project', () => {
   writeFileSync(join(cwd, 'ramet-0.1.0.tgz'), '');
   createProject({ target: 'a/b', cwd, ramet: './ramet-0.1.0.tgz' });
   expect(manifest('a/b').dependencies['ramet']).toBe('file:../../ramet-0.1.0.tgz');
@@ -75,6 +75,6 @@ test('ramet may be a version, a range or a tarball, which is named as seen from 
   expect(manifest('c').dependencies['ramet']).toBe('file:../ramet-0.1.0.tgz');
   createProject({ target: 'd', cwd, ramet: '0.1.0-next.1' });
   expect(manifest('d').dependencies['ramet']).toBe('0.1.0-next.1');
-  expect(messageOf('e', './nowhere.tgz')).toMatch(/there is no .*nowhere\.tgz/);
+  expect(messageOf('e', './nowhere.tgz')).toMatch(/there is no file .*nowhere\.tgz/);
   expect(readdirSync(cwd)).not.toContain('e');
 });

@@ -3,14 +3,14 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nameProblem, nearestName } from './name.ts';
 
-/** Says what is wrong and what to do about it; printed without a stack. */
+/** An error whose text says what is wrong and what to do. It is printed without a stack. */
 export class CreateError extends Error {}
 
 export interface CreateOptions {
-  /** The folder to make the project in, relative to `cwd`, or `@scope/name`; `.` is `cwd` itself. */
+  /** The folder of the project, relative to `cwd`, or `@scope/name`; `.` is `cwd` itself. */
   readonly target: string;
   readonly cwd: string;
-  /** What to install as `ramet`: a version, a range, or the path of a packed tarball. Default: what this package was published with. */
+  /** The `ramet` to install: a version, a range, or the path of a packed tarball. Default: the version that this package was published with. */
   readonly ramet?: string;
 }
 
@@ -20,12 +20,12 @@ export interface Created {
 }
 
 const template = fileURLToPath(new URL('../template/', import.meta.url));
-/** npm leaves a file of this name out of packages, so it bears another one in ours. */
+/** npm excludes a file with the name `.gitignore` from packages, so it has another name in ours. */
 const GITIGNORE = '_gitignore';
 
 /**
- * Makes a project: the files of the template under a name of its own.
- * @throws CreateError when the name, the folder or the version will not do; nothing is written then
+ * Creates a project: the files of the template, with the name of the project.
+ * @throws CreateError when the name, the folder or the version cannot be used; in this case nothing is written
  */
 export function createProject({ target, cwd, ramet }: CreateOptions): Created {
   const scoped = /^@[^/\\]+[/\\]([^/\\]+)$/.exec(target);
@@ -35,7 +35,7 @@ export function createProject({ target, cwd, ramet }: CreateOptions): Created {
   if (problem !== undefined) {
     const near = nearestName(scoped?.[1] ?? name);
     throw new CreateError(
-      `'${name}' cannot be the name of a project: ${problem}. ${near === undefined ? 'Choose another one' : `Try '${near}'`}.`,
+      `'${name}' cannot be the name of a project: ${problem}. ${near === undefined ? 'Choose another name' : `Try '${near}'`}.`,
     );
   }
   checkFolder(folder, name);
@@ -55,17 +55,17 @@ function checkFolder(folder: string, name: string): void {
   if (found.length === 0) return;
   const some = found.slice(0, 3).join(', ') + (found.length > 3 ? ', …' : '');
   throw new CreateError(
-    `${folder} is not empty (${some}), and nothing in it is overwritten: choose another name, as '${nearestName(`${name}-2`)}', or empty it first.`,
+    `${folder} is not empty (${some}), and files are never overwritten: choose another name, as '${nearestName(`${name}-2`)}', or empty it first.`,
   );
 }
 
-/** A tarball is named by its path from the project, with the slashes that npm expects on every system. */
+/** Names a tarball by its path from the project, with the slashes that npm expects on every system. */
 function dependency(ramet: string, cwd: string, folder: string): string {
   const looksLikePath = /[/\\]|\.tgz$/.test(ramet) && !/^[a-z+]+:/.test(ramet.replace(/^[A-Za-z]:[\\/]/, ''));
   if (!looksLikePath) return ramet;
   const tarball = resolve(cwd, ramet);
   if (!existsSync(tarball))
-    throw new CreateError(`--ramet ${ramet}: there is no ${tarball}. Give a version, as 0.1.0, or the path of a packed tarball.`);
+    throw new CreateError(`--ramet ${ramet}: there is no file ${tarball}. Write a version, as 0.1.0, or the path of a packed tarball.`);
   return `file:${relative(folder, tarball).split(sep).join('/')}`;
 }
 

@@ -1,8 +1,8 @@
-// Runs before `npm start` and `npm test`. Plain JavaScript: it must also run on the Node that is too old.
+// Runs before `npm start` and `npm test`. It is plain JavaScript, because it must also run on a Node that is too old.
 const { version, versions } = process;
 const [major = 0, minor = 0] = versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
-  console.error(`This project needs Node 22.19 or later, and this is ${version}.
+  console.error(`This project needs Node 22.19 or later; this is ${version}.
 
 Install the current LTS from https://nodejs.org, or with a version manager:
   nvm install 24      (nvm)

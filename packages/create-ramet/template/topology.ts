@@ -4,7 +4,7 @@ import { sqlite } from 'ramet/store/sqlite';
 
 export const dataDir = process.env.DATA_DIR || '.data';
 
-/** What there is, and how it is run: two services and a gateway, here in one process, each service on an SQLite file of its own. */
+/** The system and how it runs: two services and a gateway in one process, each service with its own SQLite file. */
 export default topology({
   services: {
     bookings: () => import('./services/bookings/service.ts'),

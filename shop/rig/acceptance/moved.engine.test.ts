@@ -51,7 +51,7 @@ async function withAPast({ env = {} }: StartOptions): Promise<Shop> {
     const [there, further] = [await urls(corners[0]), await urls(corners[1])];
     for (const service of services) {
       const said = await move(service, there[service] as string, 'monolith', { DATA_DIR: shop.dataDir });
-      expect(said).toContain('are the same on both sides');
+      expect(said).toContain('are equal in both stores');
     }
     const secondHome = Object.fromEntries(services.map((service) => [`${service.toUpperCase()}_DATABASE`, there[service] as string]));
     for (const service of services)

@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** The app as a process of its own, on a free port and on the data of `dataDir`. */
+/** Starts the app as a separate process, on a free port and with the data of `dataDir`. */
 export async function startApp(dataDir: string, thinkingMs: number) {
   const env = { ...process.env, DATA_DIR: dataDir, PORT: '0', ADMIN_PORT: '0', THINKING_MS: String(thinkingMs) };
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const url = await readyAt(child);
   return {
-    /** Ends the process as a power cut would: nothing of it runs any more. */
+    /** Kills the process, as a power cut would. */
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGKILL');
@@ -35,13 +35,13 @@ async function readyAt(child: ChildProcess): Promise<string> {
   throw new Error('the app ended before it was ready');
 }
 
-/** Asks until the answer is the one that is waited for. */
+/** Asks again and again until the answer is the expected one. */
 export async function until<T>(ask: () => Promise<T>, isIt: (answer: T) => boolean): Promise<T> {
   const giveUpAt = Date.now() + 20_000;
   for (;;) {
     const answer = await ask();
     if (isIt(answer)) return answer;
-    if (Date.now() > giveUpAt) throw new Error(`waited in vain; the last answer was ${JSON.stringify(answer)}`);
+    if (Date.now() > giveUpAt) throw new Error(`timed out; the last answer was ${JSON.stringify(answer)}`);
     await sleep(20);
   }
 }

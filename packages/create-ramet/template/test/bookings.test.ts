@@ -44,7 +44,7 @@ test('a booking survives kill -9 in the middle', async () => {
     (answer) => answer.length > 0,
   );
   await app.kill();
-  assert.ok(held.length < nights.length, 'the kill came too late: nothing was left to do');
+  assert.ok(held.length < nights.length, 'the kill was too late: nothing was left to do');
 
   app = await startApp(dataDir, THINKING_MS);
   assert.equal((await ended(bookingId)).status, 'confirmed');

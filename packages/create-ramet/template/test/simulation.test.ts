@@ -4,12 +4,12 @@ import { assertKept, invariant, type Simulated, simulate } from 'ramet/simulatio
 import { Bookings } from '../services/bookings/contract.ts';
 import app from '../topology.ts';
 
-// The services are loaded when the simulation begins. In its time nobody waits for a hotel that thinks.
+// The services are loaded when the simulation begins. Simulated guests do not wait for the hotel.
 process.env.THINKING_MS = '0';
 
 const NIGHTS = ['2027-05-01', '2027-05-02', '2027-05-03', '2027-05-04'];
 
-/** A guest who books two nights of a room, and asks again under the same key until there is an answer. */
+/** Books two nights of a room, and repeats the request under the same key until it has an answer. */
 async function book(sim: Simulated, guest: string): Promise<void> {
   const first = sim.int('first night', 0, NIGHTS.length - 2);
   const stay = { guest, room: sim.pick('room', ['12', '14']), nights: NIGHTS.slice(first, first + 2) };

@@ -39,7 +39,7 @@ export function createAdmin({ platform, services, transport, transportOf, health
       serve(ADMIN_ROUTES.call, async ({ body: { service, operation, input, key } }) => {
         const here = services.find((candidate) => candidate.name === service);
         const known = here?.contract.operations.get(operation)?.operation;
-        // Only its own process knows the operations of a service. As a command it is never repeated.
+        // Only the process of a service knows its operations. A call of an unknown kind counts as a command, which is never repeated.
         const target =
           known ?? (!here && elsewhere.includes(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
         if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);

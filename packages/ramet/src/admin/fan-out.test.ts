@@ -55,7 +55,7 @@ test('the services, sagas, subscriptions, schedules and dead letters of all proc
   for (const path of ['/schedules', '/dead-letters', '/given-up']) expect((await ask(path)).body).toEqual({ items: [] });
 });
 
-test('a limit is that of the whole list', async () => {
+test('a limit counts the items of all processes together', async () => {
   await plan('second');
   await eventually(
     async () => (await ask('/sagas')).body.items.length,
@@ -85,7 +85,7 @@ test('the pages of a list hold each item of all processes once, in one order, wh
   for (const name of names) await storeOf(name).write((tx) => tx.run('delete from ramet_dead_letters'));
 });
 
-test('a saga is shown and acted upon wherever it is, and a mistake is answered as there', async () => {
+test('a saga is shown and acted upon in whatever process it is, and a mistake is answered as there', async () => {
   await plan('grounded-h');
   const stuck = await eventually(
     async () => (await ask('/sagas?attention=true')).body.items[0],
@@ -119,7 +119,7 @@ test('what no process has is not found, and the answer says that all were asked'
   expect(await ask('/dead-letters/none/replay', {})).toMatchObject({ status: 404, body: { code: 'NotFound' } });
 });
 
-test('no other process may ask, in whose name ever', async () => {
+test('no other process may ask, in whatever name', async () => {
   const target = { service: operatorsOf('hotels'), operation: 'GET /sagas' };
   const request = { params: {}, query: {}, body: {} };
   expect(await several.callAs('edge', 'admin', target, request)).toEqual({ ok: true, value: { items: [] } });

@@ -1,5 +1,3 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { createRouter, isJson, parseJsonBytes, parseQuery } from '../gateway/index.ts';
 import { createHttpServer, type GatedRequest, problemAnswer, type WholeAnswer } from '../http/index.ts';
@@ -7,25 +5,27 @@ import type { Platform } from '../platform/index.ts';
 import { type EventLog, newTrace, type Trace } from '../telemetry/index.ts';
 import type { Admin } from './admin.ts';
 import type { AdminRoute } from './serve.ts';
+import { tokenIn, writeToken } from './token-file.ts';
 
+/** What the admin server needs. */
 export interface AdminServerOptions {
   readonly platform: Platform;
   readonly admin: Admin;
   readonly log: EventLog;
   readonly port: number;
-  /** Where the token is written: a new one for each start, unless it is `shared`; readable by its owner only. */
+  /** The file of the token, readable by its owner only. Each start writes a new token, unless the file is `shared`. */
   readonly tokenFile: string;
-  /** Whether other processes serve on the same port: all of them take the token that the file has already. */
+  /** Whether other processes serve on the same port: all of them use the token that is already in the file. */
   readonly shared?: boolean;
 }
 
-/** Operators are few: they need no more connections. */
+/** Operators are few, and need no more connections. */
 const CONNECTIONS = 256;
 const LOCAL = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/;
 
 /**
- * The operators' HTTP interface: on loopback only, for whoever can read the token file. It is never behind a gateway, and a
- * web page cannot reach it: the name it was asked for must be a local one, and the token is no cookie.
+ * Serves the admin interface over HTTP, on loopback only, for clients that can read the token file. It is never behind a gateway, and a
+ * web page cannot use it: the host of a request must be a local name, and the token is not a cookie.
  */
 export async function startAdminServer({
   platform,
@@ -35,18 +35,22 @@ export async function startAdminServer({
   tokenFile,
   shared = false,
 }: AdminServerOptions): Promise<{ port: number; close(): Promise<void> }> {
-  const given = shared ? tokenOf(tokenFile) : undefined;
+  const given = shared ? tokenIn(tokenFile) : undefined;
   const token = given ?? Buffer.from(platform.random.bytes(32)).toString('base64url');
   if (given === undefined) writeToken(tokenFile, token);
   const router = createRouter<AdminRoute>();
   for (const route of admin.routes) router.add(route.method, route.path.replaceAll(/:(\w+)/g, '{$1}'), route);
-  /** What the head says decides whether the body is read. */
+  /** Decides by the head of a request whether its body is read. */
   const admitted = ({ headers, method, segments }: GatedRequest) => {
-    if (!LOCAL.test(headers.get('host') ?? '')) throw new RametError('Forbidden', 'The admin interface is asked for by a local name only');
+    if (!LOCAL.test(headers.get('host') ?? ''))
+      throw new RametError('Forbidden', 'The admin interface accepts local host names only, such as 127.0.0.1');
     const shown = /^Bearer (\S+)$/.exec(headers.get('authorization') ?? '')?.[1];
-    if (shown === undefined) throw new RametError('MissingToken', `The admin interface wants the token of ${tokenFile}`);
+    if (shown === undefined) throw new RametError('MissingToken', `The admin interface requires the token in ${tokenFile}`);
     if (!platform.crypto.equal(shown, token))
-      throw new RametError('InvalidToken', `The token is not the one of ${tokenFile}; it may be new since the last start`);
+      throw new RametError(
+        'InvalidToken',
+        `The token is not the one in ${tokenFile}; read the file again, because each start writes a new token`,
+      );
     const matched = router.match(method, segments);
     if (!matched) throw new RametError('NotFound');
     if ('allowed' in matched) throw new RametError('MethodNotAllowed', `The methods here are ${matched.allowed.join(', ')}`);
@@ -74,7 +78,7 @@ export async function startAdminServer({
   return { port: await http.listen(port, '127.0.0.1'), close: () => http.close() };
 }
 
-/** Operators may know what clients may not. */
+/** Adds the detail of an error that only operators may see. */
 function inFull(error: unknown, trace: Trace): WholeAnswer {
   const answer = problemAnswer(error, trace);
   const problem = JSON.parse(String(answer.body)) as { detail?: string };
@@ -94,23 +98,4 @@ function bodyOf({ headers }: GatedRequest, bytes: Uint8Array | undefined): unkno
   const parsed = parseJsonBytes(bytes);
   if (!parsed.ok) throw new RametError('MalformedBody', parsed.detail, { issues: parsed.issues });
   return parsed.value;
-}
-
-/** A file that others can read holds no secret, and one that somebody else has put there is his. */
-function tokenOf(file: string): string | undefined {
-  try {
-    const found = lstatSync(file);
-    if (!found.isFile() || (found.mode & 0o077) !== 0 || found.uid !== (process.getuid?.() ?? found.uid)) return undefined;
-    return /^[\w-]{43}$/.exec(readFileSync(file, 'utf8').trim())?.[0];
-  } catch {
-    return undefined;
-  }
-}
-
-function writeToken(file: string, token: string): void {
-  mkdirSync(dirname(file), { recursive: true });
-  const fresh = `${file}.new`;
-  writeFileSync(fresh, `${token}\n`, { mode: 0o600 });
-  chmodSync(fresh, 0o600);
-  renameSync(fresh, file);
 }

@@ -1,4 +1,4 @@
-/** An answer of a composed route that is not plain JSON. */
+/** An answer of a composed route with its own headers and body. */
 export class CustomAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -11,16 +11,20 @@ export class CustomAnswer {
   }
 }
 
-/** Answers `body` with a content type of its own, as `answer(svg, { 'content-type': 'image/svg+xml' })`. */
+/**
+ * Makes an answer that is not JSON, for a composed route.
+ * @example
+ * answer(svg, { 'content-type': 'image/svg+xml' })
+ */
 export const answer = (body: string, headers: Readonly<Record<string, string>>, status = 200): CustomAnswer =>
   new CustomAnswer(status, headers, body);
 
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** Where an answer ends, and what becomes of its connection, the server says. */
+/** The server alone decides where an answer ends and whether its connection stays open. */
 const SERVERS_OWN = new Set(['connection', 'content-length', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 
-/** What keeps an answer from being sent: a header with a line end in it would be two, and what follows them another answer. */
+/** Says why an answer cannot be sent. A header with a line end in it could become two headers, or a second answer. */
 export function answerProblem({ status, headers, body }: CustomAnswer): string | undefined {
   if (!Number.isInteger(status) || status < 200 || status > 599) return `${status} is not a status between 200 and 599`;
   if (typeof body !== 'string') return 'its body is not text';

@@ -4,7 +4,7 @@ import { newTrace } from '../telemetry/index.ts';
 import type { GatewayDefinition } from './gateway.ts';
 import type { GatewayResponse } from './response.ts';
 
-/** What pages of other origins may read. */
+/** Makes the headers that let pages of the declared origins read an answer. */
 export function corsHeaders(definition: GatewayDefinition, { headers }: GatedRequest): Record<string, string> {
   if (definition.origins.length === 0) return {};
   const origin = headers.get('origin');
@@ -16,7 +16,7 @@ export function corsHeaders(definition: GatewayDefinition, { headers }: GatedReq
   };
 }
 
-/** A preflight is answered here: it carries no identity, counts against no limit, and reaches no service. */
+/** Answers a preflight without a service: a preflight carries no identity and counts against no limit. */
 export function corsPreflight(platform: Platform, definition: GatewayDefinition, gated: GatedRequest): GatewayResponse | undefined {
   if (gated.method !== 'OPTIONS' || definition.origins.length === 0 || !gated.headers.has('access-control-request-method'))
     return undefined;

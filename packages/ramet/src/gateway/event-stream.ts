@@ -4,7 +4,7 @@ import type { Canceller } from '../rpc/index.ts';
 
 const KEEP_ALIVE_COMMENT_MS = 15_000;
 
-/** An answer as server-sent events, which can be ended in order while there may be more: clients ask again for the rest. */
+/** An answer of server-sent events. It can end in order before its events do; the client then requests the rest. */
 export class EventStream {
   readonly #platform: Platform;
   readonly #events: AsyncIterable<unknown>;
@@ -12,7 +12,7 @@ export class EventStream {
   #ended = false;
   #wake: () => void = () => {};
 
-  /** @param canceller ends the request that the events come from */
+  /** @param canceller cancels the request whose events these are */
   constructor(platform: Platform, events: AsyncIterable<unknown>, canceller: Canceller) {
     this.#platform = platform;
     this.#events = events;
@@ -27,8 +27,8 @@ export class EventStream {
   }
 
   /**
-   * The events as text, with a comment now and then so that proxies between do not take silence for the end.
-   * @param onError told of what ends the stream early; its status is long sent, the client sees the end and asks again
+   * Writes the events as text. In a silence it writes comments, so that proxies do not close the connection.
+   * @param onError called with the error that ends the stream early; the status has been sent, so the client only sees the end
    */
   async *lines(onError: (error: unknown) => void): AsyncGenerator<string> {
     const iterator = this.#events[Symbol.asyncIterator]();
@@ -52,7 +52,7 @@ export class EventStream {
     }
   }
 
-  /** Resolves when a comment is due, or when this is woken. */
+  /** Resolves when a comment is due, or on a wake-up. */
   #silence(): Promise<undefined> {
     if (this.#ended) return Promise.resolve(undefined);
     return new Promise((resolve) => {

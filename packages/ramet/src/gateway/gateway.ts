@@ -7,32 +7,32 @@ import type { StoreFailure } from './limits/limit-guard.ts';
 import type { Site } from './site.ts';
 import type { JwtOptions } from './tokens/jwt.ts';
 
-/** Who may use a route. There is no default: an operation without one of these keeps the process from starting. */
+/** The callers that a route is open to. There is no default: a process with a route that names none of these does not start. */
 export type Access =
   | { readonly access: 'public' }
-  /** Anybody with a valid token. */
+  /** Every caller with a valid token. */
   | { readonly access: 'authenticated' }
-  /** A valid token with this scope. */
+  /** Callers whose valid token has this scope. */
   | { readonly scope: string };
 
 export interface RouteOptions {
   /**
-   * Replaces the gateway's limit for this route, with a bucket of its own; a limit by a field of the input comes on top of
-   * it. `false` for none.
+   * Replaces the gateway's limit for this route, and counts apart from it. A limit by a field of the input adds to the gateway's
+   * limit instead. `false` for no limit.
    */
   readonly limit?: Limit | false;
 }
 
 export interface Limit {
-  /** Such as `'100/15m'`. */
+  /** How many requests are allowed in a time, as `'100/15m'`. */
   readonly rate: string;
   /**
-   * Whose requests count together: a client (the verified subject, or the address where there is none), or a client with
-   * the value of a field of the input, as `input.email`.
+   * Which requests count together: those of a client (the verified subject, or the address where there is none), or those of a
+   * client with the same value in a field of the input, as `input.email`.
    */
   readonly by?: 'client' | `input.${string}`;
   /**
-   * What happens when replicas count together and the store that they count in is away: `failOpen` (default) counts in each
+   * What happens when replicas count together and their store of limits is unavailable: `failOpen` (default) counts in each
    * replica alone, `failClosed` refuses with 503.
    */
   readonly storeFailure?: StoreFailure;
@@ -47,7 +47,12 @@ export interface Exposed {
   readonly operations: Readonly<Record<string, Access & RouteOptions>>;
 }
 
-/** Exposes operations of a contract at the routes that the contract gives them, below `prefix`. An operation not named here is not exposed. */
+/**
+ * Exposes operations of a contract at the routes that the contract gives them, below `prefix`. Operations that are not named stay
+ * internal.
+ * @example
+ * expose(Orders, { prefix: '/api', operations: { place: { scope: 'shop' }, get: { access: 'authenticated' } } })
+ */
 export const expose = <C extends AnyContract>(
   contract: C,
   o: { prefix?: string; operations: { [K in OperationNames<C>]?: Access & RouteOptions } },
@@ -68,9 +73,9 @@ export interface ComposeContext<U extends Uses, E extends Failures> {
   readonly log: EventLog;
   readonly signal: AbortSignal;
   readonly crypto: Crypto;
-  /** The request's idempotency key, if it has one: pass it on to the command that must happen once. */
+  /** The request's idempotency key, if it has one. Pass it to the command that must take effect once. */
   readonly key: string | undefined;
-  /** How long the client would rather wait than get an unfinished answer (`Prefer: wait=…`), in milliseconds. */
+  /** How long the client prefers to wait instead of getting an unfinished answer (`Prefer: wait=…`), in milliseconds. */
   readonly waitMs: number | undefined;
   readonly fail: { readonly [K in keyof E]: (data: any) => Error };
 }
@@ -90,9 +95,15 @@ export interface Composed {
 }
 
 /**
- * A route of the gateway's own: asks several services, side by side where it can, and makes one answer for its clients.
- * The input is the path's parameters, the query and the body, validated by `input`. An answer that is not JSON is made with
- * {@link answer}.
+ * Declares a route of the gateway: it calls several services and makes one answer of theirs.
+ * The input holds the parameters of the path, the query and the body, validated by `input`. Use {@link answer} for an answer that is
+ * not JSON.
+ * @example
+ * compose('GET /home', {
+ *   access: 'public',
+ *   uses: { catalog: use(Catalog) },
+ *   run: async (_, { use }) => ({ products: await use.catalog.search({ limit: 12 }) }),
+ * })
  */
 export const compose = <const U extends Uses = {}, I extends Schema | undefined = undefined, E extends Failures = {}>(
   route: string,
@@ -120,16 +131,16 @@ export const compose = <const U extends Uses = {}, I extends Schema | undefined 
   run: d.run as Composed['run'],
 });
 
-/** How much of what a process has one client, or all, may hold at once. In each process: replicas do not count together. */
+/** How many connections and streams one client, or all clients, may hold at once. Each process counts alone. */
 export interface Caps {
   /** Connections in all (default 10 000). */
   readonly connections: number;
   /**
-   * Connections from one address, or from one /64 of IPv6 (default 100). Those from `trustedProxies` are not counted: all clients
-   * behind a proxy come from its address.
+   * Connections from one address, or from one /64 of IPv6 (default 100). Those from `trustedProxies` are not counted, because all
+   * clients behind a proxy come from its address.
    */
   readonly connectionsPerAddress: number;
-  /** Open streams of one client: of the subject of its token, or of its address where there is none (default 50). */
+  /** Open streams of one client (default 50): of the subject of its token, or of its address where it has no token. */
   readonly streamsPerClient: number;
 }
 
@@ -140,17 +151,24 @@ export interface GatewayDefinition {
   readonly authenticate: JwtOptions | undefined;
   readonly limit: Limit | undefined;
   readonly routes: readonly (Exposed | Composed | Site)[];
-  /** Host names that requests may come for; all when left out. */
+  /** The host names that requests may name; all where absent. */
   readonly hosts: readonly string[] | undefined;
-  /** Networks of proxies whose `x-forwarded-for` counts; nobody is trusted by default. */
+  /** Networks of the proxies whose `x-forwarded-for` is believed; none by default. */
   readonly trustedProxies: readonly string[];
-  /** Web pages of these origins may call, with their users' tokens. */
+  /** The origins whose web pages may call, with the tokens of their users. */
   readonly origins: readonly string[];
   readonly caps: Caps;
   readonly info: { readonly title: string; readonly version: string };
 }
 
-/** Declares the edge for one kind of client: what it may reach, who it is, and how often it may ask. */
+/**
+ * Declares a gateway for one kind of client: its routes, how it authenticates, and its limits.
+ * @example
+ * export default gateway('web', {
+ *   limit: { rate: '300/15m' },
+ *   routes: [expose(Orders, { prefix: '/api', operations: { place: { access: 'public' } } })],
+ * })
+ */
 export const gateway = (
   name: string,
   d: {

@@ -12,34 +12,34 @@ import { preferredWaitMs } from './request/headers.ts';
 import type { GatewayResponse } from './response.ts';
 import type { ComposedRoute, GatewayRoute, OperationRoute } from './routes.ts';
 
-/** A request of which everything has been decided but its outcome. */
+/** A request that may run: only its outcome is open. */
 export interface Admitted {
   readonly route: GatewayRoute;
   readonly request: CanonicalRequest;
   readonly caller: Caller;
-  /** What stands for the client in counts. */
+  /** The name under which the client is counted. */
   readonly principal: string;
   readonly trace: Trace;
   readonly key: string | undefined;
   readonly input: unknown;
-  /** The headers that name the client's limits. */
+  /** The headers that tell the client its limits. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** After this a request has no answer, whatever its route still does. */
+/** A request without an answer fails after this time, even if its route still runs. */
 const REQUEST_TIMEOUT_MS = 35_000;
-/** A stream that is silent for so long begins anyway, so that its client knows that it is open. */
+/** A stream without an event for this long begins anyway, so that its client knows that it is open. */
 const FIRST_WORD_MS = 10_000;
 const EVENT_STREAM = 'text/event-stream; charset=utf-8';
 
-/** Runs the route of a request. @throws what the route throws; RametError DeadlineExceeded when it takes too long */
+/** Runs the route of a request. @throws the error of the route; RametError DeadlineExceeded when the route takes too long */
 export async function outcomeOf(environment: GatewayEnvironment, streams: OpenStreams, admitted: Admitted): Promise<GatewayResponse> {
   const { platform } = environment;
   const { route, request, key, input, trace } = admitted;
   const base: SharedParts = { headers: { ...admitted.headers }, route: route.pattern, correlationId: trace.correlationId };
   const origin = originOf(platform, admitted);
   if (route.kind === 'stream') {
-    // A HEAD asks what a GET would be answered with; it must not run for that.
+    // A HEAD gets the head of the answer to a GET, and must not open a stream for it.
     if (request.method === 'HEAD') return { ...base, status: 200, headers: { ...base.headers, 'content-type': EVENT_STREAM }, body: '' };
     const release = streams.take(admitted.principal, request.cancellation);
     try {
@@ -57,7 +57,7 @@ export async function outcomeOf(environment: GatewayEnvironment, streams: OpenSt
   const value = await inTime(platform, request.cancellation, route.pattern, composedAnswer(environment, route, admitted, origin));
   if (!(value instanceof CustomAnswer)) return json(base, route.status, value);
   const problem = answerProblem(value);
-  if (problem !== undefined) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' cannot be sent: ${problem}`);
+  if (problem !== undefined) throw new RametError('InvalidOutput', `The answer of '${route.pattern}' cannot be sent: ${problem}`);
   const own = Object.entries(value.headers).map(([name, text]) => [name.toLowerCase(), text] as const);
   return { ...base, status: value.status, headers: { ...base.headers, ...Object.fromEntries(own) }, body: value.body };
 }
@@ -76,11 +76,11 @@ function originOf(platform: Platform, { request, caller, trace }: Admitted): Cal
   };
 }
 
-/** A composed route may wait for anything; its client waits no longer than {@link REQUEST_TIMEOUT_MS}. */
+/** A composed route may wait for anything, but its client waits no longer than {@link REQUEST_TIMEOUT_MS}. */
 function inTime<T>(platform: Platform, cancellation: Canceller, pattern: string, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = platform.timers.set(REQUEST_TIMEOUT_MS, () => {
-      const late = new RametError('DeadlineExceeded', `'${pattern}' had no answer in ${REQUEST_TIMEOUT_MS} ms`);
+      const late = new RametError('DeadlineExceeded', `'${pattern}' did not answer within ${REQUEST_TIMEOUT_MS} ms`);
       reject(late);
       cancellation.cancel(late);
     });
@@ -105,7 +105,7 @@ async function composedAnswer(
       const decoded = codec.decode(data);
       return decoded.ok
         ? new DeclaredError(name, status, decoded.value, mask(decoded.value, codec.shapes))
-        : new RametError('InvalidOutput', `failure '${name}' does not fit`, { issues: decoded.issues });
+        : new RametError('InvalidOutput', `The data of failure '${name}' does not fit its schema`, { issues: decoded.issues });
     };
   }
   const value = await route.composed.run(input, {
@@ -122,13 +122,15 @@ async function composedAnswer(
   });
   if (value instanceof CustomAnswer || !route.output) return value;
   const decoded = route.output.decode(value);
-  if (!decoded.ok) throw new RametError('InvalidOutput', `the answer of '${route.pattern}' does not fit`, { issues: decoded.issues });
+  if (!decoded.ok)
+    throw new RametError('InvalidOutput', `The answer of '${route.pattern}' does not fit its schema`, { issues: decoded.issues });
   return decoded.value;
 }
 
 /**
- * Opens a stream and waits for its first word: a stream that fails at once is a problem, not an empty success.
- * @param ended called when it has ended
+ * Opens a stream and waits for its first event, so that a stream that fails at once answers with its problem and not with an empty
+ * success.
+ * @param ended called when the stream has ended
  */
 async function opened(
   platform: Platform,

@@ -27,7 +27,7 @@ describe('createRouter', () => {
     expect(match('GET /orders/o1/events/e1')).toMatchObject({ params: { orderId: 'o1', eventId: 'e1' } });
   });
 
-  it('knows nothing of longer, shorter and other paths', () => {
+  it('finds no route for longer, shorter and other paths', () => {
     const match = routerOf('GET /orders/{orderId}');
     for (const path of ['/', '/orders', '/orders/1/2', '/Orders/1', '/orders/']) expect(match(`GET ${path}`)).toBe(undefined);
   });
@@ -39,12 +39,12 @@ describe('createRouter', () => {
     expect(match('GET /a/b')).toMatchObject({ route: 'GET /a/{b}', params: { b: 'b' } });
   });
 
-  it('comes back to the parameter when the literal leads nowhere', () => {
+  it('falls back to the parameter when the literal has no continuation', () => {
     const match = routerOf('GET /a/x/end', 'GET /{p}/{q}/other');
     expect(match('GET /a/x/other')).toEqual({ route: 'GET /{p}/{q}/other', params: { p: 'a', q: 'x' } });
   });
 
-  it('lets a literal of another method hide nothing', () => {
+  it('does not let a literal of another method hide a route', () => {
     const match = routerOf('POST /orders/search', 'GET /orders/{id}');
     expect(match('GET /orders/search')).toMatchObject({ route: 'GET /orders/{id}', params: { id: 'search' } });
   });
@@ -95,7 +95,7 @@ describe('createRouter', () => {
     expect(() => createRouter().add('GET', pattern, 0)).toThrow(RangeError);
   });
 
-  it('refuses a method in lower case and a parameter that is there twice', () => {
+  it('refuses a method in lower case and a repeated parameter', () => {
     expect(() => createRouter().add('get', '/', 0)).toThrow(RangeError);
     expect(() => createRouter().add('GET', '/{a}/{a}', 0)).toThrow('twice');
   });
@@ -108,7 +108,7 @@ describe('createRouter', () => {
     expect(router.match('GET', ['__proto__'])).toMatchObject({ params: { constructor: '__proto__' } });
   });
 
-  it('refuses patterns that overlap beyond all memory', () => {
+  it('refuses patterns whose overlap would fill the memory', () => {
     const router = createRouter<number>();
     for (let i = 0; i < 20; i++) router.add('GET', `/${Array.from({ length: 20 }, (_, at) => (at === i ? 'x' : `{p${at}}`)).join('/')}`, i);
     expect(() => router.match('GET', ['x'])).toThrow(RangeError);

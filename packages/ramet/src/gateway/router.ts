@@ -1,28 +1,30 @@
 import { isReservedKey } from './request/json-body.ts';
 
+/** The route of a request. */
 export interface Matched<R> {
   readonly route: R;
-  /** The decoded segments at the places of the parameters. Without a prototype. */
+  /** The decoded segments of the parameters by name. The object has no prototype. */
   readonly params: Readonly<Record<string, string>>;
 }
 
-/** The path is known, the method is not: for the `allow` header of a 405, sorted. */
+/** A path that has routes, but not for the method of the request. The methods are sorted, for the `allow` header of a 405. */
 export interface WrongMethod {
   readonly allowed: readonly string[];
 }
 
+/** Finds the route of a path and a method. */
 export interface Router<R> {
   /**
    * Adds a route.
-   * @param method upper-case; a route for `GET` answers `HEAD` too, unless the same pattern has its own
+   * @param method in upper case; a route for `GET` answers `HEAD` too, unless the pattern has a route for `HEAD`
    * @param pattern such as `/orders/{orderId}/events`: a parameter is a whole segment
-   * @throws RangeError when the pattern is none, or the same method already has a route of this shape
+   * @throws RangeError when the pattern is not valid, or the method already has a route that matches the same paths
    */
   add(method: string, pattern: string, route: R): void;
   /**
-   * Finds the route of a request, reading each segment once. A literal beats a parameter, from the left; a route that has
-   * the literal but not the method hides none that has both. A parameter never takes an empty segment.
-   * @param segments decoded, as the canonical path has them
+   * Finds the route of a request, and reads each segment once. A literal wins over a parameter, from the left. A route with the
+   * literal but without the method does not hide a route with both. A parameter never matches an empty segment.
+   * @param segments the decoded segments of the canonical path
    */
   match(method: string, segments: readonly string[]): Matched<R> | WrongMethod | undefined;
 }
@@ -38,14 +40,14 @@ interface PatternParameter {
   readonly index: number;
 }
 
-/** What was added: one node per prefix of a pattern. */
+/** A node for each prefix of the patterns that were added. */
 interface PatternNode<R> {
   readonly literals: Map<string, PatternNode<R>>;
   parameter: PatternNode<R> | undefined;
   readonly entries: Map<string, RouteEntry<R>>;
 }
 
-/** What is matched on: several nodes that a path may have reached, merged, so that matching never goes back. */
+/** The nodes that a path may have reached, merged into one state, so that matching never goes back. */
 interface State<R> {
   readonly literals: ReadonlyMap<string, State<R>>;
   readonly other: State<R> | undefined;
@@ -53,13 +55,13 @@ interface State<R> {
   readonly allowed: readonly string[];
 }
 
-/** Overlapping patterns multiply states: beyond this, something generated them, and boot should say so. */
+/** Overlapping patterns multiply states. More states than this come from generated patterns, and boot should say so. */
 const MAX_STATES = 20_000;
 
 /**
- * Makes a router over whole segments. Patterns hold no regular expressions, because those of strangers' paths run for
- * hundreds of milliseconds (CVE-2024-45296). The trie of patterns is merged into a deterministic automaton (the subset
- * construction) at the first match after an `add`, so a match costs one map look-up per segment, however routes overlap.
+ * Makes a router over whole segments. Patterns do not hold regular expressions, because a hostile path can keep one busy for
+ * hundreds of milliseconds (CVE-2024-45296). The first match after an `add` merges the trie of patterns into a deterministic
+ * automaton (the subset construction), so a match costs one map look-up per segment, however routes overlap.
  */
 export function createRouter<R>(): Router<R> {
   const root: PatternNode<R> = emptyNode();
@@ -67,7 +69,7 @@ export function createRouter<R>(): Router<R> {
 
   return {
     add(method, pattern, route) {
-      if (!/^[A-Z]+(?:-[A-Z]+)*$/.test(method)) throw new RangeError(`'${method}' is no method: write it in upper case, as GET`);
+      if (!/^[A-Z]+(?:-[A-Z]+)*$/.test(method)) throw new RangeError(`'${method}' is not a method: write it in upper case, as GET`);
       let node = root;
       const params: PatternParameter[] = [];
       for (const [index, segment] of segmentsOf(pattern).entries()) {
@@ -108,7 +110,7 @@ function emptyNode<R>(): PatternNode<R> {
 }
 
 /**
- * @param nodes that the segments so far reach, the one with the leftmost literals first
+ * @param nodes the nodes that the segments so far reach, the one with the leftmost literals first
  * @throws RangeError when patterns overlap so much that the automaton would fill the memory
  */
 function merge<R>(nodes: readonly PatternNode<R>[], count: { states: number }): State<R> {
@@ -142,15 +144,15 @@ const LITERAL = /^[A-Za-z0-9\-._~!$&'()*+,=:@]+$/;
 function segmentsOf(pattern: string): string[] {
   if (pattern === '/') return [];
   if (!pattern.startsWith('/') || pattern.endsWith('/')) {
-    throw new RangeError(`'${pattern}' is no pattern: it begins with a slash and does not end in one`);
+    throw new RangeError(`'${pattern}' is not a pattern: begin it with a slash, and do not end it with one`);
   }
   const segments = pattern.slice(1).split('/');
   for (const segment of segments) {
     if (/^(?::|\*+$)/.test(segment)) {
-      throw new RangeError(`'${segment}' in '${pattern}' is no segment: write a parameter as one name in braces, as {orderId}`);
+      throw new RangeError(`'${segment}' in '${pattern}' is not a segment: write a parameter as one name in braces, as {orderId}`);
     }
     if (segment === '.' || segment === '..' || !(LITERAL.test(segment) || /^\{.*\}$/.test(segment))) {
-      throw new RangeError(`'${segment}' in '${pattern}' is no segment: write plain ASCII letters, or one {parameter}`);
+      throw new RangeError(`'${segment}' in '${pattern}' is not a segment: write plain ASCII letters, or one {parameter}`);
     }
   }
   return segments;
@@ -159,8 +161,9 @@ function segmentsOf(pattern: string): string[] {
 function paramName(segment: string, pattern: string, before: readonly PatternParameter[]): string {
   const name = segment.slice(1, -1);
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || isReservedKey(name)) {
-    throw new RangeError(`'${segment}' in '${pattern}' is no parameter: write one name in braces, as {orderId}`);
+    throw new RangeError(`'${segment}' in '${pattern}' is not a parameter: write one name in braces, as {orderId}`);
   }
-  if (before.some((param) => param.name === name)) throw new RangeError(`'${pattern}' has the parameter {${name}} twice`);
+  if (before.some((param) => param.name === name))
+    throw new RangeError(`'${pattern}' has the parameter {${name}} twice: rename one of them`);
   return name;
 }

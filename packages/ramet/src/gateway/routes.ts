@@ -40,7 +40,7 @@ export const DOCUMENT_PATH = '/openapi.json';
 /** The paths that a gateway answers without a route. */
 export const OWN_PATHS: readonly string[] = [...PROBE_PATHS, DOCUMENT_PATH];
 
-/** Compiles a gateway's routes. @returns the router, its routes in order, and everything that is wrong with them */
+/** Compiles the routes of a gateway. @returns the router, its routes in order, and everything that is wrong with them */
 export function compileRoutes(
   platform: Platform,
   transport: TransportRoutes,
@@ -55,7 +55,7 @@ export function compileRoutes(
   const edges = new Map<string, Edge>();
   const add = (route: GatewayRoute) => {
     try {
-      if (OWN_PATHS.includes(route.pattern)) throw new RangeError(`'${route.pattern}' is answered by the gateway itself`);
+      if (OWN_PATHS.includes(route.pattern)) throw new RangeError(`the gateway answers '${route.pattern}' itself; choose another path`);
       router.add(route.method, route.pattern, route);
       routes.push(route);
     } catch (error) {
@@ -88,7 +88,7 @@ export function compileRoutes(
   return { router, routes, site, problems };
 }
 
-/** @param routes that the limit is for: a field that it counts by is one of the input of at least one of them */
+/** Checks a limit. @param routes the routes that it is for; a field that it counts by must be an input of at least one of them */
 function limitProblems({ rate, by = 'client', storeFailure }: Limit, routes: readonly GatewayRoute[]): string[] {
   const settings = new Settings();
   try {
@@ -100,9 +100,11 @@ function limitProblems({ rate, by = 'client', storeFailure }: Limit, routes: rea
   if (by === 'client') return settings.problems;
   const field = /^input\.(.+)$/.exec(by)?.[1];
   const fields = routes.flatMap(({ input }) => Object.keys((input.jsonSchema['properties'] ?? {}) as object));
-  if (field === undefined) settings.report(`by: ${shown(by)} is neither 'client' nor a field of the input, as 'input.email'`);
+  if (field === undefined) settings.report(`by: ${shown(by)} is not valid; write 'client', or a field of the input as 'input.email'`);
   else if (!fields.includes(field))
-    settings.report(`by: the input has no field '${field}'; it has ${fields.map((name) => `'${name}'`).join(', ') || 'none'}`);
+    settings.report(
+      `by: the input does not have the field '${field}'; its fields are ${fields.map((name) => `'${name}'`).join(', ') || 'none'}`,
+    );
   return settings.problems;
 }
 
@@ -112,7 +114,7 @@ function isAccess(access: unknown): access is Access {
   return 'access' in access && (access.access === 'public' || access.access === 'authenticated');
 }
 
-const NO_ACCESS = "says nothing about access; write { access: 'public' }, { access: 'authenticated' } or { scope: '…' }";
+const NO_ACCESS = "does not declare its access; write { access: 'public' }, { access: 'authenticated' } or { scope: '…' }";
 
 function exposed(
   transport: TransportRoutes,
@@ -129,8 +131,8 @@ function exposed(
   edges.set(service, edge);
   for (const [name, options] of Object.entries(declared.operations)) {
     const compiled = contract.operations.get(name);
-    if (!compiled) problems.push(`exposes '${service}.${name}', which the contract does not have`);
-    else if (!compiled.http) problems.push(`exposes '${service}.${name}', which has no http route in its contract`);
+    if (!compiled) problems.push(`exposes '${service}.${name}', which is not in the contract; expose an operation of the contract`);
+    else if (!compiled.http) problems.push(`exposes '${service}.${name}', which has no route in its contract; give it one with 'http'`);
     else if (!isAccess(options)) problems.push(`route '${compiled.http.method} ${declared.prefix}${compiled.http.path}' ${NO_ACCESS}`);
     else {
       routes.push({
@@ -168,7 +170,7 @@ function composed(
   };
   const [method = '', pattern = '', ...rest] = declared.route.split(' ');
   if (!pattern.startsWith('/') || rest.length > 0)
-    problems.push(`route '${declared.route}' is no route: write a method and a path, as 'GET /home'`);
+    problems.push(`route '${declared.route}' is not a route; write a method and a path, as 'GET /home'`);
   if (!isAccess(declared.access)) problems.push(`route '${declared.route}' ${NO_ACCESS}`);
   const settings = new Settings(`route '${declared.route}', `);
   settings.count('status', declared.status, 200, 200, 299);

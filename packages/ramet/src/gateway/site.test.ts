@@ -49,7 +49,7 @@ const got = (path: string, headers: Record<string, string> = {}, method = 'GET')
 const text = (answer: SiteAnswer): string => Buffer.from(answer.body).toString();
 const PAGE = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 
-test('files are compressed beside the event loop, which has other work to do', async () => {
+test('files are compressed outside the event loop, which stays free for other work', async () => {
   const large = join(folder, 'large');
   mkdirSync(large);
   writeFileSync(join(large, 'index.html'), '<!doctype html><title>Large</title>');
@@ -77,13 +77,13 @@ describe('a file', () => {
     ['/assets/plain.js', 'text/javascript; charset=utf-8', 'no-cache'],
     ['/assets/main-Bq3x_9Kd.js', 'text/javascript; charset=utf-8', 'public, max-age=31536000, immutable'],
     ['/assets/photo-a1B2c3D4.png', 'image/png', 'public, max-age=31536000, immutable'],
-  ])('%s has its type, and is kept for ever only when its name holds a hash', (path, type, cacheControl) => {
+  ])('%s has its type, and is cached for ever only when its name holds a hash', (path, type, cacheControl) => {
     const { status, headers } = got(path);
     expect(status).toBe(200);
     expect(headers).toMatchObject({ 'content-type': type, 'cache-control': cacheControl });
   });
 
-  test('is sent in the smallest form that the client can read, and whole where that is none', () => {
+  test('is sent in the smallest form that the client can read, and uncompressed to a client that reads no other', () => {
     const path = '/assets/main-Bq3x_9Kd.js';
     const br = got(path, { 'accept-encoding': 'gzip, deflate, br, zstd' });
     expect(br.headers).toMatchObject({ 'content-encoding': 'br', vary: 'Accept-Encoding' });
@@ -103,7 +103,7 @@ describe('a file', () => {
     expect(got('/assets/photo-a1B2c3D4.png', { 'accept-encoding': 'br' }).headers).not.toHaveProperty('content-encoding');
   });
 
-  test('that the client has already is answered with 304 and no body', () => {
+  test('that the client has cached is answered with 304 and without a body', () => {
     const etag = got('/').headers['etag'] as string;
     for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
       const answer = got('/', { 'if-none-match': known });
@@ -114,18 +114,18 @@ describe('a file', () => {
     expect(got('/', { 'if-none-match': etag.slice(1, -1) }).status).toBe(200);
   });
 
-  test('tells its length to HEAD, without a body', () => {
+  test('gives HEAD its length, without a body', () => {
     const whole = got('/assets/plain.js');
     const head = got('/assets/plain.js', {}, 'HEAD');
     expect(head).toEqual({ ...whole, body: '' });
   });
 
-  test('takes no other method', () => {
+  test('accepts no other method', () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) expect(ask('/icon.svg', {}, method)).toEqual({ allowed: ['GET', 'HEAD'] });
     expect(ask('/orders/ord_1', PAGE, 'POST')).toBe(undefined);
   });
 
-  test('comes with a policy that lets nothing run but what stands in files of this origin', () => {
+  test('comes with a policy that runs only files of this origin', () => {
     const policy = got('/').headers['content-security-policy'] as string;
     for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
       expect(policy.split('; ')).toContain(rule);
@@ -134,30 +134,30 @@ describe('a file', () => {
 });
 
 describe('a path that the site does not have', () => {
-  test.each(['/orders/ord_01', '/orders/', '/p/BOK-0001', '/search'])('%s is the page, when a browser goes there', (path) => {
+  test.each(['/orders/ord_01', '/orders/', '/p/BOK-0001', '/search'])('%s is the page when a browser navigates to it', (path) => {
     const answer = got(path, PAGE);
     expect(answer.status).toBe(200);
     expect(text(answer)).toContain('<title>Shop</title>');
     expect(answer.headers).toMatchObject({ 'cache-control': 'no-cache', vary: 'Accept, Accept-Encoding' });
   });
 
-  test('is nothing to who asks for data', () => {
+  test('is not found for a client that requests data', () => {
     for (const headers of [{}, { accept: '*/*' }, { accept: 'application/json' }, { accept: 'text/html;q=0' }] as Record<string, string>[])
       expect(ask('/orders/ord_01', headers)).toBe(undefined);
   });
 
-  test('is nothing with an extension: a page instead of a script would only hide that it is missing', () => {
+  test('is not found with an extension: a page in place of a script would hide that the script is missing', () => {
     for (const path of ['/assets/main-OldHash1.js', '/favicon.ico', '/assets', '/a.b/c.js'])
       expect(ask(path, path === '/assets' ? {} : PAGE)).toBe(undefined);
   });
 });
 
 describe('the folder', () => {
-  test('is never left, and what is hidden in it or links out of it is not served', () => {
+  test('is the boundary: hidden files and links out of it are not served', () => {
     for (const path of ['/link.txt', '/.env', '/.git/config', '/secret.txt']) expect(ask(path)).toBe(undefined);
   });
 
-  test('is all that any path can reach', () => {
+  test('holds every file that a path can reach', () => {
     const part = fc.constantFrom(
       '..',
       '.',
@@ -184,7 +184,7 @@ describe('the folder', () => {
     );
   });
 
-  test('that is missing, holds no page or too much, or is named twice is a problem of the boot that says what to do', () => {
+  test('that is missing, without a page, too large or named twice is a problem of the boot that says what to do', () => {
     const problemsOf = (...folders: string[]) =>
       compileSite(
         realPlatform(),
@@ -195,7 +195,7 @@ describe('the folder', () => {
       expect.stringMatching(/^gateway 'web': the site cannot be read \(ENOENT.*nowhere.*\); build it/),
     ]);
     expect(problemsOf(folder)).toEqual([expect.stringMatching(/has no index\.html; build it, or name the folder/)]);
-    expect(problemsOf(folder, folder)).toEqual([expect.stringMatching(/has 2 sites/)]);
+    expect(problemsOf(folder, folder)).toEqual([expect.stringMatching(/there are 2 sites/)]);
     const { problems } = compileSite(realPlatform(), "gateway 'web'", [site({ folder: new URL('https://example.org/') })]);
     expect(problems).toEqual([expect.stringMatching(/correct 'folder'/)]);
   });

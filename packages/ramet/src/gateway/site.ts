@@ -3,14 +3,14 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { Platform } from '../platform/index.ts';
 import type { WrongMethod } from './router.ts';
 
-/** A folder of files that a browser gets at `/`: a web site as its builder (Vite, for one) has written it. */
+/** A folder of files that browsers get at `/`: a web site as its builder (such as Vite) has written it. */
 export interface Site {
   readonly kind: 'site';
   readonly folder: URL;
   readonly policy: string;
 }
 
-/** What a page may do: load from where it came from, and nothing else. Scripts and styles stand in files, never in the page. */
+/** The default policy: a page may load from its own origin alone. Scripts and styles are files, never inline. */
 const OWN_ORIGIN_ONLY = [
   "default-src 'none'",
   ...['script', 'style', 'font', 'connect', 'manifest'].map((what) => `${what}-src 'self'`),
@@ -21,11 +21,13 @@ const OWN_ORIGIN_ONLY = [
 ].join('; ');
 
 /**
- * Serves a built web site beside the routes of a gateway, which win over it. A path without an extension that nothing else
- * takes gets the site's `index.html` when a page was asked for, so that a link into a single-page application works.
- * Anybody may read it, and it is not limited: its files are read once, at boot.
- * @param d.folder what the builder has written, with an `index.html`; the process does not start without it
+ * Serves a built web site beside the routes of a gateway; a route wins over a file. A path without an extension that matches
+ * neither gets the site's `index.html` when a browser requests a page, so that links into a single-page application work.
+ * The site is public and not limited: its files are read once, at boot.
+ * @param d.folder the output of the builder, with an `index.html`; the process does not start without it
  * @param d.policy the content security policy of its answers (default: everything from this origin, nothing inline)
+ * @example
+ * gateway('web', { routes: [site({ folder: new URL('./storefront/dist/', import.meta.url) })] })
  */
 export const site = (d: { folder: URL; policy?: string }): Site => ({
   kind: 'site',
@@ -33,34 +35,36 @@ export const site = (d: { folder: URL; policy?: string }): Site => ({
   policy: d.policy ?? OWN_ORIGIN_ONLY,
 });
 
-/** What a request for a file is answered with. */
+/** The answer to a request for a file. */
 export interface SiteAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
 }
 
+/** The part of a request that a site looks at. */
 export interface SiteRequest {
   readonly method: string;
-  /** Decoded, as the canonical path has them. */
+  /** The decoded segments of the canonical path. */
   readonly segments: readonly string[];
   readonly headers: ReadonlyMap<string, string>;
 }
 
+/** A site that has been read. */
 export interface CompiledSite {
-  /** @returns undefined when the site has nothing there */
+  /** Answers a request for a file. @returns undefined when the site does not have the file */
   match(request: SiteRequest): SiteAnswer | WrongMethod | undefined;
-  /** Makes the small forms of its files, beside the event loop. Until it resolves, files are answered as they are. */
+  /** Compresses the files outside the event loop. Until it resolves, files are sent uncompressed. */
   prepare(): Promise<void>;
 }
 
-/** The label of a site's answers in metrics: the names of files are too many. */
+/** The label of the answers of a site in metrics: one for all files, because they are too many. */
 export const SITE_PATTERN = '(site)';
 
-/** A site is held in memory: what is larger is no site, but a folder that was named by mistake. */
+/** A site is held in memory. A larger folder is not a site, but was named by mistake. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const SMALLEST_TO_COMPRESS = 1_024;
-/** A file under this folder whose name ends in a hash of its content never changes. It is where Vite puts them. */
+/** A file in this folder whose name ends in a hash of its content never changes. Vite writes such files there. */
 const HASHED = /^assets\/.*[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -95,7 +99,7 @@ interface SiteFile {
   readonly bodies: Map<Encoding, Uint8Array>;
 }
 
-/** Reads a gateway's site. @param sites of one gateway: none, or one @returns what is wrong with it as well */
+/** Reads the site of a gateway. @param sites the sites that it declares: none or one @returns the site, and what is wrong with it */
 export function compileSite(
   platform: Platform,
   where: string,
@@ -103,7 +107,8 @@ export function compileSite(
 ): { site: CompiledSite | undefined; problems: string[] } {
   const [declared, ...others] = sites;
   if (!declared) return { site: undefined, problems: [] };
-  if (others.length > 0) return { site: undefined, problems: [`${where}: has ${sites.length} sites, which take the same paths; keep one`] };
+  if (others.length > 0)
+    return { site: undefined, problems: [`${where}: there are ${sites.length} sites, which serve the same paths; keep one`] };
   const files = new Map<string, SiteFile>();
   try {
     const folder = new URL(declared.folder.href.replace(/\/?$/, '/'));
@@ -145,7 +150,7 @@ function answerOf(files: ReadonlyMap<string, SiteFile>, policy: string, request:
     'content-security-policy': policy,
     'cross-origin-opener-policy': 'same-origin',
     'permissions-policy': 'camera=(), geolocation=(), microphone=()',
-    // Whether a path without an extension is a page depends on what was asked for.
+    // Whether a path without an extension is a page depends on the header `accept`.
     vary: named ? 'Accept-Encoding' : 'Accept, Accept-Encoding',
   };
   const { encoding, body } = encoded(file, request.headers.get('accept-encoding') ?? '');
@@ -157,13 +162,13 @@ function answerOf(files: ReadonlyMap<string, SiteFile>, policy: string, request:
   return { status: 200, headers, body: request.method === 'HEAD' ? '' : body };
 }
 
-/** Whether a browser goes there, and not a script that asks for data, nor a page for a file that it misses. */
+/** Whether a browser navigates to the path: not a script that requests data, and not a page that requests a missing file. */
 function isPage(path: string, { headers }: SiteRequest): boolean {
   const lastSegment = path.slice(path.lastIndexOf('/') + 1);
   return !lastSegment.includes('.') && accepts(headers.get('accept') ?? '', 'text/html');
 }
 
-/** Whether a list such as `text/html;q=0.9, gzip;q=0` names `what` and does not rule it out. A wildcard names nothing. */
+/** Whether a list such as `text/html;q=0.9, gzip;q=0` accepts `what` by name. A wildcard does not count. */
 function accepts(list: string, what: string): boolean {
   for (const entry of list.split(',')) {
     const [name, ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase());
@@ -172,7 +177,7 @@ function accepts(list: string, what: string): boolean {
   return false;
 }
 
-/** The smallest form of a file that a client can read. */
+/** Finds the smallest form of a file that a client can read. */
 function encoded(file: SiteFile, acceptEncoding: string): { encoding: Encoding; body: Uint8Array } {
   for (const encoding of ENCODINGS) {
     const body = file.bodies.get(encoding);
@@ -184,7 +189,7 @@ function encoded(file: SiteFile, acceptEncoding: string): { encoding: Encoding; 
 /** The better one first. */
 const ENCODINGS = ['br', 'gzip'] as const;
 const LARGE_BYTES = 1024 * 1024;
-/** How many files are compressed at once: each takes a thread that others wait for too. */
+/** How many files are compressed at once: each takes a thread of a pool that other work needs too. */
 const LANES = 2;
 const brotli = promisify(brotliCompress);
 const zip = promisify(gzip);
@@ -214,7 +219,7 @@ function compress(encoding: 'br' | 'gzip', bytes: Uint8Array): Promise<Uint8Arra
   });
 }
 
-/** RFC 9110, 13.1.2: a list of tags, compared without their weakness, or `*`. */
+/** Compares a list of tags, or `*`, by RFC 9110, 13.1.2: weak tags count as strong ones. */
 function isKnown(etag: string, ifNoneMatch: string | undefined): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);

@@ -3,18 +3,19 @@ import { type ErrorCode, problemOf, RametError } from '../errors/index.ts';
 import { SECOND } from '../platform/index.ts';
 import type { Trace } from '../telemetry/index.ts';
 
+/** What an error answer says in its headers. */
 export interface ProblemDetails {
-  /** When it makes sense to try again, in milliseconds from now. */
+  /** When to try again, in milliseconds from now. */
   readonly retryAfterMs?: number | undefined;
   /** The methods that a 405 names. */
   readonly allowed?: readonly string[] | undefined;
-  /** The scope that a 403 misses. */
+  /** The scope that the token of a 403 lacks. */
   readonly scope?: string | undefined;
 }
 
 /**
- * The headers of an error answer: its type, that no cache may keep it, and what the status requires (`allow`,
- * `retry-after` in whole seconds, `www-authenticate` as RFC 6750 has it).
+ * Makes the headers of an error answer: its type, that no cache may store it, and the headers of its status (`allow`,
+ * `retry-after` in whole seconds, `www-authenticate` by RFC 6750).
  */
 export function problemHeaders({ status, code }: { status: number; code: string }, details: ProblemDetails = {}): Record<string, string> {
   const headers: Record<string, string> = {
@@ -31,14 +32,14 @@ export function problemHeaders({ status, code }: { status: number; code: string 
   return headers;
 }
 
-/** An answer whose body is known whole. */
+/** An answer with a complete body. */
 export interface WholeAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
 }
 
-/** An answer that is sent piece by piece while it is made; it ends when its lines do. */
+/** An answer that is sent line by line, and ends with its last line. */
 export interface StreamedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -47,7 +48,7 @@ export interface StreamedAnswer {
 
 export type HttpAnswer = WholeAnswer | StreamedAnswer;
 
-/** Of every answer that does not say otherwise. For a browser that opens one as a page: it is data, and nothing in it may run. */
+/** The headers of every answer that does not set them itself. A browser that opens an answer as a page must run nothing in it. */
 export const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -55,7 +56,7 @@ export const COMMON_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 };
 
-/** A refusal as problem+json. */
+/** Makes a refusal as problem+json. */
 export function problemAnswer(
   error: unknown,
   { correlationId }: Pick<Trace, 'correlationId'>,
@@ -64,21 +65,21 @@ export function problemAnswer(
   const problem = problemOf(error, correlationId);
   const retryAfterMs = error instanceof RametError ? error.retryAfterMs : undefined;
   return {
-    // 499 means that the client has gone; a client that is still there may try again.
+    // 499 means that the client has left; a client that is still connected may try again.
     status: problem.status === 499 ? 503 : problem.status,
     headers: { ...problemHeaders(problem, { retryAfterMs, ...details }), 'x-correlation-id': correlationId },
     body: JSON.stringify(problem),
   };
 }
 
-/** The bytes of an answer for a connection on which no request came about; the connection ends with it. */
+/** Writes an answer as bytes, for a connection without a valid request; the connection ends with it. */
 export function rawAnswer({ status, headers, body }: WholeAnswer): string {
   const all = { ...COMMON_HEADERS, ...headers, connection: 'close', 'content-length': String(Buffer.byteLength(body)) };
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** What Node's parser, or its clock, has against what a client sent. */
+/** Translates an error of Node's parser, or of its timeouts. */
 export function parserError(error: { readonly code?: string | undefined }): RametError {
   return new RametError(PARSER_CODES[error.code ?? ''] ?? 'MalformedRequest');
 }

@@ -4,22 +4,22 @@ import { type Platform, SECOND, type Timer } from '../platform/index.ts';
 import type { GatedRequest, Refusal } from './request-gate.ts';
 
 const BODY_MAX_BYTES = 1024 * 1024;
-/** Of all bodies that are being read or have been read and are not answered. */
+/** The bytes of all bodies of requests without an answer. */
 const ALL_BODIES_MAX_BYTES = 128 * 1024 * 1024;
-/** A small piece costs as much time as a large one: a client that cuts its body into more has no use for it. */
+/** A small piece costs as much time as a large one: no honest client splits a body into more pieces than this. */
 const PIECES_MAX = 16_384;
 const GATHERED_MIN_BYTES = 1_024;
-/** So much is read of a body that nobody has asked for. */
+/** How many bytes are read of a body before a handler requests it. */
 const UNASKED_MAX_BYTES = 64 * 1024;
-/** A body may take this long, and a second more for each {@link SLOWEST_BYTES_PER_SECOND}: slower ones hold what others need. */
+/** A body may take this long, and a second more for each {@link SLOWEST_BYTES_PER_SECOND}: slower ones hold resources that others need. */
 const PATIENCE_MS = 5_000;
 const SLOWEST_BYTES_PER_SECOND = 1_024;
 
-/** The bytes that a server holds of bodies, so that many uploads at once cannot fill the memory. */
+/** Counts the bytes of bodies that a server holds, so that many uploads at once cannot fill the memory. */
 export class BodyBudget {
   #held = 0;
 
-  /** @returns whether there is room for more */
+  /** Takes room for bytes. @returns whether there was room */
   take(bytes: number): boolean {
     if (this.#held + bytes > ALL_BODIES_MAX_BYTES) return false;
     this.#held += bytes;
@@ -31,13 +31,13 @@ export class BodyBudget {
   }
 }
 
-/** Whether a head announces a body. */
+/** Whether the head of a request announces a body. */
 export const announcesBody = (headers: ReadonlyMap<string, string>): boolean =>
   headers.has('transfer-encoding') || !/^0*$/.test(headers.get('content-length') ?? '');
 
 /**
- * The bytes of a body as they arrive. A piece of one byte is an object of several hundred: pieces are copied together at once, so that
- * a body takes at most twice the memory of its bytes, however its client cuts it.
+ * Gathers the bytes of a body as they arrive. A piece of one byte is an object of several hundred bytes, so pieces are copied together
+ * at once: a body takes at most twice the memory of its bytes, however its client splits it.
  */
 class Gathered {
   #bytes: Buffer | undefined;
@@ -50,7 +50,7 @@ class Gathered {
   add(piece: Buffer): void {
     const held = this.#bytes;
     const length = this.#length + piece.length;
-    // Most bodies come in one piece, which is not copied.
+    // Most bodies arrive in one piece, which is not copied.
     if (!held) this.#bytes = piece;
     else {
       if (length > held.length) {
@@ -67,7 +67,7 @@ class Gathered {
   }
 }
 
-/** The body of one request: it is not awaited before somebody asks for it, and little of it is read. */
+/** The body of one request. Only little of it is read before a handler requests it. */
 export class Body {
   readonly #platform: Platform;
   readonly #budget: BodyBudget;
@@ -84,14 +84,14 @@ export class Body {
     this.#platform = platform;
     this.#budget = budget;
     this.#request = request;
-    // A stream keeps what waits in pieces, which may be of one byte each: they are taken here, before they come to be in it.
+    // A stream stores unread bytes in pieces, which may be of one byte each: this takes them before the stream does.
     request.push = (piece: Buffer | null) => {
       if (piece === null) {
         this.#whole();
         return IncomingMessage.prototype.push.call(request, null);
       }
       this.#add(piece);
-      // Where not, the parser stops reading.
+      // If false, the parser stops reading.
       return this.#isAsked || (!this.#broken && this.#gathered.length < UNASKED_MAX_BYTES);
     };
     request.once('close', () => this.#gone());
@@ -99,8 +99,8 @@ export class Body {
 
   /**
    * Reads the whole body.
-   * @throws RametError PayloadTooLarge, RequestTimeout when it comes too slowly, Overloaded when too many are being read,
-   *   MalformedRequest when its framing is broken, Cancelled when the client has gone
+   * @throws RametError PayloadTooLarge, RequestTimeout when it arrives too slowly, Overloaded when too many bodies are being read,
+   *   MalformedRequest when its framing is broken, Cancelled when the client has left
    */
   read(): Promise<Uint8Array> {
     this.#isAsked = true;
@@ -113,7 +113,7 @@ export class Body {
     return reading.promise;
   }
 
-  /** Whatever is still to come of it is worth nothing. Who reads it is told why. */
+  /** Drops the rest of the body; the reader fails with `error`. */
   fail(error: RametError): void {
     this.#broken ??= error;
     this.#timer?.cancel();
@@ -121,7 +121,7 @@ export class Body {
     this.#forget();
   }
 
-  /** Gives back what it holds. */
+  /** Releases the bytes that it holds. */
   release(): void {
     this.#gone();
     this.#forget();
@@ -137,12 +137,12 @@ export class Body {
     this.#pieces++;
     if (this.#gathered.length + piece.length > BODY_MAX_BYTES) this.fail(tooLarge());
     else if (this.#pieces > PIECES_MAX)
-      this.fail(new RametError('PayloadTooLarge', `The body comes in more than ${PIECES_MAX} pieces; send it in larger ones`));
+      this.fail(new RametError('PayloadTooLarge', `The body has more than ${PIECES_MAX} pieces; send larger pieces`));
     else if (this.#budget.take(piece.length)) this.#gathered.add(piece);
     else this.fail(new RametError('Overloaded', 'Too many bodies are being received', { retryAfterMs: SECOND }));
   }
 
-  /** Making an error costs more than reading a small body: one is made only where somebody waits for it. */
+  /** An error costs more than reading a small body, so it is made only for a body that is incomplete. */
   #gone(): void {
     if (!this.#isWhole && !this.#broken) this.fail(new RametError('Cancelled'));
   }
@@ -157,13 +157,13 @@ export class Body {
     this.#timer = this.#platform.timers.set(afterMs, () => {
       const allowedMs = PATIENCE_MS + (this.#gathered.length / SLOWEST_BYTES_PER_SECOND) * SECOND;
       const leftMs = allowedMs - (this.#platform.clock.monoNow() - startedMono);
-      if (leftMs <= 0) this.fail(new RametError('RequestTimeout', 'The body comes too slowly'));
+      if (leftMs <= 0) this.fail(new RametError('RequestTimeout', 'The body arrives too slowly'));
       else this.#hurry(startedMono, leftMs);
     });
   }
 }
 
-/** A length that need not be awaited to be refused. */
+/** Refuses a request by the announced length of its body. */
 export function declaresTooMuch(gated: GatedRequest | Refusal): Refusal | undefined {
   if (!gated.ok || Number(gated.headers.get('content-length') ?? 0) <= BODY_MAX_BYTES) return undefined;
   const { code, message, status } = tooLarge();

@@ -54,7 +54,7 @@ describe('canonicalPath', () => {
     expect(canonicalPath('/orders/')).toEqual({ ok: true, path: '/orders/', segments: ['orders', ''] });
   });
 
-  it('decodes unreserved characters, so that no rule is passed by spelling', () => {
+  it('decodes unreserved characters, so that no spelling escapes a rule', () => {
     expect(canonicalPath('/%61dmin/%7Eme')).toEqual({ ok: true, path: '/admin/~me', segments: ['admin', '~me'] });
   });
 

@@ -1,27 +1,26 @@
 export type CanonicalPath =
   | {
       readonly ok: true;
-      /** The one spelling of the path: what upstreams, caches and logs get. */
+      /** The one spelling of the path, for services, caches and logs. */
       readonly path: string;
-      /** The path cut at its slashes and decoded: what routes are matched on. Empty for `/`. */
+      /** The path split at its slashes and decoded, for the router. Empty for `/`. */
       readonly segments: readonly string[];
     }
   | { readonly ok: false; readonly detail: string };
 
 /**
- * What RFC 3986 lets stand in a path, without `;`: path parameters mean one thing to some servers and nothing to others,
- * and that difference is how a request slips past the rule that was meant for it. Quotes, brackets and braces are refused
- * too, because the URL parsers of upstream clients rewrite them and would then route another path than we did.
+ * The characters that RFC 3986 allows in a path, except `;`: some servers know path parameters and others do not, and with that
+ * difference a request can escape the rule that was meant for it. Quotes, brackets and braces are refused too, because the URL parsers
+ * of other HTTP clients rewrite them and would then route another path than we did.
  */
 const NOT_IN_PATH = /[^A-Za-z0-9\-._~!$&'()*+,=:@%/]/;
 const UNRESERVED = /[A-Za-z0-9\-._~]/;
 
 /**
- * Brings a path into the one spelling that everything behind the gate sees. Percent-escapes of unreserved characters are
- * decoded, once; all others are kept, with upper-case digits. What two servers could read differently is refused, not
- * resolved: dot segments, empty segments, encoded slashes and control characters, escapes that are no UTF-8. A slash at
- * the end is kept and gives an empty last segment.
- * The rules are RFC 3986 section 6.2.2 and the list of bypasses in Envoy's advice for edge proxies (`path_with_escaped_slashes`).
+ * Brings a path into its one canonical spelling. Percent-escapes of unreserved characters are decoded, once; all others are kept, with
+ * upper-case digits. Everything that two servers could read differently is refused and not resolved: dot segments, empty segments,
+ * encoded slashes and control characters, escapes that are not UTF-8. A slash at the end is kept and gives an empty last segment.
+ * The rules are RFC 3986, section 6.2.2, and the list of bypasses in Envoy's advice for edge proxies (`path_with_escaped_slashes`).
  * @param path the request target up to its first `?`
  */
 export function canonicalPath(path: string): CanonicalPath {

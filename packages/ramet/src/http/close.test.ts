@@ -20,7 +20,7 @@ test('a forced close answers 503 to a request whose handler never answers, and e
   }
 });
 
-test('an answer that comes after the forced close has refused the request is dropped, and is no fault of the server', async () => {
+test('an answer that arrives after the forced close has refused its request is dropped, and is not an error of the server', async () => {
   const late = Promise.withResolvers<HttpAnswer>();
   await using t = await serve(() => late.promise);
   const wire = await Wire.open(t.port);

@@ -6,21 +6,21 @@ import type { Exchange } from './exchange.ts';
 import { discardInput, endConnection } from './sockets.ts';
 
 /**
- * What may wait on one connection: requests, and bytes that were read behind the first of them. A client that sends more ahead is
- * answered so far, and the connection ends: what it holds here must not grow with what it sends.
+ * How many requests may wait on one connection, and how many bytes may be read behind the first of them. A client that sends more ahead
+ * gets the answers up to there, and the connection ends: its memory here must not grow with what it sends.
  */
 const WAITING_MAX = 1_000;
 const WAITING_BYTES_MAX = 256 * 1024;
-/** What may wait on all connections of a server: each request that waits is some kilobytes, and there may be many connections. */
+/** How many requests may wait on all connections of a server: each takes some kilobytes, and there may be many connections. */
 const ALL_WAITING_MAX = 20_000;
-/** How long a client that said that it sends nothing more waits for what it has asked: longer, and it has gone. */
+/** How long a client that closed its sending side is assumed to wait for its answers. */
 const HALF_OPEN_MS = SECOND;
 
-/** The requests that were sent ahead on the connections of a server, and are not answered. */
+/** Counts the requests that clients sent ahead on all connections of a server, and that have no answer yet. */
 export class Backlog {
   #held = 0;
 
-  /** Takes a place for a request, until it is closed. @returns whether there is one */
+  /** Takes a place for a request, until it is closed. @returns whether there was one */
   take(exchange: Exchange): boolean {
     if (this.#held >= ALL_WAITING_MAX) return false;
     this.#held++;
@@ -31,20 +31,20 @@ export class Backlog {
 
 /**
  * One connection of a client. Its requests run one after another, however many are sent ahead, so that answers leave in order and no
- * request runs beside one that decides about it. After a refusal, and after an answer that ends the connection, nothing that came
- * behind is run (RFC 9112, 9.6).
+ * request runs in parallel to one that decides about it. After a refusal, and after an answer that ends the connection, no later
+ * request runs (RFC 9112, 9.6).
  */
 export class Connection {
   readonly #platform: Platform;
   readonly #socket: Socket;
   readonly #backlog: Backlog;
   readonly #run: (exchange: Exchange) => void;
-  /** The first is under way. */
+  /** The first one runs. */
   readonly #queue: Exchange[] = [];
   #ending = false;
   #announced = false;
 
-  /** @param run makes and sends the answer of an exchange whose turn has come */
+  /** @param run makes and sends the answer of an exchange in its turn */
   constructor(platform: Platform, socket: Socket, backlog: Backlog, run: (exchange: Exchange) => void) {
     this.#platform = platform;
     this.#socket = socket;
@@ -58,17 +58,17 @@ export class Connection {
     return this.#queue.length === 0;
   }
 
-  /** Whether the client takes the connection for one that it may use again: nothing that was sent, or will be, says otherwise. */
+  /** Whether the client may reuse the connection: no answer has said, or will say, that it ends. */
   get stays(): boolean {
     return !this.#announced && !this.#ending && !this.#queue.some(({ begun }) => !begun);
   }
 
-  /** Whether nothing that arrives from now on is taken. */
+  /** Whether no further request is accepted. */
   get ending(): boolean {
     return this.#ending;
   }
 
-  /** Takes one more request. @returns whether it will run, or be refused when its turn comes */
+  /** Adds a request. @returns whether it will run, or be refused in its turn */
   add(exchange: Exchange): boolean {
     if (this.#ending || this.#socket.destroyed) return false;
     if (this.#queue.length > 0 && !this.#mayWait(exchange)) {
@@ -82,9 +82,9 @@ export class Connection {
     return true;
   }
 
-  /** Sends an answer. @param last whether nothing more is answered on the connection, where no request waits behind it */
+  /** Sends an answer. @param last whether the connection ends with it, if no request waits behind it */
   async send(exchange: Exchange, answer: HttpAnswer, last: boolean): Promise<void> {
-    // Refused at the close of the server: the answer of its handler comes too late.
+    // The close of the server has refused the request: the answer of its handler is too late.
     if (exchange.begun) return;
     const alone = this.#queue.length === 1;
     const ends = exchange.endsConnection(answer) || (alone && (last || this.#ending));
@@ -97,9 +97,9 @@ export class Connection {
   }
 
   /**
-   * What came last is not HTTP, or comes too slowly: nothing more is taken. A request whose body it was is refused in its turn,
-   * and answers under way are sent whole.
-   * @returns whether nothing is under way, so that the refusal can be sent now
+   * Stops the input, because the last bytes are not HTTP or arrive too slowly. If they belong to the body of a request, that request
+   * is refused in its turn. Answers under way are sent completely.
+   * @returns whether no request runs, so that the refusal can be sent now
    */
   breakInput(error: RametError): boolean {
     this.takeNoMore();
@@ -107,25 +107,25 @@ export class Connection {
     return this.idle;
   }
 
-  /** Answers the request that is under way in place of its handler, and ends the connection. @returns undefined when nothing waits */
+  /** Answers the running request in place of its handler, and ends the connection. @returns undefined when no request waits for an answer */
   refuseFirst(refusal: HttpAnswer): Promise<void> | undefined {
     const [first] = this.#queue;
     return first && !first.begun ? this.send(first, refusal, true) : undefined;
   }
 
-  /** Ends every request with `reason`. */
+  /** Cancels every request with `reason`. */
   abandon(reason: RametError): void {
     for (const exchange of this.#queue) exchange.abandon(reason);
   }
 
-  /** Takes no more requests; those that wait are answered. */
+  /** Accepts no more requests; those that wait are answered. */
   takeNoMore(): void {
     if (this.#ending) return;
     this.#ending = true;
     discardInput(this.#socket);
   }
 
-  /** @returns whether there is room for one more behind those that are there */
+  /** Whether one more request may wait. */
   #mayWait(exchange: Exchange): boolean {
     exchange.readBefore = this.#socket.bytesRead;
     const first = this.#queue[1] ?? exchange;
@@ -135,7 +135,7 @@ export class Connection {
 
   #left(exchange: Exchange): void {
     exchange.close();
-    // Those behind it go with the connection.
+    // The requests behind it are dropped with the connection.
     if (this.#socket.destroyed || this.#queue[0] !== exchange) return;
     this.#queue.shift();
     const [next] = this.#queue;
@@ -145,7 +145,7 @@ export class Connection {
 
   #halfOpen(): void {
     if (this.idle) return void this.#socket.end();
-    // A stream has no end that its client could wait for: it has gone.
+    // A stream has no end to wait for, so its client has left.
     if (this.#queue[0]?.streaming) return void this.#socket.destroy();
     const timer = this.#platform.timers.set(HALF_OPEN_MS, () => this.#socket.destroy());
     this.#socket.once('close', () => timer.cancel());

@@ -7,20 +7,20 @@ import { COMMON_HEADERS, type HttpAnswer } from './answers.ts';
 import { announcesBody, Body, type BodyBudget } from './body.ts';
 import type { GatedRequest, Refusal } from './request-gate.ts';
 
-/** A client that reads nothing for so long has gone. */
+/** A client that reads nothing for this long has left. */
 const UNREAD_MS = 30 * SECOND;
-/** What a client takes at least of a whole answer, beyond {@link UNREAD_MS}. */
+/** The slowest rate at which a client may read a whole answer, after {@link UNREAD_MS}. */
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024;
 
-/** One request and its answer. Nothing of it happens before the requests before it on the connection are answered. */
+/** One request and its answer. It begins when the earlier requests of its connection have been answered. */
 export class Exchange {
   readonly request: IncomingMessage;
   readonly gated: GatedRequest | Refusal;
   readonly canceller = new Canceller();
-  /** The address of the other end of the connection; empty when there is none. */
+  /** The address of the other end of the connection; empty where it has none. */
   readonly socketAddress: string;
   readonly startedMono: number;
-  /** How much of its connection had been read when it began to wait. */
+  /** How many bytes of its connection had been read when it began to wait. */
   readBefore = 0;
   readonly #platform: Platform;
   readonly #response: ServerResponse;
@@ -44,37 +44,37 @@ export class Exchange {
     this.#socket = message.request.socket;
     this.socketAddress = this.#socket.remoteAddress ?? '';
     this.#awaitsContinue = message.awaitsContinue;
-    // Without listeners their errors would end the process.
+    // Without listeners, their errors would end the process.
     this.request.on('error', () => {});
     this.#response.on('error', () => {});
     this.#body = gated.ok && announcesBody(gated.headers) ? new Body(platform, this.request, budget) : undefined;
   }
 
-  /** Whether the head of the answer has left: after that no other answer can be sent. */
+  /** Whether the head of an answer has been sent: after that, no other answer is possible. */
   get begun(): boolean {
     return this.#response.headersSent;
   }
 
-  /** Whether the answer is sent piece by piece, and has begun. */
+  /** Whether a streamed answer has begun. */
   get streaming(): boolean {
     return this.#streaming;
   }
 
-  /** Whether the client has not sent all of the request. */
+  /** Whether the client has not sent the whole request yet. */
   get incomplete(): boolean {
     return this.#body !== undefined && !this.request.complete;
   }
 
   /**
-   * Whether the connection ends with the answer, whatever it says: the client may send the rest of a body, or hold it back because it was
-   * not told to send it; it may go on in another protocol; or, before HTTP/1.1, it finds the end of a stream in the end of the connection.
+   * Whether the connection must end with the answer. The client may still send the rest of a body, or hold it back because it never got
+   * `100 Continue`; it may continue in another protocol; before HTTP/1.1, only the end of the connection ends a stream.
    */
   endsConnection(answer: HttpAnswer): boolean {
     const isUpgrade = this.gated.ok && this.gated.headers.has('upgrade');
     return this.incomplete || this.#awaitsContinue || isUpgrade || ('lines' in answer && this.request.httpVersion === '1.0');
   }
 
-  /** Reads the body; a client that waits for `100 Continue` sends it now. @throws RametError what {@link Body.read} throws */
+  /** Reads the body; a client that waits for `100 Continue` gets it now. @throws RametError as {@link Body.read} does */
   async body(): Promise<Uint8Array | undefined> {
     if (!this.#body) return undefined;
     if (this.#awaitsContinue) {
@@ -84,28 +84,28 @@ export class Exchange {
     return this.#body.read();
   }
 
-  /** The rest of the request is broken, or too late. */
+  /** Fails the body, because the rest of the request is broken or too late. */
   breakBody(error: RametError): void {
     if (this.incomplete) this.#body?.fail(error);
   }
 
-  /** The client has gone, or time is up. */
+  /** Cancels the request: the client has left, or the server closes. */
   abandon(reason: RametError): void {
     this.#body?.fail(reason);
     this.canceller.cancel(reason);
   }
 
-  /** Calls `left` when the answer has left. */
+  /** Calls `left` when the answer has been sent. */
   onLeft(left: () => void): void {
     this.#response.once('close', left);
   }
 
-  /** Calls `closed` when nothing more comes of it. */
+  /** Calls `closed` when the exchange is over. */
   onClosed(closed: () => void): void {
     this.#closed.push(closed);
   }
 
-  /** The answer has left, or cannot any more. Harmless when it has been closed. */
+  /** Ends the exchange: its answer has been sent, or cannot be sent any more. Calling it again has no effect. */
   close(): void {
     this.#body?.release();
     if (!this.#response.writableFinished) this.canceller.cancel(new RametError('Cancelled'));
@@ -115,7 +115,7 @@ export class Exchange {
   /**
    * Sends the answer.
    * @param last whether the connection ends with it
-   * @throws TypeError when a header cannot be sent; nothing has left then
+   * @throws TypeError when a header cannot be sent; in this case nothing has been sent
    */
   async send(answer: HttpAnswer, last: boolean): Promise<void> {
     const response = this.#response;
@@ -128,7 +128,7 @@ export class Exchange {
     const body =
       typeof answer.body === 'string' ? answer.body : Buffer.from(answer.body.buffer, answer.body.byteOffset, answer.body.byteLength);
     const bytes = Buffer.byteLength(body);
-    // What is not sent has the length that the answer to a GET would name; these two have none.
+    // The answer to a HEAD names the length that a GET would have; these two statuses have no length.
     if (answer.status !== 204 && answer.status !== 304) headers['content-length'] ??= bytes;
     response.writeHead(answer.status, headers);
     if (this.request.method === 'HEAD') response.end();
@@ -161,7 +161,7 @@ export class Exchange {
     });
   }
 
-  /** Ends the connection when the client does not take what was sent. */
+  /** Ends the connection when the client does not read the answer. */
   #expectReader(moreMs: number): void {
     if (this.#socket.writableLength === 0) return;
     const timer = this.#platform.timers.set(UNREAD_MS + moreMs, () => this.#socket.destroy());

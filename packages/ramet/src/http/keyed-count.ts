@@ -1,9 +1,9 @@
-/** Counts what each client holds, up to a limit: a key costs memory only while its count is above zero. */
+/** Counts what each client holds, up to a limit. A key takes memory only while its count is above zero. */
 export class KeyedCount {
   readonly #most: number;
   readonly #held = new Map<string, number>();
 
-  /** @param most for each key */
+  /** @param most the limit for each key */
   constructor(most: number) {
     this.#most = most;
   }
@@ -13,7 +13,7 @@ export class KeyedCount {
     return this.#held.get(key) ?? 0;
   }
 
-  /** Counts one more. @returns false when there are as many as may be */
+  /** Counts one more. @returns false when the key is at its limit */
   take(key: string): boolean {
     const held = this.of(key);
     if (held >= this.#most) return false;

@@ -19,7 +19,7 @@ const upload = (length: number, ...headers: string[]) =>
   ['POST /upload HTTP/1.1', 'host: a', `content-length: ${length}`, ...headers, '', ''].join('\r\n');
 
 describe('a body', () => {
-  test('that comes too slowly is refused, and its request does not run', async () => {
+  test('that arrives too slowly is refused, and its request does not run', async () => {
     await using t = await serve(async (exchange) => text(String((await exchange.body())?.length)), { platform: hurried });
     const wire = await Wire.open(t.port);
     wire.socket.write(upload(1_000));
@@ -31,7 +31,7 @@ describe('a body', () => {
     expect(t.ran).toEqual([]);
   });
 
-  test('that is long is waited for as long as it comes', async () => {
+  test('that is long may take its time while it keeps arriving', async () => {
     await using t = await serve(async (exchange) => text(String((await exchange.body())?.length)), { platform: hurried });
     const wire = await Wire.open(t.port);
     // Ten times the patience for the first byte.
@@ -45,7 +45,7 @@ describe('a body', () => {
     expect(wire.received).toMatch(/\r\n\r\n100000$/);
   });
 
-  test('that is longer than it may be is refused while it comes', async () => {
+  test('that is too long is refused while it arrives', async () => {
     await using t = await serve(async (exchange) => text(String((await exchange.body())?.length)));
     const wire = await Wire.open(t.port);
     const chunk = `${(64 * 1024).toString(16)}\r\n${'x'.repeat(64 * 1024)}\r\n`;
@@ -56,7 +56,7 @@ describe('a body', () => {
     expect(t.ran).toEqual([]);
   });
 
-  test('that nobody has asked for yet is hardly read', async () => {
+  test('that no handler has requested yet is hardly read', async () => {
     const decided = Promise.withResolvers<void>();
     let read = () => 0;
     await using t = await serve(async (exchange) => {
@@ -75,9 +75,9 @@ describe('a body', () => {
     expect(wire.statuses).toEqual([403]);
   });
 
-  test.each([1, 7, 1_000, 70_000])('is the same however its client cuts it: %i bytes at a time', async (size) => {
+  test.each([1, 7, 1_000, 70_000])('is the same however its client splits it: %i bytes at a time', async (size) => {
     await using t = await serve(async (exchange, path) => {
-      // One that waits, and one that is awaited.
+      // One body waits, and one is being read.
       if (path === '/later') await sleep(50);
       return text(Buffer.from((await exchange.body()) ?? []).toString('latin1'));
     });
@@ -91,7 +91,7 @@ describe('a body', () => {
     expect(bodies.slice(1)).toEqual([whole, whole]);
   });
 
-  test('that comes in too many pieces is refused', async () => {
+  test('in too many pieces is refused', async () => {
     await using t = await serve(async (exchange) => text(String((await exchange.body())?.length)));
     const head = 'POST /upload HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n';
     const taken = await Wire.ask(t.port, `${head}${'1\r\nx\r\n'.repeat(16_384)}0\r\n\r\n`);
@@ -102,7 +102,7 @@ describe('a body', () => {
     expect(t.ran).toHaveLength(1);
   });
 
-  test('that waits takes the memory of its bytes, however its client cuts it', async () => {
+  test('takes the memory of its bytes while it waits, however its client splits it', async () => {
     setFlagsFromString('--expose_gc');
     const collect = runInNewContext('gc') as () => void;
     const heldMb = () => {
@@ -128,7 +128,7 @@ describe('a body', () => {
     for (const wire of wires) wire.socket.destroy();
   });
 
-  test('finds no room when too many are held', async () => {
+  test('is refused when too many bodies are held', async () => {
     const held = Promise.withResolvers<void>();
     await using t = await serve(async (exchange) => {
       await exchange.body();
@@ -147,14 +147,14 @@ describe('a body', () => {
     await until(() => wires.every((wire) => wire.closed), 'the end');
     const statuses = wires.map((wire) => wire.statuses[0]);
     expect(statuses.filter((status) => status === 200).length + refused().length).toBe(132);
-    // What was held is given back.
+    // The memory of its bytes is released.
     const after = await Wire.ask(t.port, post('/upload', 'x'.repeat(1_000), 'connection: close'));
     expect(after.statuses).toEqual([200]);
   });
 });
 
 describe('a client that does not read', () => {
-  test('an answer is let go', async () => {
+  test('loses its answer', async () => {
     await using t = await serve(async () => text('x'.repeat(32 * MIB)), { platform: hurriedBy(1_000) });
     const wire = await Wire.open(t.port);
     wire.socket.pause();
@@ -165,7 +165,7 @@ describe('a client that does not read', () => {
     wire.socket.destroy();
   });
 
-  test('a stream is let go, and the stream ends', async () => {
+  test('loses its stream, which ends', async () => {
     let open = 0;
     let made = 0;
     await using t = await serve(
@@ -196,7 +196,7 @@ describe('a client that does not read', () => {
   });
 });
 
-test('a head that does not come whole is refused after ten seconds, not half a minute later', { timeout: 30_000 }, async () => {
+test('an incomplete head is refused after ten seconds, not half a minute later', { timeout: 30_000 }, async () => {
   await using t = await serve(async () => text('ran'));
   const startedMono = performance.now();
   const [partial, silent] = [await Wire.open(t.port), await Wire.open(t.port)];
@@ -204,7 +204,7 @@ test('a head that does not come whole is refused after ten seconds, not half a m
   await until(() => partial.closed && silent.closed, 'the end of both', 25_000);
   expect(performance.now() - startedMono).toBeLessThan(15_000);
   expect(partial.statuses).toEqual([408]);
-  // It has asked for nothing, and is no refused request.
+  // It has sent no request that could be refused.
   expect(silent.received).toBe('');
   expect(t.refused).toMatchObject([{ status: 408, reason: 'RequestTimeout', client: '127.0.0.1' }]);
 });

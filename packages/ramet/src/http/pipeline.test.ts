@@ -23,7 +23,7 @@ const REFUSED: readonly (readonly [what: string, bytes: string, status: number])
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
 ];
 
-describe('after a refusal the connection is closed, and what came behind does not run', () => {
+describe('after a refusal the connection is closed, and the requests behind it do not run', () => {
   test.each(REFUSED)('%s', async (_, bytes, status) => {
     await using t = await serve(async () => text('ran'));
     const wire = await Wire.ask(t.port, bytes + post('/behind', '{}') + get('/behind'));
@@ -35,7 +35,7 @@ describe('after a refusal the connection is closed, and what came behind does no
     expect(t.refused).toMatchObject([{ status, client: '127.0.0.1' }]);
   });
 
-  test.each(REFUSED)('in order, when a request before it is still running: %s', async (_, bytes, status) => {
+  test.each(REFUSED)('in order, while a request before it still runs: %s', async (_, bytes, status) => {
     const slow = Promise.withResolvers<void>();
     await using t = await serve(async () => slow.promise.then(() => text('whole answer')));
     const wire = await Wire.open(t.port);
@@ -45,7 +45,7 @@ describe('after a refusal the connection is closed, and what came behind does no
     expect(wire.received).toBe('');
     slow.resolve();
     await until(() => wire.closed, 'the end');
-    // The refusal, or just the end.
+    // The refusal, or only the end.
     expect([[200], [200, status]]).toContainEqual(wire.statuses);
     expect(wire.received).toContain('\r\n\r\nwhole answer');
     expect(t.ran).toEqual(['/command']);
@@ -87,7 +87,7 @@ describe('requests that were sent ahead', () => {
     wire.socket.destroy();
   });
 
-  test('do not run once the client has gone', async () => {
+  test('do not run once the client has left', async () => {
     const slow = Promise.withResolvers<void>();
     await using t = await serve(async (_, path) => {
       if (path === '/slow') await slow.promise;
@@ -106,13 +106,13 @@ describe('requests that were sent ahead', () => {
 
   const EXPECTS = 'expect: 100-continue';
   test.each([
-    ['where the client asks for it', get('/last', 'connection: close')],
-    ['where a client waits for a body to be asked for, and there is none', get('/last', EXPECTS)],
-    ['where a body of no bytes was to be asked for', post('/last', '', EXPECTS)],
-    ['where a body has come that was not asked for', post('/last', '{}', EXPECTS)],
-    ['where the client would go on in another protocol', get('/last', 'connection: upgrade', 'upgrade: websocket')],
+    ['when the client requests it', get('/last', 'connection: close')],
+    ['when a client waits for 100 Continue and has no body', get('/last', EXPECTS)],
+    ['when a client waits for 100 Continue with an empty body', post('/last', '', EXPECTS)],
+    ['when a body arrived without 100 Continue', post('/last', '{}', EXPECTS)],
+    ['when the client would continue in another protocol', get('/last', 'connection: upgrade', 'upgrade: websocket')],
     ['the same, with a body', post('/last', '{}', 'connection: upgrade', 'upgrade: websocket')],
-    ['where the end of a stream is the end of its connection', get('/stream', 'connection: keep-alive').replace('1.1', '1.0')],
+    ['when the end of the connection ends a stream', get('/stream', 'connection: keep-alive').replace('1.1', '1.0')],
   ])('do not run behind an answer that ends the connection: %s', async (_, last) => {
     await using t = await serve(async (_exchange, path) => {
       if (path !== '/stream') return text(path);
@@ -135,14 +135,14 @@ describe('requests that were sent ahead', () => {
     expect(t.ran).not.toContain('/behind');
   });
 
-  test('have their turn behind a body that was asked for', async () => {
+  test('have their turn behind a body that a handler requested', async () => {
     await using t = await serve(async (exchange, path) => text(`${path} ${(await exchange.body())?.length}`));
     const wire = await Wire.ask(t.port, post('/first', '{}', EXPECTS) + get('/last', 'connection: close'));
     expect(wire.statuses).toEqual([100, 200, 200]);
     expect(t.ran).toEqual(['/first', '/last']);
   });
 
-  test('are no more than there is room for, on however many connections', async () => {
+  test('are limited, over all connections', async () => {
     const first = Promise.withResolvers<void>();
     await using t = await serve(async () => {
       await first.promise;
@@ -175,7 +175,7 @@ describe('requests that were sent ahead', () => {
     wire.socket.write(all.map((path) => post(path, '{}')).join(''));
     await until(() => wire.statuses.length === 900, '900 answers');
     expect(t.ran).toEqual(all);
-    // And again and again, as long as they are answered.
+    // Many more, while they are answered.
     for (let i = 0; i < 90; i++) wire.socket.write(get('/more'));
     await until(() => wire.statuses.length === 990, '90 more');
     wire.socket.destroy();
@@ -184,7 +184,7 @@ describe('requests that were sent ahead', () => {
   test.each([
     ['requests', get('/one')],
     ['bytes', post('/one', 'x'.repeat(20_000))],
-  ])('are answered so far as they are not too many: %s', async (_, request) => {
+  ])('are answered up to the limit: %s', async (_, request) => {
     const first = Promise.withResolvers<void>();
     let held = 0;
     await using t = await serve(async (exchange) => {
@@ -209,8 +209,8 @@ describe('requests that were sent ahead', () => {
   });
 });
 
-describe('what a parser has against what comes next', () => {
-  test('never stands inside an answer that is being streamed', async () => {
+describe('an error of the parser', () => {
+  test('is never written into a streamed answer', async () => {
     const more = Promise.withResolvers<void>();
     await using t = await serve(async () => ({
       status: 200,
@@ -232,10 +232,10 @@ describe('what a parser has against what comes next', () => {
     expect(wire.received.slice(wire.received.indexOf('\r\n\r\n') + 4)).toBe('6\r\nfirst\n\r\n7\r\nsecond\n\r\n0\r\n\r\n');
   });
 
-  test('is the answer of the request whose body it is in, which does not run', async () => {
+  test('in a body answers its request, which does not run', async () => {
     await using t = await serve(async (exchange) => text(String((await exchange.body())?.length)));
     await using u = await serve(async (exchange) => {
-      // Decided late, as where a token is verified.
+      // A late decision, as after the verification of a token.
       await sleep(20);
       return text(String((await exchange.body())?.length));
     });

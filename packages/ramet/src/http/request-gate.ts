@@ -1,44 +1,44 @@
 import { ERRORS, type ErrorCode } from '../errors/index.ts';
 import { canonicalPath } from './canonical-path.ts';
 
-/** A request as Node's parser gives it, before anything merged its headers. */
+/** A request as Node's parser gives it, before its headers are merged. */
 export interface RawRequest {
   readonly method: string;
-  /** The request target as it stood in the first line. */
+  /** The request target of the first line. */
   readonly url: string;
   readonly httpVersion: string;
-  /** Names and values in turn. */
+  /** Names and values, alternating. */
   readonly rawHeaders: readonly string[];
 }
 
 export interface GateOptions {
-  /** The hosts that this gateway answers for, as `shop.example` (any port) or `shop.example:8443`. Without it: every host. */
+  /** The hosts that are served, as `shop.example` (any port) or `shop.example:8443`; every host where absent. */
   readonly hosts?: readonly string[];
 }
 
-/** The only request that the rest of the gateway sees. */
+/** A request that passed the gate. Later code sees nothing else of what the client sent. */
 export interface GatedRequest {
   readonly ok: true;
   readonly method: string;
-  /** Canonical. `*` for `OPTIONS *`, which the gateway answers itself and routes nowhere. */
+  /** The canonical path. `*` for `OPTIONS *`, which has no route. */
   readonly path: string;
-  /** Decoded segments of the path, to route on; empty for `/` and for `*`. */
+  /** The decoded segments of the path, for the router; empty for `/` and for `*`. */
   readonly segments: readonly string[];
-  /** Without its question mark; empty when there is none. */
+  /** The query without its question mark; empty where the target has no query. */
   readonly rawQuery: string;
-  /** Names in lower case. Where a header may be repeated, its values are joined. */
+  /** The headers, with names in lower case. The values of a repeated header are joined. */
   readonly headers: ReadonlyMap<string, string>;
-  /** In lower case, with the port if the client named one. */
+  /** The host in lower case, with the port if the client named one. */
   readonly host: string;
 }
 
-/** What to answer instead. From status 400 on, close the connection: what follows on it may be the rest of an attack. */
+/** The answer to a request that does not pass. From status 400 on the connection must end: its next bytes may be the rest of an attack. */
 export interface Refusal {
   readonly ok: false;
   readonly status: number;
   readonly code: ErrorCode;
   readonly detail: string;
-  /** Where the same resource is, with status 308. */
+  /** The canonical address of the resource, with status 308. */
   readonly location?: string;
 }
 
@@ -46,11 +46,11 @@ const MAX_HEADERS = 100;
 const MAX_HEAD_BYTES = 16 * 1024;
 
 const HOST = /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
-/** RFC 9110's token without `_`, which CGI and its heirs take for `-`: `x_ramet_identity` must not pass for ours. */
+/** The token of RFC 9110 without `_`, which CGI and similar servers read as `-`: `x_ramet_identity` must not pass as ours. */
 const HEADER_NAME = /^[A-Za-z0-9!#$%&'*+.^`|~-]+$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-/** Of two of these, one reader takes the first and another the last. */
+/** Headers that must not repeat: of two, one reader takes the first and another the last. */
 const SINGLETONS: ReadonlySet<string> = new Set([
   'authorization',
   'content-encoding',
@@ -69,14 +69,14 @@ const SINGLETONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Lets a request in, in one spelling, or says why not. It looks at the raw headers, because Node's merged ones hide
- * duplicates, and refuses whatever two HTTP parsers read differently, because that difference is how requests are
- * smuggled. No service has heard of a request that is refused here. The rules follow RFC 9112, Envoy's advice for edge
- * proxies and PortSwigger's desync research.
+ * Admits a request in its one canonical spelling, or refuses it with a reason. It reads the raw headers, because Node's merged headers
+ * hide duplicates, and refuses everything that two HTTP parsers read differently, because such differences make request smuggling
+ * possible. A refused request reaches no service. The rules follow RFC 9112, Envoy's advice for edge proxies and PortSwigger's
+ * research on desynchronisation.
  */
 export function gate(raw: RawRequest, { hosts }: GateOptions = {}): GatedRequest | Refusal {
   if (raw.httpVersion !== '1.1' && raw.httpVersion !== '1.0')
-    return refused(`HTTP/${raw.httpVersion} is not spoken here`, { code: 'HttpVersionNotSupported' });
+    return refused(`HTTP/${raw.httpVersion} is not supported`, { code: 'HttpVersionNotSupported' });
   if (!/^[A-Z]+(?:-[A-Z]+)*$/.test(raw.method) || raw.method === 'CONNECT') return refused('This method is not accepted');
 
   const headers = new Map<string, string>();
@@ -85,7 +85,7 @@ export function gate(raw: RawRequest, { hosts }: GateOptions = {}): GatedRequest
   const problem = collectHeaders(raw, headers) ?? framingProblem(raw.httpVersion, headers) ?? upgradeProblem(headers);
   if (problem !== undefined) return refused(problem);
   if ((headers.get('expect') ?? '100-continue').toLowerCase() !== '100-continue')
-    return refused('This expectation cannot be met', { code: 'ExpectationFailed' });
+    return refused('This expectation is not supported', { code: 'ExpectationFailed' });
 
   const host = headers.get('host')?.toLowerCase();
   if (host === undefined) return refused('There must be one Host header');
@@ -122,7 +122,7 @@ function headSizeProblem({ method, url, rawHeaders }: RawRequest): string | unde
   return bytes > MAX_HEAD_BYTES ? `The head of the request is longer than ${MAX_HEAD_BYTES} bytes` : undefined;
 }
 
-/** Fills `headers`, or says what is wrong with one of them. */
+/** Fills `headers`, or says what is wrong with a header. */
 function collectHeaders({ rawHeaders }: RawRequest, headers: Map<string, string>): string | undefined {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
@@ -137,7 +137,7 @@ function collectHeaders({ rawHeaders }: RawRequest, headers: Map<string, string>
   return undefined;
 }
 
-/** `trim()` would take a no-break space too, and make `chunked` of what no other reader takes for it. */
+/** Removes blanks. `trim()` would remove a no-break space too, and read `chunked` where no other reader does. */
 function withoutBlanks(value: string): string {
   const isBlank = (at: number) => value.charCodeAt(at) === 0x20 || value.charCodeAt(at) === 0x09;
   let [from, to] = [0, value.length];
@@ -146,7 +146,7 @@ function withoutBlanks(value: string): string {
   return value.slice(from, to);
 }
 
-/** Where one reader sees the end of a body and another does not, what follows is a request to only one of them. */
+/** Says what is wrong with the framing of a body. If two readers see different ends, only one of them takes the next bytes for a request. */
 function framingProblem(httpVersion: string, headers: ReadonlyMap<string, string>): string | undefined {
   const encoding = headers.get('transfer-encoding');
   const length = headers.get('content-length');
@@ -157,10 +157,10 @@ function framingProblem(httpVersion: string, headers: ReadonlyMap<string, string
   return length === undefined ? undefined : 'There must not be both Transfer-Encoding and Content-Length';
 }
 
-/** Whether a route takes a websocket is for the route to say; nothing else is ever switched to, HTTP/2 least of all. */
+/** Says what is wrong with an upgrade. A route decides about websockets; a switch to any other protocol, such as HTTP/2, is refused. */
 function upgradeProblem(headers: ReadonlyMap<string, string>): string | undefined {
   const upgrade = headers.get('upgrade');
-  if (headers.has('http2-settings')) return 'HTTP/2 is not spoken on this connection';
+  if (headers.has('http2-settings')) return 'HTTP/2 is not supported on this connection';
   return upgrade === undefined || upgrade.toLowerCase() === 'websocket' ? undefined : 'The only Upgrade is websocket';
 }
 

@@ -12,10 +12,10 @@ import { KeyedCount } from './keyed-count.ts';
 import { type GatedRequest, gate, type Refusal } from './request-gate.ts';
 import { endConnection, guardSockets } from './sockets.ts';
 
-/** A request that has passed the gate. What is not its head has not been read. */
+/** A request that has passed the gate. Only its head has been read. */
 export type AdmittedExchange = Exchange & { readonly gated: GatedRequest };
 
-/** A request or a connection that nothing behind the gate has seen. */
+/** A request or a connection that did not pass the gate. */
 export interface Refused {
   readonly status: number;
   readonly reason: string;
@@ -26,56 +26,59 @@ export interface Refused {
   readonly correlationId: string;
 }
 
+/** What an HTTP server needs. */
 export interface HttpServerOptions {
   readonly platform: Platform;
   readonly log: EventLog;
-  /** The hosts that requests may come for; all when left out. */
+  /** The hosts that requests may name; all where absent. */
   readonly hosts?: readonly string[] | undefined;
-  /** How many connections there may be at once. */
+  /** How many connections may be open at once. */
   readonly connections: number;
-  /** How many of them may come from one address. */
+  /** How many connections may be open from one address. */
   readonly connectionsPerAddress?: number;
-  /** Addresses of the same key count together; those without one are not counted. */
+  /** Finds the key of an address. Addresses with the same key count together; addresses without a key are not counted. */
   readonly addressKey?: (address: string) => string | undefined;
-  /** Makes the answer to a request, whose body it asks for when it wants it. */
+  /** Makes the answer to a request. It reads the body when it needs it. */
   answer(exchange: AdmittedExchange): Promise<HttpAnswer>;
+  /** Called for each request and connection that is refused. */
   onRefused(refused: Refused): void;
 }
 
+/** An HTTP server. */
 export interface HttpServer {
-  /** Begins to accept connections. @param port 0 takes a free one, and none that another worker of a cluster has @returns the port. */
+  /** Starts to accept connections. @param port 0 takes a free port, which no other worker of a cluster has @returns the port */
   listen(port: number, host: string): Promise<number>;
   /**
-   * Says on open connections that they end, takes what clients had sent before now, and then accepts no more. Connections that
-   * wait in the kernel to be accepted, and requests that wait there to be read, would be broken by closing at once.
-   * @param elsewhere where clients are served after this: on the same `port`, so that other processes take the connections that
-   *   wait, or at another `address`. Clients get the time to leave connections on which no answer has said that they end: a request
-   *   that is sent while its connection is being closed gets no answer
+   * Announces on open connections that they end, accepts what clients have already sent, and then accepts nothing more. Closing at once
+   * would break connections that wait in the kernel to be accepted, and requests that wait there to be read.
+   * @param elsewhere where clients are served after this: on the same `port`, where other processes accept the waiting connections, or
+   *   at another `address`. Clients get the time to leave connections on which no answer has announced the end: a request that is sent
+   *   while its connection closes gets no answer
    */
   drain(elsewhere?: 'port' | 'address'): Promise<void>;
-  /** Requests that wait for their answer. */
+  /** The number of requests that wait for their answer. */
   readonly inFlight: number;
-  /** Ends waiting requests, then closes. */
+  /** Cancels all requests, gives those that do not answer soon a 503, and closes. */
   close(): Promise<void>;
 }
 
-/** How long at most what was sent before may take to be accepted; under load one connection is, per turn of the event loop. */
+/** How long a drain accepts waiting connections at most. Under load, one connection is accepted in each turn of the event loop. */
 const ACCEPT_MS = 5_000;
 const SHARED_ACCEPT_MS = 250;
-/** Turns of the event loop without a new connection after which none waits, and what the last one sent is read. */
+/** After so many turns of the event loop without a new connection, none waits, and the request of the last one has been read. */
 const QUIET_TURNS = 3;
-/** How long a connection may be idle: answers say so, and clients leave before. */
+/** How long a connection may be idle. Answers announce it, and clients leave before. */
 const IDLE_MS = 5_000;
-/** How much longer it is kept: on a busy machine a client's last request may be on its way, or wait in the kernel, for so long. */
+/** How much longer an idle connection is kept: on a busy machine a last request may be on its way, or wait in the kernel, for this long. */
 const GRACE_MS = 5_000;
 const LOOK_MS = 10;
 /** At the close: how long requests may take to answer that they are cancelled, and how long a last refusal may take to leave. */
 const LAST_WORDS_MS = 250;
 const LAST_REFUSAL_MS = 50;
 const LIMITS = {
-  // A stranger's NODE_OPTIONS must not loosen the parser.
+  // NODE_OPTIONS must not loosen the parser.
   insecureHTTPParser: false,
-  // The gate looks at the Host headers, and refuses in words.
+  // The gate checks the Host headers, and refuses with a reason.
   requireHostHeader: false,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -85,8 +88,8 @@ const LIMITS = {
 };
 
 /**
- * An HTTP server for the edge of a process. Node parses. The rest is decided here and not by Node: which bytes are
- * a request ({@link gate}), in which order requests run ({@link Connection}), how other input is answered, and when a connection ends.
+ * Makes an HTTP server for untrusted clients. Node parses. This server decides which bytes are a request ({@link gate}), in which order
+ * requests run ({@link Connection}), how other input is answered, and when a connection ends.
  */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => new GuardedServer(options);
 
@@ -100,7 +103,7 @@ class GuardedServer implements HttpServer {
   #draining = false;
   #closing = false;
   #accepted = 0;
-  /** From a request's head to its answer's last byte: its body may still be on the way. */
+  /** Counts requests from their head to the last byte of their answer. Their bodies may still be on the way. */
   #underWay = 0;
 
   constructor(options: HttpServerOptions) {
@@ -109,15 +112,15 @@ class GuardedServer implements HttpServer {
     const server = createServer(LIMITS);
     this.#server = server;
     server.maxRequestsPerSocket = 1_000;
-    // Beyond it Node would leave headers out without a word; the gate refuses long before.
+    // Node silently drops further headers; the gate refuses long before.
     server.maxHeadersCount = 2_000;
     server.maxConnections = options.connections;
-    // A client that says that it sends nothing more may still wait for its answer.
+    // A client that has closed its sending side may still wait for its answer.
     Object.assign(server, { httpAllowHalfOpen: true });
     guardSockets(server, options.platform);
     server.on('connection', (socket) => this.#accept(socket));
     server.on('drop', (drop) =>
-      this.#refused(0, 'TooManyConnections', `There are ${options.connections} connections already`, drop?.remoteAddress ?? ''),
+      this.#refused(0, 'TooManyConnections', `There are already ${options.connections} connections`, drop?.remoteAddress ?? ''),
     );
     this.#listenToRequests();
   }
@@ -125,17 +128,17 @@ class GuardedServer implements HttpServer {
   #listenToRequests(): void {
     const server = this.#server;
     server.on('request', (request, response) => this.#take(request, response, false));
-    // The gate refuses what cannot be met; what can is answered when the body is asked for.
+    // The gate refuses unknown expectations; `100-continue` is answered when a handler reads the body.
     server.on('checkContinue', (request, response) => this.#take(request, response, true));
     server.on('checkExpectation', (request, response) => this.#take(request, response, false));
-    // After the last request that a connection may have, Node would take more of them and answer 503, which no client waits for.
+    // After the last request of a connection, Node would accept more of them and answer 503, for which no client waits.
     server.on('dropRequest', (_request, socket) => this.#connections.get(socket)?.takeNoMore());
     server.on('connect', (request, socket) =>
       this.#refuseInput(socket as Socket, new RametError('MalformedRequest', 'This method is not accepted'), request.method),
     );
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       const parsers = error.code?.startsWith('HPE_') || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-      // Browsers open connections that they may never need.
+      // Browsers open connections that they may never use.
       const unused = (socket as Socket).bytesRead === 0;
       if (parsers && !unused) this.#refuseInput(socket as Socket, parserError(error));
       else socket.destroy();
@@ -165,7 +168,7 @@ class GuardedServer implements HttpServer {
       await timers.yield();
       quiet = this.#accepted === before ? quiet + 1 : 0;
     }
-    // An HTTP server that closes takes its idle connections with it; a socket that listens does not.
+    // Closing an HTTP server would close its idle connections; closing the listening socket does not.
     NetServer.prototype.close.call(this.#server);
     const leftMono = clock.monoNow() + IDLE_MS + GRACE_MS;
     const stays = () => [...this.#connections.values()].some((connection) => connection.stays);
@@ -189,14 +192,14 @@ class GuardedServer implements HttpServer {
     await closed;
   }
 
-  /** Waits until no request waits for its answer, but `mostMs` at most. */
+  /** Waits until every request has its answer, but `mostMs` at most. */
   async #answered(mostMs: number): Promise<void> {
     const { clock, timers } = this.#options.platform;
     const giveUpMono = clock.monoNow() + mostMs;
     while (this.#underWay > 0 && clock.monoNow() < giveUpMono) await timers.sleep(LOOK_MS);
   }
 
-  /** A handler that does not heed its cancellation must not cost its client an answer. */
+  /** Answers for a handler that ignores its cancellation. */
   #refuseWaiting(connection: Connection): void {
     const error = new RametError('ShuttingDown');
     void connection.refuseFirst(problemAnswer(error, newTrace(this.#options.platform, {})))?.catch(() => {});
@@ -208,7 +211,7 @@ class GuardedServer implements HttpServer {
     const key = this.#options.addressKey?.(address);
     if (key !== undefined && !this.#addresses.take(key)) {
       const held = this.#addresses.of(key);
-      const detail = `There are ${held} connections from there already; if it is a proxy of yours, name it in 'trustedProxies'`;
+      const detail = `There are already ${held} connections from this address; if it is your proxy, name it in 'trustedProxies'`;
       this.#refused(0, 'TooManyConnections', detail, address);
       socket.destroy();
       return;
@@ -235,14 +238,14 @@ class GuardedServer implements HttpServer {
     exchange.onClosed(() => this.#underWay--);
   }
 
-  /** @returns the correlation id under which the refusal is reported */
+  /** Reports a refusal. @returns its correlation id */
   #refused(status: number, reason: string, detail: string, client: string, method = '(none)'): string {
     const { correlationId } = newTrace(this.#options.platform, {});
     this.#options.onRefused({ status, reason, detail, client, method, correlationId });
     return correlationId;
   }
 
-  /** Refuses on a connection where no request came about that could be answered. */
+  /** Refuses input that is not a request. */
   #refuseInput(socket: Socket, error: RametError, method?: string): void {
     const connection = this.#connections.get(socket);
     if (!connection) return void socket.destroy();

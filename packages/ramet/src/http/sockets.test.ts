@@ -105,7 +105,7 @@ test.each([KINDS['tunnel'] as string, KINDS['rubbish'] as string])(
     await until(() => wire.statuses.length === 1, 'the refusal');
     await until(() => wire.socket.destroyed || wire.closed || wire.socket.readableEnded, 'the end of what the server sends');
     const startedMono = performance.now();
-    // Only a reset tells: the server does not read any more.
+    // Only a reset shows it: the server does not read any more.
     const writing = setInterval(() => wire.socket.write('x'), 50);
     await until(() => wire.closed, 'the connection to be released', 5_000);
     clearInterval(writing);
@@ -113,7 +113,7 @@ test.each([KINDS['tunnel'] as string, KINDS['rubbish'] as string])(
   },
 );
 
-test('a client that says that it sends nothing more gets its answer, and is let go when it has none soon', async () => {
+test('a client that closes its sending side gets its answer, and is disconnected when the answer takes too long', async () => {
   const never = new Promise<never>(() => {});
   const cancelled: string[] = [];
   await using t = await serve(async (exchange, path) => {
@@ -132,7 +132,7 @@ test('a client that says that it sends nothing more gets its answer, and is let 
   expect(cancelled).toEqual(['/never']);
 });
 
-test('a stream ends at once when its client goes', async () => {
+test('a stream ends at once when its client leaves', async () => {
   await using t = await hostile();
   for (let i = 0; i < 20; i++) {
     const wire = await Wire.open(t.port);

@@ -2,20 +2,20 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Platform } from '../platform/index.ts';
 
-/** How long a connection that this side has ended is still read, so that the last answer arrives before the end. */
+/** How long a connection is read after this side has ended it, so that the last answer arrives before the end. */
 const LINGER_MS = 2_000;
-/** What is read and thrown away meanwhile. More than this is not worth reading. */
+/** How many bytes are read and dropped meanwhile. */
 const LINGER_BYTES = 4 * 1024 * 1024;
 
 /**
- * Guards every socket of a server for as long as it lives. Node hands sockets over without an error listener where a client
- * asks for a tunnel, and an error that nothing listens to ends the process: here each has one from its first moment. Where
- * Node would end a connection at once, it is ended so that the client can still read what was sent to it.
- * @param server plain or of TLS
+ * Guards every socket of a server for its whole life. Node hands a socket over without an error listener when a client requests a
+ * tunnel, and an error without a listener ends the process: here each socket has a listener from the start. Where Node would destroy
+ * a connection at once, it is ended in order, so that the client can still read its answer.
+ * @param server a plain server or one with TLS
  */
 export function guardSockets(server: Server, platform: Platform): void {
   const guard = (socket: Socket) => {
-    // Code that needs to know of the end listens to `close`.
+    // Code that needs the end of a socket listens to `close`.
     socket.on('error', ignore);
     socket.destroySoon = () => endConnection(socket, platform);
   };
@@ -25,8 +25,8 @@ export function guardSockets(server: Server, platform: Platform): void {
 }
 
 /**
- * Ends a connection in order (RFC 9112, 9.6): sends what is left, says that nothing more comes, and for a moment throws away
- * what still arrives. If it were closed with unread bytes, the system would reset it, and the client might lose the answer.
+ * Ends a connection in order (RFC 9112, 9.6): sends the remaining bytes, closes the sending side, and for a moment drops what still
+ * arrives. If a socket is closed with unread bytes, the system resets it, and the client may lose the answer.
  */
 export function endConnection(socket: Guarded, platform: Platform): void {
   if (socket[ENDING] || socket.destroyed) return;
@@ -37,7 +37,7 @@ export function endConnection(socket: Guarded, platform: Platform): void {
   socket.once('close', () => timer.cancel());
 }
 
-/** Takes a socket away from its HTTP parser: nothing that arrives from now on is a request. */
+/** Detaches a socket from its HTTP parser: further bytes are dropped. */
 export function discardInput(socket: Guarded): void {
   if (socket[DISCARDING] || socket.destroyed) return;
   socket[DISCARDING] = true;
@@ -45,7 +45,7 @@ export function discardInput(socket: Guarded): void {
   let left = LINGER_BYTES;
   socket.on('data', (chunk: Buffer) => {
     left -= chunk.length;
-    // Not destroyed: an answer may be under way.
+    // The socket is not destroyed, because an answer may be under way.
     if (left < 0) socket.pause();
   });
   socket.resume();

@@ -59,8 +59,8 @@ test('boot tells every mistake at once, with where and what to do', async () => 
     "service 'wrong', uses 'elsewhere': bulkhead",
     "service 'wrong', uses 'bank': 'bank:4900' is not a URL of bank",
     "reacts to 'elsewhere.Happened', but the topology has no 'elsewhere'",
-    "'often' is no rate",
-    "exposes 'wrong.forget', which has no http route",
+    "'often' is not a rate",
+    "exposes 'wrong.forget', which has no route in its contract",
     "need a token, but 'authenticate' is not set",
     "a port is given for gateway 'mobile'",
   ]) {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Rooms } from '../rooms/contract.ts';
 import { Bookings } from './contract.ts';
 
-/** All nights or none. When a step is refused, everything before it is undone, the latest first. */
+/** Books all nights or none. If a step is refused, the steps before it are undone, the latest first. */
 export const bookNights = saga('book-nights', {
   input: z.object({ bookingId: z.string(), room: z.string(), nights: z.array(z.string()) }),
   key: 'bookingId',

@@ -7,7 +7,7 @@ const Stay = z.object({ guest: z.string().min(1), room: z.string().min(1), night
 export const Bookings = contract('bookings', {
   commands: {
     place: command({ input: Stay, output: Ref, http: { route: 'POST /bookings', status: 202 } }),
-    // The saga tells its owner by these how it goes.
+    // The saga reports its progress to its own service with these commands.
     accept: command({ input: Ref }),
     confirm: command({ input: Ref }),
     cancel: command({ input: Ref }),

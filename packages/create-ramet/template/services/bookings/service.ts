@@ -24,7 +24,7 @@ export default service(Bookings, {
         .insertInto('bookings')
         .values({ booking_id: bookingId, guest, room, nights: JSON.stringify(nights), status: 'placed', reason: null })
         .execute();
-      start(bookNights, { bookingId, room, nights }); // the row and the start of the saga are committed together, or not at all
+      start(bookNights, { bookingId, room, nights }); // the row and the start of the saga commit together, or not at all
       return { bookingId };
     },
     async accept({ bookingId }, { db }) {

@@ -6,16 +6,16 @@ interface Tables {
   nights: { room: string; night: string; booking_id: string };
 }
 
-/** How long the hotel thinks about a night: time enough to kill the process in the middle. */
+/** How long the hotel takes for a night: time enough to kill the process in the middle. */
 const THINKING_MS = Number(process.env.THINKING_MS || 1000);
 
 export default service(Rooms, {
   store: sql<Tables>({ migrations: new URL('./migrations/', import.meta.url) }),
 }).implement({
   commands: {
-    // No handler asks whether it is called twice or too late: a step takes effect once, and not after it was undone.
+    // No handler checks for repeated or late calls: a step takes effect once, and never after its undo.
     hold: prepared({
-      // What waits, waits before the transaction.
+      // `prepare` runs before the transaction, so it may wait.
       prepare: () => (THINKING_MS > 0 ? sleep(THINKING_MS) : undefined),
       async run({ bookingId, room, night }, { db, fail }) {
         const taken = await db

@@ -3,18 +3,18 @@ import { type Case, conformanceSuite, type Exceptions } from '../../platform/cas
 import type { LimitCounter, LimitStore, LimitStoreCapabilities } from './limit-store.ts';
 import { parseRate, type RateDecision } from './rate-limit.ts';
 
-/** What an adapter of {@link LimitStore} gives to its conformance suite. */
+/** What an adapter of {@link LimitStore} provides to its conformance suite. */
 export interface LimitStoreHarness {
   readonly capabilities: LimitStoreCapabilities;
-  /** An empty place for counts, for one case alone. */
+  /** Makes an empty place for counts, for one case alone. */
   place(): Promise<LimitStorePlace>;
   readonly exceptions?: Exceptions;
 }
 
 export interface LimitStorePlace {
-  /** A replica: one more store on the same place where stores are shared. Ready to count. */
+  /** Opens a replica: a store on this place, ready to count. Shared stores on one place count together. */
   open(): Promise<LimitStore>;
-  /** Lets so much of the store's time pass, and not much more. */
+  /** Lets this much time of the store pass, and not much more. */
   pass(ms: number): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
       }),
     );
     it(
-      'tells what remains, when all of it is back, and when to come again',
+      'says how much remains, when the limit is whole, and when to try again',
       onStore(async (store) => {
         const [first, , last, next] = await takes(store.counter('web/client', parseRate('3/1m')), 'anna', 4);
         expect(first).toMatchObject({ allowed: true, limit: 3, remaining: 2, retryAfterMs: 0 });
@@ -63,7 +63,7 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
       }),
     );
     it(
-      'gives requests back one by one, and admits one after the wait that it asked for',
+      'gives requests back one by one, and admits one after the wait that it named',
       onStore(async (store, at) => {
         const counter = store.counter('web/client', parseRate('4/4s'));
         await takes(counter, 'anna', 4);
@@ -96,7 +96,7 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
       }),
     );
     it(
-      'counts keys apart, whatever they hold',
+      'counts keys apart, whatever their characters',
       onStore(async (store) => {
         const counter = store.counter('web/client', parseRate('1/1m'));
         const keys = [
@@ -146,14 +146,14 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
       }),
     );
     it(
-      'counts on for who asks for the same bucket at the same rate again',
+      'continues the count of a bucket at the same rate',
       onStore(async (store) => {
         await takes(store.counter('web/client', parseRate('3/1m')), 'anna', 2);
         expect(admitted(await takes(store.counter('web/client', parseRate('3/60s')), 'anna', 3))).toBe(1);
       }),
     );
     it(
-      'admits exactly the count of many that come at once',
+      'admits exactly the count of many requests at once',
       onStore(async (store) => {
         const counter = store.counter('web/client', parseRate('50/1h'));
         const decisions = await Promise.all(Array.from({ length: 400 }, async () => counter.take('anna')));
@@ -162,7 +162,7 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
       }),
     );
     it(
-      'counts exactly when the count is large and the time short, and when it is the other way round',
+      'counts exactly with a large count in a short time, and with a small count in a long one',
       onStore(async (store) => {
         const large = store.counter('web/client', parseRate('999999999/365d'));
         expect((await takes(large, 'anna', 3)).map(({ remaining }) => remaining)).toEqual([999_999_998, 999_999_997, 999_999_996]);
@@ -176,7 +176,7 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
     );
     if (capabilities.shared) {
       it(
-        'counts together for all replicas, exactly, when they ask at once',
+        'counts exactly for all replicas together when they count at once',
         onStore(async (store, _at, open) => {
           const replicas = [store, await open(), await open()].map((each) => each.counter('web/client', parseRate('30/1h')));
           const decisions = await Promise.all(Array.from({ length: 150 }, async (_, i) => (replicas[i % 3] as LimitCounter).take('anna')));
@@ -184,7 +184,7 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
         }),
       );
       it(
-        'counts on after a replica has ended',
+        'continues the count after a replica has ended',
         onStore(async (store, _at, open) => {
           await takes(store.counter('web/client', parseRate('3/1h')), 'anna', 2);
           await store.close();
@@ -205,14 +205,14 @@ export function limitStoreConformance(name: string, { capabilities, place, excep
   });
 }
 
-/** One after the other. */
+/** Takes one request after the other. */
 async function takes(counter: LimitCounter, key: string, n: number): Promise<RateDecision[]> {
   const decisions: RateDecision[] = [];
   for (let i = 0; i < n; i++) decisions.push(await counter.take(key));
   return decisions;
 }
 
-/** The next one that is refused: on a slow machine a request may have come back meanwhile. */
+/** Takes until a request is refused: on a slow machine a request may have been given back meanwhile. */
 async function refused(counter: LimitCounter, key: string): Promise<RateDecision> {
   for (;;) {
     const decision = await counter.take(key);

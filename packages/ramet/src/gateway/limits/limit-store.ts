@@ -1,26 +1,28 @@
 import type { Platform } from '../../platform/index.ts';
 import { createRateLimiter, type Rate, type RateDecision } from './rate-limit.ts';
 
-/** Where the counts of limits are kept: in this process, or in a store that all replicas of a gateway share. */
+/** Keeps the counts of limits: in the memory of a process, or in a store that all replicas of a gateway share. */
 export interface LimitStore {
   readonly capabilities: LimitStoreCapabilities;
   /**
-   * What counts one limit. Who asks for the same bucket at the same rate, in whatever process, counts on.
-   * @param bucket what is counted together, such as `web/client`
+   * Makes the counter of one limit. Counters of the same bucket and rate count together, in whatever process they are.
+   * @param bucket names the requests that count together, such as `web/client`
    */
   counter(bucket: string, rate: Rate): LimitCounter;
-  /** Counts nothing any more; whoever still waits gets an error. */
+  /** Stops counting. A count that is still waiting fails. */
   close(): Promise<void>;
 }
 
+/** Counts the requests of one limit, by key. */
 export interface LimitCounter {
   /**
-   * Counts one request of `key`, unless it is refused: refused requests cost nothing. The time that counts is the store's own.
-   * Rejects when the store cannot say.
+   * Counts one request of `key`, unless it is refused: refused requests cost nothing. Time is measured by the clock of the store.
+   * Rejects when the store cannot count.
    */
   take(key: string): RateDecision | Promise<RateDecision>;
 }
 
+/** What a store of limits is able to do, as data. */
 export interface LimitStoreCapabilities {
   readonly name: string;
   /** Replicas count together. */
@@ -29,22 +31,23 @@ export interface LimitStoreCapabilities {
   readonly survivesRestart: boolean;
 }
 
-/** What a topology names: makes the store of limits of a process. */
+/** Makes the store of limits of a process. A topology names one. */
 export interface LimitStoreFactory {
   readonly capabilities: LimitStoreCapabilities;
-  /** Does not wait for the store: it may be away now, and come. */
+  /** Makes the store without waiting for its server, which may be unavailable during boot. */
   create(environment: LimitStoreEnvironment): LimitStore;
 }
 
+/** What a store of limits needs from its process. */
 export interface LimitStoreEnvironment {
   readonly platform: Platform;
-  /** Told when the store goes away, once for each time. */
+  /** Called once each time that the store becomes unavailable. */
   readonly onError: (error: unknown, where: object) => void;
 }
 
 const IN_MEMORY: LimitStoreCapabilities = { name: 'memory', shared: false, survivesRestart: false };
 
-/** Counts in the memory of this process: each replica by itself. What is used where no store is named. */
+/** Makes the default store of limits, which counts in the memory of this process: each replica counts alone. */
 export function memoryStore(platform: Platform): LimitStore {
   const counters = new Map<string, LimitCounter>();
   return {

@@ -13,7 +13,7 @@ type Mood = 'works' | 'hangs' | 'fails';
 class Shared {
   readonly time = new VirtualTime();
   readonly lines: Record<string, unknown>[] = [];
-  readonly told: string[] = [];
+  readonly decided: string[] = [];
   readonly buckets: string[] = [];
   asked = 0;
   mood: Mood = 'works';
@@ -36,7 +36,7 @@ class Shared {
     return counter.take(key);
   }
 
-  /** What hung fails at last, long after anybody has waited for it. */
+  /** What hung fails at last, long after the last request has stopped waiting for it. */
   lateFailures(): void {
     for (const reject of this.#waiting.splice(0)) reject(new Error('connection lost'));
   }
@@ -51,7 +51,12 @@ class Shared {
       destination: (line) => void this.lines.push(JSON.parse(line as string)),
     });
     const limits = createLimits(
-      { platform, log, limits: this.store, instrument: noting((note) => note.what === 'limit uncounted' && this.told.push(note.answer)) },
+      {
+        platform,
+        log,
+        limits: this.store,
+        instrument: noting((note) => note.what === 'limit uncounted' && this.decided.push(note.answer)),
+      },
       gateway,
     );
     return async (limit: Limit, key = 'anna', kind: LimitKind = 'client', headers: Record<string, string> = {}): Promise<string> => {
@@ -89,17 +94,17 @@ describe('limits in memory', () => {
 });
 
 describe('limits in a store', () => {
-  test('are counted by all replicas together, and tell their clients so', async () => {
+  test('are counted by all replicas together, and appear in the headers', async () => {
     const shared = new Shared();
     const [one, two] = [shared.replica(), shared.replica()];
     const headers: Record<string, string> = {};
     expect([await one(THREE), await two(THREE), await one(THREE, 'anna', 'client', headers)]).toEqual(['allowed', 'allowed', 'allowed']);
     expect(headers['ratelimit-remaining']).toBe('0');
     expect([await one(THREE), await two(THREE), await two(THREE, 'bert')]).toEqual(['TooManyRequests', 'TooManyRequests', 'allowed']);
-    expect([shared.told, shared.lines, shared.time.timers]).toEqual([[], [], 0]);
+    expect([shared.decided, shared.lines, shared.time.timers]).toEqual([[], [], 0]);
   });
 
-  test('have the same names in every replica, whatever was asked for first', async () => {
+  test('have the same names in every replica, whichever was used first', async () => {
     const shared = new Shared();
     const [one, two, mobile] = [shared.replica(), shared.replica(), shared.replica('mobile')];
     await one(THREE, 'a', 'client');
@@ -112,7 +117,7 @@ describe('limits in a store', () => {
 });
 
 describe('while the store hangs', () => {
-  test('three requests wait 50 ms each, and then none but one a second', async () => {
+  test('three requests wait 50 ms each, and after that one a second', async () => {
     const shared = new Shared();
     const take = shared.replica();
     const wide: Limit = { rate: '1000/1h' };
@@ -131,7 +136,7 @@ describe('while the store hangs', () => {
     await shared.time.pass(0);
   });
 
-  test('each replica counts alone what fails open: nobody gets more than the limit from one', async () => {
+  test('a limit that fails open is counted by each replica alone: no client gets more than the limit from one of them', async () => {
     const shared = new Shared();
     const [one, two] = [shared.replica(), shared.replica()];
     shared.mood = 'fails';
@@ -144,15 +149,15 @@ describe('while the store hangs', () => {
       ]);
       expect(await take(THREE, 'bert')).toBe('allowed');
     }
-    expect(shared.told).toEqual(Array.from({ length: 10 }, () => 'failOpen'));
+    expect(shared.decided).toEqual(Array.from({ length: 10 }, () => 'failOpen'));
   });
 
-  test('what fails closed is refused, and told when to come again', async () => {
+  test('a limit that fails closed refuses, and says when to try again', async () => {
     const shared = new Shared();
     const take = shared.replica();
     shared.mood = 'fails';
     for (let i = 0; i < 5; i++) expect(await take(CLOSED)).toBe('LimitsUnavailable');
-    expect(shared.told).toEqual(Array.from({ length: 5 }, () => 'failClosed'));
+    expect(shared.decided).toEqual(Array.from({ length: 5 }, () => 'failClosed'));
     const { platform } = shared.time;
     const limits = createLimits(
       { platform, log: createLog({ platform, service: 'x', version: '1', env: 't', destination: () => {} }), limits: shared.store },
@@ -163,7 +168,7 @@ describe('while the store hangs', () => {
 });
 
 describe('the alarm', () => {
-  test('is given once for each time that the store goes away, and its end is told', async () => {
+  test('is raised once for each outage of the store, and its end is logged', async () => {
     const shared = new Shared();
     const take = shared.replica();
     const wide: Limit = { rate: '1000/1h' };
@@ -192,7 +197,7 @@ describe('the alarm', () => {
     expect(shared.lines[0]).toMatchObject({ err: { message: 'connection refused' } });
   });
 
-  test('is not given for a failure now and then: that request alone is counted here', async () => {
+  test('is not raised for a single failure: that request alone is counted in this replica', async () => {
     const shared = new Shared();
     const take = shared.replica();
     for (let i = 0; i < 10; i++) {
@@ -202,11 +207,11 @@ describe('the alarm', () => {
       shared.mood = 'works';
       await take({ rate: '1000/1h' });
     }
-    expect([shared.lines, shared.told.length, shared.asked]).toEqual([[], 20, 30]);
+    expect([shared.lines, shared.decided.length, shared.asked]).toEqual([[], 20, 30]);
   });
 });
 
-test('when the store is back, all ask it again at once', async () => {
+test('when the store is available again, all requests use it at once', async () => {
   const shared = new Shared();
   const take = shared.replica();
   const wide: Limit = { rate: '1000/1h' };
@@ -215,7 +220,7 @@ test('when the store is back, all ask it again at once', async () => {
   shared.mood = 'works';
   await shared.time.pass(1_000);
   shared.asked = 0;
-  shared.told.length = 0;
+  shared.decided.length = 0;
   for (let i = 0; i < 5; i++) expect(await take(wide)).toBe('allowed');
-  expect([shared.asked, shared.told]).toEqual([5, []]);
+  expect([shared.asked, shared.decided]).toEqual([5, []]);
 });

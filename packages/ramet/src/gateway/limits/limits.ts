@@ -7,15 +7,18 @@ import { LimitGuard } from './limit-guard.ts';
 import { type LimitCounter, type LimitStore, memoryStore } from './limit-store.ts';
 import { parseRate, type RateDecision } from './rate-limit.ts';
 
-/** What a limit counts: the requests of a client, its failed authentications, those for what is not there, those at one route, or with one value of a field. */
+/**
+ * What a limit counts: all requests of a client, its failed authentications, its requests without a route, its requests of one route,
+ * or those with one value of a field.
+ */
 export type LimitKind = 'client' | 'failures' | 'unknown' | 'route' | 'field';
 
 /** The limits of one gateway. */
 export interface Limits {
   /**
-   * Counts one request. Returns at once where the counts are in memory.
-   * @param headers get what the client is told of the limit
-   * @throws (or rejects with) RametError TooManyRequests, or LimitsUnavailable where nobody can count and the limit fails closed
+   * Counts one request. Returns without a promise where the counts are in memory.
+   * @param headers receive the headers that tell the client its limit
+   * @throws (or rejects with) RametError TooManyRequests, or LimitsUnavailable where the store cannot count and the limit fails closed
    */
   take(limit: Limit, kind: LimitKind, key: string, headers?: Record<string, string>): void | Promise<void>;
 }
@@ -23,12 +26,13 @@ export interface Limits {
 export interface LimitsEnvironment {
   readonly platform: Platform;
   readonly log: EventLog;
-  /** Where they are counted (default: in this process). */
+  /** The store that counts (default: the memory of this process). */
   readonly limits?: LimitStore;
+  /** Notes each request whose limit was decided without the store. */
   readonly instrument?: Instrument;
 }
 
-/** @param gateway its name: gateways that share a store count apart */
+/** Makes the limits of a gateway. @param gateway its name: gateways that share a store count apart */
 export function createLimits({ platform, log, limits: store, instrument }: LimitsEnvironment, gateway: string): Limits {
   const memory = memoryStore(platform);
   const guard =
@@ -36,7 +40,7 @@ export function createLimits({ platform, log, limits: store, instrument }: Limit
     new LimitGuard(platform, log.child({ gateway, limits: store.capabilities.name }), (answer) =>
       instrument?.note?.({ what: 'limit uncounted', gateway, answer }),
     );
-  // Kinds apart: which of two comes first is chance, and every replica must name its buckets alike.
+  // One map for each kind: every replica must give a bucket the same name, in whatever order requests arrive.
   const counters: Record<LimitKind, Map<Limit, LimitCounter>> = {
     client: new Map(),
     failures: new Map(),

@@ -2,23 +2,23 @@ import { RametError } from '../../errors/index.ts';
 import { KeyedCount } from '../../http/index.ts';
 import type { Canceller } from '../../rpc/index.ts';
 
-/** Counts the streams that each client has open: one costs a connection, a reader and a place in memory for as long as it lives. */
+/** Counts the open streams of each client. A stream costs a connection, a reader and memory for as long as it is open. */
 export class OpenStreams {
   readonly #open: KeyedCount;
 
-  /** @param max for each client */
+  /** @param max how many streams each client may have open */
   constructor(max: number) {
     this.#open = new KeyedCount(max);
   }
 
   /**
-   * Takes a place, which is given back when the stream ends.
-   * @returns gives the place back; harmless when it has been
+   * Counts a stream until its request is cancelled, or until the returned function is called.
+   * @returns stops counting the stream; calling it again has no effect
    * @throws RametError TooManyRequests
    */
   take(client: string, cancellation: Canceller): () => void {
     if (!this.#open.take(client))
-      throw new RametError('TooManyRequests', `${this.#open.of(client)} streams are open, and no client may have more: close one`, {
+      throw new RametError('TooManyRequests', `This client has ${this.#open.of(client)} open streams and may not have more: close one`, {
         retryAfterMs: 1_000,
       });
     let given = false;

@@ -44,7 +44,7 @@ describe('parseRate', () => {
     '9999999999/1s',
   ])('refuses %j and says what to write', (text) => {
     expect(() => parseRate(text)).toThrow(RangeError);
-    expect(() => parseRate(text)).toThrow(`'${text}' is no rate: `);
+    expect(() => parseRate(text)).toThrow(`'${text}' is not a rate: `);
   });
 });
 
@@ -94,7 +94,7 @@ describe('createRateLimiter', () => {
   const rates = fc.record({ count: fc.integer({ min: 1, max: 50 }), windowMs: fc.integer({ min: 1, max: 100_000 }) });
   const pauses = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 5_000 }), fc.double({ min: 0, max: 500, noNaN: true }));
 
-  it('never admits more than the count and what has come back since, in any stretch of time', () => {
+  it('never admits more than the count and what has drained since, over any time', () => {
     fc.assert(
       fc.property(rates, fc.array(pauses, { maxLength: 120 }), (rate, waits) => {
         const { clock, take } = limiterOf(rate);
@@ -112,7 +112,7 @@ describe('createRateLimiter', () => {
     );
   });
 
-  it('admits a request after exactly the wait that it asked for, and is whole after exactly the reset', () => {
+  it('admits a request after exactly the wait that it named, and is whole after exactly the reset', () => {
     fc.assert(
       fc.property(rates, fc.array(pauses, { maxLength: 60 }), (rate, waits) => {
         const { clock, take, takeMany } = limiterOf(rate);
@@ -130,7 +130,7 @@ describe('createRateLimiter', () => {
     );
   });
 
-  it('gives more the longer one waits', () => {
+  it('allows more requests after a longer wait', () => {
     fc.assert(
       fc.property(rates, fc.nat(60), fc.nat(200_000), fc.nat(200_000), (rate, before, wait, longer) => {
         const remainingAfter = (waitMs: number) => {
@@ -164,7 +164,7 @@ describe('createRateLimiter', () => {
     expect(take('b').remaining).toBe(9);
   });
 
-  it('counts a refused request as a use, so that who is refused is not forgotten for it', () => {
+  it('counts a refused request as a use, so that a refused client is not forgotten', () => {
     const { take, takeMany } = limiterOf('2/10s', 2);
     takeMany(2, 'spent');
     take('a');
@@ -173,7 +173,7 @@ describe('createRateLimiter', () => {
     expect(take('spent').allowed).toBe(false);
   });
 
-  it('keeps long keys apart without keeping them', () => {
+  it('counts long keys apart without storing them', () => {
     const { take, hashed } = limiterOf('10/10s');
     const long = 'x'.repeat(100_000);
     expect([take(`${long}a`), take(`${long}a`), take(`${long}b`)].map((decision) => decision.remaining)).toEqual([9, 8, 9]);

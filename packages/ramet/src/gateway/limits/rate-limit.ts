@@ -1,42 +1,43 @@
 import { type Duration, durationMs, type Platform } from '../../platform/index.ts';
 
-/** Text such as `'100/15m'`: a number of requests and the time in which they come back. */
+/** A number of requests and the time in which they become available again, written as `'100/15m'`. */
 export interface Rate {
   readonly count: number;
   readonly windowMs: number;
 }
 
+/** Whether a request is allowed, and what the client can know of its limit. */
 export interface RateDecision {
   readonly allowed: boolean;
   readonly limit: number;
-  /** How many more would be allowed now. */
+  /** How many more requests would be allowed now. */
   readonly remaining: number;
-  /** Until the whole limit is there again, when no more requests come. */
+  /** The time until the whole limit is available again, if no more requests arrive. */
   readonly resetMs: number;
-  /** Until one more is allowed: a request after this wait is. 0 when this one was. */
+  /** The time after which one more request is allowed. 0 when this request was allowed. */
   readonly retryAfterMs: number;
 }
 
 export interface RateLimiter {
-  /** Counts one request of `key`, unless it is refused: refused requests cost nothing, so a client that waits gets through. */
+  /** Counts one request of `key`, unless it is refused: refused requests cost nothing, so a client that waits is allowed again. */
   take(key: string): RateDecision;
 }
 
 /**
  * Reads a rate such as `100/15m`.
- * @throws RangeError when the text is no rate
+ * @throws RangeError when the text is not a rate
  */
 export function parseRate(text: string): Rate {
   const [count, window, more] = text.split('/');
   if (window === undefined || more !== undefined || !/^[1-9]\d{0,8}$/.test(count as string) || !/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(window)) {
-    throw new RangeError(`'${text}' is no rate: write a number of requests, a slash and a duration, as in '100/15m'`);
+    throw new RangeError(`'${text}' is not a rate: write a number of requests, a slash and a duration, as in '100/15m'`);
   }
   const windowMs = durationMs(window as Duration);
-  if (windowMs <= 0) throw new RangeError(`'${text}' is no rate: its time must be longer than nothing`);
+  if (windowMs <= 0) throw new RangeError(`'${text}' is not a rate: its time must be longer than zero`);
   return { count: Number(count), windowMs };
 }
 
-/** What a key has used. It drains evenly, `count` in `windowMs`. Entries stand in a list from the longest unused on. */
+/** What a key has used. It drains evenly, `count` in `windowMs`. Entries form a list, the longest unused first. */
 interface Usage {
   readonly key: string;
   used: number;
@@ -45,22 +46,22 @@ interface Usage {
   newer: Usage;
 }
 
-/** Rounding of many additions stays far below this, and this far below one request. */
+/** Far more than the rounding error of many additions, and far less than one request. */
 export const TOLERANCE = 1e-6;
-/** How many of the longest unused keys each new key looks at: more than one, so that memory shrinks after a flood. */
+/** How many of the longest unused keys each new key checks: more than one, so that memory shrinks after a flood. */
 const SWEPT_PER_KEY = 8;
-/** Keys hold what clients send. Longer ones are kept as their hash, or a few would fill the memory. */
+/** Keys hold text from clients. Longer keys are stored as their hash, so that a few cannot fill the memory. */
 const KEY_LENGTH_MAX = 200;
 
 /**
- * Limits requests per key by GCRA (ITU-T I.371, in its form as a leaky bucket, whose counting stays exact): the whole
- * `count` may come at once, after that one request each `windowMs / count`. Time is monotonic, so that setting the
- * clock gives nobody a second allowance.
+ * Makes a limiter of requests per key, by GCRA (ITU-T I.371, as a leaky bucket, whose counting stays exact). The whole `count` is
+ * allowed at once, and after that one request each `windowMs / count`. Time is monotonic, so that setting the clock does not give a
+ * client a second allowance.
  *
- * At most `maxKeys` are remembered. Of the longest unused keys those whose limit is whole again go first, then the oldest,
- * which gets a new limit if it comes back. What forgotten keys had used is not kept in shared cells, as a sketch would: whoever
- * can invent a hundred thousand keys gains little by being forgotten, but by filling the cells he would lock out everybody else.
- * @param platform its monotonic clock, and its hash for long keys
+ * At most `maxKeys` are remembered. Of the longest unused keys, those whose limit is whole again are forgotten first, then the oldest;
+ * a forgotten key gets a new limit when it returns. A count-min sketch would keep what forgotten keys had used in shared cells. An
+ * attacker who invents a hundred thousand keys gains little by being forgotten, but could fill those cells and lock out all others.
+ * @param platform provides the monotonic clock, and the hash for long keys
  */
 export function createRateLimiter(platform: Platform, rate: Rate, { maxKeys = 100_000 }: { readonly maxKeys?: number } = {}): RateLimiter {
   const { count, windowMs } = rate;
@@ -116,7 +117,7 @@ export function createRateLimiter(platform: Platform, rate: Rate, { maxKeys = 10
   };
 }
 
-/** What is told of one request. @param used how much of the limit is used after it */
+/** Makes the decision about one request. @param used how much of the limit is used after it */
 export function decisionOf({ count, windowMs }: Rate, used: number, allowed: boolean): RateDecision {
   const perMs = count / windowMs;
   return {
@@ -128,7 +129,7 @@ export function decisionOf({ count, windowMs }: Rate, used: number, allowed: boo
   };
 }
 
-/** A ring whose head stands between the newest and the oldest, so that the oldest is the head's `newer`. */
+/** Makes a ring whose head lies between the newest and the oldest entry, so that the oldest is the head's `newer`. */
 function emptyList(): Usage {
   const head = { key: '', used: 0, atMs: 0 } as Usage;
   head.older = head;

@@ -80,14 +80,14 @@ test('replicas of a gateway count the requests of a client together', async () =
   expect(answers).toEqual([]);
 });
 
-test('so they do with failed authentications: nobody tries again at the next replica', async () => {
+test('failed authentications count together too: a client cannot try again at the next replica', async () => {
   const { get } = replicas(beyondAWire(() => false));
   const statuses: number[] = [];
   for (let i = 0; i < 302; i++) statuses.push((await get(i % 2, 'mine')).status);
   expect([statuses.indexOf(429), statuses.at(-1)]).toEqual([300, 429]);
 });
 
-test('when the store is away, what fails open is counted by each alone, and what fails closed answers 503', async () => {
+test('while the store is unavailable, a limit that fails open is counted by each replica alone, and one that fails closed answers 503', async () => {
   const { get, answers } = replicas(beyondAWire(() => true));
   const statuses: number[] = [];
   for (let i = 0; i < 8; i++) statuses.push((await get(i % 2, 'open')).status);

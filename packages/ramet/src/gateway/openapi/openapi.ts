@@ -3,7 +3,7 @@ import type { GatewayRoute } from '../routes.ts';
 import { HEADERS, PROBLEM, responsesOf, takesBody } from './responses.ts';
 import { DocumentSchemas } from './schemas.ts';
 
-/** The OpenAPI 3.1 document of what a gateway exposes, from the contracts alone. */
+/** Makes the OpenAPI 3.1 document of the routes of a gateway, from the contracts alone. */
 export function openApi(definition: GatewayDefinition, routes: readonly GatewayRoute[]): object {
   const paths: Record<string, Record<string, object>> = {};
   const schemas = new DocumentSchemas();
@@ -25,7 +25,7 @@ export function openApi(definition: GatewayDefinition, routes: readonly GatewayR
   };
 }
 
-/** A name for the operation that no other one has: a contract may be exposed under several prefixes. */
+/** Makes a unique name for an operation: a contract may be exposed under several prefixes. */
 function idOf(route: GatewayRoute, taken: Set<string>): string {
   const byPath = `${route.method.toLowerCase()}${route.pattern.replace(/[^a-zA-Z0-9]+(\w?)/g, (_all, letter: string) => letter.toUpperCase())}`;
   const name = route.kind === 'compose' ? byPath : route.compiled.fullName.replaceAll(/[^a-zA-Z0-9]+/g, '_');
@@ -56,11 +56,11 @@ function operationOf(definition: GatewayDefinition, route: GatewayRoute, id: str
   };
 }
 
-/** What changes something may be repeated under a key. */
+/** Commands may be repeated under an idempotency key. */
 function keyParameter(route: GatewayRoute): object[] {
   if (route.method === 'GET' || route.kind === 'stream') return [];
   const schema = { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' };
-  const description = 'New for each intention, the same for each repeat: a repeat gets the answer that was given';
+  const description = 'Make a new key for each intention, and repeat a request under its key: the repeat gets the stored answer';
   return [{ name: 'Idempotency-Key', in: 'header', required: route.keyRequired, description, schema }];
 }
 

@@ -4,7 +4,7 @@ import type { GatewayDefinition } from '../gateway.ts';
 import type { GatewayRoute } from '../routes.ts';
 import type { DocumentSchemas } from './schemas.ts';
 
-/** What the framework itself may answer on a route, beside what the contract declares. Everything else is `default`. */
+/** The errors that the framework may answer on every route, besides those of the contract. All others are `default`. */
 const ALWAYS: readonly ErrorCode[] = [
   'BadRequest',
   'MalformedRequest',
@@ -16,8 +16,8 @@ const ALWAYS: readonly ErrorCode[] = [
 ];
 const WITH_BODY: readonly ErrorCode[] = ['MalformedBody', 'PayloadTooLarge', 'UnsupportedMediaType'];
 const WITH_TOKEN: readonly ErrorCode[] = ['MissingToken', 'InvalidToken'];
-/** Answers that say when to come again. */
-const COME_AGAIN = new Set([429, 503]);
+/** The statuses whose answers say when to try again. */
+const TRY_AGAIN = new Set([429, 503]);
 
 export const HEADERS = {
   'X-Correlation-Id': { description: 'Names this request in logs and traces', schema: { type: 'string' } },
@@ -46,7 +46,7 @@ export const PROBLEM = {
   },
 };
 
-/** All answers of a route by their status: success, every declared failure with its data, and what the framework answers. */
+/** Describes all answers of a route by their status: success, each declared failure with its data, and the errors of the framework. */
 export function responsesOf(
   definition: GatewayDefinition,
   route: GatewayRoute,
@@ -80,7 +80,7 @@ function success(route: GatewayRoute, id: string, schemas: DocumentSchemas): obj
   if (route.kind !== 'stream')
     return { description: 'Success', headers, ...(schema ? { content: { 'application/json': { schema } } } : {}) };
   const description =
-    'Server-sent events: the data of each is one of these as JSON. Comments between them say that the stream is still there.';
+    'Server-sent events. The data of each event is one of these as JSON; comments between the events show that the stream is open.';
   return { description, headers, content: { 'text/event-stream': { schema: schema ?? {} } } };
 }
 
@@ -116,7 +116,7 @@ function frameworkCodes(definition: GatewayDefinition, route: GatewayRoute): Err
   ];
 }
 
-/** Whether what is not in the path comes in a body and not in the query. */
+/** Whether input that is not in the path comes in the body, and not in the query. */
 export const takesBody = ({ method }: GatewayRoute): boolean => method !== 'GET' && method !== 'DELETE';
 
 function byStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
@@ -129,7 +129,7 @@ const titleOf = (codes: readonly ErrorCode[]): string => codes.map((code) => ERR
 
 function headersOf(status: number, definition: GatewayDefinition, route: GatewayRoute): object {
   const names = ['X-Correlation-Id'];
-  if (COME_AGAIN.has(status)) names.push('Retry-After');
+  if (TRY_AGAIN.has(status)) names.push('Retry-After');
   if (status === 401 || (status === 403 && 'scope' in route.access)) names.push('WWW-Authenticate');
   if (status === 429 && (route.limit ?? definition.limit)) names.push('RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset');
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

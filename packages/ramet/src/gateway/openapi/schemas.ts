@@ -1,22 +1,22 @@
 import { type JsonSchema, withoutSecrets } from '../../contract/index.ts';
 
 /**
- * The schemas of a document. A contract's schema is a document of its own, whose references lead to its own root: one that has any is kept
- * among the components, and its references lead there.
+ * The schemas of a document. References in the schema of a contract point to the root of that schema. A schema with references is kept
+ * among the components, and its references point there.
  */
 export class DocumentSchemas {
   readonly components: Record<string, object> = {};
 
-  /** The schema as it stands in the document. @param name what it is called among the components, if it must be there */
+  /** Makes the schema for the document. @param name its name among the components, if it must be there */
   of(schema: JsonSchema, name: string): JsonSchema {
     const { $schema: _dialect, ...plain } = withoutSecrets(schema);
     if (!hasReference(plain)) return plain;
     const own = this.#freeName(name);
-    this.components[own] = led(plain, `#/components/schemas/${own}`) as object;
+    this.components[own] = rooted(plain, `#/components/schemas/${own}`) as object;
     return { $ref: `#/components/schemas/${own}` };
   }
 
-  /** The fields of an object's schema; one that refers to the whole of it does so among the components. */
+  /** Finds the fields of an object's schema. A field that refers to the whole schema refers to the component. */
   fieldsOf(schema: JsonSchema, name: string): { properties: Record<string, JsonSchema>; required: readonly string[] } {
     const { $ref: reference } = this.of(schema, name) as { $ref?: string };
     const whole =
@@ -45,15 +45,15 @@ function hasReference(node: unknown): boolean {
   return '$ref' in node || Object.values(node).some(hasReference);
 }
 
-/** The same schema with the references to its own root leading to `root`. */
-function led(node: unknown, root: string): unknown {
-  if (Array.isArray(node)) return node.map((each) => led(each, root));
+/** Makes a copy of a schema whose references to its root point to `root`. */
+function rooted(node: unknown, root: string): unknown {
+  if (Array.isArray(node)) return node.map((each) => rooted(each, root));
   if (typeof node !== 'object' || node === null) return node;
   return Object.fromEntries(
     Object.entries(node).map(([keyword, value]) =>
       keyword === '$ref' && typeof value === 'string' && value.startsWith('#')
         ? [keyword, root + value.slice(1)]
-        : [keyword, led(value, root)],
+        : [keyword, rooted(value, root)],
     ),
   );
 }

@@ -7,7 +7,7 @@ const behind = (forwardedFor: string | string[], trusted = ['10.0.0.0/8', 'fd00:
   clientAddress({ socketAddress, forwardedFor: [forwardedFor].flat() }, trusted);
 
 describe('clientAddress', () => {
-  it('trusts nobody by default', () => {
+  it('trusts no proxy by default', () => {
     expect(behind('203.0.113.7', [])).toBe('10.0.0.1');
     expect(clientAddress({ socketAddress: '198.51.100.1', forwardedFor: ['203.0.113.7'] }, ['10.0.0.0/8'])).toBe('198.51.100.1');
   });
@@ -21,7 +21,7 @@ describe('clientAddress', () => {
     expect(behind('10.0.0.3, 10.0.0.2')).toBe('10.0.0.3');
   });
 
-  it('does not look at what the client itself claimed', () => {
+  it('ignores the claims of the client', () => {
     expect(behind('garbage, ::::, 203.0.113.7, 10.0.0.2')).toBe('203.0.113.7');
   });
 
@@ -67,7 +67,7 @@ describe('clientAddress', () => {
     expect(direct('fe80::1%eth0')).toBe('fe80::1');
   });
 
-  it('says when there is no address', () => {
+  it('says that an address is not known', () => {
     expect(direct('')).toBe(UNKNOWN_ADDRESS);
     expect(limitKey(UNKNOWN_ADDRESS)).toBe(UNKNOWN_ADDRESS);
   });
@@ -108,7 +108,7 @@ describe('clientAddress', () => {
     'g::',
     '[::1]',
     ':1:2:3:4:5:6:7',
-  ])('knows that %j is no address', (text) => {
+  ])('knows that %j is not an address', (text) => {
     expect(direct(text)).toBe(UNKNOWN_ADDRESS);
   });
 
@@ -171,7 +171,7 @@ describe('limitKey', () => {
     expect(limitKey('192.0.2.1')).toBe('192.0.2.1');
   });
 
-  it('takes mapped IPv4 as IPv4, should one come unread', () => {
+  it('treats mapped IPv4 as IPv4', () => {
     expect(limitKey('::ffff:192.0.2.1')).toBe('192.0.2.1');
   });
 });

@@ -1,26 +1,27 @@
+/** The client of a connection, as far as the connection shows it. */
 export interface Peer {
-  /** The other end of the socket, as Node gives it; empty when there is none, as on a Unix socket. */
+  /** The address of the socket's other end, as Node gives it; empty where it has none, as on a Unix socket. */
   readonly socketAddress: string;
   /** The value of each `x-forwarded-for` header. */
   readonly forwardedFor: readonly string[];
 }
 
-/** What stands for a client whose address nobody knows: all of them share one limit. */
+/** Stands for every client without a known address: all of them share one limit. */
 export const UNKNOWN_ADDRESS = 'unknown';
 
-/** {@link clientAddressReader} for a list that is used once. */
+/** Finds one address as {@link clientAddressReader} does. */
 export function clientAddress(peer: Peer, trusted: readonly string[]): string {
   return clientAddressReader(trusted)(peer);
 }
 
 /**
- * Makes what finds the address of the client behind trusted proxies: `x-forwarded-for` is read from the right, where our
- * own proxies wrote, and the first address that is not trusted is the client. Everything left of it is the client's own
- * claim and not even looked at. Two such headers, or an entry that is no address before the client is found, leave the
- * socket's address. This is the rule of Express and of Envoy's `xff_num_trusted_hops`, by networks instead of by number.
- * @param trusted networks such as `10.0.0.0/8` or `fd00::/8`, or single addresses; an empty list trusts nobody
- * @returns for a connection: dotted IPv4, also when it came mapped into IPv6; IPv6 as RFC 5952 writes it; or `unknown`
- * @throws RangeError when an entry of `trusted` is no network
+ * Makes a reader of the client's address behind trusted proxies. It reads `x-forwarded-for` from the right, where our own proxies
+ * write; the first address that is not trusted is the client. Everything left of it is a claim of the client and is ignored.
+ * If there are two such headers, or an entry before the client is not an address, the address of the socket counts. Express and
+ * Envoy (`xff_num_trusted_hops`) have the same rule, by the number of proxies instead of their networks.
+ * @param trusted networks such as `10.0.0.0/8` or `fd00::/8`, or single addresses; an empty list trusts no proxy
+ * @returns a function that answers with dotted IPv4, also for IPv4 mapped into IPv6; with IPv6 as RFC 5952 writes it; or with `unknown`
+ * @throws RangeError when an entry of `trusted` is not a network
  */
 export function clientAddressReader(trusted: readonly string[]): (peer: Peer) => string {
   const networks = trusted.map(parseNetwork);
@@ -44,8 +45,8 @@ export function clientAddressReader(trusted: readonly string[]): (peer: Peer) =>
 }
 
 /**
- * What a client is limited by. One customer has a whole /64 of IPv6, so its addresses count as one.
- * @param address as {@link clientAddress} gives it
+ * Makes the key by which a client is limited. One customer has a whole /64 of IPv6, so all of its addresses count as one.
+ * @param address an answer of {@link clientAddressReader}
  */
 export function limitKey(address: string): string {
   const parsed = parseAddress(address);
@@ -55,8 +56,8 @@ export function limitKey(address: string): string {
 }
 
 /**
- * Makes what says which connections count together: those of one customer, as {@link limitKey} has it. Those of trusted proxies are not
- * counted, because all clients behind a proxy come from its address, nor is a connection whose address is not known.
+ * Makes a reader of the key under which connections count together: those of one customer, by {@link limitKey}. Connections of trusted
+ * proxies have no key, because all clients behind a proxy come from its address; nor do connections without a known address.
  * @param trusted as for {@link clientAddressReader}
  */
 export function connectionKeyReader(trusted: readonly string[]): (socketAddress: string) => string | undefined {
@@ -70,7 +71,7 @@ export function connectionKeyReader(trusted: readonly string[]): (socketAddress:
 
 interface IpAddress {
   readonly family: 4 | 6;
-  /** Of 16 bits each: two for IPv4, eight for IPv6. Never an IPv4 address mapped into IPv6. */
+  /** Groups of 16 bits: two for IPv4, eight for IPv6. IPv4 mapped into IPv6 is stored as IPv4. */
   readonly groups: readonly number[];
 }
 
@@ -84,7 +85,7 @@ function parseNetwork(text: string): IpNetwork {
   const address = parseGroups(addressText as string);
   const bits = bitsText === undefined ? (address?.length ?? 0) * 16 : /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : Number.NaN;
   if (address === undefined || more !== undefined || !(bits <= address.length * 16)) {
-    throw new RangeError(`'${text}' is no network: write an address and the length of its prefix, as 10.0.0.0/8 or fd00::/8`);
+    throw new RangeError(`'${text}' is not a network: write an address and the length of its prefix, as 10.0.0.0/8 or fd00::/8`);
   }
   const isMapped = isMappedGroups(address) && bits >= 96;
   const network: IpNetwork = {
@@ -92,7 +93,7 @@ function parseNetwork(text: string): IpNetwork {
     prefixBits: isMapped ? bits - 96 : bits,
   };
   const stray = network.address.groups.some((group, i) => (group & ~mask(network.prefixBits, i)) !== 0);
-  if (stray) throw new RangeError(`'${text}' is no network: bits beyond the prefix are set, so it says less or more than it means`);
+  if (stray) throw new RangeError(`'${text}' is not a network: it has bits beyond its prefix; clear them, or lengthen the prefix`);
   return network;
 }
 
@@ -103,13 +104,13 @@ function contains({ address, prefixBits }: IpNetwork, other: IpAddress): boolean
   );
 }
 
-/** Which bits of group `i` belong to the prefix. */
+/** Makes the mask of the bits of group `i` that belong to the prefix. */
 function mask(prefixBits: number, i: number): number {
   const bits = Math.min(16, Math.max(0, prefixBits - i * 16));
   return (0xffff << (16 - bits)) & 0xffff;
 }
 
-/** As some proxies write it: `192.0.2.1:4711` or `[2001:db8::1]:4711`. */
+/** Removes the port that some proxies write: `192.0.2.1:4711` or `[2001:db8::1]:4711`. */
 function withoutPort(text: string): string {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d{1,5})?$/.exec(text);
   return match?.[1] ?? match?.[2] ?? text;
@@ -159,7 +160,7 @@ function parseHalf(text: string, mayEndInIpv4: boolean): number[] | undefined {
   return groups;
 }
 
-/** Four decimal parts without leading zeros, which some readers take for octal. */
+/** Reads four decimal parts. Leading zeros are refused, because some readers take them for octal. */
 function parseIpv4(text: string): number[] | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return undefined;

@@ -11,7 +11,7 @@ describe('JSON in UTF-8', () => {
     'application/json;charset=UTF-8',
     'application/json ;\tcharset="utf-8"',
     'application/json; version=1; charset=utf-8; profile="a b"',
-  ])('%j is taken', (type) => expect(isJson(type)).toBe(true));
+  ])('%j is accepted', (type) => expect(isJson(type)).toBe(true));
 });
 
 describe('what another reader might take for something else', () => {

@@ -6,8 +6,8 @@ const JSON_TYPE = new RegExp(
 const PARAMETER = new RegExp(`;[ \\t]*(${TOKEN})=(?:"([^"]*)"|(${TOKEN}))`, 'gi');
 
 /**
- * Whether a `Content-Type` says that a body is JSON in UTF-8, which is all that is read here. Blanks are taken only where RFC 9110 has them,
- * and of characters sets only UTF-8, once: another reader might take the body for something else.
+ * Whether a `Content-Type` names JSON in UTF-8, the only content that is read here. Blanks are accepted only where RFC 9110 allows
+ * them, and only UTF-8 as a character set, once: another reader might take the body for something else.
  */
 export function isJson(contentType: string | undefined): boolean {
   const parameters = JSON_TYPE.exec(contentType ?? '')?.[1];

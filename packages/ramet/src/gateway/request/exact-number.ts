@@ -1,13 +1,14 @@
-/** No double is compared with more digits than these. */
+/** No double is compared with more digits than this. */
 const DIGITS_MAX = 100;
 
 /**
- * Says why a number does not arrive as it was written, so that it can be refused whole instead of being rounded: what is stored would
- * be another number than what was sent. The rule: read as a double (which is what JavaScript has) and written again with as many
- * digits, it must be the same. That takes whatever another program writes of a double of its own (shortest form, 17 digits or all of
- * them), and nothing that has more to say than a double can hold. A whole number without point and exponent is meant exactly, and
- * beyond 2^53 not even one that happens to fit is taken: its neighbours could not be told from it.
+ * Says why a number would not arrive as it was written, so that it is refused instead of being rounded: otherwise the stored number
+ * would differ from the sent one. The rule: read as a double (the only number of JavaScript) and written again with as many digits,
+ * it must be the same. This accepts everything that another program writes of a double (the shortest form, 17 digits, or all digits),
+ * and refuses everything that a double cannot hold. A whole number without point and exponent is meant exactly. Beyond 2^53 it is
+ * refused even if a double can hold it, because it could not be distinguished from its neighbours.
  * @param text a number of JSON
+ * @returns undefined where the number arrives unchanged
  */
 export function inexactness(text: string): string | undefined {
   const value = Number(text);
@@ -17,7 +18,7 @@ export function inexactness(text: string): string | undefined {
   const digits = significant(text);
   if (digits === '') return undefined;
   if (value === 0) return 'this number is too small';
-  // The shortest form first: between two that are as near it takes another one than rounding does.
+  // The shortest form first: between two numbers at the same distance it chooses another one than rounding does.
   if (significant(String(value)) === digits) return undefined;
   if (digits.length <= DIGITS_MAX && significant(value.toPrecision(digits.length)) === digits) return undefined;
   return beyond ? BEYOND : 'this number has more digits than would arrive; send it as text, or with 15 digits';
@@ -25,7 +26,7 @@ export function inexactness(text: string): string | undefined {
 
 const BEYOND = 'a whole number beyond 2^53 would arrive changed; send it as text';
 
-/** The digits that count: without sign, point and exponent, and without zeros at either end. */
+/** The significant digits: without sign, point and exponent, and without zeros at either end. */
 function significant(text: string): string {
   return text
     .replace(/e.*$/i, '')

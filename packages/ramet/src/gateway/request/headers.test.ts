@@ -46,12 +46,12 @@ describe('preferredWaitMs', () => {
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 
 describe('bearerToken', () => {
-  it('takes the token out, whatever the case of the scheme', () => {
+  it('reads the token, whatever the case of the scheme', () => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER '])
       expect(bearerToken(`${scheme} abc.def-_~+/==`)).toEqual({ kind: 'token', token: 'abc.def-_~+/==' });
   });
 
-  it('tells a missing token from a malformed one', () => {
+  it('distinguishes a missing token from a malformed one', () => {
     for (const header of [undefined, '', '  ']) expect(bearerToken(header)).toEqual({ kind: 'missing' });
     for (const header of [
       'Bearer',
@@ -87,7 +87,7 @@ describe('rateLimitHeaders', () => {
 });
 
 describe('the readers of headers', () => {
-  it('take any text without throwing and in time', () => {
+  it('accept any text without throwing, and in time', () => {
     const bits = fc.constantFrom('wait', '=', '"', ',', ';', ' ', 'Bearer ', '00-', traceId, '-', 'a', '@', '\n', 'é');
     fc.assert(
       fc.property(fc.array(bits, { maxLength: 30 }), (parts) => {

@@ -1,7 +1,7 @@
 import { SECOND } from '../../platform/index.ts';
 import type { RateDecision } from '../limits/rate-limit.ts';
 
-/** A key of 1 to 255 visible ASCII characters, quotes included where the client writes some; undefined for any other. */
+/** Reads an idempotency key: 1 to 255 visible ASCII characters, including quotes if the client writes them. Undefined for any other text. */
 export function idempotencyKey(text: string | undefined): string | undefined {
   return text !== undefined && /^[\x21-\x7e]{1,255}$/.test(text) ? text : undefined;
 }
@@ -9,9 +9,9 @@ export function idempotencyKey(text: string | undefined): string | undefined {
 const LONGEST_WAIT_SECONDS = 60;
 
 /**
- * How long a client wants to wait for the outcome rather than get 202 at once: `Prefer: wait=3` (RFC 7240).
+ * Reads how long a client prefers to wait for the outcome instead of getting 202 at once: `Prefer: wait=3` (RFC 7240).
  * @param prefer the header, its values joined with commas; the first `wait` counts
- * @returns milliseconds, of whole seconds from 0 to 60; undefined, as if not asked, for anything else
+ * @returns milliseconds, from whole seconds between 0 and 60; undefined, as without the header, for anything else
  */
 export function preferredWaitMs(prefer: string | undefined): number | undefined {
   for (const preference of prefer?.split(',') ?? []) {
@@ -32,8 +32,8 @@ export type BearerToken =
 const LONGEST_TOKEN = 8 * 1024;
 
 /**
- * Takes the token out of `Authorization` (RFC 6750). `missing` and `malformed` differ, because the answer tells a client
- * that sent nothing to log in, and one that sent nonsense to repair it. Another scheme than `Bearer` is malformed.
+ * Reads the token in `Authorization` (RFC 6750). `missing` and `malformed` get different answers: a client without a token must log in,
+ * and a client with a malformed one must repair it. A scheme other than `Bearer` is malformed.
  * @param authorization the header; a token has at most 8 kB
  */
 export function bearerToken(authorization: string | undefined): BearerToken {
@@ -43,7 +43,7 @@ export function bearerToken(authorization: string | undefined): BearerToken {
   return token === undefined ? { kind: 'malformed' } : { kind: 'token', token };
 }
 
-/** The limit, what remains of it and the seconds until it is whole, under the names that clients know from most APIs. */
+/** Makes the headers that tell a client its limit, the rest of it, and the seconds until it is whole, by their usual names. */
 export function rateLimitHeaders({ limit, remaining, resetMs }: RateDecision): Record<string, string> {
   return {
     'ratelimit-limit': String(limit),

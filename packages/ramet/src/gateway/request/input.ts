@@ -6,7 +6,7 @@ import { idempotencyKey } from './headers.ts';
 import { parseJsonBytes } from './json-body.ts';
 import { parseQuery } from './query-string.ts';
 
-/** The idempotency key of a request. @throws RametError MissingIdempotencyKey, BadRequest */
+/** Reads the idempotency key of a request. @throws RametError MissingIdempotencyKey, BadRequest */
 export function keyOf(route: GatewayRoute, request: CanonicalRequest): string | undefined {
   const header = request.headers.get('idempotency-key');
   if (header === undefined) {
@@ -22,7 +22,7 @@ export function keyOf(route: GatewayRoute, request: CanonicalRequest): string | 
 }
 
 /**
- * The input of a route: what the path, the query and the body say together; the path has the last word.
+ * Makes the input of a route from the path, the query and the body. The path wins over the body, and the body over the query.
  * @throws RametError MalformedRequest, MalformedBody, UnsupportedMediaType, BadRequest
  */
 export function inputOf(

@@ -1,13 +1,14 @@
 import type { Issue } from '../../errors/index.ts';
 import { inexactness } from './exact-number.ts';
 
+/** The limits of a JSON body. */
 export interface JsonLimits {
-  /** How deep arrays and objects may stand in each other. */
+  /** How deeply arrays and objects may be nested. */
   readonly maxDepth: number;
   readonly maxKeysPerObject: number;
-  /** Values in all, containers included. */
+  /** The number of all values, including arrays and objects. */
   readonly maxNodes: number;
-  /** Characters of one string or key, an escape counted as what it stands for. */
+  /** The characters of one string or key, where an escape counts as the character that it means. */
   readonly maxStringLength: number;
 }
 
@@ -18,11 +19,11 @@ export type JsonBody =
   | { readonly ok: false; readonly detail: string; readonly issues: readonly Issue[] };
 
 /**
- * Parses a JSON body that a stranger sent. A scanner goes over it first, without recursion: V8 parses a million nested
- * arrays happily, and the validator behind it overflows the stack. Refused beyond bad syntax is what two readers could
- * take differently or what poisons the code behind: duplicate keys, `__proto__` and `prototype` (so that no
- * `constructor.prototype` either), NUL and lone surrogates (PostgreSQL stores neither), and numbers that would arrive changed
- * ({@link inexactness}). The grammar is RFC 8259, the restrictions are I-JSON's (RFC 7493).
+ * Parses a JSON body of an untrusted client. A scanner without recursion reads it first: V8 parses a million nested arrays, and the
+ * validator would then overflow the stack. Besides bad syntax it refuses what two readers could take differently or what poisons
+ * later code: duplicate keys, `__proto__` and `prototype` (and with it `constructor.prototype`), NUL and lone surrogates (which
+ * PostgreSQL cannot store), and numbers that would arrive changed ({@link inexactness}). The grammar is RFC 8259, the restrictions
+ * are those of I-JSON (RFC 7493).
  * @param text the whole body, decoded from UTF-8
  * @returns the value, or where and why it was refused; a fault of content, not of syntax, has an issue with its path
  */
@@ -33,7 +34,7 @@ export function parseJsonBody(text: string, limits: Partial<JsonLimits> = {}): J
   return { ok: false, detail: `${place(text, at)}: ${message}`, issues: path === undefined ? [] : [{ path, message }] };
 }
 
-/** {@link parseJsonBody} for bytes, which must be UTF-8 throughout. */
+/** Parses a JSON body of bytes, which must be UTF-8, as {@link parseJsonBody} does. */
 export function parseJsonBytes(bytes: Uint8Array): JsonBody {
   let text: string;
   try {
@@ -45,7 +46,7 @@ export function parseJsonBytes(bytes: Uint8Array): JsonBody {
 }
 
 /**
- * Whether a name reaches into the prototype of the object that it is put on. `constructor` alone does not: it takes
+ * Whether a name reaches into the prototype of the object that it is set on. `constructor` alone does not: it needs
  * `prototype` below it.
  */
 export function isReservedKey(key: string): boolean {
@@ -64,7 +65,7 @@ interface Scan {
   at: number;
   depth: number;
   nodes: number;
-  /** One frame per depth, made when first reached and used again by every container there. */
+  /** One frame for each depth, made when it is first reached and reused by every container at that depth. */
   readonly frames: Frame[];
   /** Whether the last string held a backslash. */
   escaped: boolean;
@@ -75,14 +76,14 @@ interface Frame {
   isObject: boolean;
   index: number;
   key: string;
-  /** The keys so far; in `seen` too once there are more than a few. */
+  /** The keys so far. Once there are more than a few they are in `seen` too. */
   readonly keys: string[];
   seen: Set<string> | undefined;
 }
 
-/** Up to here comparing with each key is faster than hashing them all. */
+/** Up to this number, comparing with each key is faster than hashing. */
 const FEW_KEYS = 8;
-/** Numbers without an exponent that are not longer than this arrive as they are written: their value need not be looked at. */
+/** Numbers without an exponent that are not longer than this always arrive as written: their value need not be checked. */
 const ALWAYS_EXACT_LENGTH = 15;
 
 const QUOTE = 0x22;
@@ -99,9 +100,9 @@ const BRACKET_END = 0x5d;
 
 type Step = false | 'open' | 'whole';
 
-/** The loop alternates: begin a value; when it is whole, see what follows it. `open` means that a value comes next. */
+/** The loop alternates: it begins a value, and when the value is whole it reads what follows. `open` means that a value comes next. */
 function scanText(scan: Scan): boolean {
-  if (!scan.text.isWellFormed()) return fault(scan, scan.text.search(/\p{Surrogate}/u), 'half of a surrogate pair is no character', '');
+  if (!scan.text.isWellFormed()) return fault(scan, scan.text.search(/\p{Surrogate}/u), 'half of a surrogate pair is not a character', '');
   for (;;) {
     const begun = beginValue(scan);
     if (begun === false) return false;
@@ -124,7 +125,7 @@ function beginValue(scan: Scan): Step {
       return 'whole';
     }
   }
-  return fault(scan, scan.at, Number.isNaN(code) ? 'the text ends where a value should be' : 'here should be a value');
+  return fault(scan, scan.at, Number.isNaN(code) ? 'the text ends where a value is expected' : 'a value is expected here');
 }
 
 function beginContainer(scan: Scan, isObject: boolean): Step {
@@ -149,7 +150,7 @@ function beginContainer(scan: Scan, isObject: boolean): Step {
   return (!isObject || scanKey(scan, frame)) && 'open';
 }
 
-/** Closes what ends here, however many containers, up to the next comma or the end of the text. */
+/** Closes all containers that end here, up to the next comma or the end of the text. */
 function afterValue(scan: Scan): Step {
   while (scan.depth > 0) {
     const frame = scan.frames[scan.depth - 1] as Frame;
@@ -166,28 +167,28 @@ function afterValue(scan: Scan): Step {
       return fault(
         scan,
         scan.at - 1,
-        Number.isNaN(code) ? `the text ends before its \`${closing}\`` : `here should be a comma or \`${closing}\``,
+        Number.isNaN(code) ? `the text ends before its \`${closing}\`` : `a comma or \`${closing}\` is expected here`,
       );
     }
     scan.depth -= 1;
   }
-  return Number.isNaN(skipSpace(scan)) ? 'whole' : fault(scan, scan.at, 'something follows the value');
+  return Number.isNaN(skipSpace(scan)) ? 'whole' : fault(scan, scan.at, 'there is text after the value');
 }
 
 function scanKey(scan: Scan, frame: Frame): boolean {
   const start = scan.at;
-  if (scan.text.charCodeAt(start) !== QUOTE) return fault(scan, start, 'here should be a key in double quotes');
+  if (scan.text.charCodeAt(start) !== QUOTE) return fault(scan, start, 'a key in double quotes is expected here');
   frame.key = '';
   if (!scanString(scan)) return false;
-  // Compared as decoded, so that an escape does not hide a second `role` or a `__proto__`.
+  // Keys are compared decoded, so that an escape cannot hide a second `role` or a `__proto__`.
   const key = scan.escaped ? (JSON.parse(scan.text.slice(start, scan.at)) as string) : scan.text.slice(start + 1, scan.at - 1);
   frame.key = key;
   if (isReservedKey(key)) return fault(scan, start, 'this key is reserved', pathOf(scan));
-  if (!isNewKey(frame, key)) return fault(scan, start, 'this key is there twice', pathOf(scan));
+  if (!isNewKey(frame, key)) return fault(scan, start, 'this key occurs twice', pathOf(scan));
   if (frame.index >= scan.limits.maxKeysPerObject) {
     return fault(scan, start, `more than ${scan.limits.maxKeysPerObject} keys in one object`, pathOf(scan, scan.depth - 1));
   }
-  if (skipSpace(scan) !== COLON) return fault(scan, scan.at, 'here should be a colon');
+  if (skipSpace(scan) !== COLON) return fault(scan, scan.at, 'a colon is expected here');
   scan.at += 1;
   return true;
 }
@@ -203,7 +204,7 @@ function isNewKey(frame: Frame, key: string): boolean {
   return true;
 }
 
-/** From the opening quote to behind the closing one. */
+/** Scans from the opening quote to behind the closing one. */
 function scanString(scan: Scan): boolean {
   const { text } = scan;
   const start = scan.at + 1;
@@ -231,7 +232,7 @@ function scanString(scan: Scan): boolean {
   return true;
 }
 
-/** How many characters the escape at `at` takes: 2, 6, or 12 for a surrogate pair; 0 when it was refused. */
+/** Measures the escape at `at`: 2 characters, 6, or 12 for a surrogate pair; 0 when it was refused. */
 function escapeLength(scan: Scan, at: number): 0 | 2 | 6 | 12 {
   const { text } = scan;
   const letter = text.charAt(at + 1);
@@ -241,13 +242,13 @@ function escapeLength(scan: Scan, at: number): 0 | 2 | 6 | 12 {
     return 0;
   }
   const unit = hexAt(text, at + 2);
-  if (unit === -1) fault(scan, at, 'here should be four hexadecimal digits');
+  if (unit === -1) fault(scan, at, 'four hexadecimal digits are expected here');
   else if (unit === 0) fault(scan, at, 'NUL cannot be stored', pathOf(scan));
   else if (unit < 0xd800 || unit > 0xdfff) return 6;
   else {
     const low = text.startsWith('\\u', at + 6) ? hexAt(text, at + 8) : -1;
     if (unit < 0xdc00 && low >= 0xdc00 && low <= 0xdfff) return 12;
-    fault(scan, at, 'half of a surrogate pair is no character', pathOf(scan));
+    fault(scan, at, 'half of a surrogate pair is not a character', pathOf(scan));
   }
   return 0;
 }
@@ -262,12 +263,12 @@ function scanNumber(scan: Scan): boolean {
   const start = scan.at;
   let at = text.charCodeAt(start) === MINUS ? start + 1 : start;
   const whole = skipDigits(text, at);
-  if (whole === at) return fault(scan, at, 'here should be a digit');
-  if (whole > at + 1 && text.charCodeAt(at) === ZERO) return fault(scan, at, 'a number does not begin with a needless zero');
+  if (whole === at) return fault(scan, at, 'a digit is expected here');
+  if (whole > at + 1 && text.charCodeAt(at) === ZERO) return fault(scan, at, 'a number must not begin with a needless zero');
   at = whole;
   if (text.charCodeAt(at) === DOT) {
     const fraction = skipDigits(text, at + 1);
-    if (fraction === at + 1) return fault(scan, fraction, 'here should be a digit');
+    if (fraction === at + 1) return fault(scan, fraction, 'a digit is expected here');
     at = fraction;
   }
   let hasExponent = false;
@@ -276,7 +277,7 @@ function scanNumber(scan: Scan): boolean {
     const sign = text.charCodeAt(at + 1);
     const from = sign === MINUS || sign === 0x2b ? at + 2 : at + 1;
     at = skipDigits(text, from);
-    if (at === from) return fault(scan, at, 'here should be a digit');
+    if (at === from) return fault(scan, at, 'a digit is expected here');
   }
   scan.at = at;
   if (!hasExponent && at - start <= ALWAYS_EXACT_LENGTH) return true;
@@ -294,7 +295,7 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= 0x39;
 }
 
-/** @returns the character that follows, NaN at the end of the text */
+/** Skips blanks. @returns the next character, NaN at the end of the text */
 function skipSpace(scan: Scan): number {
   for (;;) {
     const code = scan.text.charCodeAt(scan.at);
@@ -315,7 +316,7 @@ function pathOf(scan: Scan, depth = scan.depth): string {
     .join('.');
 }
 
-/** Lines end as editors see them; columns count UTF-16 units from 1. */
+/** Describes a position: lines as editors count them, columns in UTF-16 units from 1. */
 function place(text: string, at: number): string {
   const before = text.slice(0, at);
   const line = before.split('\n').length;

@@ -36,7 +36,7 @@ describe('parseQuery', () => {
   });
 
   it.each([
-    ['bytes that are no UTF-8', 'a=%ff'],
+    ['bytes that are not UTF-8', 'a=%ff'],
     ['overlong UTF-8', 'a=%c0%af'],
     ['an encoded surrogate', 'a=%ed%a0%80'],
     ['a percent sign alone', 'a=100%'],
@@ -68,7 +68,7 @@ describe('parseQuery', () => {
     );
   });
 
-  it('never throws, whatever it gets', () => {
+  it('never throws, whatever the text', () => {
     const bits = fc.constantFrom(...'&=+%[]._'.split(''), '%C3', '%A9', '%00', 'proto', '__', 'a', 'é');
     fc.assert(
       fc.property(fc.array(bits, { maxLength: 20 }), (parts) => {
@@ -120,7 +120,7 @@ describe('coerceQuery', () => {
     expect(coerced('tag=a&n=1&n=2&x=1', properties)).toEqual({ value: { tag: ['a'], n: [1, 2], x: ['1'] }, issues: [] });
   });
 
-  it('reports a name that repeats where one value is expected, known or not', () => {
+  it('reports a repeated name where a single value is expected, also for an unknown name', () => {
     expect(coerced('a=1&a=2&u=1&u=1', { a: { type: 'integer' } }).issues.map((issue) => issue.path)).toEqual(['a', 'u']);
   });
 
@@ -164,7 +164,7 @@ describe('coerceQuery', () => {
     expect({ ...coerceQuery([['tree', '1']], schema).value }).toEqual({ tree: ['1'] });
   });
 
-  it('gives an object on which no name means anything', () => {
+  it('gives an object without a prototype', () => {
     const { value } = coerceQuery(
       [
         ['__proto__', 'x'],
@@ -178,7 +178,7 @@ describe('coerceQuery', () => {
     expect(({} as Record<string, unknown>).x).toBe(undefined);
   });
 
-  it('gives zod what it asked for', () => {
+  it('gives zod the types of its schema', () => {
     const schema = z.object({
       page: z.int().min(1).default(1),
       limit: z.number().optional(),

@@ -10,9 +10,9 @@ const MAX_LENGTH = 8 * 1024;
 const MAX_PAIRS = 100;
 
 /**
- * Takes a query string apart, as `application/x-www-form-urlencoded` but without its leniency: where the URL standard
- * replaces bytes that are no UTF-8, this refuses them, because upstream would replace them differently.
- * @param raw what follows the first `?` of the request target; at most 8 kB and 100 pairs
+ * Parses a query string as `application/x-www-form-urlencoded`, but strictly: the URL standard replaces bytes that are not UTF-8,
+ * which this refuses, because another server might replace them differently.
+ * @param raw the text after the first `?` of the request target; at most 8 kB and 100 pairs
  */
 export function parseQuery(raw: string): ParsedQuery {
   if (raw.length > MAX_LENGTH) return { ok: false, detail: `The query is longer than ${MAX_LENGTH} bytes` };
@@ -27,7 +27,7 @@ export function parseQuery(raw: string): ParsedQuery {
       return { ok: false, detail: `Parameter ${pairs.length + 1} of the query is not percent-encoded UTF-8` };
     }
     if (name.includes('\0') || value.includes('\0')) return { ok: false, detail: `Parameter ${pairs.length + 1} of the query holds NUL` };
-    // Legacy servers behind a strangler read `a[__proto__][b]` and `a.__proto__.b` as paths.
+    // Legacy servers behind a gateway read `a[__proto__][b]` and `a.__proto__.b` as paths.
     if (name.split(/[[\].]/).some(isReservedKey))
       return { ok: false, detail: `Parameter ${pairs.length + 1} of the query has a reserved name` };
     pairs.push([name, value]);
@@ -44,25 +44,26 @@ function decode(text: string): string | undefined {
   }
 }
 
+/** A query with the types of its schema, as far as its text allows. */
 export interface CoercedQuery {
-  /** Without a prototype, so that no name of a parameter means anything to the engine. */
+  /** The object has no prototype, so that no name of a parameter has a meaning for JavaScript. */
   readonly value: Record<string, unknown>;
   readonly issues: readonly Issue[];
 }
 
 export type QueryCoercer = (pairs: readonly QueryPair[]) => CoercedQuery;
 
-/** {@link compileQuery} for a schema that is used once. */
+/** Coerces one query as {@link compileQuery} does. */
 export function coerceQuery(pairs: readonly QueryPair[], jsonSchema: JsonSchema): CoercedQuery {
   return compileQuery(jsonSchema)(pairs);
 }
 
 /**
- * Makes what turns the text of a query into the types that a JSON Schema asks for: numbers and booleans as JSON writes
- * them, and arrays from names that repeat. What cannot be coerced stays text, so that validation names the field. Issues
- * are a name that repeats where the schema has one value, because readers differ in which one they take, and a number that
+ * Makes the function that turns the text of a query into the types of a JSON Schema: numbers and booleans as JSON writes
+ * them, and arrays from repeated names. Text that cannot be coerced stays text, so that validation names the field. There are two
+ * issues: a repeated name where the schema has a single value, because readers differ in which one they take, and a number that
  * would arrive changed.
- * @param jsonSchema of an object; `$ref` into itself, `anyOf`, `oneOf` and `allOf` are followed
+ * @param jsonSchema the schema of an object; `$ref` into itself, `anyOf`, `oneOf` and `allOf` are followed
  */
 export function compileQuery(jsonSchema: JsonSchema): QueryCoercer {
   const shapes = new Map<string, Shape>();
@@ -91,7 +92,7 @@ export function compileQuery(jsonSchema: JsonSchema): QueryCoercer {
       if (items !== undefined && (texts.length > 1 || !shape.isScalar)) {
         value[name] = texts.map((text, i) => coerce(text, items, `${name}.${i}`, issues));
       } else {
-        if (texts.length > 1) issues.push({ path: name, message: 'is there more than once, and takes one value' });
+        if (texts.length > 1) issues.push({ path: name, message: 'occurs more than once, but has a single value' });
         value[name] = coerce(texts[0] as string, shape, name, issues);
       }
     }
@@ -99,13 +100,13 @@ export function compileQuery(jsonSchema: JsonSchema): QueryCoercer {
   };
 }
 
-/** What a schema accepts, as far as it matters to text. */
+/** What a schema accepts, as far as it matters for text. */
 interface Shape {
-  /** Any text fits, so there is nothing to coerce. */
+  /** Any text fits, so that nothing need be coerced. */
   readonly text: boolean;
   readonly number: boolean;
   readonly boolean: boolean;
-  /** Whether one value fits that is no array. */
+  /** Whether a value fits that is not an array. */
   readonly isScalar: boolean;
   readonly items: Shape | undefined;
 }
@@ -114,7 +115,7 @@ const NOTHING: Shape = { text: false, number: false, boolean: false, isScalar: f
 const TEXT: Shape = { ...NOTHING, text: true, isScalar: true };
 const NUMBER: Shape = { ...NOTHING, number: true, isScalar: true };
 const BOOLEAN: Shape = { ...NOTHING, boolean: true, isScalar: true };
-/** Text out of a list: nothing to coerce, but a number beside it may be. */
+/** A text from a list of texts: it need not be coerced, but a number beside it may need to be. */
 const LISTED: Shape = { ...NOTHING, isScalar: true };
 
 function either(a: Shape, b: Shape): Shape {
@@ -142,7 +143,7 @@ function typedShape(schema: JsonSchema, root: JsonSchema, isItem: boolean): Shap
       if (type === 'string') return listed === undefined ? TEXT : LISTED;
       if (type === 'number' || type === 'integer') return NUMBER;
       if (type === 'boolean') return BOOLEAN;
-      // A query has no way to write null, an object, or an array in an array.
+      // A query cannot write null, an object, or an array in an array.
       if (type !== 'array' || isItem) return NOTHING;
       const items = [...(Array.isArray(schema.prefixItems) ? schema.prefixItems : []), schema.items].filter(isRecord);
       return { ...NOTHING, items: items.length === 0 ? TEXT : items.map((item) => shapeOf(item, root, true)).reduce(either, NOTHING) };
@@ -153,7 +154,7 @@ function typedShape(schema: JsonSchema, root: JsonSchema, isItem: boolean): Shap
 const OWN_WORDS = ['type', 'const', 'enum', 'properties', 'items'];
 
 /**
- * The alternatives of a schema that say something of their own, references resolved.
+ * Finds the alternatives of a schema that constrain something themselves, with references resolved.
  * @param followed the references so far: each is followed once, because the schema may contain itself
  */
 function branchesOf(schema: unknown, root: JsonSchema, followed = new Set<string>()): JsonSchema[] {
@@ -164,7 +165,7 @@ function branchesOf(schema: unknown, root: JsonSchema, followed = new Set<string
   }
   const below = [schema.anyOf, schema.oneOf, schema.allOf].filter(Array.isArray).flat();
   const branches = below.flatMap((branch) => branchesOf(branch, root, followed));
-  // The branches beside a type of its own narrow it, and only their properties matter here.
+  // The branches of a schema with a type narrow it, and only their properties matter here.
   return OWN_WORDS.some((word) => word in schema) ? [schema, ...branches.filter((branch) => 'properties' in branch)] : branches;
 }
 

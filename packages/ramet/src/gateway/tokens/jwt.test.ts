@@ -32,7 +32,7 @@ async function gatewayOf(answer: Issuer['answer'] = [key.jwk], options: Partial<
   return { issuer, clock, authenticator, token, verify, [Symbol.asyncDispose]: () => issuer[Symbol.asyncDispose]() };
 }
 
-test('the caller of a token is one subject of one issuer, and what one handler does to it no other one sees', async () => {
+test('the caller of a token is one subject of one issuer, and no handler can change it for others', async () => {
   await using g = await gatewayOf();
   const token = g.token({ scope: 'a b' });
   const caller = await g.authenticator.verify(token);
@@ -52,13 +52,13 @@ describe('an issuer whose address', () => {
     return { answers, ms: performance.now() - startedMs };
   };
 
-  test('hangs holds up nobody whose key is known', async () => {
+  test('hangs does not delay requests whose key is known', async () => {
     const { answers, ms } = await known(() => {});
     expect(answers).toEqual(['accepted', 'accepted', 'accepted']);
     expect(ms).toBeLessThan(2_500);
   });
 
-  test('gives a byte now and then holds up nobody whose key is known', async () => {
+  test('sends a byte now and then does not delay requests whose key is known', async () => {
     const { answers, ms } = await known((_, response) => {
       response.writeHead(200);
       const drip = setInterval(() => response.write(' '), 20);
@@ -68,14 +68,14 @@ describe('an issuer whose address', () => {
     expect(ms).toBeLessThan(2_500);
   });
 
-  test('hangs from the start is given up after three seconds, and its connection is closed', async () => {
+  test('hangs from the start fails after three seconds, and its connection is closed', async () => {
     let closed = false;
     await using g = await gatewayOf((request) => request.once('close', () => (closed = true)));
     const startedMs = performance.now();
     expect(await g.verify(g.token())).toBe('Unavailable');
     expect(performance.now() - startedMs).toBeGreaterThan(2_500);
     await expect.poll(() => closed).toBe(true);
-    // At once, until the next look is due.
+    // At once, until the next fetch is due.
     expect(await Promise.all(Array.from({ length: 20 }, () => g.verify(g.token())))).toEqual(Array(20).fill('Unavailable'));
     expect(g.issuer.asked).toBe(1);
   });
@@ -104,7 +104,7 @@ describe('an issuer whose address', () => {
     if (_ === 'as it is') expect(sent).toBeLessThan(64);
   });
 
-  test('sends elsewhere is not followed', async () => {
+  test('redirects is not followed', async () => {
     let followed = 0;
     await using elsewhere = await startIssuer((_, response) => {
       followed++;
@@ -115,7 +115,7 @@ describe('an issuer whose address', () => {
     expect(followed).toBe(0);
   });
 
-  test('answers with odd and weak keys beside a good one is an issuer with one key', async () => {
+  test('answers with odd and weak keys and one good key is an issuer with one key', async () => {
     const weak = { ...generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' }), kid: 'k2' };
     await using g = await gatewayOf([null, 7, 'x', [], { kid: 'k1' }, { kty: 'oct', k: 'AAAA', kid: 'k3' }, weak, { ...key.jwk }]);
     expect(await g.verify(g.token())).toBe('accepted');
@@ -139,7 +139,7 @@ describe('a key that is withdrawn', () => {
     expect(await g.verify(g.token({}, {}, next))).toBe('accepted');
   });
 
-  test('stops working too when another key takes its id', async () => {
+  test('stops working when another key takes its id', async () => {
     await using g = await gatewayOf();
     const token = g.token();
     expect(await g.verify(token)).toBe('accepted');
@@ -148,7 +148,7 @@ describe('a key that is withdrawn', () => {
     await expect.poll(() => g.verify(token)).toBe('InvalidToken');
   });
 
-  test('is forgotten by a look that an unknown key caused', async () => {
+  test('is forgotten by a fetch that an unknown key caused', async () => {
     await using g = await gatewayOf();
     const [token, next] = [g.token(), newKey('k2')];
     expect(await g.verify(token)).toBe('accepted');
@@ -159,7 +159,7 @@ describe('a key that is withdrawn', () => {
   });
 });
 
-test('moments are looked at, give or take the leeway', async () => {
+test('claims about time are checked, with the leeway', async () => {
   await using g = await gatewayOf();
   const now = () => Math.floor(g.clock.platform.clock.wallNow() / 1_000);
   for (const claims of [{}, { iat: now() }, { iat: now() + 50, nbf: now() + 50 }, { iat: 0 }, { exp: now() - 50 }])
@@ -186,7 +186,7 @@ describe('the type of a token', () => {
     return await Promise.all(typs.map((typ) => g.verify(g.token({}, { typ }))));
   };
 
-  test('is at+jwt unless the gateway says otherwise, in any case and with or without its first part', async () => {
+  test('is at+jwt unless the gateway says otherwise, in any case and with or without its prefix', async () => {
     const good = ['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/At+Jwt'];
     expect(await types(undefined, good)).toEqual(good.map(() => 'accepted'));
     expect(await types('application/AT+jwt', good)).toEqual(good.map(() => 'accepted'));
@@ -194,7 +194,7 @@ describe('the type of a token', () => {
     expect(await types(undefined, bad)).toEqual(bad.map(() => 'InvalidToken'));
   });
 
-  test('is absent or JWT where the gateway says JWT, and never a type of its own', async () => {
+  test('is absent or JWT where the gateway says JWT, and no other type', async () => {
     const good = ['JWT', 'jwt', 'application/jwt', undefined];
     expect(await types('JWT', good)).toEqual(good.map(() => 'accepted'));
     const bad = ['at+jwt', 'logout+jwt', 'dpop+jwt', '', null, 7];

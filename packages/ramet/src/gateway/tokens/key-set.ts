@@ -3,29 +3,29 @@ import { MINUTE, type Platform, SECOND } from '../../platform/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
 import { type Algorithm, readTokenKeys, type TokenKey } from './signing-keys.ts';
 
-/** Keys older than this are looked for again, beside the requests that use them. */
+/** Keys older than this are fetched again, in parallel to the requests that use them. */
 export const RENEW_MS = 5 * MINUTE;
-/** A withdrawn key works for no longer than this while its issuer answers: requests wait a moment for keys that are older. */
+/** A withdrawn key works for this long at most while its issuer answers: requests wait a moment when the keys are older. */
 export const FRESH_MS = 10 * MINUTE;
-/** How long such a request waits, counted from the start of the look. Only the first look after a success is waited for. */
+/** How long such a request waits, from the start of the fetch. Requests wait only for the first fetch after a success. */
 export const FRESH_WAIT_MS = 500;
 /** Keys older than this are not used, however long their issuer is unavailable. */
 export const STALE_MS = 24 * 60 * MINUTE;
-/** A look is given up after this. */
-export const LOOK_MS = 3 * SECOND;
-/** So many requests wait for one look; further ones are refused at once. */
+/** A fetch fails after this time. */
+export const FETCH_MS = 3 * SECOND;
+/** How many requests may wait for one fetch; further ones are refused at once. */
 export const WAITING_MAX = 1_000;
 const SUCCESS_COOLDOWN_MS = 30 * SECOND;
 const FAILURE_COOLDOWN_MS = [5, 15, 45, 135, 300].map((seconds) => seconds * SECOND);
 
-/** Asks an issuer for its key set. Gives up when `signal` aborts. */
+/** Fetches the key set of an issuer. Stops when `signal` aborts. */
 export type KeySource = (signal: AbortSignal) => Promise<unknown>;
 
 /**
- * The keys of one issuer. One look serves all who wait for it. A request whose key is known never depends on the issuer: the look
- * runs beside it, and a failed one leaves the keys as they are for 24 hours. A look that an unknown key causes follows the one
- * before after 30 seconds at the earliest, and after 5 seconds to 5 minutes when that one failed: a flood of bad tokens must not
- * become a flood of looks.
+ * The keys of one issuer. One fetch serves all requests that wait for it. A request whose key is known never depends on the issuer:
+ * the fetch runs in parallel, and after a failed fetch the keys stay valid for 24 hours. A fetch for an unknown key starts 30 seconds
+ * after the previous fetch at the earliest, and 5 seconds to 5 minutes after a failed one: a flood of bad tokens must not become a
+ * flood of fetches.
  */
 export class KeySet {
   readonly #platform: Platform;
@@ -35,10 +35,10 @@ export class KeySet {
   #keys: ReadonlyMap<string, TokenKey> = new Map();
   #ignored = '';
   #takenMono = Number.NEGATIVE_INFINITY;
-  #lookedMono = Number.NEGATIVE_INFINITY;
+  #fetchedMono = Number.NEGATIVE_INFINITY;
   #nextMono = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  #look: Promise<void> | undefined;
+  #fetched: Promise<void> | undefined;
   #waiting = 0;
 
   constructor(platform: Platform, log: EventLog, algorithm: Algorithm, source: KeySource) {
@@ -49,51 +49,51 @@ export class KeySet {
   }
 
   /**
-   * The key of an id, at once where it is known.
-   * @returns undefined when the issuer does not have such a key
-   * @throws (or rejects with) RametError Unavailable when the issuer cannot be asked and nothing is known of the key
+   * Finds a key by its id, without a promise where the key is known.
+   * @returns undefined when the issuer does not have the key
+   * @throws (or rejects with) RametError Unavailable when the issuer cannot be reached and the key is not known
    */
   get(kid: string): TokenKey | undefined | Promise<TokenKey | undefined> {
     const nowMono = this.#platform.clock.monoNow();
     const known = this.#known(kid, nowMono);
     const ageMs = nowMono - this.#takenMono;
     if (known && ageMs <= RENEW_MS) return known;
-    const look = this.#looking(nowMono);
-    if (!known) return look ? this.#found(look, kid) : this.#notFound();
-    const waitMs = FRESH_WAIT_MS - (nowMono - this.#lookedMono);
-    if (!look || ageMs <= FRESH_MS || this.#failures > 0 || waitMs <= 0 || this.#waiting >= WAITING_MAX) return known;
-    return this.#foundIn(look, kid, waitMs);
+    const fetched = this.#fetching(nowMono);
+    if (!known) return fetched ? this.#found(fetched, kid) : this.#notFound();
+    const waitMs = FRESH_WAIT_MS - (nowMono - this.#fetchedMono);
+    if (!fetched || ageMs <= FRESH_MS || this.#failures > 0 || waitMs <= 0 || this.#waiting >= WAITING_MAX) return known;
+    return this.#foundIn(fetched, kid, waitMs);
   }
 
   #known(kid: string, nowMono: number): TokenKey | undefined {
     return nowMono - this.#takenMono <= STALE_MS ? this.#keys.get(kid) : undefined;
   }
 
-  /** The look that is under way, or a new one where one is due. */
-  #looking(nowMono: number): Promise<void> | undefined {
-    if (this.#look || nowMono < this.#nextMono) return this.#look;
-    this.#lookedMono = nowMono;
-    this.#look = this.#lookOnce().finally(() => {
-      this.#look = undefined;
+  /** Finds the fetch that is under way, or starts one where one is due. */
+  #fetching(nowMono: number): Promise<void> | undefined {
+    if (this.#fetched || nowMono < this.#nextMono) return this.#fetched;
+    this.#fetchedMono = nowMono;
+    this.#fetched = this.#fetchOnce().finally(() => {
+      this.#fetched = undefined;
     });
-    return this.#look;
+    return this.#fetched;
   }
 
-  async #found(look: Promise<void>, kid: string): Promise<TokenKey | undefined> {
+  async #found(fetched: Promise<void>, kid: string): Promise<TokenKey | undefined> {
     if (this.#waiting >= WAITING_MAX)
-      throw new RametError('Unavailable', 'too many requests wait for the keys of the token issuer', { retryAfterMs: SECOND });
-    await this.#counted(look);
+      throw new RametError('Unavailable', 'Too many requests wait for the keys of the token issuer', { retryAfterMs: SECOND });
+    await this.#counted(fetched);
     return this.#known(kid, this.#platform.clock.monoNow()) ?? this.#notFound();
   }
 
-  /** Waits for a look, but `waitMs` at most. */
-  async #foundIn(look: Promise<void>, kid: string, waitMs: number): Promise<TokenKey | undefined> {
+  /** Waits for a fetch, but `waitMs` at most. */
+  async #foundIn(fetched: Promise<void>, kid: string, waitMs: number): Promise<TokenKey | undefined> {
     let stop = () => {};
     const waited = new Promise<void>((resolve) => {
       const timer = this.#platform.timers.set(waitMs, resolve);
       stop = () => timer.cancel();
     });
-    await this.#counted(Promise.race([look, waited]));
+    await this.#counted(Promise.race([fetched, waited]));
     stop();
     return this.#known(kid, this.#platform.clock.monoNow());
   }
@@ -104,17 +104,17 @@ export class KeySet {
     this.#waiting--;
   }
 
-  /** An issuer that has just answered does not have the key. One that did not answer may have it. */
+  /** If the issuer has just answered, it does not have the key. If it did not answer, it may have it. */
   #notFound(): undefined {
     const nowMono = this.#platform.clock.monoNow();
     if (this.#failures === 0 && nowMono - this.#takenMono <= STALE_MS) return undefined;
-    throw new RametError('Unavailable', 'the keys of the token issuer are unavailable', {
+    throw new RametError('Unavailable', 'The keys of the token issuer are unavailable', {
       retryAfterMs: Math.max(SECOND, this.#nextMono - nowMono),
     });
   }
 
   /** Never rejects. */
-  async #lookOnce(): Promise<void> {
+  async #fetchOnce(): Promise<void> {
     try {
       const { keys, ignored } = await readTokenKeys(await this.#asked(), this.#algorithm, this.#keys);
       this.#keys = keys;
@@ -130,7 +130,7 @@ export class KeySet {
     }
   }
 
-  /** Says once of a set which of its keys are ignored. */
+  /** Reports the ignored keys of a set once. */
   #report(ignored: readonly string[]): void {
     const text = ignored.join('; ');
     if (text !== this.#ignored && text !== '') this.#log.event('issuer_keys_ignored', { ignored: ignored.slice(0, 10) });
@@ -141,8 +141,8 @@ export class KeySet {
     const abort = new AbortController();
     let stop = () => {};
     const late = new Promise<never>((_, reject) => {
-      const timer = this.#platform.timers.set(LOOK_MS, () => {
-        const error = new RametError('DeadlineExceeded', `the token issuer did not answer in ${LOOK_MS / SECOND} s`);
+      const timer = this.#platform.timers.set(FETCH_MS, () => {
+        const error = new RametError('DeadlineExceeded', `The token issuer did not answer within ${FETCH_MS / SECOND} s`);
         reject(error);
         abort.abort(error);
       });

@@ -22,7 +22,7 @@ async function judged(jwk: unknown, algorithm: Algorithm): Promise<string> {
   return ignored[0] ?? 'used';
 }
 
-test('a good key of each algorithm is used, whatever else stands beside it', async () => {
+test('a good key of each algorithm is used, whatever other keys are in the set', async () => {
   const beside = { use: 'sig', key_ops: ['verify'], x5c: ['no certificate'], ext: 'odd', extra: { deep: [1] } };
   expect(await judged({ ...okp, ...beside, alg: 'EdDSA' }, 'EdDSA')).toBe('used');
   expect(await judged({ ...p256, ...beside, alg: 'ES256' }, 'ES256')).toBe('used');
@@ -31,7 +31,7 @@ test('a good key of each algorithm is used, whatever else stands beside it', asy
 });
 
 describe('a weak key is ignored', () => {
-  test('an RSA key that is short, or that was made to look long', async () => {
+  test('an RSA key that is short, or padded to look long', async () => {
     expect(await judged(rsa(1_024), 'RS256')).toContain('1024 bits');
     const padded = Buffer.concat([Buffer.alloc(200), Buffer.from(rsa(1_024)['n'] as string, 'base64url')]).toString('base64url');
     expect(await judged({ ...strong, n: padded }, 'PS256')).toContain('1024 bits');
@@ -42,7 +42,7 @@ describe('a weak key is ignored', () => {
     expect(await judged({ ...strong, e: base64url(e) }, 'RS256')).toContain('exponent');
   });
 
-  test('an RSA key whose modulus everybody can take apart', async () => {
+  test('an RSA key whose modulus has a small factor', async () => {
     const n = number(strong['n']);
     expect(await judged({ ...strong, n: base64url(n - 1n) }, 'RS256')).toContain('small factor');
     expect(await judged({ ...strong, n: base64url(n - (n % 743n) + (n % 2n === (n - (n % 743n)) % 2n ? 0n : 743n)) }, 'RS256')).toContain(
@@ -50,7 +50,7 @@ describe('a weak key is ignored', () => {
     );
   });
 
-  test('a point that is not on its curve, or stands for no key', async () => {
+  test('a point that is not on its curve, or is not a key', async () => {
     const y = Buffer.from(p256['y'] as string, 'base64url');
     y[31] = (y[31] as number) ^ 1;
     expect(await judged({ ...p256, y: y.toString('base64url') }, 'ES256')).toContain('do not make a key');
@@ -109,7 +109,7 @@ test('of two keys with one id the first counts, and a key that stayed the same i
   expect(third.keys.get('k')).not.toBe(first.keys.get('k'));
 });
 
-test('what is no key set, or one of more than 100 keys, is refused as a whole', async () => {
+test('a value that is not a key set, or a set of more than 100 keys, is refused as a whole', async () => {
   for (const set of [undefined, null, 1, 'keys', [], {}, { keys: {} }, { keys: 'k' }])
     await expect(readTokenKeys(set, 'EdDSA')).rejects.toThrow("no list 'keys'");
   const keys = Array.from({ length: 101 }, (_, i) => ({ ...okp, kid: `k${i}` }));

@@ -1,14 +1,14 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import { weaknessOfEd25519 } from '../../platform/index.ts';
 
-/** The algorithms that a gateway accepts: all of them with a public key, so that an issuer alone can sign. */
+/** The algorithms that a gateway accepts. All of them use public keys, so that the issuer alone can sign. */
 export const ALGORITHMS = ['EdDSA', 'ES256', 'PS256', 'RS256'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** A public key with which tokens can be verified. */
+/** A public key that verifies tokens. */
 export interface TokenKey {
   readonly kid: string;
-  /** The parts of the key as text: equal for the same key in two sets. */
+  /** The parts of the key as text, which are equal for the same key in two sets. */
   readonly parts: string;
   readonly key: CryptoKey | Uint8Array;
 }
@@ -19,13 +19,13 @@ export interface TokenKeys {
   readonly ignored: readonly string[];
 }
 
-/** A set with more keys is refused as a whole: no issuer needs so many, and each costs a look. */
+/** A set with more keys is refused as a whole: no issuer needs so many, and each costs a check. */
 export const KEYS_MAX = 100;
-/** The form of a key's id: it is looked up in a map and written to the log. */
+/** The accepted form of the id of a key, which is looked up in a map and written to the log. */
 export const KID = /^[A-Za-z0-9._-]{1,128}$/;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 const RSA_BITS_MIN = 2_048;
-/** Verifying takes the square of the length. */
+/** The time to verify grows with the square of the length. */
 const RSA_BITS_MAX = 8_192;
 /** FIPS 186-5, 5.4: the exponent is odd and greater than 2^16. */
 const RSA_EXPONENT_MIN = 65_537n;
@@ -36,9 +36,9 @@ const SMALL_FACTOR_MAX = 751n;
 type KeyFields = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a key set (RFC 7517). A key that cannot be used is ignored and named, and the others count (section 5): keys of other
- * algorithms, for encryption, without an id, private or symmetric ones, and weak ones.
- * @param known keys of an earlier set; a key that did not change is taken from there
+ * Reads a key set (RFC 7517). A key that cannot be used is ignored and reported, and the others count (section 5). Keys of other
+ * algorithms, keys for encryption, keys without an id, private keys, symmetric keys and weak keys cannot be used.
+ * @param known the keys of an earlier set; a key that did not change is reused
  * @throws RangeError when it is not a key set, or has more than {@link KEYS_MAX} keys
  */
 export async function readTokenKeys(
@@ -63,14 +63,14 @@ export async function readTokenKeys(
   return { keys, ignored };
 }
 
-/** Why a key is not used. */
+/** Says why a key cannot be used. */
 function unusable(jwk: KeyFields, algorithm: Algorithm): string | undefined {
   const { kid, use, alg, key_ops: operations } = jwk;
   if (typeof kid !== 'string' || !KID.test(kid)) return "its id 'kid' is missing or not 1 to 128 characters of A-Za-z0-9._-";
   if (use !== undefined && use !== 'sig') return 'it is not for signatures';
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return 'it is not for verifying';
   if (alg !== undefined && alg !== algorithm) return `it is for another algorithm than ${algorithm}`;
-  if (jwk['d'] !== undefined) return 'it is a private key, which is known to everybody now';
+  if (jwk['d'] !== undefined) return 'it is a private key, which is no longer secret';
   if (algorithm === 'EdDSA') return curveMismatch(jwk, 'OKP', 'Ed25519', algorithm) ?? weakEd25519(jwk);
   if (algorithm === 'ES256') return curveMismatch(jwk, 'EC', 'P-256', algorithm) ?? weakP256(jwk);
   return jwk['kty'] === 'RSA' ? weakRsa(jwk) : `it is not an RSA key, as ${algorithm} needs`;
@@ -84,7 +84,7 @@ function weakEd25519(jwk: KeyFields): string | undefined {
   return x ? weaknessOfEd25519(x) : "its part 'x' is not base64url";
 }
 
-/** Importing it finds out whether the point is on the curve. */
+/** The import checks whether the point is on the curve. */
 function weakP256(jwk: KeyFields): string | undefined {
   return bytesOf(jwk['x'])?.length === 32 && bytesOf(jwk['y'])?.length === 32
     ? undefined
@@ -108,7 +108,7 @@ function hasSmallFactor(n: bigint): boolean {
   return false;
 }
 
-/** Imports the parts that make the key and nothing else of the entry. @returns undefined when they do not make one */
+/** Imports the parts of the key and nothing else of the entry. @returns undefined when the parts are not a key */
 async function imported(jwk: KeyFields, algorithm: Algorithm, known: ReadonlyMap<string, TokenKey>): Promise<TokenKey | undefined> {
   const names = algorithm === 'EdDSA' ? ['kty', 'crv', 'x'] : algorithm === 'ES256' ? ['kty', 'crv', 'x', 'y'] : ['kty', 'n', 'e'];
   const only = Object.fromEntries(names.map((name) => [name, jwk[name]]));
@@ -122,7 +122,7 @@ async function imported(jwk: KeyFields, algorithm: Algorithm, known: ReadonlyMap
   }
 }
 
-/** @returns undefined for anything but canonical base64url: Node's decoder skips what it does not understand */
+/** @returns undefined for anything but canonical base64url: Node's decoder skips invalid characters */
 function bytesOf(value: unknown): Buffer | undefined {
   if (typeof value !== 'string' || !BASE64URL.test(value)) return undefined;
   const bytes = Buffer.from(value, 'base64url');

@@ -9,7 +9,7 @@ test.each(['', 'localhost:6379', 'http://localhost:6379', 'redis', '://x'])('ref
   expect(() => redis(url).create(environment)).toThrow("write 'redis://host:6379', or 'rediss://…' for TLS");
 });
 
-test('does not tell an address that it refuses, for a password may be part of it', () => {
+test('does not print an address that it refuses, because a password may be part of it', () => {
   const given = new Secret('limits-url', () => 'postgres://shop:hunter2@db');
   expect(() => redis(given).create(environment)).toThrow(expect.objectContaining({ message: expect.not.stringContaining('hunter2') }));
 });

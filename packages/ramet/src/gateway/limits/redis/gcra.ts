@@ -1,6 +1,6 @@
 /**
- * Counts one request by the same rule as in memory (rate-limit.ts), in one step and in the time of the server, so that the clocks
- * of replicas do not matter. What is kept of a key is how much is used and when that was; it goes when its limit is whole again.
+ * Counts one request by the same rule as in memory (rate-limit.ts), in one step and by the clock of the server, so that the clocks
+ * of replicas do not matter. A key stores how much is used and since when, and expires when its limit is whole again.
  *
  * KEYS[1] the key; ARGV count, window in milliseconds, tolerance. Returns whether it is allowed, and how much is used now.
  */
@@ -12,7 +12,7 @@ local used = 0
 local kept = redis.call('GET', KEYS[1])
 if kept then
   local before, at = string.match(kept, '^(%S+) (%S+)$')
-  -- A clock that was set back drains nothing; it counts from the new time on.
+  -- A clock that was set back drains nothing; time then counts from the new value.
   used = math.max(0, tonumber(before) - math.max(0, now - tonumber(at)) * count / window)
 end
 local allowed = 0

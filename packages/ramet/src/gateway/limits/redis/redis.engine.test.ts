@@ -52,7 +52,7 @@ limitStoreConformance('redis', {
 });
 
 describe('redis', () => {
-  test('keeps nothing of a key once its limit is whole again, and nothing that names a person', async () => {
+  test('stores nothing of a key once its limit is whole again, and no names of people', async () => {
     const prefix = `test:${newId(platform, 'lim')}:`;
     const store = await ready(redis(url, { prefix }).create(environment));
     await store.counter('web/field', parseRate('2/300ms')).take('user cus_1 /api/sessions anna@example.com');
@@ -64,7 +64,7 @@ describe('redis', () => {
     await store.close();
   });
 
-  test('goes on counting when the server was restarted and has forgotten the script, and says once that it was away', async () => {
+  test('continues to count after a restart of the server, which forgets the script, and reports the outage once', async () => {
     const engine = await ownEngine('redis');
     const told: unknown[] = [];
     const store = await ready(redis(engine.url).create({ platform, onError: (error) => told.push(error) }));
@@ -88,7 +88,7 @@ describe('redis', () => {
     }
   });
 
-  test('comes back by itself after a server that stood still, on a new connection', async () => {
+  test('reconnects after a server hung', async () => {
     const engine = await ownEngine('redis');
     const told: unknown[] = [];
     const store = await ready(redis(engine.url).create({ platform, onError: (error) => told.push(error) }));
@@ -112,7 +112,7 @@ describe('redis', () => {
     }
   });
 
-  test('may be away at the start: it is there once it is', async () => {
+  test('may be unavailable during boot, and counts once it is available', async () => {
     const engine = await ownEngine('redis');
     await engine.stop();
     const store = redis(engine.url).create(environment);

@@ -8,14 +8,14 @@ import { GCRA } from './gcra.ts';
 const { createClient } = await peer('redis', 'ramet/limits/redis', () => import('redis'));
 
 export interface RedisLimitsOptions {
-  /** Stands before every key (default `ramet:limits:`): shops that share a Redis count apart. */
+  /** The prefix of every key (default `ramet:limits:`). Systems that share a Redis need different prefixes. */
   readonly prefix?: string;
 }
 
 const CAPABILITIES: LimitStoreCapabilities = { name: 'redis', shared: true, survivesRestart: true };
 const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_MAX_MS = 2_000;
-/** A connection on which nothing comes back for so long is given up; in between it is asked whether it still lives. */
+/** A connection without an answer for this long is dropped. In between, pings check that the server still answers. */
 const SILENCE_MAX_MS = 5_000;
 const PING_MS = 2_000;
 const WAITING_MAX = 10_000;
@@ -23,10 +23,12 @@ const HASH_LENGTH = 32;
 const SHA1 = createHash('sha1').update(GCRA).digest('hex');
 
 /**
- * Counts limits in a Redis (7 or later, or Valkey), for all replicas together: one script for each request, in the time of the
- * server. Keys are hashed, because they hold addresses and names of people, and go when their limit is whole again.
- * @param url `redis://…` or `rediss://…`: a text, a secret, or a function, which is asked until it has answered
- * @throws RangeError (from `create`) when that is no such address
+ * Counts limits in a Redis (7 or later, or Valkey), for all replicas together: one script for each request, by the clock of the
+ * server. Keys are hashed, because they hold addresses and names of people, and expire when their limit is whole again.
+ * @param url `redis://…` or `rediss://…`: a text, a secret, or a function, which is called until it succeeds
+ * @throws RangeError (from `create`) when the URL is not a Redis address
+ * @example
+ * limits: redis('redis://localhost:6379')
  */
 export function redis(url: Source, { prefix = 'ramet:limits:' }: RedisLimitsOptions = {}): LimitStoreFactory {
   return { capabilities: CAPABILITIES, create: (environment) => redisStore(environment, url, prefix) };
@@ -50,7 +52,7 @@ function redisStore({ platform, onError }: LimitStoreEnvironment, source: Source
       away = false;
     });
     client.on('error', failed);
-    // It keeps trying; what fails meanwhile was reported above.
+    // The client keeps trying; the listener above reports its errors.
     client.connect().catch(() => {});
   };
   const find = async () => {
@@ -65,7 +67,7 @@ function redisStore({ platform, onError }: LimitStoreEnvironment, source: Source
   if (typeof source === 'function') void find();
   else open(typeof source === 'string' ? source : source.reveal());
   const connected = (): Client => {
-    if (!client) throw new RametError('Unavailable', 'the address of the Redis of the limits is not known yet');
+    if (!client) throw new RametError('Unavailable', 'The address of the Redis of the limits is not known yet');
     return client;
   };
   return {
@@ -84,7 +86,7 @@ function clientOf(platform: Platform, url: string): Client {
   return createClient({
     url,
     name: 'ramet-limits',
-    // Who is not connected says so at once: what waits here is a request.
+    // Without a connection, commands must fail at once: a request waits for them.
     disableOfflineQueue: true,
     commandsQueueMaxLength: WAITING_MAX,
     pingInterval: PING_MS,
@@ -107,7 +109,7 @@ function counterOf(client: () => Client, { crypto }: Platform, prefix: string, r
   };
 }
 
-/** The server forgets scripts when it restarts; then it is told once more. */
+/** The server forgets scripts when it restarts; the script is then sent again. */
 async function run(client: Client, args: string[]): Promise<unknown> {
   try {
     return await client.sendCommand(['EVALSHA', SHA1, ...args]);
@@ -117,7 +119,7 @@ async function run(client: Client, args: string[]): Promise<unknown> {
   }
 }
 
-/** @throws RangeError that does not hold the address: a password may be part of it */
+/** @throws RangeError whose text does not hold the address, because a password may be part of it */
 function checkAddress(url: string): void {
   const protocol = URL.canParse(url) ? new URL(url).protocol : '';
   if (protocol !== 'redis:' && protocol !== 'rediss:')
