@@ -8,6 +8,5 @@ export type {
   Instance,
   Registration,
 } from './discovery.ts';
-export { DEFAULT_PROTOCOL, parseEndpoint, placeOf } from './endpoints.ts';
 export type { Look, Registry, Since } from './registry.ts';
 export { type RegistryOptions, registryFactory } from './registry-discovery.ts';

@@ -6,6 +6,10 @@ export interface Issue {
   readonly message: string;
 }
 
+/** Issues in one line, as `lines.0.quantity: expected a number; id: missing`. */
+export const issuesText = (issues: readonly Issue[]): string =>
+  issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
+
 export interface RametErrorOptions {
   readonly cause?: unknown;
   readonly issues?: readonly Issue[];

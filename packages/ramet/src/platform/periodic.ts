@@ -1,4 +1,5 @@
 import type { Platform } from './platform.ts';
+import { Wakeable } from './wakeable.ts';
 
 const FAILED_MS = 1_000;
 
@@ -12,12 +13,12 @@ export class Periodic {
   readonly #onError: (error: unknown) => void;
   #finished: Promise<void> | undefined;
   #stopping = false;
-  #woken = false;
-  #wake: (() => void) | undefined;
+  readonly #idle: Wakeable;
 
   /** @param round does what is to be done now and answers in how many milliseconds to come again */
   constructor(platform: Platform, round: () => Promise<number>, onError: (error: unknown) => void = () => {}) {
     this.#platform = platform;
+    this.#idle = new Wakeable(platform);
     this.#round = round;
     this.#onError = onError;
   }
@@ -27,39 +28,27 @@ export class Periodic {
   }
 
   wake(): void {
-    this.#woken = true;
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#wake?.();
+    this.#idle.wake();
     await this.#finished;
   }
 
   async #run(): Promise<void> {
     while (!this.#stopping) {
-      this.#woken = false;
+      this.#idle.reset();
       let waitMs = FAILED_MS;
       try {
         waitMs = await this.#round();
       } catch (error) {
         this.#onError(error);
       }
-      if (this.#stopping || this.#woken) continue;
-      if (waitMs > 0) await this.#idle(waitMs);
+      if (this.#stopping || this.#idle.woken) continue;
+      if (waitMs > 0) await this.#idle.sleep(waitMs);
       else await this.#platform.timers.yield();
     }
-  }
-
-  #idle(waitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#platform.timers.set(waitMs, () => this.#wake?.());
-      this.#wake = () => {
-        timer.cancel();
-        this.#wake = undefined;
-        resolve();
-      };
-    });
   }
 }

@@ -17,6 +17,5 @@ export {
 } from './operators/record.ts';
 export { slowCircuits } from './program/patience.ts';
 export { asOf, type Rehearsed, rehearse } from './program/rehearse.ts';
-export { LEASE_MS } from './run/run.ts';
 export { type Invocation, type Saga, type SagaContext, type StepOptions, saga } from './saga.ts';
 export { FENCES_KEPT, SAGA_TABLES } from './tables.ts';

@@ -1,5 +1,5 @@
 import { whenUnawaited } from '../errors/index.ts';
-import type { Platform } from '../platform/index.ts';
+import { type Platform, Wakeable } from '../platform/index.ts';
 import type { Changes } from './contexts.ts';
 
 /** The net under a hint that was lost, because another process committed. */
@@ -32,36 +32,23 @@ export class ChangeHub {
 
   /** Follows one key until `leave` or the signal. */
   follow(key: string, end: AbortSignal): Following {
-    let changed = false;
-    let wake: (() => void) | undefined;
-    const told = () => {
-      changed = true;
-      wake?.();
-    };
+    const change = new Wakeable(this.#platform);
+    const onChange = () => change.wake();
     const waiters = this.#waiting.get(key) ?? new Set();
-    this.#waiting.set(key, waiters.add(told));
+    this.#waiting.set(key, waiters.add(onChange));
     const leave = () => {
-      waiters.delete(told);
+      waiters.delete(onChange);
       if (waiters.size === 0 && this.#waiting.get(key) === waiters) this.#waiting.delete(key);
       end.removeEventListener('abort', leave);
-      wake?.();
+      change.wake();
     };
     if (end.aborted) leave();
     else end.addEventListener('abort', leave, { once: true });
     return {
       leave,
       next: async () => {
-        if (!changed && !end.aborted && !this.#ended) {
-          await new Promise<void>((resolve) => {
-            const timer = this.#platform.timers.set(NET_MS, resolve);
-            wake = () => {
-              timer.cancel();
-              resolve();
-            };
-          });
-          wake = undefined;
-        }
-        changed = false;
+        if (!end.aborted && !this.#ended) await change.sleep(NET_MS);
+        change.reset();
         // A caller that has gone is not waited for.
         if (end.aborted) throw whenUnawaited(end.reason, () => {});
         return !this.#ended;

@@ -1,9 +1,9 @@
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
 import { type AnyContract, type CompiledContract, type CompiledOperation, shownFailure } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
-import { type Duration, durationMs, newId, type Platform } from '../platform/index.ts';
+import { type Duration, durationMs, LEASE_MS, newId, type Platform } from '../platform/index.ts';
 import type { Cancellation } from '../rpc/index.ts';
-import { insertSaga, LEASE_MS, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
+import { insertSaga, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
 import { type Caller, type Initiation, initiationOf } from '../security/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
 import type { EventLog, Metrics, Trace } from '../telemetry/index.ts';

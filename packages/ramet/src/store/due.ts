@@ -1,4 +1,4 @@
-import { Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
+import { ATTEMPT_LEASE_MS, Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
 import { countCrash, EndedAttempts } from './crash-count.ts';
 import { beginDue, type DueRow, dueLanes, dueRows, giveUpDue, type Lane, noteCrash, postponeDue } from './due-rows.ts';
 import type { Store } from './store.ts';
@@ -18,7 +18,6 @@ export class GiveUp extends Error {
 const POLL_MS = 5_000;
 /** Places of one lane. A lane's backlog and a target that never answers take no other places than these. */
 const LANE_PLACES = 32;
-const LEASE_MS = 60_000;
 const BACKOFF = { baseMs: 200, capMs: 30_000 };
 const CRASHED = 'the process ended during this attempt';
 
@@ -148,7 +147,7 @@ export class DueWorker {
 
   async #attempt(row: DueRow, work: WorkInfo): Promise<void> {
     const { id, attempt } = work;
-    const mine = await beginDue(this.#store, row, LEASE_MS);
+    const mine = await beginDue(this.#store, row, ATTEMPT_LEASE_MS);
     this.#attempts.forget(id);
     if (!mine) return;
     let failure: { readonly error: unknown } | undefined;

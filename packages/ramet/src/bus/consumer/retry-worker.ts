@@ -1,5 +1,5 @@
 import { RametError } from '../../errors/index.ts';
-import { Periodic, steadyBackoffMs } from '../../platform/index.ts';
+import { ATTEMPT_LEASE_MS, Periodic, steadyBackoffMs } from '../../platform/index.ts';
 import type { Tx } from '../../store/index.ts';
 import type { Envelope } from '../envelope.ts';
 import { isUnordered } from './blocked-keys.ts';
@@ -27,8 +27,6 @@ const POLL_MS = 5_000;
 const KEYS_AT_ONCE = 16;
 /** How long a key with a backlog is worked on until the other keys that are due have their turn. */
 const TURN_MS = 100;
-/** How long an attempt is left to the replica that makes it; no transaction is open for so long. */
-const LEASE_MS = 60_000;
 
 /** Takes blocked keys on when they are due: first the event that failed, then those that waited behind it, in their order. */
 export class RetryWorker {
@@ -152,7 +150,7 @@ export class RetryWorker {
           `update ramet_retries set attempts = ?, lease_until = ramet_now() + ?
            where subscriber = ? and key = ? and event_id = ? and state = 'RETRYING' and attempts = ?`,
           spent + 1,
-          LEASE_MS,
+          ATTEMPT_LEASE_MS,
           subscriber,
           row.key,
           row.event_id,

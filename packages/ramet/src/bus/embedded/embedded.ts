@@ -1,15 +1,15 @@
 import { RametError } from '../../errors/index.ts';
-import { DAY, type Duration, Settings } from '../../platform/index.ts';
+import { type Duration, Settings } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../source/outbox.ts';
 import { logOf, PartitionReader } from '../source/partition-reader.ts';
 import { Pruner } from '../source/pruner.ts';
+import { EVENTS_KEPT_MS } from '../tables.ts';
 
 /** Wake-ups are immediate; this is the net under them. */
 const POLL_MS = 5_000;
 /** How long an event is kept at least that every group has: not less than an inbox remembers. */
-const KEEP_MS = 14 * DAY;
 
 const capabilities: BusCapabilities = { name: 'embedded', shape: 'log', order: 'key', durable: true, remote: false, replay: true };
 
@@ -30,7 +30,7 @@ export interface EmbeddedOptions {
  */
 export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
   const settings = new Settings('embedded: ');
-  const keepMs = keep === 'forever' ? undefined : settings.duration('keep', keep, KEEP_MS, { least: '1m' });
+  const keepMs = keep === 'forever' ? undefined : settings.duration('keep', keep, EVENTS_KEPT_MS, { least: '1m' });
   settings.check();
   return { capabilities, create: (environment) => createEmbedded(environment, keepMs) };
 }

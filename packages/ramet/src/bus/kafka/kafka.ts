@@ -1,17 +1,17 @@
 import type { ConnectionOptions } from '@platformatic/kafka';
-import { DAY, type Duration, SECOND, Settings, type Source, shown, sourced } from '../../platform/index.ts';
+import { type Duration, SECOND, Settings, type Source, shown, sourced } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../source/outbox.ts';
 import { Pruner } from '../source/pruner.ts';
 import { Relay } from '../source/relay.ts';
+import { EVENTS_KEPT_MS } from '../tables.ts';
 import { asBootError, asUnavailable } from './away.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { Ending } from './ending.ts';
 import { KafkaGroup } from './group.ts';
 import { kafkaTarget } from './target.ts';
 
-const KEEP_MS = 14 * DAY;
 const SESSION_MS = 15 * SECOND;
 const PARTITIONS = 6;
 const BROKER = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
@@ -60,7 +60,7 @@ export function kafka(options: KafkaOptions): BusFactory {
   for (const broker of brokers) if (!BROKER.test(broker)) given.report(`brokers: ${shown(broker)} is no address: write it as 'host:port'`);
   const partitions = given.count('partitions', options.partitions, PARTITIONS, 1, 10_000);
   const replicas = given.count('replicas', options.replicas, 0, 1, 100);
-  const keepMs = given.duration('keep', keep, KEEP_MS, { least: '1m' });
+  const keepMs = given.duration('keep', keep, EVENTS_KEPT_MS, { least: '1m' });
   const sessionMs = given.duration('session', session, SESSION_MS, { least: '1s', most: '1h' });
   given.check();
   const settings: ClusterOptions = {

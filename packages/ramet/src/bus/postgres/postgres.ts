@@ -1,16 +1,14 @@
-import { DAY, type Duration, type Periodic, SECOND, Settings, type Source } from '../../platform/index.ts';
+import { type Duration, LEASE_MS, type Periodic, Settings, type Source } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../source/outbox.ts';
 import { Pruner } from '../source/pruner.ts';
 import { Relay } from '../source/relay.ts';
+import { EVENTS_KEPT_MS } from '../tables.ts';
 import { BusDatabase } from './database.ts';
 import { BusLog } from './log.ts';
 import { Membership, sourcesOf } from './members.ts';
 import { type Names, namesOf } from './schema.ts';
-
-const KEEP_MS = 14 * DAY;
-const LEASE_MS = 15 * SECOND;
 
 const capabilities: BusCapabilities = { name: 'postgres', shape: 'log', order: 'key', durable: true, remote: true, replay: true };
 
@@ -31,7 +29,7 @@ export interface PostgresBusOptions {
  */
 export function postgresBus(url: Source, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
   const settings = new Settings('postgresBus: ');
-  const keepMs = settings.duration('keep', keep, KEEP_MS, { least: '1m' });
+  const keepMs = settings.duration('keep', keep, EVENTS_KEPT_MS, { least: '1m' });
   const leaseMs = settings.duration('lease', lease, LEASE_MS, { least: '300ms', most: '1h' });
   settings.check();
   const names = namesOf(schema);

@@ -1,11 +1,9 @@
-import { SECOND } from '../../platform/index.ts';
+import { LEASE_MS, SECOND } from '../../platform/index.ts';
 import type { BusEnvironment } from '../factory.ts';
 import type { OutboxRow } from './outbox.ts';
 import type { RelayTarget } from './relay.ts';
 import type { RelayClaim, RelayProgress } from './relay-progress.ts';
 
-/** How long the partitions of an outbox stay with a relay that has stopped renewing its lease. */
-const LEASE_MS = 15 * SECOND;
 /** A lease that ends sooner than this is renewed before anything is published. */
 const RENEW_MS = 5 * SECOND;
 

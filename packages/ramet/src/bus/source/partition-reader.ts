@@ -1,5 +1,5 @@
 import { RametError } from '../../errors/index.ts';
-import { type Platform, steadyBackoffMs } from '../../platform/index.ts';
+import { type Platform, steadyBackoffMs, Wakeable } from '../../platform/index.ts';
 import type { Batch, Delivery, SourcePosition, Subscription } from '../bus.ts';
 import type { Envelope } from '../envelope.ts';
 import type { BusEnvironment } from '../factory.ts';
@@ -75,18 +75,21 @@ export class PartitionReader {
   readonly #forget: () => void;
   readonly #finished: Promise<void>;
   #stopping = false;
-  #dirty = true;
-  #backingOff = false;
   #begun = false;
   /** Where the log ended when it was found to be behind the group, and since when it has ended there. */
   #filling: { readonly head: number; readonly sinceMono: number } | undefined;
-  #wake: (() => void) | undefined;
+  /** There may be new events. */
+  readonly #news: Wakeable;
+  /** The reader must end. */
+  readonly #end: Wakeable;
 
   constructor(environment: BusEnvironment, options: ReaderOptions) {
     this.#platform = environment.platform;
+    this.#news = new Wakeable(environment.platform);
+    this.#end = new Wakeable(environment.platform);
     this.#environment = environment;
     this.#options = options;
-    this.#forget = options.log.onAppend(options.p, () => this.#rouse());
+    this.#forget = options.log.onAppend(options.p, () => this.#news.wake());
     this.#finished = this.#follow();
   }
 
@@ -94,14 +97,9 @@ export class PartitionReader {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#forget();
-    this.#wake?.();
+    this.#news.wake();
+    this.#end.wake();
     await this.#finished;
-  }
-
-  /** There is something new, which a reader that backs off from a failure does not need to hear. */
-  #rouse(): void {
-    this.#dirty = true;
-    if (!this.#backingOff) this.#wake?.();
   }
 
   async #follow(): Promise<void> {
@@ -112,19 +110,19 @@ export class PartitionReader {
       try {
         cursor ??= await this.#begin();
         if (cursor === undefined) {
-          await this.#pause(FILLING_LOOK_MS);
+          await this.#end.sleep(FILLING_LOOK_MS);
           continue;
         }
         // Told meanwhile: a log that waits for events has let go of its readers already, and would keep this one.
         if (this.#stopping) return;
-        this.#dirty = false;
+        this.#news.reset();
         const batch = await this.#read(cursor);
         if (batch) {
           await subscription.sink.deliver(batch);
           cursor = batch.through;
           // A long way to catch up must not keep timers and sockets from their turn.
           await this.#platform.timers.yield();
-        } else if (!this.#dirty && !this.#stopping) await this.#idle(pollMs);
+        } else if (!this.#stopping) await this.#news.sleep(pollMs);
         failures = 0;
       } catch (error) {
         const code = error instanceof RametError ? error.code : undefined;
@@ -133,7 +131,7 @@ export class PartitionReader {
           return onLost();
         }
         if (code === 'SubscriptionHalted') {
-          await this.#pause((error as RametError).retryAfterMs ?? STANDSTILL_MS);
+          await this.#end.sleep((error as RametError).retryAfterMs ?? STANDSTILL_MS);
           // It has settled what lies before the event that it stands at, which may be deleted by now.
           cursor = undefined;
           continue;
@@ -147,7 +145,7 @@ export class PartitionReader {
         this.#environment.onError(error, { group: subscription.group, log: log.name, partition: p, failures });
         // A log that relays fill may be filled later.
         if (code === 'PositionGap' && !log.relayed) return;
-        await this.#pause(code === 'PositionGap' ? FILLING_MS : steadyBackoffMs(this.#platform, BACKOFF, failures));
+        await this.#end.sleep(code === 'PositionGap' ? FILLING_MS : steadyBackoffMs(this.#platform, BACKOFF, failures));
       }
     }
   }
@@ -202,25 +200,5 @@ export class PartitionReader {
       );
     }
     return { log: log.name, p, through: last.pos, deliveries, ended: () => this.#stopping };
-  }
-
-  /** Waits whatever is published meanwhile. */
-  async #pause(delayMs: number): Promise<void> {
-    this.#backingOff = true;
-    if (!this.#stopping) await this.#idle(delayMs);
-    this.#backingOff = false;
-  }
-
-  #idle(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#platform.timers.set(delayMs, done);
-      const wake = this;
-      function done() {
-        timer.cancel();
-        wake.#wake = undefined;
-        resolve();
-      }
-      this.#wake = done;
-    });
   }
 }

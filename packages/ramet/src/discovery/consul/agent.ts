@@ -1,6 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import { type Platform, type Source, sourced } from '../../platform/index.ts';
-import { DEFAULT_PROTOCOL, type Endpoint, type Instance, parseEndpoint, placeOf, type Registration } from '../index.ts';
+import type { Endpoint, Instance, Registration } from '../discovery.ts';
+import { DEFAULT_PROTOCOL, parseEndpoint, placeOf } from '../endpoints.ts';
 
 const REQUEST_MS = 5_000;
 const BODY_MAX_CHARACTERS = 8_000_000;

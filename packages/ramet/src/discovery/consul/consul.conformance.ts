@@ -1,10 +1,10 @@
 import { discoveryConformance } from '../conformance.ts';
 import { fastPlatform, SPEED } from '../memory.fixture.ts';
-import { CONSUL_CAPABILITIES, consul } from './index.ts';
+import { capabilities, consul } from './consul.ts';
 import { ConsulDouble } from './registry.fixture.ts';
 
 discoveryConformance('consul, before a double of the registry', {
-  capabilities: CONSUL_CAPABILITIES,
+  capabilities,
   place: async () => {
     const fast = fastPlatform();
     const registry = new ConsulDouble(fast.timers);

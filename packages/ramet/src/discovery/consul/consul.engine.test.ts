@@ -5,7 +5,7 @@ import { type OwnEngine, ownEngine } from '../../platform/engine.fixture.ts';
 import { realPlatform } from '../../platform/index.ts';
 import { discoveryConformance } from '../conformance.ts';
 import { DiscoveryFixture, type DiscoveryPlace, serveHealth } from '../fixture.conformance.ts';
-import { CONSUL_CAPABILITIES, consul } from './index.ts';
+import { capabilities, consul } from './consul.ts';
 
 // Tests of a file follow one another, so that one Consul is enough although some of them stop it.
 let engine: OwnEngine;
@@ -33,11 +33,11 @@ async function place(): Promise<DiscoveryPlace> {
   };
 }
 
-discoveryConformance('consul', { capabilities: CONSUL_CAPABILITIES, place });
+discoveryConformance('consul', { capabilities, place });
 
 describe('a real Consul', () => {
   async function onConsul(run: (fixture: DiscoveryFixture) => Promise<void>): Promise<void> {
-    const fixture = new DiscoveryFixture(CONSUL_CAPABILITIES, await place(), await serveHealth());
+    const fixture = new DiscoveryFixture(capabilities, await place(), await serveHealth());
     await run(fixture).finally(() => fixture.dispose());
   }
   const ask = async (path: string): Promise<any> => (await fetch(engine.url + path)).json();

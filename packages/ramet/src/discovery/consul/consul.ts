@@ -1,8 +1,9 @@
-import type { DiscoveryCapabilities, DiscoveryFactory, Look, Registration, Registry, RegistryOptions, Since } from '../index.ts';
-import { registryFactory } from '../index.ts';
+import type { DiscoveryCapabilities, DiscoveryFactory, Registration } from '../discovery.ts';
+import type { Look, Registry, Since } from '../registry.ts';
+import { type RegistryOptions, registryFactory } from '../registry-discovery.ts';
 import { Agent, type Token } from './agent.ts';
 
-export const CONSUL_CAPABILITIES: DiscoveryCapabilities = { name: 'consul', registers: true, checks: true, pushes: true };
+export const capabilities: DiscoveryCapabilities = { name: 'consul', registers: true, checks: true, pushes: true };
 
 export interface ConsulOptions extends RegistryOptions {
   /** For Consul's ACL: a text, a secret, or a function. It needs `service:write` for what is registered here and `service:read` for what is called. */
@@ -29,7 +30,7 @@ export function consul(url: string, { token, prefix = '', ...options }: ConsulOp
     // The text itself is not repeated: it may hold a password.
     throw new RangeError("consul: the URL of the agent is http://host:port or https://host:port; a token goes into 'token'");
   }
-  return registryFactory(CONSUL_CAPABILITIES, options, (platform) => new ConsulRegistry(new Agent(platform, base, token), prefix));
+  return registryFactory(capabilities, options, (platform) => new ConsulRegistry(new Agent(platform, base, token), prefix));
 }
 
 /**

@@ -1,1 +1,1 @@
-export { CONSUL_CAPABILITIES, type ConsulOptions, consul } from './consul.ts';
+export { type ConsulOptions, consul } from './consul.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { realPlatform } from '../../platform/index.ts';
 import { discoveryConformance } from '../conformance.ts';
-import { STATIC_CAPABILITIES, type StaticAddress, staticAddresses } from './static.ts';
+import { capabilities, type StaticAddress, staticAddresses } from './static.ts';
 
 discoveryConformance('static', {
-  capabilities: STATIC_CAPABILITIES,
+  capabilities,
   place: async (known) => {
     const platform = realPlatform();
     const services = [...new Set(known.map(({ service }) => service))];

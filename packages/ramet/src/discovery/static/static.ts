@@ -1,7 +1,8 @@
 import { RametError } from '../../errors/index.ts';
-import { type Discovery, type DiscoveryCapabilities, type DiscoveryFactory, type Instance, parseEndpoint, placeOf } from '../index.ts';
+import type { Discovery, DiscoveryCapabilities, DiscoveryFactory, Instance } from '../discovery.ts';
+import { parseEndpoint, placeOf } from '../endpoints.ts';
 
-export const STATIC_CAPABILITIES: DiscoveryCapabilities = { name: 'static', registers: false, checks: false, pushes: false };
+export const capabilities: DiscoveryCapabilities = { name: 'static', registers: false, checks: false, pushes: false };
 
 const NOBODY: readonly Instance[] = [];
 
@@ -28,9 +29,9 @@ export function staticAddresses(addresses: Readonly<Record<string, readonly Stat
   }
   if (problems.length > 0) throw new RangeError(`staticAddresses: ${problems.join('; ')}`);
   return {
-    capabilities: STATIC_CAPABILITIES,
+    capabilities,
     create: ({ onError }): Discovery => ({
-      capabilities: STATIC_CAPABILITIES,
+      capabilities,
       register: async () => {},
       withdraw: async () => {},
       async follow(services) {

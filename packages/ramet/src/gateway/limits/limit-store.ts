@@ -45,13 +45,13 @@ export interface LimitStoreEnvironment {
   readonly onError: (error: unknown, where: object) => void;
 }
 
-const IN_MEMORY: LimitStoreCapabilities = { name: 'memory', shared: false, survivesRestart: false };
+const capabilities: LimitStoreCapabilities = { name: 'memory', shared: false, survivesRestart: false };
 
 /** Makes the default store of limits, which counts in the memory of this process: each replica counts alone. */
 export function memoryStore(platform: Platform): LimitStore {
   const counters = new Map<string, LimitCounter>();
   return {
-    capabilities: IN_MEMORY,
+    capabilities,
     counter(bucket, rate) {
       const name = `${rate.count}/${rate.windowMs} ${bucket}`;
       const counter = counters.get(name) ?? createRateLimiter(platform, rate);

@@ -26,7 +26,7 @@ const WAIT_MAX_MS = 3_600_000;
 /** A frame says its length in 32 bits. */
 const LIMIT_MAX = 2 ** 31 - 1;
 
-export const CAPABILITIES: TransportCapabilities = { name: 'mux', remote: true, streams: true };
+const capabilities: TransportCapabilities = { name: 'mux', remote: true, streams: true };
 
 /**
  * The transport between processes of Ramet: frames of JSON on one connection to each process, over TCP, a Unix socket (a host
@@ -38,7 +38,7 @@ export function mux(options: MuxOptions = {}): TransportFactory {
   for (const name of ['pingAfterMs', 'deadAfterMs', 'connectMs'] as const) settings.count(name, options[name], 1, 1, WAIT_MAX_MS);
   for (const [name, limit] of Object.entries(options.limits ?? {})) settings.count(`limits.${name}`, limit, 1, 1, LIMIT_MAX);
   settings.check();
-  return { capabilities: CAPABILITIES, create: (environment) => createMux(environment, options) };
+  return { capabilities, create: (environment) => createMux(environment, options) };
 }
 
 function createMux({ platform, addresses, identities, onError, process = '' }: TransportEnvironment, options: MuxOptions): RemoteTransport {
@@ -59,8 +59,8 @@ function createMux({ platform, addresses, identities, onError, process = '' }: T
     windowBytes: link.limits.windowBytes,
   };
   return {
-    capabilities: CAPABILITIES,
-    from: (from) => new CallingTransport(CAPABILITIES, from, router, identities),
+    capabilities,
+    from: (from) => new CallingTransport(capabilities, from, router, identities),
     willing: (service) => routes.willing(service),
     listen: (dispatchers, at) => listenMux(at, { ...link, dispatchers, identities, tls, onError }),
     async close() {

@@ -1,5 +1,5 @@
+import { LEASE_MS } from '../../platform/index.ts';
 import type { Store } from '../../store/index.ts';
-import { LEASE_MS } from '../run/run.ts';
 import { type SagaRow, sagaOf } from './journal.ts';
 
 /*

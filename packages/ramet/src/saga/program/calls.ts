@@ -1,5 +1,5 @@
 import { type CompiledContract, compileContract, type Operation, shownFailure } from '../../contract/index.ts';
-import { RametError } from '../../errors/index.ts';
+import { issuesText, RametError } from '../../errors/index.ts';
 import {
   type CompiledPolicy,
   compilePolicy,
@@ -109,11 +109,9 @@ const operationsOf = ({ operations }: CompiledContract): Builders[number][1] =>
     (input: unknown): Invocation => {
       const decoded = codec.decode(input);
       if (!decoded.ok)
-        throw new RametError(
-          'BadRequest',
-          `the input of ${fullName} does not fit its contract (${decoded.issues.map((issue) => `${issue.path}: ${issue.message}`).join('; ')})`,
-          { issues: decoded.issues },
-        );
+        throw new RametError('BadRequest', `the input of ${fullName} does not fit its contract (${issuesText(decoded.issues)})`, {
+          issues: decoded.issues,
+        });
       return new Draft(operation.kind, operation.service, operation.name, decoded.value ?? null);
     },
   ]);

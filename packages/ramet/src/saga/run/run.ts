@@ -1,5 +1,5 @@
 import { RametError } from '../../errors/index.ts';
-import { backoffMs, MINUTE, type Platform } from '../../platform/index.ts';
+import { backoffMs, LEASE_MS, MINUTE, type Platform } from '../../platform/index.ts';
 import { type EdgeOptions, type Reply, replyOutcome } from '../../rpc/index.ts';
 import type { Initiation } from '../../security/index.ts';
 import { NoRowChanged, type Store, type Tx } from '../../store/index.ts';
@@ -20,8 +20,7 @@ import {
 import { holdEvents } from '../journal/saga-mailbox.ts';
 import type { Invocation } from '../saga.ts';
 
-/** How long a saga belongs to its owner without a sign of life, and how often the owner gives one. */
-export const LEASE_MS = 15_000;
+/** How often the owner of a saga renews its lease. */
 export const RENEW_MS = 5_000;
 
 /** Calls an invocation for a saga. */

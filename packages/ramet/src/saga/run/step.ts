@@ -1,4 +1,4 @@
-import { RametError } from '../../errors/index.ts';
+import { issuesText, RametError } from '../../errors/index.ts';
 import { MINUTE } from '../../platform/index.ts';
 import { mayHaveEndedIt, type Reply } from '../../rpc/index.ts';
 import type { StepError, StepRow } from '../journal/journal.ts';
@@ -122,7 +122,7 @@ function settleStep(run: Run, step: StepRow, reply: Reply, doubtful: boolean): b
     step.error = {
       kind: 'fault',
       code: reply.code,
-      detail: [reply.detail, ...reply.issues.map((issue) => `${issue.path}: ${issue.message}`)].join('; '),
+      detail: reply.issues.length === 0 ? reply.detail : `${reply.detail}; ${issuesText(reply.issues)}`,
     };
   } else return false;
   run.settle(step, {

@@ -1,4 +1,4 @@
-import { SECOND } from '../../platform/index.ts';
+import { SECOND, Wakeable } from '../../platform/index.ts';
 import type { Reader } from '../../store/index.ts';
 import { isWaiting, type StepRow } from '../journal/journal.ts';
 import { type WaitState, waitStates } from '../journal/saga-mailbox.ts';
@@ -20,13 +20,13 @@ export class Waits {
   /** Whether more is under way than the sleeps and waits. */
   readonly #busy: () => boolean;
   readonly #suspend: (suspension: Suspension) => void;
+  readonly #idle: Wakeable;
   readonly #open = new Map<number, { readonly step: StepRow; readonly settle: () => void }>();
   #watching = false;
-  #roused = false;
-  #wake: (() => void) | undefined;
 
   constructor(run: Run, over: AbortSignal, busy: () => boolean, suspend: (suspension: Suspension) => void) {
     this.#run = run;
+    this.#idle = new Wakeable(run.environment.platform);
     this.#over = over;
     this.#busy = busy;
     this.#suspend = suspend;
@@ -50,8 +50,7 @@ export class Waits {
 
   /** Something may have changed: an event, the end of a call. */
   rouse(): void {
-    this.#roused = true;
-    this.#wake?.();
+    this.#idle.wake();
   }
 
   async #watch(): Promise<void> {
@@ -60,14 +59,14 @@ export class Waits {
     const { environment, stopped } = this.#run;
     try {
       while (this.#open.size > 0) {
-        this.#roused = false;
+        this.#idle.reset();
         // What was answered in this turn takes the program on within it.
         await environment.platform.timers.yield();
         const busy = this.#busy();
         const look = await this.#look(environment.store.reader);
         if (this.#over.aborted || stopped.aborted) return;
         if (look.settled.length > 0) for (const standing of look.settled) this.#settle(standing);
-        else if (busy) await this.#idle(Math.min(LOOK_MS, look.wakeInMs));
+        else if (busy) await this.#idle.sleep(Math.min(LOOK_MS, look.wakeInMs));
         else if (await this.#letGo()) return this.#suspend({ kind: 'asleep' });
       }
     } catch (error) {
@@ -109,18 +108,6 @@ export class Waits {
     const detail = event ? `event ${event.id}` : rest.step.kind === 'wait' ? 'no event has come in time' : undefined;
     this.#run.settle(rest.step, { actor: 'engine', step: rest.step.name, was: 'STARTED', became: 'OK', ...(detail ? { detail } : {}) });
     rest.settle();
-  }
-
-  #idle(waitMs: number): Promise<void> {
-    if (this.#roused) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = this.#run.environment.platform.timers.set(waitMs, () => this.#wake?.());
-      this.#wake = () => {
-        timer.cancel();
-        this.#wake = undefined;
-        resolve();
-      };
-    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { RametError } from '../../errors/index.ts';
+import { LEASE_MS } from '../../platform/index.ts';
 import type { Reply } from '../../rpc/index.ts';
 import { FENCES_KEPT } from '../../saga/index.ts';
 import type { Caller } from '../../security/index.ts';
@@ -6,9 +7,6 @@ import type { Reader, Tx } from '../../store/index.ts';
 import type { Trace } from '../../telemetry/index.ts';
 import { isOfRequest } from '../tables.ts';
 import type { FenceState } from './fences.ts';
-
-/** How long an effect under way belongs to the process that last gave a sign of it. */
-export const EFFECT_LEASE_MS = 15_000;
 
 /** For whom an effect is done; kept, because another process may go on with it. */
 export interface EffectOrigin {
@@ -45,7 +43,7 @@ export async function takeOverEffect(tx: Tx, row: EffectRow, owner: string): Pro
     `update ramet_fences set crashes = crashes + 1, owner = ?, next_at = ramet_now() + ?
      where step_key = ? and state = ? and owner = ? and attempt = ?`,
     owner,
-    EFFECT_LEASE_MS,
+    LEASE_MS,
     row.key,
     row.state,
     row.owner ?? null,
@@ -105,7 +103,7 @@ export async function insertEffect(
     isOfRequest(effect.key) ? FENCES_KEPT.endedMs : FENCES_KEPT.unheardMs,
     JSON.stringify(effect.input ?? null),
     JSON.stringify(effect.origin),
-    EFFECT_LEASE_MS,
+    LEASE_MS,
     effect.notAfterMs === undefined ? null : Math.round(effect.notAfterMs),
     effect.owner,
   );
@@ -125,7 +123,7 @@ export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEn
   const mine = await tx.run(
     `update ramet_fences set attempt = attempt + 1, ${lastEnded ? 'crashes = 0, ' : ''} last_attempt_at = ramet_now(), next_at = ramet_now() + ?, owner = ?, updated_at = ramet_now()
      where step_key = ? and state = 'STARTED' and attempt = ?`,
-    EFFECT_LEASE_MS,
+    LEASE_MS,
     owner,
     row.key,
     row.attempt,
@@ -135,7 +133,7 @@ export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEn
 
 /** Keeps the effect in this process's hands while it waits. */
 export function keepEffect(tx: Tx, key: string): void {
-  tx.defer('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', EFFECT_LEASE_MS, key);
+  tx.defer('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', LEASE_MS, key);
 }
 
 /** Lets others take up at once what this process has not brought to an end, and says that it has ended in good order. */

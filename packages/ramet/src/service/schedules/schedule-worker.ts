@@ -1,4 +1,4 @@
-import { type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../../platform/index.ts';
+import { ATTEMPT_LEASE_MS, type Backoff, isoOf, MINUTE, Periodic, type Platform, SECOND, steadyBackoffMs } from '../../platform/index.ts';
 import { countCrash, EndedAttempts, NOT_DUE, type Store, type Tx } from '../../store/index.ts';
 import { type Instrument, newTrace, type Trace, Works } from '../../telemetry/index.ts';
 import type { CompiledTiming } from './timing.ts';
@@ -41,8 +41,6 @@ interface ScheduleRow {
 
 /** A clock that is set forward, and other replicas, are noticed within this time. */
 const POLL_MS = 10 * SECOND;
-/** How long a run is left to the replica that has begun it; no transaction is open for so long. */
-const LEASE_MS = MINUTE;
 const BACKOFF: Backoff = { baseMs: SECOND, capMs: 5 * MINUTE };
 
 interface ScheduleWorkerOptions {
@@ -169,7 +167,7 @@ export class ScheduleWorker {
         'update ramet_schedules set attempts = ?, epoch = epoch + 1, owner = ?, lease_until = ramet_now() + ? where name = ? and epoch = ?',
         attempt,
         this.#options.owner,
-        LEASE_MS,
+        ATTEMPT_LEASE_MS,
         row.name,
         Number(row.epoch),
       ),

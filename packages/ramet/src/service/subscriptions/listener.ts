@@ -1,6 +1,6 @@
-import { type EventHandler, topicOf } from '../../bus/index.ts';
+import { DEFAULT_RETRY, type EventHandler, topicOf } from '../../bus/index.ts';
 import { type EventRef, readEvent } from '../../contract/index.ts';
-import { RametError } from '../../errors/index.ts';
+import { issuesText, RametError } from '../../errors/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
 import { awaitedEvents, keepEvent } from '../../saga/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
@@ -9,7 +9,6 @@ import { type HostedSubscription, hostHandlers, type SubscriptionEnvironment } f
 
 /** What has not come in by then does not hold up the ends of waits any longer: it may stand behind a failure. */
 const CATCH_UP_MAX_MS = 30 * SECOND;
-const RETRY = { poison: 'park-key', attempts: 8 } as const;
 
 /**
  * The subscription by which a service keeps the events that its sagas wait for. It is one of its own, so that a reaction that
@@ -26,7 +25,7 @@ export function hostListener(
   const events = awaitedEvents(definition.sagas);
   if (events.size === 0) return undefined;
   const handlers = new Map([...events].map(([topic, event]) => [topic, keeper(event, kept)]));
-  return hostHandlers(name, { name: `${name}:sagas`, ...RETRY }, handlers, environment);
+  return hostHandlers(name, { name: `${name}:sagas`, poison: 'park-key', attempts: DEFAULT_RETRY.maxAttempts }, handlers, environment);
 }
 
 function keeper(event: EventRef, kept: KeptEvents): EventHandler {
@@ -36,7 +35,7 @@ function keeper(event: EventRef, kept: KeptEvents): EventHandler {
     if (!data.ok)
       throw new RametError(
         'UnknownEvent',
-        `'${topic}' (version ${envelope.version}) does not fit what the sagas that wait for it know: ${data.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`,
+        `'${topic}' (version ${envelope.version}) does not fit what the sagas that wait for it know: ${issuesText(data.issues)}`,
         { issues: data.issues },
       );
     const woken = await keepEvent(tx, envelope, data.value);

@@ -1,6 +1,7 @@
 import { postAlert } from '../../alert/index.ts';
 import {
   Consumer,
+  DEFAULT_RETRY,
   type Envelope,
   type EventHandler,
   type PoisonPolicy,
@@ -9,7 +10,7 @@ import {
   topicOf,
 } from '../../bus/index.ts';
 import { readEvent, upcastProblems } from '../../contract/index.ts';
-import { RametError } from '../../errors/index.ts';
+import { issuesText, RametError } from '../../errors/index.ts';
 import { newId, type Platform, Settings } from '../../platform/index.ts';
 import { NEVER } from '../../rpc/index.ts';
 import { serviceCaller } from '../../security/index.ts';
@@ -47,9 +48,6 @@ export interface SubscriptionEnvironment {
   readonly instrument: Instrument;
 }
 
-/** Pauses between the starts of one event. */
-const PAUSES = { baseMs: 100, capMs: 10_000 };
-const ATTEMPTS = 8;
 const ATTEMPTS_MAX = 1_000;
 const NAME = /^[a-z][a-z0-9-]*$/;
 
@@ -88,7 +86,7 @@ export function groupReactions(
         problems.push(...upcastProblems(event).map((problem) => `service '${service}' reacts to '${topic}': ${problem}`));
     }
     const poison = new Set(members.map((member) => member.poison ?? 'park-key'));
-    const attempts = new Set(members.map((member) => member.attempts ?? ATTEMPTS));
+    const attempts = new Set(members.map((member) => member.attempts ?? DEFAULT_RETRY.maxAttempts));
     if (poison.size > 1)
       problems.push(
         `service '${service}': the reactions of subscription '${name}' say ${[...poison].map((policy) => `'${policy}'`).join(' and ')} for 'poison'; say one, or give those that differ a 'subscription' of their own`,
@@ -99,7 +97,7 @@ export function groupReactions(
       );
     const settings = new Settings(`service '${service}', subscription '${name}': `);
     for (const policy of poison) settings.word('poison', policy, ['park-key', 'skip', 'halt']);
-    for (const count of attempts) settings.count('attempts', count, ATTEMPTS, 1, ATTEMPTS_MAX);
+    for (const count of attempts) settings.count('attempts', count, DEFAULT_RETRY.maxAttempts, 1, ATTEMPTS_MAX);
     problems.push(...settings.problems);
     return { name, poison: [...poison][0] as PoisonPolicy, attempts: [...attempts][0] as number, reactions: members };
   });
@@ -135,7 +133,7 @@ export function hostHandlers(
     subscriber: subscription,
     handlers,
     poison: group.poison,
-    retry: { maxAttempts: group.attempts, ...PAUSES },
+    retry: { ...DEFAULT_RETRY, maxAttempts: group.attempts },
     onError: (error) => log.event('retries_unavailable', { err: error, subscription }),
     onOutcome: (outcome, envelope, failure, attempt = 0) => {
       instrument.begin(works.of(subscription, envelope.type), envelope, envelope.id).end(outcome, failure);
@@ -206,7 +204,7 @@ function reactionHandler(
     if (!data.ok)
       throw new RametError(
         'UnknownEvent',
-        `'${envelope.type}' (version ${envelope.version}) does not fit what '${service}' knows of it: ${data.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`,
+        `'${envelope.type}' (version ${envelope.version}) does not fit what '${service}' knows of it: ${issuesText(data.issues)}`,
         { issues: data.issues },
       );
     const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };

@@ -146,16 +146,20 @@ describe('transactions beside each other', () => {
 });
 
 describe('limits', () => {
-  test('who finds no free connection in time is told so, and nothing was written', async () => {
+  test('a write that finds no free connection in time is refused, and nothing was written', async () => {
     await using place = await newPlace();
-    const store = await place.open({ connections: 2, waitMs: 100 });
+    const store = await place.open({ connections: 2, waitMs: 1_000 });
     const release = gate();
-    const holding = [0, 1].map((i) =>
-      store.write(async (tx) => {
+    const holders = [0, 1].map((i) => {
+      const holds = gate();
+      const done = store.write(async (tx) => {
         await tx.run('insert into things (id) values (?)', `${i}`);
+        holds.open();
         await release.opened;
-      }),
-    );
+      });
+      return { holds: holds.opened, done };
+    });
+    await Promise.all(holders.map(({ holds }) => holds));
     await expect(store.write((tx) => tx.run("insert into things (id) values ('late')"))).rejects.toMatchObject({
       code: 'StoreUnavailable',
       executed: 'no',
@@ -164,7 +168,7 @@ describe('limits', () => {
     // Queries have connections of their own.
     expect(await store.reader.all('select id from things')).toEqual([]);
     release.open();
-    await Promise.all(holding);
+    await Promise.all(holders.map(({ done }) => done));
     await store.write((tx) => tx.run("insert into things (id) values ('now')"));
   });
 

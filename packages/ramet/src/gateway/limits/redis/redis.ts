@@ -12,7 +12,7 @@ export interface RedisLimitsOptions {
   readonly prefix?: string;
 }
 
-const CAPABILITIES: LimitStoreCapabilities = { name: 'redis', shared: true, survivesRestart: true };
+const capabilities: LimitStoreCapabilities = { name: 'redis', shared: true, survivesRestart: true };
 const CONNECT_TIMEOUT_MS = 1_000;
 const RECONNECT_MAX_MS = 2_000;
 /** A connection without an answer for this long is dropped. In between, pings check that the server still answers. */
@@ -31,7 +31,7 @@ const SHA1 = createHash('sha1').update(GCRA).digest('hex');
  * limits: redis('redis://localhost:6379')
  */
 export function redis(url: Source, { prefix = 'ramet:limits:' }: RedisLimitsOptions = {}): LimitStoreFactory {
-  return { capabilities: CAPABILITIES, create: (environment) => redisStore(environment, url, prefix) };
+  return { capabilities, create: (environment) => redisStore(environment, url, prefix) };
 }
 
 type Client = ReturnType<typeof createClient>;
@@ -71,7 +71,7 @@ function redisStore({ platform, onError }: LimitStoreEnvironment, source: Source
     return client;
   };
   return {
-    capabilities: CAPABILITIES,
+    capabilities,
     counter: (bucket, rate) => counterOf(connected, platform, `${prefix}${bucket}:${rate.count}/${rate.windowMs}:`, rate),
     async close() {
       if (closed) return;
