@@ -55,7 +55,7 @@ describe('addresses from a registry', () => {
     '12345::',
     '1:2:3:4:5:6:7',
   ])("are IP addresses in their usual spelling, and '%s' is none", (host) => {
-    expect(everywhere(host)).toBe(`'${host}' is no IP address`);
+    expect(everywhere(host)).toBe(`'${host}' is not an IP address`);
   });
 
   test('are judged as the system judges them', () => {
@@ -80,7 +80,7 @@ describe('addresses from a registry', () => {
       .map(([address, at, piece]) => address.slice(0, at) + piece + address.slice(at + 1));
     fc.assert(
       fc.property(mangled, (host) => {
-        expect(everywhere(host)?.endsWith('is no IP address') !== true).toBe(isIPv4(host) || isIPv6(host));
+        expect(everywhere(host)?.endsWith('is not an IP address') !== true).toBe(isIPv4(host) || isIPv6(host));
       }),
       { numRuns: 5_000 },
     );
@@ -89,7 +89,7 @@ describe('addresses from a registry', () => {
   test('need ranges that are ranges, and every wrong one is named', () => {
     const allow: AddressRange[] = ['private', '10.0.0.0/33', 'intranet/8'];
     expect(() => addressRules(allow)).toThrow(
-      "no range of addresses: '10.0.0.0/33', 'intranet/8'; write 10.0.0.0/8, 'private' or 'loopback'",
+      "not a range of addresses: '10.0.0.0/33', 'intranet/8'; write 10.0.0.0/8, 'private' or 'loopback'",
     );
   });
 });

@@ -1,4 +1,4 @@
-/** Which addresses of a registry are called: a name for a usual set of ranges, or one range in CIDR notation. */
+/** A set of addresses that may be called: the name of a usual set of ranges, or one range in CIDR notation. */
 export type AddressRange = 'private' | 'loopback' | `${string}/${number}`;
 
 interface Range {
@@ -10,7 +10,7 @@ interface Range {
 const PRIVATE = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'];
 const LOOPBACK = ['127.0.0.0/8', '::1/128'];
 
-/** What no instance of a service has: calling it would reach the machine itself, its cloud, or nobody in particular. */
+/** Addresses that no instance of a service has. A call to one would reach the machine itself, its cloud, or an unknown host. */
 const NEVER: readonly (readonly [string, readonly string[]])[] = [
   ['unspecified', ['0.0.0.0/8', '::/128']],
   ['link-local, where clouds keep the credentials of a machine', ['169.254.0.0/16', 'fe80::/10']],
@@ -20,17 +20,17 @@ const NEVER: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 /**
- * Says which addresses from a registry may be called. Whoever can write to the registry could have every service send its calls
- * to an address of his choice otherwise (server-side request forgery).
- * @param allow 'private' are the ranges of RFC 1918, RFC 6598 and RFC 4193; 'loopback' is for development
- * @returns a function that gives the reason why an address is refused, undefined when it is not
- * @throws RangeError naming everything in `allow` that is no range
+ * Makes the rules for the addresses of a registry. Without them, anyone with write access to the registry could direct the calls
+ * of every service to an address of their choice (server-side request forgery).
+ * @param allow 'private' stands for the ranges of RFC 1918, RFC 6598 and RFC 4193; 'loopback' is for development
+ * @returns a function that returns why an address is refused, or undefined when it is allowed
+ * @throws RangeError naming everything in `allow` that is not a range
  */
 export function addressRules(allow: readonly AddressRange[]): (host: string) => string | undefined {
   const wrong = allow.filter((range) => range !== 'private' && range !== 'loopback' && !parseRange(range));
   if (wrong.length > 0) {
     throw new RangeError(
-      `no range of addresses: ${wrong.map((range) => `'${range}'`).join(', ')}; write 10.0.0.0/8, 'private' or 'loopback'`,
+      `not a range of addresses: ${wrong.map((range) => `'${range}'`).join(', ')}; write 10.0.0.0/8, 'private' or 'loopback'`,
     );
   }
   const allowed = ranges(allow.flatMap((range) => (range === 'private' ? PRIVATE : range === 'loopback' ? LOOPBACK : [range])));
@@ -38,13 +38,13 @@ export function addressRules(allow: readonly AddressRange[]): (host: string) => 
   const never = NEVER.map(([what, list]) => ({ what, within: ranges(list) }));
   return (host) => {
     const address = parseIpAddress(host);
-    if (!address) return `'${host}' is no IP address`;
+    if (!address) return `'${host}' is not an IP address`;
     const denied = never.find(({ within }) => contains(within, address));
     if (denied) return `${host} is ${denied.what}`;
     if (contains(allowed, address)) return undefined;
     return contains(loopback, address)
       ? `${host} is loopback: allow it for development by allow: ['loopback']`
-      : `${host} is in none of the allowed ranges (${allow.join(', ') || 'there are none'})`;
+      : `${host} is outside the allowed ranges (${allow.join(', ') || 'there are none'})`;
   };
 }
 
@@ -56,7 +56,7 @@ function ranges(list: readonly string[]): Range[] {
   return list.map(parseRange).filter((range) => range !== undefined);
 }
 
-/** @returns undefined when the text is no range; bits behind the prefix are ignored */
+/** @returns undefined when the text is not a range; bits after the prefix are ignored */
 function parseRange(text: string): Range | undefined {
   const [, host = '', length = ''] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
   const address = parseIpAddress(host);
@@ -71,7 +71,7 @@ interface IpAddress {
   readonly value: bigint;
 }
 
-/** IPv4 as four decimal numbers and IPv6 by RFC 4291; no other spelling, no zone, no name. */
+/** Reads IPv4 as four decimal numbers, and IPv6 by RFC 4291. Other spellings, zones and names are refused. */
 function parseIpAddress(text: string): IpAddress | undefined {
   const four = parseFour(text);
   if (four !== undefined) return { bits: 32, value: four };

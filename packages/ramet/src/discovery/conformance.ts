@@ -11,7 +11,7 @@ export interface DiscoveryHarness {
   readonly capabilities: DiscoveryCapabilities;
   /**
    * An empty registry, for one case alone.
-   * @param known what somebody has made known already, where processes do not do it themselves; empty otherwise
+   * @param known the instances that are listed already, where processes do not register themselves; empty otherwise
    */
   place(known: readonly Registration[]): Promise<DiscoveryPlace>;
   readonly exceptions?: Exceptions;

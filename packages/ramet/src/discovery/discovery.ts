@@ -1,21 +1,21 @@
 import type { Platform } from '../platform/index.ts';
 
 /**
- * Where the instances of services are found, and made known.
+ * Finds the instances of services, and makes those of this process known.
  *
- * What was found stays known: a registry that is away, or that suddenly knows of nobody, takes nothing away from whoever
- * asks here (last known good), and instances that do not answer are left out by the caller's own breakers. The methods may be
- * called concurrently; none of them rejects because the registry is away, except {@link register} on its first try.
+ * Instances that were found stay known (last known good): a registry that is unavailable, or that suddenly lists no instance, removes
+ * none of them. The breakers of the callers eject instances that do not answer. The methods may be called concurrently. Only
+ * {@link register} rejects because the registry is unavailable.
  */
 export interface Discovery {
   readonly capabilities: DiscoveryCapabilities;
   /**
-   * Makes the instances of this process known, and keeps them known: a registry that has lost them is told again.
+   * Makes the instances of this process known, and keeps them known: they are registered again if the registry loses them.
    * @throws RametError Unavailable when the registry cannot be reached now
    */
   register(registrations: readonly Registration[]): Promise<void>;
   /**
-   * Takes back the instances of this process, so that no new caller finds them. Calls under way are not touched.
+   * Takes back the instances of this process, so that no new caller finds them. Calls under way continue.
    * @param services only the instances of these services; all where it is absent
    */
   withdraw(services?: readonly string[]): Promise<void>;
@@ -23,7 +23,7 @@ export interface Discovery {
   follow(services: readonly string[], waitMs: number): Promise<void>;
   /** The instances of a followed service that pass their checks, as last known. The same array until something changes. */
   instances(service: string): readonly Instance[];
-  /** Ends what runs in the background; what was registered is taken back first. */
+  /** Takes back what was registered, and ends the work in the background. */
   close(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface Discovery {
 export interface Instance {
   /** Unique among the instances of all services, and new with each start of a process. */
   readonly id: string;
-  /** Where it answers, at least once; its callers choose an endpoint whose protocol they speak. */
+  /** Where the instance answers: at least one endpoint. A caller chooses one whose protocol it speaks. */
   readonly endpoints: readonly Endpoint[];
 }
 
@@ -43,21 +43,21 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What is made known of an instance. */
+/** What a registry learns of an instance. */
 export interface Registration extends Instance {
   readonly service: string;
   readonly tags: readonly string[];
-  /** Answers 200 while the process is ready: `http://host:port/path`. */
+  /** A URL that answers 200 while the process is ready: `http://host:port/path`. */
   readonly healthUrl: string;
 }
 
 export interface DiscoveryCapabilities {
   readonly name: string;
-  /** Whether processes make themselves known here; otherwise somebody else does. */
+  /** Whether processes register themselves. If not, their instances are listed elsewhere. */
   readonly registers: boolean;
-  /** Whether instances that fail their health check are left out by the registry. */
+  /** Whether the registry excludes instances that fail their health check. */
   readonly checks: boolean;
-  /** Whether changes are told at once; otherwise they are seen at the next look. */
+  /** Whether the registry reports changes at once. If not, they are seen at the next look. */
   readonly pushes: boolean;
 }
 
@@ -69,6 +69,6 @@ export interface DiscoveryFactory {
 
 export interface DiscoveryEnvironment {
   readonly platform: Platform;
-  /** Told of every failure of a background loop, which then tries again. */
+  /** Called with every failure of a background loop, which then tries again. */
   readonly onError: (error: unknown, where: object) => void;
 }

@@ -1,18 +1,18 @@
-/** One overload is one decrease, however many calls were late in it. */
+/** One overload causes one decrease, however many calls were late in it. */
 const DECREASE_EVERY_MS = 100;
 const DECREASE = 0.9;
 const LIMIT_MAX = 10_000;
 
 /**
- * A limit of what is under way that finds its value: it falls by a share when there is too much and grows by steps while there is not
- * (additive increase, multiplicative decrease, as in Netflix' concurrency-limits). It begins where it limits nothing.
+ * A limit of the work under way that finds its own value. It falls by a share when there is too much work, and grows by steps
+ * otherwise (additive increase, multiplicative decrease, as in Netflix' concurrency-limits). It begins so high that it limits nothing.
  */
 export class AdaptiveLimit {
   readonly #min: number;
   #limit = LIMIT_MAX;
   #decreasedMono = Number.NEGATIVE_INFINITY;
 
-  /** @param min it never falls below */
+  /** @param min the lowest value of the limit */
   constructor(min: number) {
     this.#min = min;
   }
@@ -22,8 +22,8 @@ export class AdaptiveLimit {
   }
 
   /**
-   * Takes in how one of `under` calls ended.
-   * @param late the answer came too late to be of use. Undefined where the call says nothing of the load
+   * Learns from the end of one of `under` calls.
+   * @param late whether the answer was too late to be useful; undefined if the call says nothing about the load
    */
   settled(late: boolean | undefined, under: number, nowMono: number): void {
     if (late && nowMono - this.#decreasedMono >= DECREASE_EVERY_MS) {
@@ -32,7 +32,7 @@ export class AdaptiveLimit {
     } else if (late === false && under * 2 >= this.#limit) this.grow(1);
   }
 
-  /** Falls to a share of what was under way. */
+  /** Falls to a share of the work under way. */
   shrink(under: number, share: number): void {
     this.#limit = Math.max(this.#min, Math.floor(Math.min(this.#limit, under) * share));
   }

@@ -5,12 +5,12 @@ import { TurnWatch } from './turn-watch.ts';
 import { type Waiting, WaitingLine } from './waiting-line.ts';
 import { YoungCount } from './young-count.ts';
 
-/** `read` is refused before `write`. */
+/** The priority of a request: `read` is refused before `write`. */
 export type RequestPriority = 'read' | 'write';
 
-/** A turn of the event loop that takes longer has more to do than it can: nothing more is begun in it, and fewer in the next ones. */
+/** A turn of the event loop that takes longer is overloaded: it begins no more requests, and the next turns begin fewer. */
 const TURN_MS = 100;
-/** How many are begun in one turn: what they cost is seen at its end. */
+/** How many requests one turn begins. Their cost is known only at its end. */
 const STARTS_PER_TURN = 64;
 const LIMIT_MIN = 16;
 const SHRINK_MOST = 0.5;
@@ -18,30 +18,30 @@ const SHRINK_LEAST = 0.9;
 const GROW_SHARE = 0.05;
 /** The share of the limit that reads may fill. */
 const READ_SHARE = 0.8;
-/** How long a request may wait to be begun: in a burst, and where the loop is saturated, the time in the kernel included. */
+/** How long a request may wait to begin: in a burst, and in a saturated loop, where the time in the kernel counts too. */
 const WAIT_MS: Readonly<Record<RequestPriority, number>> = { read: 250, write: 500 };
 const SATURATED_WAIT_MS: Readonly<Record<RequestPriority, number>> = { read: 150, write: 250 };
-/** How many may wait: in a burst, and at least where the loop is saturated. */
+/** How many requests may wait: in a burst, and at least in a saturated loop. */
 const WAITING_MAX = 1_000;
 const SATURATED_WAITING_MIN = 64;
-/** For so long after one that waited was refused the newest is served first. */
+/** The newest request is served first for so long after a waiting request was refused. */
 const OVERLOAD_MS = 200;
-/** How much longer a request may wait after a long turn: a single pause is no reason to refuse it. */
+/** How much longer a request may wait after a long turn: a single pause must not refuse it. */
 const PAUSE_MS = 100;
 const SWEEP_MS = 25;
-/** After a turn that was shorter, and in which nothing was begun, the loop has a pause. */
+/** A turn that was shorter and began no request is a pause of the loop. */
 const CALM_MS = 5;
 
-/** A request that was admitted: its owner gives the place back. */
+/** The place of an admitted request. Its owner must return it. */
 export interface Place {
   leave(): void;
 }
 
 /**
- * Decides which requests a process begins, so that those that it begins are answered in time, however many arrive. It looks at what all
- * of them share, the event loop: few enough are under way that a turn stays below {@link TURN_MS}, that in a loop without a pause each
- * ends soon, and few enough are begun in one turn that this can be found out. A request that finds no place waits in a line, for a part
- * of a second at most, and is then refused; where requests are refused the newest is served first.
+ * Decides which requests a process begins, so that it answers them in time, however many arrive. It watches the event loop, which all
+ * requests share, and limits three things: the requests under way, so that a turn stays below {@link TURN_MS}; the requests under way
+ * in a loop without a pause, so that each ends soon; and the requests that one turn begins, so that their cost can be measured. A
+ * request without a place waits in a line for a fraction of a second and is then refused. Under overload, the newest is served first.
  */
 export class Admission {
   readonly #platform: Platform;
@@ -74,9 +74,9 @@ export class Admission {
   }
 
   /**
-   * Asks for a place.
-   * @param isGone whether the client has left, so that its request need not be begun
-   * @returns a place, or where the request waits a promise: of a place, or of undefined where it is refused
+   * Requests a place.
+   * @param isGone whether the client has disconnected, so that its request need not begin
+   * @returns a place; or, for a request that waits, a promise of a place, or of undefined when the request is refused
    */
   enter(priority: RequestPriority, isGone: () => boolean): Place | Promise<Place | undefined> {
     const nowMono = this.#platform.clock.monoNow();
@@ -148,7 +148,7 @@ export class Admission {
     const inTime = this.#saturation.learned(turnMs, nowMono);
     if (inTime !== undefined) limit.shrink(inTime, 1);
     const isLong = turnMs > TURN_MS;
-    // One long turn is a pause; and with few under way the time is not theirs.
+    // A single long turn is a pause, and with few requests under way they are not its cause.
     if (isLong && this.#wasLong && most >= LIMIT_MIN) limit.shrink(most, Math.min(SHRINK_LEAST, Math.max(SHRINK_MOST, TURN_MS / turnMs)));
     else if (!isLong && this.#wasFull && limit.value < (inTime ?? Number.POSITIVE_INFINITY))
       limit.grow(Math.max(1, Math.floor(limit.value * GROW_SHARE)));
@@ -157,7 +157,7 @@ export class Admission {
     this.#most = 0;
     this.#wasFull = false;
     this.#admitWaiting(nowMono);
-    // After a long turn all have waited: what it leaves of the line may have its turn in the next one.
+    // After a long turn, every request has waited. Those that are still in the line may begin in the next turn.
     this.#dropExpired(isLong ? nowMono - PAUSE_MS : nowMono);
     const isBusy = this.#starts > 0 || turnMs > CALM_MS;
     if (!isBusy) this.#saturation.paused();

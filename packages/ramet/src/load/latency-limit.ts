@@ -3,19 +3,19 @@ import { AdaptiveLimit } from './adaptive-limit.ts';
 const LIMIT_MIN = 16;
 /** An answer within this is never late. */
 const LATE_MS = 500;
-/** How many times as long as alone an answer may take. */
+/** How many times as long an answer may take as when its call is alone. */
 const LATE_FACTOR = 10;
-/** With so many under way a call is as good as alone: what it takes then is what it needs. */
+/** With at most so many calls under way, a call is practically alone: its time is the time that it needs. */
 const ALONE_MAX = 4;
-/** The limit grows by one each time that so many answers were in time: what it admits shows half a second later. */
+/** The limit grows by one after so many answers in time, because its effect shows half a second later. */
 const GROW_EVERY = 8;
-/** How fast the knowledge of what a call needs follows, down and up. */
+/** How fast the estimate of the time that a call needs follows, down and up. */
 const FASTER = 0.3;
 const SLOWER = 0.05;
 
 /**
- * Limits one kind of work by the time that it takes: where answers take much longer than they do alone, calls wait for each other
- * somewhere (a store, another service), and fewer at once are answered just as fast.
+ * Limits one kind of work by its time. If answers take much longer than those of single calls, the calls wait for each other
+ * somewhere (a store, another service), and fewer calls at once are answered just as fast.
  */
 export class LatencyLimit {
   readonly #limit = new AdaptiveLimit(LIMIT_MIN);
@@ -27,19 +27,19 @@ export class LatencyLimit {
     return this.#limit.value;
   }
 
-  /** Whether as many are under way as can be answered in time. */
+  /** Whether as many calls are under way as can be answered in time. */
   get isFull(): boolean {
     return this.#under >= this.#limit.value;
   }
 
-  /** @returns false when as many as can be answered in time are under way */
+  /** Enters a call. @returns false when as many calls are under way as can be answered in time */
   tryEnter(): boolean {
     if (this.isFull) return false;
     this.#under++;
     return true;
   }
 
-  /** @param tookMs undefined where the time was the caller's wish, or says nothing of the load */
+  /** Notes the end of a call. @param tookMs undefined if the caller chose the time, or if it says nothing about the load */
   leave(tookMs: number | undefined, nowMono: number): void {
     const under = this.#under--;
     if (tookMs === undefined) return;

@@ -1,19 +1,19 @@
-/** A loop without a pause for so long has more to do than it can, and not only a burst. */
+/** A loop without a pause for so long is overloaded, and not only in a burst. */
 const SATURATED_MS = 250;
-/** One long turn is a single pause, such as a collection of garbage. */
+/** A single long turn is a pause, such as a garbage collection. */
 const SATURATED_TURNS = 4;
-/** What is known of a pause says nothing about the time before it. */
+/** What was measured before a pause is forgotten. */
 const CALM_MS = 20;
 const WINDOW_MS = 100;
-/** How much longer than in a calm loop a request may be under way in a saturated one. */
+/** How much longer a request may be under way in a saturated loop than in a calm one. */
 const MORE_MS = 25;
 const SMOOTHING = 0.02;
-/** What takes longer waits for something else than this process. */
+/** A request that takes longer waits for something outside this process. */
 const LONG_MS = 1_000;
 
 /**
- * Finds out how many requests a loop without a pause can have under way such that each ends soon: as many as it ends in the time that
- * one takes in a calm loop and a bit (Little's law). With more of them nothing is done faster, and each takes longer.
+ * Finds how many requests a loop without a pause can have under way so that each ends soon: as many as it ends in the time of one
+ * request in a calm loop, plus a margin (Little's law). More of them would end no faster, and each would take longer.
  */
 export class Saturation {
   #busyMono: number | undefined;
@@ -23,19 +23,19 @@ export class Saturation {
   #calmMs = 0;
   #inTime: number | undefined;
 
-  /** Whether the loop has had no pause for long. */
+  /** Whether the loop has been without a pause for long. */
   at(nowMono: number): boolean {
     return this.#busyMono !== undefined && this.#turns >= SATURATED_TURNS && nowMono - this.#busyMono > SATURATED_MS;
   }
 
-  /** A request has ended that was under way for `tookMs`. */
+  /** Notes the end of a request that was under way for `tookMs`. */
   ended(tookMs: number, nowMono: number): void {
     this.#ended++;
     const isCalm = this.#busyMono === undefined || nowMono - this.#busyMono < CALM_MS;
     if (isCalm && tookMs < LONG_MS) this.#calmMs += (tookMs - this.#calmMs) * SMOOTHING;
   }
 
-  /** A turn of the loop has ended. @returns how many may be under way, where the loop is saturated */
+  /** Notes the end of a turn. @returns how many requests may be under way, if the loop is saturated */
   learned(turnMs: number, nowMono: number): number | undefined {
     if (this.#busyMono === undefined) {
       this.#busyMono = nowMono - turnMs;

@@ -1,8 +1,8 @@
 import type { Platform } from '../platform/index.ts';
 
 /**
- * Measures turns of the event loop while there is work: what arrives waits in the kernel, where no one sees it, until a turn is over.
- * A turn that is watched does not wait for anything, so that all of its time is work.
+ * Measures turns of the event loop while there is work: requests that arrive wait in the kernel, unseen, until a turn is over. A
+ * watched turn waits for nothing, so all of its time is work.
  */
 export class TurnWatch {
   readonly #platform: Platform;
@@ -10,13 +10,13 @@ export class TurnWatch {
   #watching = false;
   #startedMono = 0;
 
-  /** @param ended called at the end of a turn that was watched; says whether to watch the next one too */
+  /** @param ended called at the end of a watched turn; returns whether to watch the next one too */
   constructor(platform: Platform, ended: (turnMs: number, nowMono: number) => boolean) {
     this.#platform = platform;
     this.#ended = ended;
   }
 
-  /** Watches this turn. @returns for how long it has gone on, as far as is known */
+  /** Watches this turn. @returns how long the turn has taken so far, as far as is known */
   watch(nowMono: number): number {
     if (this.#watching) return nowMono - this.#startedMono;
     this.#watching = true;

@@ -1,18 +1,18 @@
 /** A call or a request that waits for a place. */
 export interface Waiting {
   readonly deadlineMono: number;
-  /** The place is taken in its name. @returns false when it does not want it any more */
+  /** Takes the place. @returns false when it is no longer needed */
   admit(): boolean;
-  /** Its deadline has passed, or its place in the line was needed; it waits no more. */
+  /** Called when it leaves the line, because its deadline has passed or others need the room. */
   expire(): void;
 }
 
-/** Where the first has waited for so long it is overload, and not a burst. */
+/** If the first in the line has waited for so long, it is an overload and not a burst. */
 const OVERLOAD_MS = 100;
 
 /**
- * A bounded line. In a burst the first is served first; under overload the last is, because those who have waited long are about to
- * give up (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13.8). What is past its deadline is not served.
+ * A bounded waiting line. In a burst the first is served first. Under overload the last is served first, because those that have waited
+ * long are about to give up (adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13.8). Those past their deadline are not served.
  */
 export class WaitingLine {
   readonly #limit: number;
@@ -27,7 +27,7 @@ export class WaitingLine {
     return this.#entries.length;
   }
 
-  /** @returns false when too many wait already */
+  /** Joins the line. @returns false when the line is full */
   join(waiting: Waiting, nowMono: number): boolean {
     if (this.#entries.length >= this.#limit) this.dropExpired(nowMono);
     if (this.#entries.length >= this.#limit) return false;
@@ -35,7 +35,7 @@ export class WaitingLine {
     return true;
   }
 
-  /** Joins; the oldest leave until no more than `most` wait: under overload they would be served last. @returns how many left */
+  /** Joins the line. The oldest leave until no more than `most` wait: under overload they would be served last. @returns how many left */
   joinForOldest(waiting: Waiting, nowMono: number, most = this.#limit): number {
     this.#add(waiting, nowMono);
     const left = this.#entries.splice(0, Math.max(0, this.#entries.length - most));
@@ -43,23 +43,23 @@ export class WaitingLine {
     return left.length;
   }
 
-  /** Gives the wait up. @returns false when it did not wait */
+  /** Leaves the line. @returns false when it was not in the line */
   giveUp(waiting: Waiting): boolean {
     const place = this.#entries.findIndex((entry) => entry.waiting === waiting);
     if (place >= 0) this.#entries.splice(place, 1);
     return place >= 0;
   }
 
-  /** Gives a place to the next that still wants it and whose deadline has not passed. @returns false when there is none */
+  /** Gives a place to the next one that still needs it and whose deadline has not passed. @returns false when there is none */
   admitNext(nowMono: number): boolean {
     this.dropExpired(nowMono);
     return this.admitAny(nowMono);
   }
 
   /**
-   * Gives a place to the next that still wants it, whatever its deadline.
-   * @param newestFirst also where the line itself does not show overload
-   * @returns false when none does
+   * Gives a place to the next one that still needs it, whatever its deadline.
+   * @param newestFirst serves the newest first even if the line itself shows no overload
+   * @returns false when there is none
    */
   admitAny(nowMono: number, newestFirst = false): boolean {
     for (;;) {
@@ -69,7 +69,7 @@ export class WaitingLine {
     }
   }
 
-  /** Timers may be late where the process is busy: nothing is served for which it is too late. @returns how many were dropped */
+  /** Drops those past their deadline, because timers may be late in a busy process. @returns how many were dropped */
   dropExpired(nowMono: number): number {
     if (nowMono < this.#earliestMono) return 0;
     const expired = this.#entries.filter(({ waiting }) => waiting.deadlineMono <= nowMono);

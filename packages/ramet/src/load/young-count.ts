@@ -2,8 +2,8 @@ const BUCKET_MS = 100;
 const BUCKETS = 10;
 
 /**
- * Counts what began within the last second and has not ended. What takes longer waits for something else than this process (a system
- * of others, a change that a client follows) and is not what keeps it busy.
+ * Counts the work that began within the last second and has not ended. Work that takes longer waits for something outside this process
+ * (an external system, a change that a client follows) and does not keep the process busy.
  */
 export class YoungCount {
   readonly #begun = new Array<number>(BUCKETS).fill(0);
@@ -15,7 +15,7 @@ export class YoungCount {
     return this.#count;
   }
 
-  /** @returns what {@link ended} is given */
+  /** Notes a beginning. @returns the value to pass to {@link ended} */
   begin(nowMono: number): number {
     this.#age(nowMono);
     this.#add(this.#newest, 1);

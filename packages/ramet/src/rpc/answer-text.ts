@@ -1,16 +1,16 @@
 import { RametError } from '../errors/index.ts';
 import { JsonError } from '../platform/index.ts';
 import { fault, type Reply } from './call.ts';
-import { encodeReply, OUTCOME, replyOutcome } from './messages.ts';
+import { encodeReply, OUTCOME, replyKind } from './messages.ts';
 import { notAnswered } from './payload.ts';
 
 /**
- * Writes replies as texts that may travel: an answer that JSON would change, or that is too large, becomes the fault that says
- * so. One object for each connection, because a result with two fields would cost each call an allocation.
+ * Writes replies as texts. An answer that JSON would change, or that is too large, becomes a fault that says so. Each connection
+ * has one object, because a result with two fields would cost each call an allocation.
  */
 export class AnswerText {
   readonly #onError: (error: unknown, where: object) => void;
-  /** What the text of {@link of} is, one of {@link OUTCOME}. */
+  /** The {@link OUTCOME} of the text that {@link of} returned last. */
   outcome: number = OUTCOME.value;
 
   /** @param onError called with answers that cannot travel: a mistake of the handler */
@@ -18,9 +18,9 @@ export class AnswerText {
     this.#onError = onError;
   }
 
-  /** @param what the operation, for messages */
+  /** Writes one reply. @param what the operation, for messages */
   of(reply: Reply, what: string, payloadBytes: number): string {
-    this.outcome = replyOutcome(reply);
+    this.outcome = replyKind(reply);
     try {
       const text = encodeReply(reply);
       if (text.length > payloadBytes / 3 && Buffer.byteLength(text) > payloadBytes)

@@ -6,24 +6,24 @@ import type { Trace } from '../telemetry/index.ts';
 export interface CallMeta {
   readonly caller: Caller;
   readonly trace: Trace;
-  /** The time that remains, in milliseconds: never a moment, because clocks of two machines differ. */
+  /** The remaining time in milliseconds; never a point in time, because the clocks of two machines differ. */
   readonly timeoutMs: number;
-  /** How many calls led here. */
+  /** The number of calls in the chain that led here. */
   readonly depth: number;
   /** The idempotency key of a client's request. */
   readonly key?: string;
-  /** Which attempt of its caller this is, when it is not the first. */
+  /** The number of this attempt of its caller, when it is not the first. */
   readonly attempt?: number;
-  /** Somebody further out repeats what fails: whoever repeated it here too would multiply the attempts. */
+  /** A caller further out repeats failed calls. Repeating them here too would multiply the attempts. */
   readonly noRetry?: boolean;
-  /** Whoever calls comes again until it is done: an effect has no deadline then. */
+  /** The caller repeats the call until it is done, so an effect needs no deadline. */
   readonly durable?: boolean;
   /**
-   * How long ago this was asked for first, in milliseconds, where the framework repeats it until it knows the outcome: whoever
-   * does not know the key (any more) can tell whether it may have been forgotten.
+   * How long ago this call was first made, in milliseconds, where the framework repeats it until it knows the outcome. A service
+   * that does not know the key sees from it whether the key may have expired.
    */
   readonly ageMs?: number;
-  /** An earlier attempt may have ended the process that ran it: starts of this one are counted. */
+  /** An earlier attempt may have crashed the process that ran it, so the starts of this attempt are counted. */
   readonly suspect?: boolean;
   /** Set by the saga engine only. */
   readonly step?: StepMeta;
@@ -32,14 +32,14 @@ export interface CallMeta {
 /** Marks a call as a step of a saga, or as its undo: the participant keeps a fence under `key`. */
 export interface StepMeta {
   readonly key: string;
-  /** The epoch of the saga's owner: a participant refuses one that is older than it has seen. */
+  /** The epoch of the saga's owner: a participant refuses an epoch older than one it has seen. */
   readonly epoch: number;
   readonly undo: boolean;
-  /** Why it is undone. */
+  /** The reason for the undo. */
   readonly reason?: string;
-  /** What an operator found out about an effect in doubt. */
+  /** What an operator found about an effect in doubt. */
   readonly resolution?: 'applied' | 'absent';
-  /** How long the step as a whole may still take, all attempts together; an effect stops trying then. */
+  /** The remaining time of the step as a whole, all attempts together. An effect stops trying after it. */
   readonly remainingMs?: number;
 }
 
@@ -56,7 +56,7 @@ export interface Fault {
   readonly code: ErrorCode;
   readonly detail: string;
   readonly issues: readonly Issue[];
-  /** 'no' when the handler certainly had no effect. */
+  /** `no` means that the handler certainly had no effect. */
   readonly executed: 'no' | 'unknown';
   readonly retryAfterMs?: number;
   /** The service is stopped in good order: that says nothing about its health, so breakers do not count it. */
@@ -73,19 +73,19 @@ export interface DeclaredReply {
 
 export type Reply = { readonly ok: true; readonly value: unknown } | DeclaredReply | Fault;
 
-/** What the text of a call with its metadata, of a reply, or of one answer of a stream may have at most, unless a transport says otherwise. */
+/** The maximum size of one text (a call with its metadata, a reply, or one answer of a stream), unless a transport sets another one. */
 export const PAYLOAD_BYTES = 4 * 1024 * 1024;
-/** In characters: of an idempotency key, and of the key of a step. */
+/** The maximum length of an idempotency key and of the key of a step, in characters. */
 export const KEY_LENGTH_MAX = 4_096;
 
-/** What hosts a service: runs operations by name. Never rejects; whatever happens is a reply. */
+/** Runs the operations of one hosted service, by name. Never rejects: every outcome is a reply. */
 export interface Dispatcher {
   call(operation: string, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;
-  /** The answers of a stream, each encoded; ends with a fault or a declared failure when there is one. */
+  /** Runs a stream. Each reply is one answer; a fault or a declared failure is the last one. */
   stream(operation: string, input: unknown, meta: CallMeta, signal: Cancellation): AsyncIterable<Reply>;
 }
 
-/** A signal that is made only when somebody looks at it: most calls end before anybody does. */
+/** A signal that is created on first access, because most calls end before any code needs it. */
 export interface Cancellation {
   readonly signal: AbortSignal;
 }
@@ -119,10 +119,10 @@ export const declared = (error: DeclaredError): DeclaredReply => ({
   data: error.data,
 });
 
-/** What came of a call, in one of few words: `ok`, the name of a declared failure, or the code of a fault. */
+/** Names the outcome of a call: `ok`, the name of a declared failure, or the code of a fault. */
 export const replyOutcome = (reply: Reply): string => (reply.ok ? 'ok' : reply.kind === 'declared' ? reply.error : reply.code);
 
-/** The error that a fault stands for. */
+/** Turns a fault into the error that it stands for. */
 export const errorOf = (reply: Fault): RametError =>
   new RametError(reply.code, reply.detail, {
     issues: reply.issues,

@@ -8,14 +8,14 @@ import { PendingCall } from './pending-call.ts';
 import { PendingStream } from './pending-stream.ts';
 import type { Identities, Transport, TransportCapabilities } from './transport.ts';
 
-/** Another process, as calls see it. */
+/** Another process, seen by a call. */
 export interface Sender {
   send(pending: Pending): void;
 }
 
-/** The calling side of a transport between processes: who is called, and how it is reached. */
+/** The calling side of a transport between processes: chooses the process for a call. */
 export interface CallRouter {
-  /** Chooses where a call goes. @returns why it goes nowhere, where that is so */
+  /** Chooses the process for a call. @returns a fault when there is none */
   route(target: Target): Sender | Fault;
   /** The ids of the instances of a service that want to be called; of all, when none does. */
   keys(service: string): readonly string[];

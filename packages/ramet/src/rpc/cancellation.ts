@@ -1,6 +1,6 @@
 import type { Cancellation } from './call.ts';
 
-/** Ends work: aborts its signal if anybody has looked at it, and remembers for those who look later. */
+/** Cancels work. It aborts its signal if the signal was accessed, and remembers the reason for a later access. */
 export class Canceller implements Cancellation {
   #controller: AbortController | undefined;
   #reason: unknown;
@@ -29,7 +29,7 @@ export class Canceller implements Cancellation {
     for (const listener of listeners ?? []) listener();
   }
 
-  /** Calls `listener` once when it is cancelled. For who is cancelled with it, and needs no signal for that. */
+  /** Calls `listener` once on cancellation. Code inside rpc uses this to avoid creating a signal. */
   follow(listener: () => void): void {
     this.#listeners ??= new Set();
     this.#listeners.add(listener);
@@ -40,5 +40,5 @@ export class Canceller implements Cancellation {
   }
 }
 
-/** Work that nobody cancels. */
+/** The cancellation of work that is never cancelled. */
 export const NEVER: Cancellation = { signal: new AbortController().signal };

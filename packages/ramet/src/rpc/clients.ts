@@ -11,7 +11,7 @@ import { compilePolicy } from './policies/policy.ts';
 import type { TransportRoutes } from './transport.ts';
 import type { Dependency, Uses } from './use.ts';
 
-/** Makes the clients of one caller for one call: `clients(origin)` is what handlers get as `use`. */
+/** Makes the clients of one caller for one call. Handlers receive `clients(origin)` as `use`. */
 export type ClientFactory = (origin: CallOrigin) => Record<string, unknown>;
 
 export interface CompiledUses {
@@ -22,7 +22,7 @@ export interface CompiledUses {
 }
 
 /**
- * Compiles what a service or gateway declared in `uses`: edges with their policies, made once; a call only binds them to
+ * Compiles what a service or gateway declares in `uses`. Edges with their policies are made once; a call only binds them to
  * its origin.
  * @param outbound what the owner's edges have in common
  * @returns the clients, and every problem with the declarations
@@ -55,12 +55,12 @@ export function compileUses(
   return { uses: { all: (origin) => lazily(makers, origin), edges }, problems };
 }
 
-/** A client of one contract outside any declared graph: for the runtime and its tools. */
+/** Makes clients of one contract outside any declared graph, for the runtime and its tools. */
 export function clientFor(edges: Edges, contract: CompiledContract): (origin: CallOrigin) => unknown {
   return clientMaker(contract, edges.to(contract.contract.name));
 }
 
-/** Clients are made when they are first asked for: most handlers use none. */
+/** Makes each client on first access: most handlers use none. */
 function lazily(makers: readonly [string, (origin: CallOrigin) => unknown][], origin: CallOrigin): Record<string, unknown> {
   const clients = {};
   for (const [name, make] of makers) {
@@ -81,7 +81,7 @@ function clientMaker(compiled: CompiledContract, edge: Edge): (origin: CallOrigi
   return (origin) => Object.fromEntries(operations.map((operation) => [operation.name, callable(edge, operation, origin)]));
 }
 
-/** An operation as it is called: its failures are shown without their secrets. */
+/** Describes an operation for its calls. Its failures are shown without their secrets. */
 function calledOf(compiled: CompiledOperation): Called {
   const { kind, service, name } = compiled.operation;
   return { kind, service, name, shown: (error, data) => shownFailure(compiled, error, data) };

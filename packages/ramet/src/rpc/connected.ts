@@ -7,12 +7,12 @@ import type { CompiledPolicy } from './policies/policy.ts';
 import type { TransportRoutes } from './transport.ts';
 import type { External } from './use.ts';
 
-/** What came of a method of the client: errors of a library keep their class and pass through as they are. */
+/** The outcome of a method of the client. Errors of a library keep their class and are thrown unchanged. */
 type Ended = { readonly value: unknown } | { readonly error: unknown };
 
 /**
- * Makes clients of a system that is reached by a library of its own: each method is a call under the declared policies, and
- * what it throws is thrown. Nothing is repeated: only the caller knows what a method does.
+ * Makes clients of a system that is reached through its own library. Each method is a call under the declared policies and
+ * throws what the library throws. Nothing is repeated, because only the caller knows whether a method is safe to repeat.
  */
 export function connectedMaker<T extends object>(
   platform: Platform,
@@ -52,7 +52,7 @@ function throughMethods(client: object): TransportRoutes {
     },
     // biome-ignore lint/correctness/useYield: a method answers once
     async *stream() {
-      throw new TypeError('a client of another system has no streams');
+      throw new TypeError('a client of an external system has no streams');
     },
   };
 }

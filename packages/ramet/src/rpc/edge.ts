@@ -12,12 +12,12 @@ import type { CompiledPolicy } from './policies/policy.ts';
 import { type CallPath, circuitOpen, RunningCall } from './running-call.ts';
 import type { TransportRoutes } from './transport.ts';
 
-/** Chains longer than this are cycles. */
+/** A chain of calls longer than this is a cycle. */
 const DEPTH_MAX = 8;
 const NO_OPTIONS: EdgeOptions = {};
 /**
- * One edge of the declared graph: a caller's way to one service, with its policies. Deadline first (it bounds everything),
- * then retry, then bulkhead and breaker around each attempt.
+ * One edge of the declared graph: the calls of one caller to one service, under its policies. The deadline bounds everything;
+ * inside it is the retry, and around each attempt the bulkhead and the breaker.
  */
 export class Edge {
   readonly #policy: CompiledPolicy;
@@ -39,12 +39,12 @@ export class Edge {
     return this.#path.bulkhead.busy;
   }
 
-  /** Calls and answers with the reply, whatever it is. Retries only what is safe to repeat. */
+  /** Calls, and resolves with the reply, whether it is a value or a failure. Retries only calls that are safe to repeat. */
   call(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = NO_OPTIONS): Promise<Reply> {
     return new Promise((resolve) => this.#begin(operation, input, origin, options, resolve));
   }
 
-  /** The same for who wants the value: no further promise in between. @throws DeclaredError | RametError */
+  /** Calls, and resolves with the value, without a second promise. @throws DeclaredError | RametError */
   value(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions = NO_OPTIONS): Promise<unknown> {
     return new Promise((resolve, reject) =>
       this.#begin(operation, input, origin, options, (reply) =>
@@ -53,35 +53,35 @@ export class Edge {
     );
   }
 
-  /** The value of a reply. @throws DeclaredError | RametError when it is none */
+  /** Reads the value of a reply. @throws DeclaredError | RametError when the reply is a failure */
   unwrap(operation: Called, reply: Reply): unknown {
     if (reply.ok) return reply.value;
     throw this.noted(operation, failureOf(reply, operation));
   }
 
-  /** A call that fails and that no code awaits is reported; the process continues. @returns the error */
+  /** Reports the error of a failed call if no code awaits it; the process continues. @returns the error */
   noted<E>({ name }: Called, error: E): E {
     const { instrument, target } = this.#path;
     return whenUnawaited(error, () => instrument.note?.({ what: 'unawaited', edge: target.edge, operation: name, error }));
   }
 
-  #begin(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions, told: (reply: Reply) => void): void {
+  #begin(operation: Called, input: unknown, origin: CallOrigin, options: EdgeOptions, onReply: (reply: Reply) => void): void {
     if (origin.meta.depth >= DEPTH_MAX) {
-      told(fault(new RametError('CallTooDeep')));
+      onReply(fault(new RametError('CallTooDeep')));
       return;
     }
-    new RunningCall(this.#path, operation, input, origin, options).begin(told);
+    new RunningCall(this.#path, operation, input, origin, options).begin(onReply);
   }
 
-  /** A fallback is answered instead of a fault. */
+  /** Reports that a fallback replaced a fault. */
   fellBack(operation: Called, code: string): void {
     const { instrument, target } = this.#path;
     instrument.note?.({ what: 'fallback', edge: target.edge, operation: operation.name, code });
   }
 
   /**
-   * Opens a stream. The policy's timeout bounds the time to the first answer, not the whole. Leaving early, or the caller
-   * going away, cancels the handler and waits for nothing.
+   * Opens a stream. The timeout of the policy bounds the time to the first answer, not the whole stream. When the reader leaves
+   * early, or the caller is cancelled, the handler is cancelled and not awaited.
    */
   async *stream(operation: Called, input: unknown, origin: CallOrigin): AsyncGenerator<unknown> {
     const { platform, transport, target: state, instrument, name } = this.#path;
@@ -139,13 +139,13 @@ export class Edge {
     }
   }
 
-  /** Transports and dispatchers answer with replies; one that breaks this promise is a fault like another. */
+  /** Transports and dispatchers must answer with replies. An error from one that does not becomes a fault. */
   #known(error: unknown): RametError {
     return error instanceof RametError ? error : new RametError('Internal', `${this.#path.name} cannot be called`, { cause: error });
   }
 }
 
-/** What the breaker learns of a stream: how it began. */
+/** Reports the beginning of a stream to the breaker. */
 class StreamAttempt {
   readonly #platform: Platform;
   readonly #breaker: Breaker | undefined;
@@ -155,10 +155,10 @@ class StreamAttempt {
   constructor(platform: Platform, target: TargetState, operation: string, instrument: Instrument) {
     this.#platform = platform;
     this.#breaker = target.operation(operation).breaker;
-    const shutMs = this.#breaker?.enter(platform.clock.monoNow()) ?? 0;
-    if (shutMs > 0) {
+    const openMs = this.#breaker?.enter(platform.clock.monoNow()) ?? 0;
+    if (openMs > 0) {
       instrument.note?.({ what: 'rejected', edge: target.edge, operation, code: 'CircuitOpen' });
-      throw circuitOpen(target.target, operation, shutMs);
+      throw circuitOpen(target.target, operation, openMs);
     }
     this.#generation = this.#breaker?.generation;
   }
@@ -178,7 +178,7 @@ class StreamAttempt {
   }
 }
 
-/** The value of a reply. @throws DeclaredError | RametError when it is none */
+/** Reads the value of a reply. @throws DeclaredError | RametError when the reply is a failure */
 export function unwrap(reply: Reply, called?: Called): unknown {
   if (reply.ok) return reply.value;
   throw failureOf(reply, called);
@@ -189,7 +189,7 @@ const failureOf = (reply: DeclaredReply | Fault, called?: Called): DeclaredError
     ? new DeclaredError(reply.error, reply.status, reply.data, called?.shown?.(reply.error, reply.data))
     : errorOf(called && reply.code === 'CallTooDeep' ? chained(reply, called) : reply);
 
-/** The chain that was too deep, put together on the way back: each caller names what it has called. */
+/** Builds the text of a chain that was too deep on the way back: each caller adds the operation that it called. */
 function chained(reply: Fault, { service, name }: Called): Fault {
   const { title } = ERRORS.CallTooDeep;
   const rest = reply.detail.startsWith(`${title}: `) ? ` > ${reply.detail.slice(title.length + 2)}` : '';

@@ -4,8 +4,8 @@ import { type CompiledPolicy, DEFAULT_POLICY } from './policies/policy.ts';
 import type { TransportRoutes } from './transport.ts';
 
 /**
- * One edge per target for a caller whose targets no graph declares. Bulkhead, breaker and retry budget hold only across
- * calls that share an edge.
+ * Keeps one edge per target for a caller whose targets are not declared in a graph. Bulkhead, breaker and retry budget work only
+ * across calls that share an edge.
  */
 export class Edges {
   readonly #transport: TransportRoutes;
@@ -13,7 +13,7 @@ export class Edges {
   readonly #policyOf: (target: string) => CompiledPolicy;
   readonly #edges = new Map<string, Edge>();
 
-  /** @param outbound what the caller's edges have in common */
+  /** @param outbound what the edges of the caller have in common */
   constructor(transport: TransportRoutes, outbound: Outbound, policyOf: (target: string) => CompiledPolicy = () => DEFAULT_POLICY) {
     this.#transport = transport;
     this.#outbound = outbound;

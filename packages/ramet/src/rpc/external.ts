@@ -9,10 +9,10 @@ import type { Judgement } from './running-call.ts';
 import type { TransportRoutes } from './transport.ts';
 import type { External, ExternalClient } from './use.ts';
 
-/** What is remembered of one system by operation: its addresses may be without end. */
+/** The most operations that are tracked for one system: its addresses may be endless. */
 const OPERATIONS_MAX = 32;
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** Nothing was sent: there was no connection to send it on. */
+/** Codes of errors after which nothing was sent, because there was no connection. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
 const PLAIN = /^[ -~]*$/;
@@ -23,7 +23,7 @@ interface ExternalRequest {
   readonly request: HttpRequest;
 }
 
-/** Makes clients of a system that is not ours: HTTP under the same policies as every call. */
+/** Makes HTTP clients of an external system, under the same policies as every call. */
 export function externalMaker(
   platform: Platform,
   declared: External,
@@ -45,7 +45,7 @@ export function externalMaker(
       const kind = SAFE.has(method) ? 'query' : 'command';
       const operation: Called = { kind, service: name, name: operationOf(method, path) };
       if (!path.startsWith('/') || path.startsWith('//'))
-        throw edge.noted(operation, new TypeError(`'${path}' is no path: it begins with one slash`));
+        throw edge.noted(operation, new TypeError(`'${path}' is not a path: begin it with one slash`));
       const headers = headersOf(platform, request);
       const key = Object.entries(headers).find(([name]) => isKey(name))?.[1];
       const input: ExternalRequest = { path, request: { ...request, headers } };
@@ -60,7 +60,7 @@ export function externalMaker(
   });
 }
 
-/** What is wrong with the URL of a system. */
+/** Checks the URL of a system. @returns what is wrong with it */
 export function urlProblems({ external: name, url }: External): string[] {
   if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return [];
   return [
@@ -69,8 +69,8 @@ export function urlProblems({ external: name, url }: External): string[] {
 }
 
 /**
- * The headers of a request. A key is made of whatever its author names things by: it is encoded where it must be.
- * @throws TypeError when another header cannot be sent: that is a mistake of the caller, and says nothing about the other system
+ * Prepares the headers of a request. An idempotency key may hold any text, so it is encoded where necessary.
+ * @throws TypeError when another header cannot be sent: that is a mistake of the caller and says nothing about the system
  */
 function headersOf({ crypto }: Platform, { headers = {} }: HttpRequest): Record<string, string> {
   return Object.fromEntries(
@@ -90,11 +90,11 @@ const withSignal = ({ meta, remainingMs, signal }: CallOrigin, own: AbortSignal)
   signal: signal ? AbortSignal.any([signal, own]) : own,
 });
 
-/** What a status says of the system: 5xx is a failure of it. One that says when to come again is asked again. */
+/** Judges the system by the status of its answer: 5xx is a failure. An answer with `retry-after` is retried. */
 function judge(answer: Response): Judgement {
   const failed = answer.status >= 500;
   const after = answer.status === 429 || answer.status === 503 ? answer.headers.get('retry-after') : null;
-  // A date would need the other clock to be right.
+  // A date would require that the clock of the other system is right.
   return after !== null && /^\d{1,6}$/.test(after) ? { failed, retryAfterMs: Number(after) * 1_000 } : { failed };
 }
 
@@ -131,7 +131,7 @@ function overHttp(platform: Platform, { external: name, url }: External): Transp
   };
 }
 
-/** Undici says 'fetch failed' and keeps what happened in its cause. */
+/** Reads the reason of a failed fetch: Undici says 'fetch failed' and keeps the reason in the cause. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error & { cause?: Error & { code?: string } };
   return cause ? (cause.code ?? cause.message) : message;

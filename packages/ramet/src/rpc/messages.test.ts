@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeJson, encodeJson, JsonError } from '../platform/index.ts';
 import { ANONYMOUS } from '../security/index.ts';
 import type { CallMeta, Reply } from './call.ts';
-import { decodeReply, decodeRequest, encodeReply, encodeRequest, OUTCOME, ProtocolError, replyOutcome } from './messages.ts';
+import { decodeReply, decodeRequest, encodeReply, encodeRequest, OUTCOME, ProtocolError, replyKind } from './messages.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 /** What JSON carries as it is. */
@@ -132,7 +132,7 @@ describe('a reply', () => {
     fc.assert(
       fc.property(replies, (reply) => {
         fc.pre(!JSON.stringify(reply).includes('__proto__'));
-        expect(decodeReply(replyOutcome(reply), encodeReply(reply))).toEqual(reply);
+        expect(decodeReply(replyKind(reply), encodeReply(reply))).toEqual(reply);
       }),
     );
   });

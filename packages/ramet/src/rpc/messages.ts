@@ -2,10 +2,10 @@ import { ERRORS, type ErrorCode, type Issue } from '../errors/index.ts';
 import { decodeJson, encodeJson, JsonError } from '../platform/index.ts';
 import { type CallMeta, type DeclaredReply, type Fault, KEY_LENGTH_MAX, type Reply, type StepMeta, type Target } from './call.ts';
 
-/** What the text of a reply is. A transport carries it beside the text. */
+/** The kinds of reply. A transport sends the kind beside the text. */
 export const OUTCOME = { value: 0, declared: 1, fault: 2 } as const;
 
-/** Why a connection ends: what arrived over it is not what its protocol allows. */
+/** Ends a connection: what arrived over it violates its protocol. */
 export class ProtocolError extends Error {
   constructor(message: string) {
     super(message);
@@ -13,7 +13,7 @@ export class ProtocolError extends Error {
   }
 }
 
-/** A call as its text says it. The caller is not part of it: the token names the caller. */
+/** A call as read from its text. The text never names the caller; the token does. */
 export interface IncomingCall {
   readonly service: string;
   readonly operation: string;
@@ -27,9 +27,9 @@ const DETAIL_MAX = 16_384;
 const ISSUES_MAX = 1_000;
 
 /**
- * A call as text: a list of service, operation, remaining milliseconds, depth, correlation id, traceparent, an object of what
- * only some calls have (or 0), and the input, where there is one.
- * @throws JsonError when the input cannot travel
+ * Writes a call as text: a list of service, operation, remaining milliseconds, depth, correlation id, traceparent, an object of
+ * the fields that only some calls have (or 0), and the input, where there is one.
+ * @throws JsonError when JSON cannot carry the input
  */
 export function encodeRequest(target: Target, input: unknown, meta: CallMeta): string {
   const { trace, depth } = meta;
@@ -48,8 +48,8 @@ function extras({ key, attempt, noRetry, durable, ageMs, suspect, step, trace: {
 }
 
 /**
- * Reads a call. What it does not know of `more` it passes over.
- * @throws ProtocolError when the text is not a call; JsonError when the input, or what stands beside it, may not travel
+ * Reads a call. Unknown fields of `more` are ignored, so that later versions can add some.
+ * @throws ProtocolError when the text is not a call; JsonError when a value in it is not allowed
  */
 export function decodeRequest(text: string): IncomingCall {
   const list = parsed(text);
@@ -95,13 +95,13 @@ function stepOf(given: unknown): StepMeta {
   };
 }
 
-/** Which flag stands for a reply. */
-export function replyOutcome(reply: Reply): number {
+/** Finds the {@link OUTCOME} of a reply. */
+export function replyKind(reply: Reply): number {
   if (reply.ok) return OUTCOME.value;
   return reply.kind === 'declared' ? OUTCOME.declared : OUTCOME.fault;
 }
 
-/** The text of a reply; none where the value is undefined. @throws JsonError when it cannot travel */
+/** Writes a reply as text, which is empty where the value is undefined. @throws JsonError when JSON cannot carry the value */
 export function encodeReply(reply: Reply): string {
   if (reply.ok) return reply.value === undefined ? '' : encodeJson(reply.value);
   if (reply.kind === 'declared') return encodeJson(reply.data, { error: reply.error, status: reply.status, data: reply.data });
@@ -109,7 +109,7 @@ export function encodeReply(reply: Reply): string {
   return JSON.stringify({ code, detail, issues, executed, retryAfterMs });
 }
 
-/** Reads a reply. @throws ProtocolError when it is none; JsonError when its value may not travel */
+/** Reads a reply. @throws ProtocolError when the text is not a reply; JsonError when a value in it is not allowed */
 export function decodeReply(outcome: number, text: string): Reply {
   const value = text === '' ? undefined : parsed(text);
   if (outcome === OUTCOME.value) return { ok: true, value };
@@ -124,7 +124,7 @@ function declaredOf({ error, status, data }: Record<string, unknown>): DeclaredR
   return { ok: false, kind: 'declared', error: string(error, NAME_MAX), status: status as number, data };
 }
 
-/** A code of a later version is one that nobody here can act on. */
+/** Reads a fault. A code of a later version becomes `Internal`, because no code here can act on it. */
 function faultOf(given: Record<string, unknown>): Fault {
   const { issues, executed, retryAfterMs } = given;
   const code = string(given['code'], NAME_MAX);
@@ -151,24 +151,24 @@ function parsed(text: string): unknown {
   try {
     return decodeJson(text);
   } catch (error) {
-    if (error instanceof JsonError && error.noJson) throw new ProtocolError('a text that is no JSON');
+    if (error instanceof JsonError && error.noJson) throw new ProtocolError('a text that is not JSON');
     throw error;
   }
 }
 
 function string(given: unknown, max: number): string {
-  if (typeof given !== 'string') throw new ProtocolError('a text was due');
+  if (typeof given !== 'string') throw new ProtocolError('a text was expected');
   if (given.length > max) throw new JsonError(`a name or key beside it is longer than ${max} characters`);
   return given;
 }
 
 function number(given: unknown): number {
-  if (typeof given !== 'number') throw new ProtocolError('a number was due');
+  if (typeof given !== 'number') throw new ProtocolError('a number was expected');
   return given;
 }
 
 function natural(given: unknown): number {
-  if (typeof given !== 'number' || !(given >= 0)) throw new ProtocolError('a number from 0 was due');
+  if (typeof given !== 'number' || !(given >= 0)) throw new ProtocolError('a number from 0 was expected');
   return given;
 }
 

@@ -3,40 +3,40 @@ import type { RametError } from '../errors/index.ts';
 import type { Duration } from '../platform/index.ts';
 import type { CallMeta, Cancellation, StepMeta } from './call.ts';
 
-/** What one call may change of its policy. */
+/** Options of one call, which override its policy. */
 export interface CallOptions<Fallback = unknown> {
   readonly timeout?: Duration;
-  /** Answered instead of a fault, a value or what a function makes of the error; declared failures are answers and pass through. */
+  /** Replaces a fault: a value, or a function of the error. Declared failures are answers and are not replaced. */
   readonly fallback?: Fallback | ((error: RametError) => Fallback | Promise<Fallback>);
-  /** Makes a command safe to repeat: the same key has one effect. */
+  /** Makes a command safe to repeat: a command takes effect once per key. */
   readonly key?: string;
 }
 
-/** As the saga engine calls: it has its own retries, and marks the call as a step. */
+/** Options of the saga engine, which has its own retries and marks a call as a step. */
 export interface EdgeOptions extends CallOptions {
   readonly timeoutMs?: number;
   readonly step?: StepMeta;
   readonly durable?: boolean;
   /** See {@link CallMeta.suspect}. */
   readonly suspect?: boolean;
-  /** What the call is known by where it has no key: the same in each repetition of it. */
+  /** Identifies a call without a key: the same in each repetition. */
   readonly witness?: string;
-  /** How long ago it was asked for first, in milliseconds. */
+  /** How long ago the call was first made, in milliseconds. */
   readonly ageMs?: number;
 }
 
 export interface Called extends Pick<Operation, 'kind' | 'service' | 'name'> {
-  /** What people may read of the data of a declared failure; left out by callers that show none of it. */
+  /** Selects what people may read of the data of a declared failure. Callers that show none of it omit the function. */
   readonly shown?: (error: string, data: unknown) => unknown;
 }
 
-/** Where a call comes from: what it inherits. */
+/** The origin of a call: what the call inherits. */
 export interface CallOrigin {
   readonly meta: Omit<CallMeta, 'timeoutMs' | 'key' | 'step'>;
-  /** Milliseconds until the caller's own deadline; Infinity where it has none. */
+  /** The milliseconds until the deadline of the caller; Infinity without one. */
   remainingMs(): number;
-  /** Aborts when the caller goes away; asked for only while a call is under way. */
+  /** Aborts when the caller is cancelled. It is read only while a call is under way. */
   readonly signal: AbortSignal | undefined;
-  /** The same, where the caller has it: followed without making a signal. */
+  /** The cancellation of the caller, if known: it is followed without creating a signal. */
   readonly cancellation?: Cancellation;
 }

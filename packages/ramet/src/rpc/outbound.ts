@@ -7,7 +7,7 @@ import { RecentLatency } from './policies/latency.ts';
 import { RetryBudget } from './policies/retry-budget.ts';
 import { Witnesses } from './policies/witnesses.ts';
 
-/** What is known of one operation of a target. */
+/** The state of one operation of a target. */
 export interface OperationState {
   readonly name: string;
   readonly breaker: Breaker | undefined;
@@ -18,7 +18,7 @@ export interface OperationState {
   readonly attempt: Work;
 }
 
-/** What all edges of a caller to one target, with one setting of the breaker, know together. */
+/** The state that all edges of a caller to one target share, per setting of the breaker. */
 export class TargetState {
   readonly edge: string;
   readonly target: string;
@@ -59,8 +59,8 @@ export class TargetState {
   }
 
   /**
-   * Takes note of who answers now. An instance that was not there before has nothing to do with the failures of others, as when
-   * a process was replaced: whoever stands before an open circuit need not wait for its time.
+   * Notes the instances that answer now. When a new instance appears, an open circuit probes at once: a replacement is not
+   * blamed for its predecessor.
    */
   answers(instances: readonly string[], nowMono: number): void {
     const before = this.#seen;
@@ -73,7 +73,7 @@ export class TargetState {
   #breaker(name: string, grows: boolean): Breaker | undefined {
     if (!this.#settings) return undefined;
     return new Breaker(
-      // An instance is judged by failures in a row alone: the rate is what the operation's breaker looks at.
+      // Only failures in a row count against an instance. The failure rate belongs to the breaker of the operation.
       grows ? { ...this.#settings, minimumCalls: Number.POSITIVE_INFINITY } : this.#settings,
       {
         random: this.#random,
@@ -86,8 +86,8 @@ export class TargetState {
 }
 
 /**
- * What the calls of one caller have in common, whichever edge they take: its budgets for retries, what it knows of its
- * targets, and the timer of their deadlines. One for each service and each gateway.
+ * What the calls of one caller share across its edges: retry budgets, the state of its targets, and the timer of the deadlines.
+ * Each service and each gateway has one.
  */
 export class Outbound {
   readonly platform: Platform;

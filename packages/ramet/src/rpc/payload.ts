@@ -2,10 +2,10 @@ import { RametError } from '../errors/index.ts';
 import type { JsonError } from '../platform/index.ts';
 import { type Fault, fault, type Target } from './call.ts';
 
-/** What each answer of a stream takes of its reader's window in addition to its text: many tiny ones take memory too. */
+/** What each answer of a stream takes of the window of its reader, in addition to its text: many tiny answers need memory too. */
 export const ITEM_COST = 64;
 
-/** The fault of a call whose input is not sent, or not taken. */
+/** Makes the fault of a call whose input cannot be sent, or is not accepted. */
 export const notSent = (target: Target, error: JsonError | string): Fault =>
   fault(
     new RametError('BadRequest', `the input of ${target.service}.${target.operation} cannot be sent: ${messageOf(error)}`, {
@@ -13,7 +13,7 @@ export const notSent = (target: Target, error: JsonError | string): Fault =>
     }),
   );
 
-/** The fault of a call that was answered with what cannot travel. */
+/** Makes the fault of a call whose answer cannot be sent. */
 export const notAnswered = (what: string, error: JsonError | string): Fault =>
   fault(new RametError('InvalidOutput', `the answer of ${what} cannot be sent: ${messageOf(error)}`));
 

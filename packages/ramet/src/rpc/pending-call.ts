@@ -2,7 +2,7 @@ import type { Cancellation, Fault, Reply, Target } from './call.ts';
 import { ProtocolError } from './messages.ts';
 import { Pending } from './pending.ts';
 
-/** A call under way, as its caller's side sees it. */
+/** A call under way, on the side of the caller. */
 export class PendingCall extends Pending {
   readonly kind = 'call';
   readonly #resolve: (reply: Reply) => void;
@@ -12,7 +12,7 @@ export class PendingCall extends Pending {
     this.#resolve = resolve;
   }
 
-  /** @returns false when it has ended before it began */
+  /** Begins the call. @returns false when it was cancelled before */
   begin(): boolean {
     if (this.follow()) return true;
     this.cancelled();

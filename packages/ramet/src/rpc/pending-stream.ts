@@ -7,11 +7,11 @@ const DONE: IteratorResult<Reply> = { done: true, value: undefined };
 export interface StreamOpener {
   /** What a reader takes before it grants more. */
   readonly windowBytes: number;
-  /** Sends a stream whose first answer is requested. */
+  /** Sends a stream when its first answer is requested. */
   open(stream: PendingStream): void;
 }
 
-/** A stream under way, as its reader's side sees it: keeps what came and was not read, which the window bounds. */
+/** A stream under way, on the side of the reader. It keeps the answers that were not read yet; the window bounds them. */
 export class PendingStream extends Pending implements AsyncIterableIterator<Reply> {
   readonly kind = 'stream';
   readonly #opener: StreamOpener;
@@ -43,7 +43,7 @@ export class PendingStream extends Pending implements AsyncIterableIterator<Repl
     });
   }
 
-  /** The reader leaves: the other side is told, and nothing waited for. */
+  /** Ends the stream for the reader. The other side is notified and not awaited. */
   return(): Promise<IteratorResult<Reply>> {
     this.#begun = true;
     this.#items.length = 0;
@@ -94,7 +94,7 @@ export class PendingStream extends Pending implements AsyncIterableIterator<Repl
     return last ? { done: false, value: last } : DONE;
   }
 
-  /** Asks for more when half of the window has been read. */
+  /** Grants the other side more once half of the window has been read. */
   #taken(cost: number): void {
     this.#readBytes += cost;
     if (this.over || this.#readBytes < this.#opener.windowBytes / 2) return;

@@ -2,24 +2,24 @@ import { RametError } from '../errors/index.ts';
 import { type Cancellation, type Fault, fault, type Reply, type Target } from './call.ts';
 import { Canceller, NEVER } from './cancellation.ts';
 
-/** The connection that carries calls, as they see it. */
+/** A connection, seen by the calls that it carries. */
 export interface Carrier {
   /** Grants the other side so many bytes more of a stream. */
   credit(pending: Pending, bytes: number): void;
-  /** Whether a call has been handed to the network. */
+  /** Whether a call was handed to the network. */
   hasLeft(pending: Pending): boolean;
-  /** Nobody waits for it any more: the other side is told. */
+  /** Forgets a call that is no longer awaited, and cancels it on the other side. */
   forget(pending: Pending): void;
 }
 
-/** What waits for the other side: a call for its reply, a stream for its next answer. */
+/** Work that waits for the other side: a call for its reply, a stream for its next answer. */
 export abstract class Pending {
   readonly target: Target;
   abstract readonly kind: 'call' | 'stream';
   readonly token: string;
   text: string;
   id = 0;
-  /** The connection that carries it, and when it was written there, as the connection counts. */
+  /** The connection that carries it, and the write of that connection in which it left. */
   connection: Carrier | undefined;
   turn = 0;
   over = false;
@@ -33,7 +33,7 @@ export abstract class Pending {
     this.#cancellation = cancellation;
   }
 
-  /** @returns false when whoever called has gone already */
+  /** @returns false when the caller is cancelled already */
   protected follow(): boolean {
     const cancellation = this.#cancellation;
     if (cancellation === NEVER) return true;
@@ -57,24 +57,24 @@ export abstract class Pending {
     else cancellation.signal.removeEventListener('abort', this.#onCancel);
   }
 
-  /** Whoever called has gone: the other side is told, where it knows of the call. */
+  /** Ends the call because its caller is cancelled. The other side is notified if it knows the call. */
   cancelled(): void {
     if (this.over) return;
-    // Once it is gathered to be written it will leave, however soon nobody waits for it.
+    // A call that was handed to the connection will leave, even if it is cancelled at once.
     const executed = this.connection ? 'unknown' : 'no';
     this.connection?.forget(this);
     this.fail(fault(new RametError('Cancelled', undefined, { executed })));
   }
 
-  /** Whether the other side may have seen it, when the connection is lost now. */
+  /** Whether the other side may have seen the call, if the connection is lost now. */
   get executed(): Fault['executed'] {
     return this.connection?.hasLeft(this) ? 'unknown' : 'no';
   }
 
-  /** A reply, or the end of a stream. */
+  /** Ends the call with a reply, or the stream with or without a failure. */
   abstract answered(reply: Reply | undefined): void;
-  /** An answer of a stream. @param cost of the window */
+  /** Takes an answer of a stream. @param cost what it takes of the window */
   abstract item(reply: Reply, cost: number): void;
-  /** It ends without the other side. */
+  /** Ends without an answer of the other side. */
   abstract fail(fault: Fault): void;
 }

@@ -13,10 +13,10 @@ import type { Chosen } from './policies/instances.ts';
 import { type CompiledPolicy, RETRY_BACKOFF } from './policies/policy.ts';
 import type { TransportRoutes } from './transport.ts';
 
-/** What a hop takes of the remaining time, so that whoever is called gives up before its caller does. */
+/** What each hop takes off the remaining time, so that a service gives up before its caller. */
 const HOP_MS = 1;
 
-/** What all calls over one edge have in common. */
+/** What all calls over one edge share. */
 export interface CallPath {
   readonly platform: Platform;
   readonly transport: TransportRoutes;
@@ -26,14 +26,14 @@ export interface CallPath {
   readonly bulkhead: Bulkhead;
   readonly name: string;
   readonly policy: CompiledPolicy;
-  /** What a value says about the other side, where there are values that are no success. */
+  /** Judges a value, where a value may be a failure of the other side. */
   readonly judge: ((value: unknown) => Judgement) | undefined;
 }
 
-/** An answer that is no success, though there is a value. */
+/** What a value says about the other side. */
 export interface Judgement {
   readonly failed: boolean;
-  /** Set when another attempt may bring more. */
+  /** Set when another attempt may succeed. */
   readonly retryAfterMs?: number;
 }
 
@@ -42,9 +42,9 @@ const NOBODY = (): void => {};
 type Stage = 'queue' | 'flight' | 'pause' | 'over';
 
 /**
- * One call on its way through the policies: deadline, retry, bulkhead, breaker, in this order from outside. It is its own
- * entry in the list of deadlines and in the queue of the bulkhead, and the cancellation that the other side sees, so that a
- * call that meets no obstacle costs one object and one promise.
+ * One call under the policies: deadline, retry, bulkhead and breaker, from the outside in. The object is also the entry in the
+ * list of deadlines, the entry in the queue of the bulkhead, and the cancellation that the other side sees. So a call that
+ * meets no obstacle costs one object and one promise.
  */
 export class RunningCall extends Canceller implements Deadline, Waiting {
   readonly deadlineMono: number;
@@ -63,7 +63,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
   #stage: Stage = 'pause';
   #attempt = 1;
   #turnedBack = 0;
-  /** What one attempt may have done, no later one takes back. */
+  /** What one attempt may have done. No later attempt can revert it. */
   #executed: Fault['executed'] = 'no';
   #startedMono: number;
   #sentMono = 0;
@@ -89,7 +89,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     this.deadlineMono = this.#startedMono + Math.min(timeoutMs, origin.remainingMs());
   }
 
-  /** @param resolve is called once, with the reply */
+  /** Begins the call. @param resolve is called once, with the reply */
   begin(resolve: (reply: Reply) => void): void {
     this.#resolve = resolve;
     const nowMono = this.#startedMono;
@@ -105,7 +105,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     this.#try(nowMono);
   }
 
-  /** @returns false when the caller has gone already */
+  /** @returns false when the caller is cancelled already */
   #followCaller(): boolean {
     const { cancellation } = this.#origin;
     if (cancellation instanceof Canceller) {
@@ -123,16 +123,16 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     return true;
   }
 
-  /** Asks for a place. */
+  /** Requests a place in the bulkhead. */
   #try(nowMono: number): void {
     const { bulkhead, name } = this.#path;
     if (bulkhead.tryEnter()) {
       if (!this.#send(nowMono)) bulkhead.leave(nowMono);
       return;
     }
-    const shutMs = this.#state.breaker?.blockedMs(nowMono, this.#reserved) ?? 0;
-    if (shutMs > 0) {
-      this.#refuse(circuitOpen(name, this.#operation.name, shutMs));
+    const openMs = this.#state.breaker?.blockedMs(nowMono, this.#reserved) ?? 0;
+    if (openMs > 0) {
+      this.#refuse(circuitOpen(name, this.#operation.name, openMs));
       return;
     }
     this.#stage = 'queue';
@@ -140,7 +140,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     else this.#comeBack(nowMono);
   }
 
-  /** The queue is full as well: comes back in a while. Nothing has left, so this is no attempt, and needs no token. */
+  /** The queue is full too, so the call tries again later. Nothing was sent, so this is not an attempt and needs no token. */
   #comeBack(nowMono: number): void {
     const { platform, bulkhead, name } = this.#path;
     this.#stage = 'pause';
@@ -150,7 +150,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     else this.#refuse(new RametError('BulkheadFull', `${bulkhead.busy} calls to ${name} are under way and ${bulkhead.waiting} wait`));
   }
 
-  /** The bulkhead has a place for it. */
+  /** Takes the place that the bulkhead has freed. */
   admit(): boolean {
     this.#noteQueue();
     return this.#send(this.#path.platform.clock.monoNow());
@@ -161,7 +161,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     instrument.note?.({ what: 'queue', edge: target.edge, waiting: bulkhead.waiting });
   }
 
-  /** Has a place, and calls. @returns false when the way is shut: the place is not needed */
+  /** Sends the call. @returns false when the circuit is open, so the place is not needed */
   #send(nowMono: number): boolean {
     const { platform, transport, instrument, target } = this.#path;
     const { breaker } = this.#state;
@@ -169,9 +169,9 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     const instances = transport.instances?.(service);
     if (instances) target.answers(instances, nowMono);
     if (breaker) {
-      const shutMs = breaker.enter(nowMono, this.#reserved);
-      if (shutMs > 0) {
-        this.#refuse(circuitOpen(target.target, this.#operation.name, shutMs));
+      const openMs = breaker.enter(nowMono, this.#reserved);
+      if (openMs > 0) {
+        this.#refuse(circuitOpen(target.target, this.#operation.name, openMs));
         return false;
       }
       this.#generation = breaker.generation;
@@ -204,7 +204,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     const { key, step, durable, ageMs, suspect } = this.#options;
     const timeoutMs = Math.max(0, this.deadlineMono - nowMono - HOP_MS);
     const plain = { caller: meta.caller, trace, depth: meta.depth + 1, timeoutMs };
-    // Whoever repeats the whole is the only one to repeat.
+    // Only the outermost caller that repeats may repeat.
     const noRetry = meta.noRetry || step !== undefined || (this.#retries > 0 && this.#repeatable);
     if (key === undefined && step === undefined && !durable && this.#attempt === 1) return noRetry ? { ...plain, noRetry: true } : plain;
     return {
@@ -223,7 +223,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     return this.#operation.kind === 'query' || this.#options.key !== undefined;
   }
 
-  /** What undoes must not starve behind what does: the probe of an open breaker is kept for it. */
+  /** An undo must not starve behind forward steps: the probe of an open breaker is reserved for it. */
   get #reserved(): boolean {
     return this.#options.step?.undo === true;
   }
@@ -235,7 +235,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     this.#sent.end(replyOutcome(reply), reply.ok ? undefined : reply);
     const judged = reply.ok && judge ? judge(reply.value) : undefined;
     const verdict = judged?.failed ? 'failed' : verdictOf(reply);
-    // A refusal is quicker than the work: it would make the median too short.
+    // A refusal is quicker than the work and would make the median too short.
     if (reply.ok && verdict === 'succeeded') this.#state.latency.record(nowMono - this.#sentMono);
     this.#settle(verdict, nowMono);
     this.#stage = 'pause';
@@ -250,7 +250,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     bulkhead.leave(nowMono);
   }
 
-  /** Goes on to another attempt, if one is safe, in time and within the budget. */
+  /** Prepares another attempt, if it is safe, in time and within the budget. */
   #repeats(retryAfterMs: number, nowMono: number): boolean {
     const { platform, target, instrument } = this.#path;
     if (this.#attempt > this.#retries || !(this.#repeatable || this.#executed === 'no')) return false;
@@ -267,12 +267,12 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     return true;
   }
 
-  /** Reports to the breakers what came of an attempt. */
+  /** Reports the outcome of an attempt to the breakers. */
   #settle(verdict: Verdict, nowMono: number): void {
     const repeated = this.#isRepeated(verdict, nowMono);
     const chosen = this.#chosen;
     const one = chosen?.breaker;
-    // Among several a row of failures is one instance's; of one that is left out already no more is heard.
+    // Among several instances, a row of failures belongs to one instance; an instance that is ejected already counts no further.
     const old = one !== undefined && one.generation !== chosen?.generation && verdict === 'failed';
     const weight = one === undefined ? 'whole' : 'rate';
     tell(this.#state.breaker, this.#generation, old ? 'ignored' : verdict, nowMono, repeated ? 'repeated' : weight);
@@ -281,7 +281,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     tell(one, chosen.generation, verdict, nowMono, repeated ? 'repeated' : 'whole');
   }
 
-  /** Whether an attempt has failed whose request had failed before. */
+  /** Whether the request of a failed attempt has failed before. */
   #isRepeated(verdict: Verdict, nowMono: number): boolean {
     const { breaker, witnesses } = this.#state;
     if (!breaker || verdict === 'ignored') return false;
@@ -295,26 +295,26 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     return false;
   }
 
-  /** What a call without a key is known by: the work that it belongs to, which is repeated as a whole, and what it asks for. */
+  /** Identifies a call without a key by the work that it belongs to, which is repeated as a whole, and by its input. */
   #causeAndInput(): string | undefined {
     const { causationId } = this.#origin.meta.trace;
     if (causationId === undefined) return undefined;
     try {
       return `${causationId} ${this.#path.platform.crypto.sha256(JSON.stringify(this.#input) ?? '')}`;
     } catch {
-      // Inputs to libraries of other systems may be anything.
+      // Inputs to the libraries of external systems may be anything.
       return undefined;
     }
   }
 
-  /** Refused on this side, before anything left. */
+  /** Refuses the call on this side, before anything was sent. */
   #refuse(error: RametError): void {
     const { instrument, target } = this.#path;
     instrument.note?.({ what: 'rejected', edge: target.edge, operation: this.#operation.name, code: error.code });
     this.#finish(fault(error));
   }
 
-  /** The deadline has passed. */
+  /** Ends the call because its deadline has passed. */
   expire(): void {
     const { name } = this.#path;
     this.#end(
@@ -335,7 +335,7 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     if (stage === 'flight') {
       this.#sent.end(error.code, error);
       this.#executed = 'unknown';
-      // A call that was given less time than most calls need says nothing about the other side.
+      // A call with less time than most calls need says nothing about the other side.
       const fair = this.deadlineMono - this.#sentMono >= this.#state.latency.p50;
       this.#settle(late && fair ? 'failed' : 'ignored', nowMono);
     } else if (stage === 'queue') {
@@ -361,12 +361,14 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     this.#resolve(told ? reply : { ...reply, executed: this.#executed });
   }
 
-  /** Transports and dispatchers answer with replies; one that breaks this promise is a fault like another. */
+  /** Transports and dispatchers must answer with replies. An error from one that does not becomes a fault. */
   #known(error: unknown): RametError {
     return error instanceof RametError ? error : new RametError('Internal', `${this.#path.name} cannot be called`, { cause: error });
   }
 }
 
-/** The way is shut, for so many milliseconds more. */
-export const circuitOpen = (target: string, operation: string, shutMs: number): RametError =>
-  new RametError('CircuitOpen', `calls to ${target}.${operation} fail; it is not tried for a while`, { retryAfterMs: Math.ceil(shutMs) });
+/** Makes the error of a circuit that stays open for so many milliseconds more. */
+export const circuitOpen = (target: string, operation: string, openMs: number): RametError =>
+  new RametError('CircuitOpen', `the circuit of ${target}.${operation} is open: its calls failed, and it is not tried for a while`, {
+    retryAfterMs: Math.ceil(openMs),
+  });

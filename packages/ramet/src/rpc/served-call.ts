@@ -3,14 +3,14 @@ import { type CallMeta, type Dispatcher, fault, type Reply } from './call.ts';
 import { Canceller } from './cancellation.ts';
 import type { Deadline } from './policies/deadlines.ts';
 
-/** Where the answers of calls go. */
+/** Receives the answers of calls. */
 export interface CallSink {
   answered(call: ServedCall, reply: Reply): void;
-  /** Answers a call that runs on. */
+  /** Answers a call whose handler still runs. */
   expired(call: ServedCall, reply: Reply): void;
 }
 
-/** A call under way, as the side that answers sees it. It is the cancellation that the handler gets. */
+/** A call under way, on the side that answers. It is also the cancellation that the handler receives. */
 export class ServedCall extends Canceller implements Deadline {
   readonly id: number;
   readonly what: string;
@@ -37,19 +37,19 @@ export class ServedCall extends Canceller implements Deadline {
     }
   }
 
-  /** Its time is over, and its caller should have gone. */
+  /** Ends the call because its time is over and its caller should have given up. */
   expire(): void {
-    const error = new RametError('DeadlineExceeded', `${this.what} was not done in time`);
+    const error = new RametError('DeadlineExceeded', `${this.what} did not end in time`);
     this.#sink.expired(this, fault(error));
     this.stop(error);
   }
 
-  /** Nobody waits for it any more. */
+  /** Cancels a call that is no longer awaited. */
   stop(error: RametError): void {
     this.cancel(error);
   }
 
-  /** Dispatchers answer with replies; one that breaks this promise is a fault like another. */
+  /** Dispatchers must answer with replies. An error from one that does not becomes a fault. */
   protected broken(error: unknown): Reply {
     return fault(error instanceof RametError ? error : new RametError('Internal', `${this.what} failed`, { cause: error }));
   }

@@ -5,27 +5,27 @@ import { type CallSink, ServedCall } from './served-call.ts';
 import { ServedStream, type StreamSink } from './served-stream.ts';
 import type { Serving } from './serving.ts';
 
-/** How a connection writes answers, in the format of its transport. */
+/** Writes answers to a connection, in the format of its transport. */
 export interface Answers {
   /** Whether what was written waits for the other side to read. */
   readonly full: boolean;
   /** Writes the one answer of a call. */
   writeReply(call: ServedCall, reply: Reply): void;
-  /** Writes the next answer of a stream. @returns the bytes of its text; undefined when it cannot travel, and a fault ended the stream instead */
+  /** Writes the next answer of a stream. @returns the bytes of its text; undefined when a fault was written instead, as the end of the stream */
   writeItem(stream: ServedStream, reply: Reply): number | undefined;
   /** Writes the end of a stream. @param last the failure that it ended with */
   writeEnd(stream: ServedStream, last: Reply | undefined): void;
 }
 
 /**
- * A caller gives up at its deadline and says so. A caller that can no longer say so is cut off after this: an answer of ours
- * before its own would say less than the caller knows.
+ * A caller gives up at its deadline and cancels the call. A call whose caller can no longer do so ends after this grace: an
+ * answer from here, before that of the caller itself, would say less than the caller knows.
  */
 const GRACE_MS = 250;
 
 /**
- * The calls and streams of one connection. Each transport serves through it, so that all verify the caller, hold the limits and
- * the deadline, dispatch and cancel in the same way.
+ * The calls and streams of one connection. Every transport serves through it, so all transports verify the caller, apply the
+ * limits and the deadline, dispatch and cancel in the same way.
  */
 export class ServedCalls implements CallSink, StreamSink {
   readonly #serving: Serving;
@@ -50,7 +50,7 @@ export class ServedCalls implements CallSink, StreamSink {
     return this.#running.has(id);
   }
 
-  /** Begins a call that has arrived. @returns why it is refused: then nothing was done, and the transport answers so */
+  /** Begins a call that has arrived. @returns a fault when the call is refused: nothing was done, and the transport writes the fault */
   begin(id: number, token: string, incoming: IncomingCall): Fault | undefined {
     const { dispatchers } = this.#serving.settings;
     const dispatcher = dispatchers.get(incoming.service);
@@ -68,7 +68,7 @@ export class ServedCalls implements CallSink, StreamSink {
   /**
    * Begins a stream.
    * @param windowBytes what its reader takes before it grants more; Infinity where the transport alone holds it back
-   * @returns why it is refused
+   * @returns a fault when the stream is refused
    */
   beginStream(id: number, token: string, incoming: IncomingCall, windowBytes: number): Fault | undefined {
     const { dispatchers, limits } = this.#serving.settings;
@@ -84,18 +84,18 @@ export class ServedCalls implements CallSink, StreamSink {
     return undefined;
   }
 
-  /** The caller has gone. */
+  /** Cancels a call whose caller is gone. */
   cancel(id: number): void {
     this.#running.get(id)?.stop(new RametError('Cancelled'));
   }
 
-  /** The reader of a stream has room for so many bytes more. */
+  /** Grants a stream so many bytes more. */
   credit(id: number, bytes: number): void {
     const call = this.#running.get(id);
     if (call instanceof ServedStream) call.credit(bytes);
   }
 
-  /** The other side has read: streams look whether they may continue. */
+  /** Lets streams continue after the other side has read. */
   wake(): void {
     for (const call of this.#running.values()) if (call instanceof ServedStream) call.wake();
   }
@@ -126,7 +126,7 @@ export class ServedCalls implements CallSink, StreamSink {
     if (!stream.cancelled) this.#answers.writeEnd(stream, last);
   }
 
-  /** Verifies the caller and holds the limit. @returns what the handler learns of the call, or why the call is refused */
+  /** Applies the limit and verifies the caller. @returns the metadata for the handler, or the fault that refuses the call */
   #admit(token: string, { service, meta }: IncomingCall): CallMeta | Fault {
     const { identities, limits } = this.#serving.settings;
     if (this.#running.size >= limits.callsPerConnection)

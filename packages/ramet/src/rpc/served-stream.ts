@@ -3,23 +3,23 @@ import type { CallMeta, Dispatcher, Reply } from './call.ts';
 import { ITEM_COST } from './payload.ts';
 import { type CallSink, ServedCall } from './served-call.ts';
 
-/** Where the answers of streams go. */
+/** Receives the answers of streams. */
 export interface StreamSink extends CallSink {
-  /** Whether what is to be written waits for the other side to read. */
+  /** Whether what was written waits for the other side to read. */
   readonly full: boolean;
   /** @returns the bytes of its text */
   item(stream: ServedStream, reply: Reply): number;
-  /** @param last a failure that it ended with */
+  /** Ends the stream. @param last the failure that ended it */
   ended(stream: ServedStream, last: Reply | undefined): void;
 }
 
-/** A stream under way, as the side that answers sees it: asks the handler for more only while its reader has room. */
+/** A stream under way, on the side that answers. It reads from the handler only while the reader has room. */
 export class ServedStream extends ServedCall {
   readonly #to: StreamSink;
   #windowBytes: number;
-  #goOn: (() => void) | undefined;
+  #resume: (() => void) | undefined;
 
-  /** @param windowBytes what its reader takes before it asks for more */
+  /** @param windowBytes what the reader takes before it grants more */
   constructor(sink: StreamSink, id: number, what: string, windowBytes: number) {
     super(sink, id, what, Number.POSITIVE_INFINITY);
     this.#to = sink;
@@ -33,27 +33,27 @@ export class ServedStream extends ServedCall {
     );
   }
 
-  /** The reader has room for so many bytes more. */
+  /** Grants so many bytes more. */
   credit(bytes: number): void {
     this.#windowBytes += bytes;
     if (this.#windowBytes > 0) this.wake();
   }
 
-  /** Looks again whether it may go on. */
+  /** Continues, if the reader has room. */
   wake(): void {
-    const goOn = this.#goOn;
-    this.#goOn = undefined;
-    goOn?.();
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume?.();
   }
 
   override stop(error: RametError): void {
     super.stop(error);
     this.wake();
-    // A handler that does not listen is not waited for.
+    // A handler that ignores the signal is not awaited.
     this.#to.ended(this, undefined);
   }
 
-  /** @returns what it ended with, where that is a failure */
+  /** @returns the failure that ended it, if any */
   async #run(dispatcher: Dispatcher, operation: string, input: unknown, meta: CallMeta): Promise<Reply | undefined> {
     const answers = dispatcher.stream(operation, input, meta, this)[Symbol.asyncIterator]();
     this.follow(() => void answers.return?.().then(undefined, () => {}));
@@ -65,7 +65,7 @@ export class ServedStream extends ServedCall {
       this.#windowBytes -= bytes + ITEM_COST;
       while (!this.cancelled && (this.#windowBytes <= 0 || this.#to.full))
         await new Promise<void>((resolve) => {
-          this.#goOn = resolve;
+          this.#resume = resolve;
         });
       if (this.cancelled) return undefined;
     }

@@ -3,7 +3,7 @@ import type { Dispatcher } from './call.ts';
 import { Deadlines } from './policies/deadlines.ts';
 import type { Identities } from './transport.ts';
 
-/** What a process lets its peers begin. */
+/** Limits what the peers of a process may begin. */
 export interface ServingLimits {
   /** Calls and streams of one connection under way. */
   readonly callsPerConnection: number;
@@ -29,18 +29,18 @@ export interface ServedConnection {
    * @returns whether the other side will confirm it, which {@link Serving.heard} reports
    */
   drain(): boolean;
-  /** Ends in good order, within `endMs`. {@link Serving.lost} reports the end. */
+  /** Ends in good order within `endMs`, and reports the end to {@link Serving.lost}. */
   close(endMs: number): void;
 }
 
-/** How long a drain waits for the peers to confirm. A peer that does not is cut off later. */
+/** How long a drain waits until the peers confirm. A peer that does not is disconnected later. */
 const HEARD_MS = 1_000;
-/** How long a peer has to take what was written before the end. */
+/** How long a peer has to read what was written before the end. */
 const END_MS = 1_000;
 
 /**
- * The serving side of a transport: its connections, and the way in which all of them end. The calls of each connection are its
- * {@link ServedCalls}. A transport adds sockets and a format, and nothing else.
+ * The serving side of a transport: its connections, and how they drain and close. The calls of each connection are its
+ * {@link ServedCalls}. A transport adds only sockets and a format.
  */
 export class Serving<Connection extends ServedConnection = ServedConnection> {
   readonly settings: ServingSettings;
@@ -68,17 +68,17 @@ export class Serving<Connection extends ServedConnection = ServedConnection> {
     return count;
   }
 
-  /** Takes a connection over. One that begins during a drain is asked to call elsewhere by its transport. */
+  /** Adds a connection. Its transport asks the peer to call elsewhere if a drain is under way. */
   add(connection: Connection): void {
     this.#connections.add(connection);
   }
 
-  /** The other side of a connection has confirmed that it calls elsewhere. */
+  /** Notes that the peer of a connection has confirmed to call elsewhere. */
   heard(connection: Connection): void {
     if (this.#unheard.delete(connection) && this.#unheard.size === 0) this.#allHeard?.();
   }
 
-  /** A connection has ended. */
+  /** Notes that a connection has ended. */
   lost(connection: Connection): void {
     this.#connections.delete(connection);
     this.heard(connection);

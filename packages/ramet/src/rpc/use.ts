@@ -3,26 +3,30 @@ import type { HttpRequest } from '../platform/index.ts';
 import type { CallOptions } from './origin.ts';
 import type { Policy } from './policies/policy.ts';
 
-/** An edge of the graph: a service calls another one, under a policy. */
+/** An edge of the graph: a service calls another service, under a policy. */
 export interface Dependency<C extends AnyContract = AnyContract> {
   readonly contract: C;
   readonly policy: Policy;
 }
-/** Declares that a service calls another one, and how. */
+/**
+ * Declares that a service or gateway calls a service, and under which policy.
+ * @example uses: { stock: use(Stock, { timeout: '2s', retries: 1 }) }
+ */
 export const use = <C extends AnyContract>(contract: C, policy: Policy = {}): Dependency<C> => ({ contract, policy });
 
-/** A system that is not ours: reached over HTTP at `url`, or by a client of its own that `connect` makes. */
+/** An external system, reached over HTTP at `url` or through its own client that `connect` makes. */
 export interface External<T extends object = ExternalClient> extends Policy {
   readonly external: string;
   readonly url: string;
   readonly connect?: () => T;
-  /** Whether what a method of that client threw says that the system is not well (default: everything does). */
+  /** Decides whether an error of that client counts as a failure of the system (default: every error does). */
   readonly failed?: (error: unknown) => boolean;
 }
 /**
- * Declares a system that is not ours; the simulator has a double of it. One with a `url` is reached over HTTP, under the
- * same policies as a service; one that speaks another protocol by the client that `connect` makes, each of whose methods is a
- * call under the same policies (but never repeated).
+ * Declares an external system, for which the simulator has a double. A system with a `url` is reached over HTTP, under the same
+ * policies as a service. A system with another protocol is reached through the client that `connect` makes: each method is a
+ * call under the same policies, but is never repeated.
+ * @example uses: { payments: external('payments', { url: 'https://api.example.com/v1', timeout: '10s' }) }
  */
 export function external(name: string, o: Policy & { readonly url: string }): External;
 export function external<T extends object>(
@@ -35,7 +39,7 @@ export function external(name: string, o: Policy & { readonly url?: string; read
 
 export type Uses = Record<string, Dependency<any> | External<any>>;
 
-/** A fallback's type joins that of the answer. */
+/** A client method for one operation. The type of a fallback joins that of the answer. */
 export type Call<O> = O extends { kind: 'stream'; input: infer I; output: infer R }
   ? (input: In<I>, o?: CallOptions) => AsyncIterable<Out<R>>
   : O extends { input: infer I; output: infer R }
@@ -44,12 +48,12 @@ export type Call<O> = O extends { kind: 'stream'; input: infer I; output: infer 
       }
     : never;
 
-/** What is given to whoever talks to an external system: `fetch` with a path, under the declared policies. */
+/** The client of an external system that is reached over HTTP. */
 export interface ExternalClient {
   /**
-   * Sends a request to the system's URL plus `path`. Answers whatever status comes back.
-   * A request that is safe to repeat (GET, or any with an
-   * `idempotency-key`) is repeated where there was no connection, or the system said `retry-after`.
+   * Sends a request to the URL of the system plus `path`, under the declared policies. Resolves with any status. A request that
+   * is safe to repeat (GET, or any with an `idempotency-key`) is repeated when there was no connection, or the system answered
+   * `retry-after`.
    * @throws RametError DeadlineExceeded, BulkheadFull, CircuitOpen, Unavailable
    */
   readonly fetch: (path: string, request?: HttpRequest) => Promise<Response>;
@@ -64,7 +68,7 @@ export type QueriesOf<D> =
 export type Queries<U extends Uses> = { readonly [K in keyof U]: QueriesOf<U[K]> };
 export type Externals<U extends Uses> = { readonly [K in keyof U as U[K] extends External<any> ? K : never]: QueriesOf<U[K]> };
 
-/** Every operation of a contract, commands included: for gateways and for the runtime's own callers. */
+/** A client of every operation of a contract, commands included, for gateways and for callers inside the runtime. */
 export type ClientOf<C> =
   C extends Contract<any, infer K, infer Q, any>
     ? { readonly [P in keyof K]: Call<K[P]> } & { readonly [P in keyof Q]: Call<Q[P]> }

@@ -16,7 +16,7 @@ function pair() {
   return { here, there, shop, money, token, now, says, resigned };
 }
 
-const because = (why: string) => expect.stringContaining(`Unauthenticated: The identity of who calls is not valid: ${why}`);
+const because = (why: string) => expect.stringContaining(`Unauthenticated: The identity of the caller is not valid: ${why}`);
 
 describe('is refused', () => {
   test('a token whose claims were changed after it was signed', () => {
@@ -133,8 +133,8 @@ describe('is refused', () => {
     const { now, resigned, says } = pair();
     expect(says(resigned({ iat: now + 5, exp: now + 60 }))).toBe('let in');
     expect(says(resigned({ iat: now + 6, exp: now + 60 }))).toEqual(because('it was signed 6.0 s from now'));
-    expect(says(resigned({ iat: now, exp: now + 61 }))).toEqual(because('it is good for more than 60 s'));
-    expect(says(resigned({ iat: now - 3_600, exp: now + 60 }))).toEqual(because('it is good for more than 60 s'));
+    expect(says(resigned({ iat: now, exp: now + 61 }))).toEqual(because('it is valid for more than 60 s'));
+    expect(says(resigned({ iat: now - 3_600, exp: now + 60 }))).toEqual(because('it is valid for more than 60 s'));
     for (const exp of [undefined, null, 'soon', `${now + 60}`, now + 0.5, -1, Number.MAX_VALUE, [now + 60]])
       expect(says(resigned({ exp }))).toEqual(because('it lacks a claim'));
     for (const iat of [undefined, null, `${now}`, 0]) expect(says(resigned({ iat }))).toEqual(because('it lacks a claim'));

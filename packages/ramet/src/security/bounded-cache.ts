@@ -1,11 +1,11 @@
-/** A map that forgets what it has kept longest when it holds more characters than it may. */
+/** A map with a maximum weight. It drops its oldest entries beyond it. */
 export class BoundedCache<V> {
   readonly #maxWeight: number;
   readonly #weigh: (key: string, value: V) => number;
   readonly #entries = new Map<string, V>();
   #weight = 0;
 
-  /** @param weigh in characters; must say the same of the same entry at any time */
+  /** @param weigh returns the weight of an entry in characters; it must always be the same for one entry */
   constructor(maxWeight: number, weigh: (key: string, value: V) => number) {
     this.#maxWeight = maxWeight;
     this.#weigh = weigh;

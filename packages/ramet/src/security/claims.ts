@@ -1,8 +1,8 @@
 import type { Caller } from './caller.ts';
 
-/** What a token says. Times are seconds since 1970, whole (RFC 7519). */
+/** The content of a token. Times are whole seconds since 1970 (RFC 7519). */
 export interface Claims {
-  /** The process that signed it. */
+  /** The process that signed the token. */
   readonly iss: string;
   /** The service or gateway that calls. */
   readonly sub: string;
@@ -15,7 +15,7 @@ export interface Claims {
 
 const KINDS: ReadonlySet<unknown> = new Set<Caller['kind']>(['user', 'service', 'anonymous']);
 
-/** Reads the payload of a token. Members that it does not know are left out. @returns undefined when one is missing or of the wrong kind */
+/** Reads the payload of a token. Unknown members are dropped. @returns undefined when a member is missing or has the wrong type */
 export function readClaims(payload: string): Claims | undefined {
   let value: unknown;
   try {
@@ -35,7 +35,7 @@ function readCaller(value: unknown): Caller | undefined {
   const { kind, subject, scopes, issuer, client, initiator, initiatorIssuer } = value;
   if (!KINDS.has(kind) || !isText(subject) || !Array.isArray(scopes) || !scopes.every(isText)) return undefined;
   for (const optional of [issuer, client, initiator, initiatorIssuer]) if (optional !== undefined && !isText(optional)) return undefined;
-  // One object serves many calls: who changed it would change who the others come from.
+  // One object serves many calls: changing it would change the caller of the others.
   return Object.freeze({
     kind: kind as Caller['kind'],
     subject,
@@ -44,7 +44,7 @@ function readCaller(value: unknown): Caller | undefined {
   });
 }
 
-/** Those that are there. */
+/** Keeps the fields that are present. */
 const optionalTexts = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined));
 

@@ -115,7 +115,7 @@ test('caches are bounded: a million callers do not fill the memory', () => {
 test('a process does not sign for a service that it does not host', () => {
   const shop = identitiesOf('shop', new Machine());
   expect(refusal(() => shop.sign(ANNA, 'payments', 'ledger'))).toBe(
-    "Unauthenticated: The identity of who calls is not valid: process 'shop' does not host 'payments' and cannot speak for it",
+    "Unauthenticated: The identity of the caller is not valid: process 'shop' does not host 'payments' and cannot speak for it",
   );
 });
 

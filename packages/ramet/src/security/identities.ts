@@ -8,61 +8,63 @@ import type { Secret } from './secret.ts';
 import { openToken, TOKEN_MAX, unauthenticated } from './token.ts';
 
 export interface IdentityOptions {
-  /** The process that signs. */
+  /** The process that signs tokens. */
   readonly process: string;
-  /** Its Ed25519 key: PKCS #8 as PEM, or a JWK. A secret that is replaced while the process runs is taken over. */
+  /** The Ed25519 key of this process: PKCS #8 as PEM, or a JWK. A secret may be replaced while the process runs. */
   readonly privateKey: string | Secret;
   /** The public keys of every process, as PEM or JWK; several where one is being replaced. */
   readonly publicKeys: Readonly<Record<string, readonly string[]>>;
-  /** The services and gateways that each process hosts, and so may speak for. */
+  /** The services and gateways that each process hosts. A process may call only on behalf of these. */
   readonly hosts: Readonly<Record<string, readonly string[]>>;
-  /** The services that each service or gateway declares to use: nobody else is let in. */
+  /** The services that each service or gateway declares to use. Calls of others are refused. */
   readonly graph: Readonly<Record<string, readonly string[]>>;
-  /** How long a token is good, in whole seconds (default and at most 60s). It is signed anew after half of it. */
+  /** How long a token is valid, in whole seconds (default and maximum 60s). A new token is signed after half of it. */
   readonly lifetime?: Duration;
-  /** How far clocks of two machines may differ (default and at most 5s). */
+  /** How much the clocks of two machines may differ (default and maximum 5s). */
   readonly leeway?: Duration;
-  /** Told when a key that was replaced cannot be used. */
+  /** Called when a replaced key cannot be used. */
   readonly onError?: (error: unknown, where: object) => void;
-  /** Told of tokens that were refused, at most once a second: an attack, or a process that was given the wrong keys. */
+  /** Called when tokens were refused, at most once per second: an attack, or a process with the wrong keys. */
   readonly onRefused?: (error: unknown, where: { readonly service: string; readonly refused: number }) => void;
 }
 
-/** Who calls, and for whom, as one token says. */
+/** The caller of an operation and its process, as a token says. */
 export interface VerifiedIdentity {
   readonly caller: Caller;
   /** The service or gateway that calls. */
   readonly from: string;
 }
 
-/** Signs who calls, and verifies what others have signed. */
+/** Signs the callers of outgoing calls, and verifies those of incoming ones. */
 export interface SignedIdentities {
   /**
+   * Signs a token for one caller and one pair of services.
    * @param from the service or gateway of this process that calls, @param to the service that is called
-   * @throws RametError Unauthenticated when this process does not host `from`, or the caller is too large to be told
+   * @throws RametError Unauthenticated when this process does not host `from`, or the caller is too large
    */
   sign(caller: Caller, from: string, to: string): string;
   /**
+   * Verifies a token.
    * @param to the service that was called
-   * @throws RametError Unauthenticated when the token is forged, too old, from somebody else than it says, or meant for somebody
-   * else; Forbidden when who calls does not declare that it uses `to`
+   * @throws RametError Unauthenticated when the token is forged, too old, signed by another process than it says, or meant for
+   * another service; Forbidden when the calling service does not declare that it uses `to`
    */
   verify(token: string, to: string): VerifiedIdentity;
 }
 
 const LIFETIME_MAX_MS = 60 * SECOND;
 const LEEWAY_MAX_MS = 5 * SECOND;
-/** Who sends bad tokens by the thousand must not fill the log too. */
-const REFUSALS_TOLD_MS = SECOND;
-/** In characters: some ten thousand callers with tokens of common size. */
+/** A client that sends bad tokens by the thousand must not fill the log too. */
+const REFUSALS_EVERY_MS = SECOND;
+/** The weight of a cache in characters: some ten thousand callers with tokens of common size. */
 const CACHE_WEIGHT = 8_000_000;
-/** Wall and monotonic clock run apart by less than this while a token is good, unless somebody sets the clock. */
+/** Wall and monotonic clock differ by less than this while a token is valid, unless the clock is set. */
 const CLOCK_SET_MS = SECOND;
 
 interface Signed {
   readonly token: string;
   readonly renewMono: number;
-  /** Wall time less monotonic time when it was signed. */
+  /** Wall time minus monotonic time at the signature. */
   readonly offsetMs: number;
 }
 
@@ -70,22 +72,22 @@ interface Verified {
   readonly to: string;
   readonly identity: VerifiedIdentity;
   readonly untilMs: number;
-  /** The same end on the clock that nobody sets. */
+  /** The same end on the monotonic clock. */
   readonly untilMono: number;
 }
 
 /**
  * Makes the identities of one process: a token for each pair of services and each caller, a JWS signed with Ed25519 (RFC 7515,
- * RFC 8037) by the profile of RFC 8725. Tokens are signed once and used for half their life, and verified once by who is
- * called; in between both are a look into a map. Whoever sees a token can use it for a minute and for one service only, which
- * is why connections that leave the machine are encrypted all the same.
+ * RFC 8037) by the profile of RFC 8725. A token is signed once and used for half its life, and the called service verifies it once;
+ * in between, both sides only look into a map. A stolen token works for a minute and for one service only. So connections that
+ * leave the machine must be encrypted anyway.
  * @throws BootError with every problem of the keys
  */
 export function createIdentities(platform: Platform, options: IdentityOptions): SignedIdentities {
   return new ProcessIdentities(platform, options, checked(platform, options));
 }
 
-/** What the options come to. */
+/** The options of an identity, checked. */
 interface IdentitySettings {
   readonly lifetimeMs: number;
   readonly leewayMs: number;
@@ -95,7 +97,7 @@ interface IdentitySettings {
   readonly graph: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** @throws BootError with every problem */
+/** Checks the options. @throws BootError with every problem */
 function checked(platform: Platform, options: IdentityOptions): IdentitySettings {
   const problems: string[] = [];
   const lifetimeMs = atMost('lifetime', options.lifetime ?? '60s', LIFETIME_MAX_MS, problems);
@@ -150,7 +152,7 @@ class ProcessIdentities implements SignedIdentities {
       if (ready !== undefined && this.#clock.monoNow() >= ready.untilMono) throw unauthenticated('it expired');
       return this.#verifyNew(token, to);
     } catch (error) {
-      this.#refusals.tell(error, to);
+      this.#refusals.note(error, to);
       throw error;
     }
   }
@@ -167,7 +169,7 @@ class ProcessIdentities implements SignedIdentities {
       aud: to,
       iat,
       exp: iat + lifetimeMs / SECOND,
-      caller: saidOf(caller),
+      caller: copyOf(caller),
     };
     const token = own.sign(JSON.stringify(claims));
     if (token.length > TOKEN_MAX)
@@ -193,40 +195,40 @@ class ProcessIdentities implements SignedIdentities {
       );
     }
     const identity: VerifiedIdentity = Object.freeze({ caller, from });
-    // A copy: the text that came in may be a slice of a whole frame, which would be kept with it.
+    // A copy: the received text may be a slice of a whole frame, which would be kept with it.
     const copy = Buffer.from(token, 'latin1').toString('latin1');
     this.#verified.set(copy, { to, identity, untilMs, untilMono: this.#clock.monoNow() + untilMs - nowMs });
     return identity;
   }
 }
 
-/** @throws RametError Unauthenticated for a token that is not good now */
+/** Checks the times of a token. @throws RametError Unauthenticated when it is not valid now */
 function checkTimes({ iat, exp }: Claims, nowMs: number, leewayMs: number): void {
   if (exp * SECOND + leewayMs <= nowMs)
     throw unauthenticated(`it expired ${seconds(nowMs - exp * SECOND)} ago; look at the clocks of both machines`);
   if (iat * SECOND > nowMs + leewayMs)
     throw unauthenticated(`it was signed ${seconds(iat * SECOND - nowMs)} from now; look at the clocks of both machines`);
-  if ((exp - iat) * SECOND > LIFETIME_MAX_MS) throw unauthenticated('it is good for more than 60 s');
+  if ((exp - iat) * SECOND > LIFETIME_MAX_MS) throw unauthenticated('it is valid for more than 60 s');
 }
 
-/** Tells of refusals, and how many there were since the last time. */
+/** Reports refusals, with their number since the last report. */
 class Refusals {
   readonly #platform: Platform;
-  readonly #told: NonNullable<IdentityOptions['onRefused']>;
+  readonly #report: NonNullable<IdentityOptions['onRefused']>;
   #since = 0;
   #nextMono = Number.NEGATIVE_INFINITY;
 
-  constructor(platform: Platform, told: NonNullable<IdentityOptions['onRefused']>) {
+  constructor(platform: Platform, report: NonNullable<IdentityOptions['onRefused']>) {
     this.#platform = platform;
-    this.#told = told;
+    this.#report = report;
   }
 
-  tell(error: unknown, service: string): void {
+  note(error: unknown, service: string): void {
     this.#since++;
     const nowMono = this.#platform.clock.monoNow();
     if (nowMono < this.#nextMono) return;
-    this.#nextMono = nowMono + REFUSALS_TOLD_MS;
-    this.#told(error, { service, refused: this.#since });
+    this.#nextMono = nowMono + REFUSALS_EVERY_MS;
+    this.#report(error, { service, refused: this.#since });
     this.#since = 0;
   }
 }
@@ -245,8 +247,8 @@ function ownKey(
   }
 }
 
-/** The caller without anything else that stands on the object. */
-const saidOf = ({ kind, subject, scopes, issuer, client, initiator, initiatorIssuer }: Caller): Caller => ({
+/** Copies the fields of a caller, without anything else on the object. */
+const copyOf = ({ kind, subject, scopes, issuer, client, initiator, initiatorIssuer }: Caller): Caller => ({
   ...{ kind, subject, scopes },
   ...(issuer === undefined ? {} : { issuer }),
   ...(client === undefined ? {} : { client }),
@@ -254,7 +256,7 @@ const saidOf = ({ kind, subject, scopes, issuer, client, initiator, initiatorIss
   ...(initiatorIssuer === undefined ? {} : { initiatorIssuer }),
 });
 
-/** Each text with its length before it, so that no two callers share a key whatever stands in their names. */
+/** Writes a key for the cache. Each text follows its length, so that no two callers share a key, whatever their names hold. */
 function cacheKey({ kind, subject, scopes, issuer, client, initiator, initiatorIssuer }: Caller, from: string, to: string): string {
   let key = `${from}>${to} ${kind} ${subject.length}:${subject}`;
   if (issuer !== undefined) key += `/${issuer.length}:${issuer}`;

@@ -2,23 +2,23 @@ import type { Platform, Signer, Verifier } from '../platform/index.ts';
 import { keyIdOf } from './keys.ts';
 import { revealed, type Secret } from './secret.ts';
 
-/** A public key, and the process that has the private one. */
+/** A public key, and the process that has the private key. */
 export interface KnownKey {
   readonly process: string;
   readonly verifier: Verifier;
 }
 
-/** The public keys of all processes by the one header that a token signed with each has. */
+/** The public keys of all processes, by the header of the tokens that each signs. */
 export type KnownKeys = ReadonlyMap<string, KnownKey>;
 
 /**
- * The first part of every token that is signed with a key. It is compared and never read, so that nothing in it can choose how a
- * token is verified.
+ * Writes the first part of every token that is signed with a key. It is compared and never parsed, so that nothing in it can choose
+ * how a token is verified.
  */
 const headerOf = (keyId: string): string =>
   Buffer.from(JSON.stringify({ alg: 'EdDSA', kid: keyId, typ: 'ramet-identity+jwt' })).toString('base64url');
 
-/** Reads the public keys of all processes. @param problems gets what is wrong with them */
+/** Reads the public keys of all processes. @param problems receives every problem with them */
 export function readPublicKeys(platform: Platform, publicKeys: Readonly<Record<string, readonly string[]>>, problems: string[]): KnownKeys {
   const known = new Map<string, KnownKey>();
   for (const [process, texts] of Object.entries(publicKeys)) {
@@ -30,7 +30,7 @@ export function readPublicKeys(platform: Platform, publicKeys: Readonly<Record<s
         const header = headerOf(keyIdOf(platform, verifier.publicKey));
         const other = known.get(header);
         if (other && other.process !== process)
-          problems.push(`${which} is one of process '${other.process}' too: nobody could tell the two apart; give each its own`);
+          problems.push(`${which} is one of process '${other.process}' too, so the two cannot be distinguished; give each its own`);
         known.set(header, { process, verifier });
       } catch (error) {
         problems.push(`${which} cannot be used: ${(error as Error).message}`);
@@ -40,19 +40,19 @@ export function readPublicKeys(platform: Platform, publicKeys: Readonly<Record<s
   return known;
 }
 
-/** What tokens are signed with at a time. */
+/** The key that signs tokens at present. */
 interface SigningKey {
   readonly text: string;
   readonly signer: Signer;
   readonly header: string;
 }
 
-/** How often a key that is a secret is looked at, at most: a file is read for it. */
+/** How often a key in a secret is read again, at most, because that may read a file. */
 const LOOK_MS = 1_000;
 
 /**
- * The private key of this process. One that is a secret is looked up again while the process runs: another one that the others
- * know already takes over, and one that cannot be used is reported and left alone.
+ * The private key of this process. A key in a secret is read again while the process runs. A new key that the other processes know
+ * already replaces the old one; a key that cannot be used is reported and ignored.
  */
 export class OwnKey {
   readonly #platform: Platform;
@@ -81,7 +81,7 @@ export class OwnKey {
     this.#lookedMono = platform.clock.monoNow();
   }
 
-  /** Puts header and signature around a payload. */
+  /** Signs a payload. @returns the token */
   sign(payload: string): string {
     const { header, signer } = this.#current();
     const text = `${header}.${Buffer.from(payload, 'utf8').toString('base64url')}`;
@@ -117,7 +117,7 @@ export class OwnKey {
       throw new RangeError(
         known
           ? `the private key of process '${this.#process}' is the one of process '${known.process}'; give it its own`
-          : `the private key of process '${this.#process}' belongs to none of its public keys, so nobody would believe it; add its other half, {"kty":"OKP","crv":"Ed25519","x":"${signer.publicKey}"}, to them everywhere first`,
+          : `the private key of process '${this.#process}' belongs to none of its public keys, so no process would believe it; add its other half, {"kty":"OKP","crv":"Ed25519","x":"${signer.publicKey}"}, to them everywhere first`,
       );
     }
     return { text, signer, header };

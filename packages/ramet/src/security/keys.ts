@@ -1,6 +1,6 @@
 import type { Platform } from '../platform/index.ts';
 
-/** An Ed25519 key in two halves, PEM. */
+/** The two halves of an Ed25519 key, as PEM. */
 export interface IdentityKeyPair {
   /** PKCS #8: a secret of one process. */
   readonly privateKey: string;
@@ -8,13 +8,13 @@ export interface IdentityKeyPair {
   readonly publicKey: string;
 }
 
-/** What stands before the 32 bytes of an Ed25519 key in DER (RFC 8410). */
+/** The bytes that precede the 32 bytes of an Ed25519 key in DER (RFC 8410). */
 const PKCS8_PREFIX = '302e020100300506032b657004220420';
 const SPKI_PREFIX = '302a300506032b6570032100';
 
 /**
- * A new key for the identity of a process, as `openssl genpkey -algorithm ed25519` makes one. Good for development, where a
- * launcher makes a key for each process at every start, and for production.
+ * Makes a new key for the identity of a process, as `openssl genpkey -algorithm ed25519` does. It serves production and development,
+ * where a launcher makes a key for each process at every start.
  */
 export function generateIdentityKey(platform: Pick<Platform, 'random' | 'signatures'>): IdentityKeyPair {
   const privateKey = pem('PRIVATE KEY', PKCS8_PREFIX, platform.random.bytes(32));
@@ -28,7 +28,7 @@ function pem(label: string, prefix: string, key: Uint8Array): string {
 }
 
 /**
- * The id of a key: its thumbprint (RFC 7638, RFC 8037), so that nobody has to give it a name.
+ * Computes the id of a key: its thumbprint (RFC 7638, RFC 8037), so that keys need no names.
  * @param publicKey the `x` of its JWK
  */
 export function keyIdOf({ crypto }: Pick<Platform, 'crypto'>, publicKey: string): string {

@@ -3,21 +3,21 @@ import { inspect } from 'node:util';
 const SHOWN = '[secret]';
 
 /**
- * A value that nobody shall see by accident: whatever prints, serialises or logs it gets `[secret]`. Only {@link reveal} gives
- * the value; adapters call it where they connect, and pass nothing on.
+ * A value that must not be shown by accident: printing, serialising or logging it gives `[secret]`. Only {@link reveal} returns the
+ * value. Adapters call it where they connect, and do not pass the value on.
  */
 export class Secret {
   readonly name: string;
   readonly #read: () => string;
 
-  /** @param read asked at every {@link reveal}, so that a secret that was replaced is found */
+  /** @param read called at every {@link reveal}, so that a replaced secret is found */
   constructor(name: string, read: () => string) {
     this.name = name;
     this.#read = read;
   }
 
   /**
-   * The value as it is now.
+   * Reads the current value.
    * @throws RametError SecretMissing when there is none, or it cannot be read
    */
   reveal(): string {
@@ -37,5 +37,5 @@ export class Secret {
   }
 }
 
-/** The text of what may be given as it is, or as a secret. */
+/** Reads a text that was given as it is or as a secret. */
 export const revealed = (value: string | Secret): string => (typeof value === 'string' ? value : value.reveal());

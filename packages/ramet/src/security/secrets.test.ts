@@ -94,7 +94,7 @@ describe('secrets', () => {
   test('are asked for by their names only', () => {
     const secrets = firstOf(inMemory({}));
     for (const name of ['', '../users.key', 'a/b', 'A', 'a_b', '-a', 'a-', 'a..b', '.a', 'a b', 'a\u0000', 'ä', '1a', 'a'.repeat(101)])
-      expect(() => secrets.get(name), name).toThrow(/is no name of a secret: write small letters/);
+      expect(() => secrets.get(name), name).toThrow(/is not the name of a secret: write small letters/);
     for (const name of ['a', 'orders-database', 'tls.key', 'key-2', 'a'.repeat(100)]) expect(secrets.get(name).name).toBe(name);
     expect(() => firstOf()).toThrow("name one, as in 'firstOf(environment())'");
   });

@@ -3,37 +3,37 @@ import { RametError } from '../errors/index.ts';
 import { type Files, systemFiles } from '../platform/index.ts';
 import { Secret } from './secret.ts';
 
-/** Where secrets lie. A client of a vault is one more: what it fetched before the start is there to be found. */
+/** A place of secrets. A client of a vault can be one: it must fetch its secrets before the start. */
 export interface SecretSource {
-  /** The value as it is now; undefined where there is none. @throws Error when that cannot be told */
+  /** Reads the current value; undefined when there is none. @throws Error when it cannot be read */
   find(name: string): string | undefined;
-  /** Where it looks for `name`, for people: `the file /run/secrets/name`. */
+  /** Names the place of a secret for messages: `the file /run/secrets/name`. */
   place(name: string): string;
 }
 
 /** The secrets of a process. */
 export interface Secrets {
   /**
-   * The secret of this name, such as `orders-database`. It is looked up when it is revealed, so a process needs only what it uses.
-   * @throws RangeError when that is no name
+   * Gets a secret by name, such as `orders-database`. It is read when it is revealed, so a process needs only the secrets that it uses.
+   * @throws RangeError when the text is not a name
    */
   get(name: string): Secret;
-  /** What keeps each of these from being revealed, by name and place: for boot, all at once. Empty when all are there. */
+  /** Checks all of these secrets at once, for the boot. @returns why each cannot be revealed, by name and place; empty when all can */
   problems(names: Iterable<string>): string[];
-  /** Text without the values that have been revealed so far, for what leaves the process: the last line of defence before a log. */
+  /** Masks the values that have been revealed so far, in text that leaves the process: the last line of defence before a log. */
   mask(text: string): string;
 }
 
 const NAME = /^[a-z][a-z0-9]*(?:[.-][a-z0-9]+)*$/;
 const NAME_MAX = 100;
 const FILE_MAX_BYTES = 64 * 1024;
-/** Shorter ones would be found in every second line. */
+/** Shorter values are not masked: they would match everywhere. */
 const MASKED_FROM = 8;
-/** A secret that is replaced for ever must not be remembered for ever. */
+/** How many values are remembered, so that a secret that is replaced again and again does not fill the memory. */
 const REMEMBERED_MAX = 200;
 
 /**
- * Secrets in the environment: `orders-database` is `ORDERS_DATABASE`.
+ * Reads secrets from the environment: `orders-database` is `ORDERS_DATABASE`.
  * @param options.prefix of the variables, such as `SHOP_`
  * @param options.variables default: those of this process
  */
@@ -49,8 +49,9 @@ export function environment(
 }
 
 /**
- * Secrets as files, one for each, as Kubernetes and Docker mount them: `orders-database` is `<folder>/orders-database`. A file is
- * read anew whenever its secret is revealed. A line break at its end is not part of it.
+ * Reads secrets from files, one for each, as Kubernetes and Docker mount them: `orders-database` is `<folder>/orders-database`. A file
+ * is read whenever its secret is revealed. A line break at its end is not part of the value.
+ * @example firstOf(files('/run/secrets'), environment()).get('orders-database')
  */
 export function files(folder: string, reader: Pick<Files, 'readText'> = systemFiles): SecretSource {
   const path = (name: string) => `${folder.replace(/\/+$/, '')}/${name}`;
@@ -60,7 +61,7 @@ export function files(folder: string, reader: Pick<Files, 'readText'> = systemFi
   };
 }
 
-/** The secrets of the first of `sources` that has them. An empty one counts as missing. */
+/** Looks up each secret in the first of `sources` that has it. An empty value counts as missing. */
 export function firstOf(...sources: readonly SecretSource[]): Secrets {
   if (sources.length === 0) throw new RangeError("secrets are in no place: name one, as in 'firstOf(environment())'");
   const known = new Map<string, Secret>();
@@ -71,7 +72,7 @@ export function firstOf(...sources: readonly SecretSource[]): Secrets {
     if (value.length < MASKED_FROM || remembered.has(value)) return;
     if (remembered.size >= REMEMBERED_MAX) remembered.delete(remembered.values().next().value as string);
     remembered.add(value);
-    // The longest first: where one secret begins with another, masking the shorter would leave the rest of the longer.
+    // The longest first: if one secret begins with another, masking the shorter would show the rest of the longer.
     masked = [...remembered].flatMap((each) => [each, JSON.stringify(each).slice(1, -1)]).sort((a, b) => b.length - a.length);
   }
 
@@ -97,7 +98,7 @@ export function firstOf(...sources: readonly SecretSource[]): Secrets {
     if (secret) return secret;
     if (name.length > NAME_MAX || !NAME.test(name))
       throw new RangeError(
-        `'${name.slice(0, NAME_MAX)}' is no name of a secret: write small letters and digits, with single dashes and dots between them, as in 'orders-database' or 'tls.key'`,
+        `'${name.slice(0, NAME_MAX)}' is not the name of a secret: write small letters and digits, with single dashes and dots between them, as in 'orders-database' or 'tls.key'`,
       );
     const made = new Secret(name, () => read(name));
     known.set(name, made);
@@ -121,7 +122,7 @@ export function firstOf(...sources: readonly SecretSource[]): Secrets {
   };
 }
 
-/** By its code where it has one: the message of a client of a vault may quote what it got. */
+/** Names the reason of a failed read by its code, if it has one: the message of a vault client may quote the value. */
 function reasonOf(error: unknown): string {
   const code = (error as { code?: unknown } | undefined)?.code;
   if (typeof code === 'string') return code;

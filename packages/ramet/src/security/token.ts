@@ -2,12 +2,12 @@ import { RametError } from '../errors/index.ts';
 import { type Claims, readClaims } from './claims.ts';
 import type { KnownKeys } from './key-ring.ts';
 
-/** A user's token has at most 8 kB, which become 16 as claims and 22 as base64url in the worst case. */
+/** The maximum size. The token of a user has at most 8 kB, which become 16 as claims and 22 as base64url in the worst case. */
 export const TOKEN_MAX = 24 * 1024;
 const SIGNATURE_LENGTH = 86;
 const PART = /^[A-Za-z0-9_-]+$/;
 
-/** Reads a token as strictly as it was written: three canonical parts, a header that we know, a signature that fits. */
+/** Reads a token strictly: three canonical parts, a known header, a valid signature. @throws RametError Unauthenticated */
 export function openToken(token: string, known: KnownKeys): { claims: Claims; process: string } {
   const parts = typeof token === 'string' && token.length <= TOKEN_MAX ? token.split('.', 4) : [];
   const [header, payload, signature] = parts;
@@ -24,14 +24,14 @@ export function openToken(token: string, known: KnownKeys): { claims: Claims; pr
   return { claims, process: key.process };
 }
 
-/** The bytes of base64url that is written in the one way that counts. Node's decoder skips what it does not understand. */
+/** Decodes canonical base64url. The decoder of Node skips characters that it does not understand. */
 function canonical(part: string): Buffer | undefined {
   if (!PART.test(part)) return undefined;
   const bytes = Buffer.from(part, 'base64url');
   return bytes.toString('base64url') === part ? bytes : undefined;
 }
 
-/** For people who look for the process whose key is missing; nothing is decided by it. */
+/** Reads the key id of a header for a message, so that an operator finds the process whose key is missing. Nothing depends on it. */
 function keyIdIn(header: string): string {
   const id =
     header.length <= 512 ? /"kid":"([A-Za-z0-9._-]{1,128})"/.exec(Buffer.from(header, 'base64url').toString('latin1'))?.[1] : undefined;
@@ -39,4 +39,4 @@ function keyIdIn(header: string): string {
 }
 
 export const unauthenticated = (why: string): RametError =>
-  new RametError('Unauthenticated', `The identity of who calls is not valid: ${why}`);
+  new RametError('Unauthenticated', `The identity of the caller is not valid: ${why}`);

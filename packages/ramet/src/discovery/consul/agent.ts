@@ -6,20 +6,20 @@ import { DEFAULT_PROTOCOL, parseEndpoint, placeOf } from '../endpoints.ts';
 const REQUEST_MS = 5_000;
 const BODY_MAX_CHARACTERS = 8_000_000;
 
-/** A token for Consul's ACL, asked for at each request. */
+/** A token for the ACL of Consul, read for each request. */
 export type Token = Source;
 
 /** What Consul answers about a service. */
 interface Passing {
-  /** Consul's position; a query that gives it waits until something has changed since. */
+  /** The position of Consul. A query with this position waits until something has changed after it. */
   readonly index: number;
-  /** Everybody who passes, as Consul says it: not vetted. */
+  /** The instances that pass their checks, as Consul lists them: not vetted. */
   readonly instances: readonly Instance[];
 }
 
-/** The five requests that are made of a Consul agent (its HTTP API, version 1). */
+/** Sends the requests to a Consul agent (its HTTP API, version 1). */
 export class Agent {
-  /** Where it is, for people. */
+  /** Where the agent is, for messages. */
   readonly name: string;
   readonly #platform: Platform;
   readonly #base: string;
@@ -33,28 +33,28 @@ export class Agent {
     this.#token = token;
   }
 
-  /** Registers with the agent, which checks the instance from now on. */
+  /** Registers an instance with the agent, which checks it from now on. */
   async register(registration: Registration, name: string): Promise<void> {
     await this.#ask('PUT', '/v1/agent/service/register?replace-existing-checks=true', { body: registrationBody(registration, name) });
   }
 
-  /** Takes an instance back. One that the agent does not know is not there either. */
+  /** Takes an instance back. An instance that the agent does not know is taken back already. */
   async deregister(id: string): Promise<void> {
     await this.#ask('PUT', `/v1/agent/service/deregister/${encodeURIComponent(id)}`, { missing: true });
   }
 
-  /** Whether the agent still has what was registered with it. */
+  /** Checks whether the agent still knows an instance. */
   async knows(id: string): Promise<boolean> {
     return (await this.#ask('GET', `/v1/agent/service/${encodeURIComponent(id)}`, { missing: true })) !== undefined;
   }
 
   /**
-   * Who passes the checks of a service: at once when `index` is 0, else as soon as something has changed since, or after
-   * `waitMs` (a blocking query).
+   * Finds the instances of a service that pass their checks. Answers at once when `index` is 0, otherwise when something has
+   * changed after it, or after `waitMs` (a blocking query).
    */
   async passing(name: string, index: number, waitMs: number, signal: AbortSignal): Promise<Passing> {
     const query = index === 0 ? '' : `&index=${index}&wait=${waitMs}ms`;
-    // Consul adds up to a sixteenth of the time to wait, so that not all come back at once.
+    // Consul adds up to a sixteenth of the time to wait, so that not all clients return at once.
     const timeoutMs = (index === 0 ? 0 : waitMs * (1 + 1 / 16)) + REQUEST_MS;
     const path = `/v1/health/service/${encodeURIComponent(name)}?passing=true${query}`;
     const answer = (await this.#ask('GET', path, { timeoutMs, signal })) as ConsulAnswer;
@@ -66,11 +66,11 @@ export class Agent {
     try {
       return (JSON.parse(text) as Entry[]).map((entry) => ({ id: String(entry.Service.ID), endpoints: endpointsOf(entry) }));
     } catch (cause) {
-      throw this.#unavailable(path, 'answered what is no list of services', cause);
+      throw this.#unavailable(path, 'answered with something other than a list of services', cause);
     }
   }
 
-  /** @returns undefined for 404 when that is expected (`missing`) */
+  /** Sends a request. @returns undefined for 404 when that is expected (`missing`) */
   async #ask(method: string, path: string, options: Asking): Promise<ConsulAnswer | undefined> {
     const { body, missing = false, timeoutMs = REQUEST_MS, signal } = options;
     const controller = new AbortController();
@@ -107,7 +107,7 @@ export class Agent {
     };
   }
 
-  /** A request that is refused is a mistake; a server that fails, has too much to do, or is not the agent at all may be replaced. */
+  /** A refused request is a mistake of the configuration. A server that fails, is overloaded, or is not the agent may be replaced. */
   #refused(path: string, status: number, text: string): RametError {
     const what = `answered ${status}: ${text}`;
     if (status < 400 || status >= 500 || status === 429 || status === 408) return this.#unavailable(path, what);
@@ -144,10 +144,10 @@ interface Entry {
   };
 }
 
-/** Each endpoint of an instance stands in the metadata of its service, by protocol. */
+/** The metadata of a service holds each endpoint of the instance, by protocol. */
 const META = 'ramet-endpoint-';
 
-/** An entry without such metadata is of a release that had one transport, or of another program. */
+/** Reads the endpoints of an entry. One without such metadata comes from a release with one transport, or from another program. */
 function endpointsOf({ Node, Service }: Entry): readonly Endpoint[] {
   const named = Object.entries(Service.Meta ?? {}).filter(([key]) => key.startsWith(META));
   if (named.length === 0)
@@ -159,11 +159,11 @@ function endpointsOf({ Node, Service }: Entry): readonly Endpoint[] {
 }
 
 /**
- * What Consul is told of an instance. It passes from the beginning, for a process makes itself known when it is ready; else
- * nobody would find it before the first check, up to ten seconds later.
+ * Writes the registration of an instance. Its check passes from the beginning, because a process registers when it is ready.
+ * Otherwise no caller would find it before the first check, up to ten seconds later.
  */
 export function registrationBody({ id, endpoints, tags, healthUrl }: Registration, name: string): string {
-  // Releases that had one transport read the address alone.
+  // Releases with one transport read only the address.
   const first = endpoints.find(({ protocol }) => protocol === DEFAULT_PROTOCOL) ?? endpoints[0];
   return JSON.stringify({
     Name: name,
@@ -187,7 +187,7 @@ async function limited(answer: Response): Promise<string> {
   return text + decoder.decode();
 }
 
-/** What `fetch` says is in the cause of its error. */
+/** Reads the reason of a failed `fetch`, which is in the cause of its error. */
 function reasonOf(error: unknown): string {
   const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   return inner instanceof Error ? inner.message || inner.name : String(inner);

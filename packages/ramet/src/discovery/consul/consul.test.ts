@@ -212,7 +212,7 @@ describe('following a service in Consul', () => {
     expect(discovery.instances('orders')).toEqual([instance('a')]);
     expect(errors.map(({ error }) => error.message)).toEqual([
       expect.stringMatching(/^Consul at .* names an instance of 'orders' that is not called: 169\.254\.169\.254 is link-local/),
-      expect.stringContaining("'metadata.internal' is no IP address"),
+      expect.stringContaining("'metadata.internal' is not an IP address"),
       expect.stringContaining('0 is not a port'),
     ]);
   });
@@ -261,11 +261,15 @@ describe('following a service in Consul', () => {
   });
 
   test.each([
-    ['no JSON', () => new Response('<html>', { headers: { 'x-consul-index': '3' } }), 'answered what is no list of services'],
+    [
+      'no JSON',
+      () => new Response('<html>', { headers: { 'x-consul-index': '3' } }),
+      'answered with something other than a list of services',
+    ],
     [
       'something else than a list',
       () => new Response('{}', { headers: { 'x-consul-index': '3' } }),
-      'answered what is no list of services',
+      'answered with something other than a list of services',
     ],
     ['no index', () => new Response('[]'), 'answered without an index: is it a Consul?'],
     ['a redirect', () => new Response('', { status: 301, headers: { location: 'http://169.254.169.254/' } }), 'answered 301'],
@@ -316,7 +320,7 @@ describe('the settings of Consul', () => {
   );
 
   test('are refused for what is no range and no duration', () => {
-    expect(() => consul('http://127.0.0.1:8500', { allow: ['10.0.0.0/40'] })).toThrow("no range of addresses: '10.0.0.0/40'");
+    expect(() => consul('http://127.0.0.1:8500', { allow: ['10.0.0.0/40'] })).toThrow("not a range of addresses: '10.0.0.0/40'");
     expect(() => consul('http://127.0.0.1:8500', { keep: 'long' as never })).toThrow("'long' is no duration");
   });
 });

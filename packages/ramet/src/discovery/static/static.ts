@@ -10,8 +10,8 @@ const NOBODY: readonly Instance[] = [];
 export type StaticAddress = string | readonly string[];
 
 /**
- * Discovery without a registry: the topology says where the instances of each service answer. An instance that does not
- * answer stays known, and the breakers of its callers leave it out; a list that has changed needs a new start.
+ * Finds processes without a registry: the topology lists where the instances of each service answer. An instance that does not
+ * answer stays known, and the breakers of its callers eject it. A changed list needs a new start.
  * @param addresses for each service `host:port`, or `protocol://host:port` where the protocol is not mux; IPv6 in brackets, as
  * in `[::1]:4001`. An instance that answers by several protocols is a list. The system resolves names
  * @throws RangeError naming every address that is malformed, and every one that is listed twice

@@ -5,9 +5,9 @@ import { notAnswered, notSent, tooLarge } from '../payload.ts';
 import type { Transport } from '../transport.ts';
 
 /**
- * The transport within one process: a directory of dispatchers. Values are copied by the codecs of the side that receives them.
- * What a wire changes, refuses or finds too large, this transport does too: most values are seen at a glance to be plain JSON, and any
- * other is written as text and read again.
+ * Makes the transport within one process: a directory of dispatchers. The codecs of the receiving side copy the values. This
+ * transport changes, refuses and limits values as a wire does: most values are quickly seen to be plain JSON, and any other is
+ * written as text and read again.
  */
 export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Transport {
   return {
@@ -31,7 +31,7 @@ export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Tr
       for await (const reply of dispatcher.stream(target.operation, asked.value, meta, signal)) {
         const arrived = isPlainReply(reply) ? reply : returning(target, reply);
         yield arrived;
-        // A stream ends with what cannot be sent.
+        // An answer that cannot be sent ends the stream.
         if (!arrived.ok) return;
       }
     },
@@ -44,7 +44,7 @@ const isPlainReply = (reply: Reply): boolean => (reply.ok ? isPlain(reply.value)
 
 const keysFit = ({ key = '', step }: CallMeta): boolean => key.length <= KEY_LENGTH_MAX && (step?.key.length ?? 0) <= KEY_LENGTH_MAX;
 
-/** The input as it arrives, or why it does not. */
+/** Passes an input through the rules of a wire. @returns the input as it arrives, or the fault that refuses it */
 function arriving(target: Target, input: unknown, meta: CallMeta): Reply {
   if (!keysFit(meta)) return notSent(target, `a name or key beside it is longer than ${KEY_LENGTH_MAX} characters`);
   try {
@@ -57,7 +57,7 @@ function arriving(target: Target, input: unknown, meta: CallMeta): Reply {
   }
 }
 
-/** A reply with its value as it comes back, or why it does not: whatever the handler did it has done. */
+/** Passes a reply through the rules of a wire. A value that is refused is a fault, although the handler has run. */
 function returning(target: Target, reply: Reply): Reply {
   try {
     if (reply.ok) return { ok: true, value: copied(target, reply.value) };

@@ -9,10 +9,10 @@ import type { FrameHead } from './decoder.ts';
 import { Link, type LinkSettings } from './link.ts';
 import { BODY, FINAL, FRAME, TOKEN_SLOTS } from './wire.ts';
 
-/** Who made the connection, and wants to know what becomes of it. */
+/** The owner of a connection, notified of its state. */
 export interface ConnectionOwner {
   ready(): void;
-  /** The other side asks to be called no more, if there is anybody else. */
+  /** The other side asks to be called no longer, if there is another instance. */
   draining(): void;
   lost(error: Error): void;
 }
@@ -37,7 +37,7 @@ export class ClientConnection extends Link implements Carrier {
     return this.#pending.size;
   }
 
-  /** Writes a call, or refuses it: what leaves here has a bound. */
+  /** Writes a call, or refuses it beyond the limits. */
   send(pending: Pending): void {
     const { limits } = this.settings;
     const payloadBytes = Math.min(limits.payloadBytes, this.peer?.payloadBytes ?? limits.payloadBytes);
@@ -47,7 +47,7 @@ export class ClientConnection extends Link implements Carrier {
       return;
     }
     if (this.out.unsentBytes > limits.unsentBytes || this.#pending.size >= limits.callsPerConnection) {
-      pending.fail(fault(new RametError('Unavailable', `${this.#where} takes nothing more: too much is under way`, { executed: 'no' })));
+      pending.fail(fault(new RametError('Unavailable', `${this.#where} accepts no more calls: too much is under way`, { executed: 'no' })));
       return;
     }
     pending.connection = this;
@@ -91,7 +91,7 @@ export class ClientConnection extends Link implements Carrier {
   }
 
   protected drained(): void {
-    // Calls are refused while too much waits, and never wait themselves.
+    // Calls never wait here: they are refused while too much is unsent.
   }
 
   protected lost(error: Error): void {
@@ -109,9 +109,9 @@ export class ClientConnection extends Link implements Carrier {
 
   #answered(flags: number, id: number, bytes: Buffer, start: number, end: number): void {
     const pending = this.#pending.get(id);
-    // Nobody waits for it any more.
+    // The call is no longer awaited.
     if (!pending) return;
-    // What cannot be read ends the connection, and this call with it.
+    // A reply that cannot be read ends the connection, and this call with it.
     pending.answered(flags === BODY.nothing ? undefined : this.#replyOf(pending, flags, bytes, start, end));
     this.#pending.delete(id);
   }
@@ -156,7 +156,7 @@ export class ClientConnection extends Link implements Carrier {
     return this.#lastId;
   }
 
-  /** The number of a token; the other side is told when it is new, in place of the one that was told longest ago. */
+  /** Finds the number of a token. A new token is announced to the other side and replaces the oldest one. */
   #slotOf(token: string): number {
     const known = this.#slots.get(token);
     if (known !== undefined) return known;
@@ -171,5 +171,5 @@ export class ClientConnection extends Link implements Carrier {
   }
 }
 
-/** Of two numbers that go round: whether `id` was given after `last`. */
+/** Compares two numbers that wrap around: whether `id` was given after `last`. */
 const isAfter = (id: number, last: number): boolean => id !== last && (id - last) >>> 0 < 2 ** 31;

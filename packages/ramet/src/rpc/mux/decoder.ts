@@ -7,24 +7,24 @@ export interface FrameHead {
   readonly id: number;
 }
 
-/** Is told of each frame as soon as it is whole. */
+/** Receives each frame as soon as it is complete. */
 export interface FrameSink {
-  /** The body is `bytes` from `start` to `end`. Neither it nor `head` may be kept: both are used again for the next frame. */
+  /** Receives a frame. Its body is `bytes` from `start` to `end`. Neither the body nor `head` may be kept: both are reused for the next frame. */
   frame(head: FrameHead, bytes: Buffer, start: number, end: number): void;
-  /** A frame larger than is allowed; its body is passed over and not kept. */
+  /** Receives the head of a frame that is too large. Its body is skipped. */
   oversized(type: number, id: number, bytes: number): void;
-  /** What came is no frame; nothing more is told. */
+  /** The bytes are not a frame. Nothing more is reported. */
   malformed(why: string): void;
 }
 
-/** A frame of more than so many times the limit is taken for noise. */
+/** A frame of more than so many times the limit is treated as noise. */
 const NOISE = 16;
-/** A buffer that held a larger frame is not kept. */
+/** A buffer for a larger frame is released after it. */
 const KEPT_BYTES = 64 * 1024;
 
 /**
- * Cuts a stream of bytes into frames, however it arrives. Never throws, and never allocates for what was only announced: what
- * it keeps is at most twice what has come of one frame, and one frame is at most `frameBytes`.
+ * Splits a stream of bytes into frames, in whatever pieces it arrives. It never throws, and never allocates for bytes that were
+ * only announced: it keeps at most twice the received bytes of one frame, and one frame has at most `frameBytes`.
  */
 export class FrameDecoder {
   readonly #sink: FrameSink;
@@ -34,12 +34,12 @@ export class FrameDecoder {
   #greeted = 0;
   #held: Buffer = Buffer.alloc(0);
   #length = 0;
-  /** How many bytes are needed before the frame at hand can be looked at, or is whole. */
+  /** How many bytes are needed before the current frame can be read, or is complete. */
   #wanted = HEADER_BYTES;
   #skip = 0;
   #ended = false;
 
-  /** @param frameBytes of a whole frame, at most */
+  /** @param frameBytes the maximum size of a whole frame */
   constructor(sink: FrameSink, frameBytes: number) {
     this.#sink = sink;
     this.#frameBytes = frameBytes;
@@ -50,12 +50,12 @@ export class FrameDecoder {
     return this.#greeted === MAGIC.length;
   }
 
-  /** How many bytes are kept of a frame that is not whole. */
+  /** How many bytes of an incomplete frame are kept. */
   get keptBytes(): number {
     return this.#held.length;
   }
 
-  /** Nothing more is told. */
+  /** Ends the decoder: nothing more is reported. */
   end(): void {
     this.#ended = true;
     this.#held = Buffer.alloc(0);
@@ -70,7 +70,7 @@ export class FrameDecoder {
         const passed = Math.min(this.#skip, chunk.length - at);
         this.#skip -= passed;
         at += passed;
-      } else if (this.#length > 0) at = this.#goOn(chunk, at);
+      } else if (this.#length > 0) at = this.#readOn(chunk, at);
       else at = this.#begin(chunk, at);
     }
   }
@@ -85,23 +85,23 @@ export class FrameDecoder {
     return at;
   }
 
-  /** At the first byte of a frame. */
+  /** Reads from the first byte of a frame. */
   #begin(chunk: Buffer, at: number): number {
     const left = chunk.length - at;
     if (left < HEADER_BYTES) return this.#hold(chunk, at, HEADER_BYTES);
-    const whole = this.#look(chunk, at);
+    const whole = this.#readHead(chunk, at);
     if (whole === 0) return at + HEADER_BYTES;
     if (left < whole) return this.#hold(chunk, at, whole);
-    this.#tell(chunk, at, whole);
+    this.#report(chunk, at, whole);
     return at + whole;
   }
 
-  /** Within a frame whose beginning is kept. */
-  #goOn(chunk: Buffer, at: number): number {
+  /** Reads on within a frame whose beginning is kept. */
+  #readOn(chunk: Buffer, at: number): number {
     const next = this.#hold(chunk, at, this.#wanted);
     if (this.#length < this.#wanted) return next;
     if (this.#wanted === HEADER_BYTES) {
-      const whole = this.#look(this.#held, 0);
+      const whole = this.#readHead(this.#held, 0);
       if (whole > HEADER_BYTES) {
         this.#wanted = whole;
         return next;
@@ -113,13 +113,13 @@ export class FrameDecoder {
     }
     const { length } = this.#held;
     this.#length = 0;
-    this.#tell(this.#held, 0, this.#wanted);
+    this.#report(this.#held, 0, this.#wanted);
     if (length > KEPT_BYTES) this.#held = Buffer.alloc(0);
     return next;
   }
 
-  /** @returns the bytes of the whole frame; 0 when it is not told as such */
-  #look(bytes: Buffer, at: number): number {
+  /** Reads a header. @returns the size of the whole frame; 0 for a frame that is skipped */
+  #readHead(bytes: Buffer, at: number): number {
     const length = bytes.readUInt32BE(at);
     const whole = LENGTH_BYTES + length;
     if (whole < HEADER_BYTES || whole > NOISE * this.#frameBytes) {
@@ -132,7 +132,7 @@ export class FrameDecoder {
     return 0;
   }
 
-  #tell(bytes: Buffer, at: number, whole: number): void {
+  #report(bytes: Buffer, at: number, whole: number): void {
     const head = this.#head;
     head.type = bytes[at + 4] as number;
     head.flags = bytes[at + 5] as number;
@@ -140,7 +140,7 @@ export class FrameDecoder {
     this.#sink.frame(head, bytes, at + HEADER_BYTES, at + whole);
   }
 
-  /** Keeps what has come of a frame, up to `wanted` bytes of it. */
+  /** Keeps the received bytes of a frame, up to `wanted` of them. */
   #hold(chunk: Buffer, at: number, wanted: number): number {
     this.#wanted = wanted;
     const taken = Math.min(wanted - this.#length, chunk.length - at);

@@ -2,11 +2,11 @@ import { FRAME, HEADER_BYTES, LENGTH_BYTES, SLOT_BYTES } from './wire.ts';
 
 /** Frames are gathered in chunks of so many bytes. */
 const CHUNK_BYTES = 64 * 1024;
-/** Longer texts are measured before they are written; UTF-8 needs at most three bytes for each unit of a shorter one. */
+/** Longer texts are measured before they are written. A shorter text needs at most three bytes of UTF-8 per UTF-16 unit. */
 const MEASURED_FROM = 4 * 1024;
 const UTF8_MOST = 3;
 
-/** What frames are written to. */
+/** Takes the bytes of frames. */
 export interface ByteSink {
   write(bytes: Uint8Array): unknown;
   cork(): void;
@@ -14,7 +14,7 @@ export interface ByteSink {
   readonly writableLength: number;
 }
 
-/** Gathers the frames of one turn of the event loop and writes them at once: a write costs more than a frame. */
+/** Gathers the frames of one turn of the event loop and writes them together, because a write costs more than a frame. */
 export class FrameWriter {
   readonly #sink: ByteSink;
   #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
@@ -25,7 +25,7 @@ export class FrameWriter {
   #scheduled = false;
   #closed = false;
   readonly #flush = () => this.flush();
-  /** How often it was flushed: what was added in the present turn has certainly not left. */
+  /** How often the writer was flushed. A frame that was added in the present turn has certainly not left. */
   turn = 0;
 
   constructor(sink: ByteSink) {
@@ -36,14 +36,14 @@ export class FrameWriter {
     return this.#sink.writableLength + this.#fullBytes + this.#end - this.#start;
   }
 
-  /** @returns the bytes of the text */
+  /** Adds a frame. @returns the bytes of the text */
   frame(type: number, flags: number, id: number, text = ''): number {
     const most = text.length < MEASURED_FROM ? text.length * UTF8_MOST : Buffer.byteLength(text);
     this.#header(most, type, flags, id);
     return this.#text(text);
   }
 
-  /** A call or the opening of a stream: the number of its token stands before the text. */
+  /** Adds a call or the opening of a stream. The number of its token precedes the text. */
   request(type: number, id: number, slot: number, text: string): void {
     const most = text.length < MEASURED_FROM ? text.length * UTF8_MOST : Buffer.byteLength(text);
     this.#header(SLOT_BYTES + most, type, 0, id);
@@ -83,7 +83,7 @@ export class FrameWriter {
     this.#sink.uncork();
   }
 
-  /** Nothing more is written; what is gathered is forgotten. */
+  /** Ends the writer. Frames that were gathered are dropped. */
   close(): void {
     this.#closed = true;
     this.#full = [];
@@ -104,7 +104,7 @@ export class FrameWriter {
     this.#end = at + HEADER_BYTES;
   }
 
-  /** The rest of the frame; only now is its length known. */
+  /** Writes the rest of the frame. Only now is its length known. */
   #text(text: string): number {
     const bytes = text === '' ? 0 : this.#chunk.write(text, this.#end);
     this.#end += bytes;
@@ -127,7 +127,7 @@ export class FrameWriter {
   #schedule(): void {
     if (this.#scheduled || this.#closed) return;
     this.#scheduled = true;
-    // After everything that is due now has run, promises too, and before the event loop goes on.
+    // After everything that is due in this turn, promises included, and before the event loop continues.
     process.nextTick(this.#flush);
   }
 }

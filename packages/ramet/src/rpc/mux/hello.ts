@@ -2,35 +2,35 @@ import { decodeJson } from '../../platform/index.ts';
 import { ProtocolError } from '../messages.ts';
 import { LIMITS, VERSIONS } from './wire.ts';
 
-/** How both sides introduce themselves: the only frame whose form is the same in every version. */
+/** The introduction of each side: the only frame whose form is the same in every version. */
 export interface Hello {
-  /** The versions that it speaks. */
+  /** The versions that this side speaks. */
   readonly least: number;
   readonly most: number;
-  /** The name of the process, for people. */
+  /** The name of the process, for messages. */
   readonly process: string;
-  /** What it takes of one text, at most. */
+  /** The maximum size of one text that this side accepts. */
   readonly payloadBytes: number;
-  /** What it may be sent of one stream before it asks for more. */
+  /** How much of one stream this side accepts before it grants more. */
   readonly windowBytes: number;
 }
 
 const NAME_MAX = 200;
-/** Nobody has to hold more than this for one frame, whatever the other side could take. */
+/** The least payload that a side must accept. */
 const PAYLOAD_LEAST = 1_024;
 
 export const encodeHello = (hello: Hello): string => JSON.stringify(hello);
 
-/** Reads a hello; fields of later versions are passed over. @throws ProtocolError when it is none */
+/** Reads a hello. Fields of later versions are ignored. @throws ProtocolError when the text is not a hello */
 export function decodeHello(text: string): Hello {
   let given: Record<string, unknown>;
   try {
     given = decodeJson(text) as Record<string, unknown>;
   } catch {
-    throw new ProtocolError('a hello that is no JSON');
+    throw new ProtocolError('a hello that is not JSON');
   }
   const { least, most, process } = given ?? {};
-  if (!isVersion(least) || !isVersion(most)) throw new ProtocolError('a hello names the versions that it speaks');
+  if (!isVersion(least) || !isVersion(most)) throw new ProtocolError('a hello must name the versions of its side');
   return {
     least,
     most,
@@ -40,13 +40,13 @@ export function decodeHello(text: string): Hello {
   };
 }
 
-/** The version that two speak with each other. @returns undefined when there is none */
+/** Finds the highest version that both sides speak. @returns undefined when there is none */
 export function commonVersion(ours: Pick<Hello, 'least' | 'most'>, theirs: Pick<Hello, 'least' | 'most'>): number | undefined {
   const version = Math.min(ours.most, theirs.most);
   return version >= Math.max(ours.least, theirs.least) ? version : undefined;
 }
 
-/** What is said of two that cannot speak with each other. */
+/** Writes the message for two sides without a common version. */
 export function noCommonVersion(theirs: Hello): string {
   const range = ({ least, most }: Pick<Hello, 'least' | 'most'>) => (least === most ? `version ${least}` : `versions ${least} to ${most}`);
   return `process '${theirs.process}' speaks mux ${range(theirs)}, and this one ${range(VERSIONS)}: deploy releases of Ramet that have one in common`;

@@ -6,26 +6,26 @@ import { FrameWriter } from './frame-writer.ts';
 import { commonVersion, decodeHello, encodeHello, type Hello, noCommonVersion } from './hello.ts';
 import { FRAME, HEADER_BYTES, MAGIC, type MuxLimits, OPTIONAL_FRAMES, SLOT_BYTES, VERSIONS } from './wire.ts';
 
-/** What both sides of every connection need. */
+/** The settings of both sides of a connection. */
 export interface LinkSettings {
   readonly platform: Platform;
-  /** The name of this process, for people. */
+  /** The name of this process, for messages. */
   readonly process: string;
   readonly limits: MuxLimits;
-  /** Silence after which the other side is asked whether it is there. */
+  /** The silence after which the other side is pinged. */
   readonly pingAfterMs: number;
-  /** Taken for dead is who does not answer that for so long. */
+  /** A peer that does not answer a ping for so long is taken for dead. */
   readonly deadAfterMs: number;
-  /** A connection that is not ready after this is given up. */
+  /** A connection that is not ready after this is closed. */
   readonly connectMs: number;
 }
 
-/** One connection, as either side sees it: greeting, frames, silence, end. */
+/** One side of a connection: greeting, frames, silence, end. */
 export abstract class Link implements FrameSink {
   readonly settings: LinkSettings;
   readonly socket: Socket;
   readonly out: FrameWriter;
-  /** What the other side has said of itself; undefined until then. */
+  /** The introduction of the other side; undefined until it has arrived. */
   peer: Hello | undefined;
   ended = false;
   readonly #decoder: FrameDecoder;
@@ -48,7 +48,7 @@ export abstract class Link implements FrameSink {
     socket.on('end', () => this.end(new Error('the other side ended the connection')));
   }
 
-  /** Says who this is. */
+  /** Introduces this side. */
   greet(): void {
     const { process, limits } = this.settings;
     this.out.raw(MAGIC);
@@ -57,8 +57,8 @@ export abstract class Link implements FrameSink {
   }
 
   /**
-   * Looks whether the other side is there. Called again and again.
-   * @param late whether this process itself was held up, so that silence says nothing about others
+   * Checks that the other side is alive. Called periodically.
+   * @param late whether this process was blocked itself, so that silence says nothing about the other side
    */
   look(nowMono: number, late: boolean): void {
     const { pingAfterMs, deadAfterMs, connectMs } = this.settings;
@@ -84,32 +84,32 @@ export abstract class Link implements FrameSink {
     this.end(new ProtocolError(why));
   }
 
-  /** Ends the connection; what waits to be written is not written. */
+  /** Ends the connection. Bytes that wait to be written are dropped. */
   end(error: Error): void {
     if (this.ended) return;
     this.ended = true;
     this.#decoder.end();
-    // Before the frame writer forgets what has not left.
+    // Before the frame writer drops what has not left: calls need to know whether they left.
     this.lost(error);
     this.out.close();
     this.socket.destroy();
   }
 
-  /** Takes nothing more in. */
+  /** Ignores everything that still arrives. */
   deaf(): void {
     this.#decoder.end();
   }
 
-  /** The other side can be spoken with. */
+  /** The other side has introduced itself. */
   protected abstract ready(): void;
   protected abstract received(head: FrameHead, bytes: Buffer, start: number, end: number): void;
   abstract oversized(type: number, id: number, bytes: number): void;
-  /** What was gathered to be written has been. */
+  /** Everything that waited to be written has been written. */
   protected abstract drained(): void;
-  /** The connection has ended, for whatever reason. Called once. */
+  /** The connection has ended. Called once. */
   protected abstract lost(error: Error): void;
 
-  /** A frame that this side does not know. @throws ProtocolError when it may not be passed over */
+  /** Handles a frame of an unknown type. @throws ProtocolError unless the type is optional */
   protected unknown(type: number): void {
     if (type < OPTIONAL_FRAMES) throw new ProtocolError(`a frame of type ${type}`);
   }

@@ -9,29 +9,30 @@ import { LIMITS, type MuxLimits } from './wire.ts';
 
 export interface MuxOptions {
   /**
-   * Encrypts connections, and lets nobody in whose certificate the authority has not signed. A function is asked again for
-   * each connection, so that certificates may be replaced under way. Without it connections are open to whoever can listen.
+   * Encrypts connections, and accepts only peers whose certificate the authority has signed. A function is called for each
+   * connection, so that certificates can be replaced at runtime. Without this option, connections are not encrypted.
    */
   readonly tls?: MuxTls | (() => MuxTls);
   readonly limits?: Partial<MuxLimits>;
-  /** Silence after which the other side is asked whether it is there (default 2,500 ms). */
+  /** The silence after which the other side is pinged (default 2,500 ms). */
   readonly pingAfterMs?: number;
-  /** Taken for dead is who does not answer that for so long (default 7,500 ms). */
+  /** A peer that does not answer a ping for so long is taken for dead (default 7,500 ms). */
   readonly deadAfterMs?: number;
   /** How long a connection may take to be ready (default 3,000 ms). */
   readonly connectMs?: number;
 }
 
 const WAIT_MAX_MS = 3_600_000;
-/** A frame says its length in 32 bits. */
+/** A frame gives its length in 32 bits. */
 const LIMIT_MAX = 2 ** 31 - 1;
 
 const capabilities: TransportCapabilities = { name: 'mux', remote: true, streams: true };
 
 /**
- * The transport between processes of Ramet: frames of JSON on one connection to each process, over TCP, a Unix socket (a host
- * that begins with a slash is the folder of sockets) or TLS. The format: docs/mux.md.
+ * Carries calls between processes of Ramet: frames of JSON on one connection to each process, over TCP, TLS or a Unix socket (a
+ * host that begins with a slash is the folder of sockets). docs/mux.md describes the format.
  * @throws RangeError when an option is out of its range
+ * @example transports: [mux({ tls: () => certificates() })]
  */
 export function mux(options: MuxOptions = {}): TransportFactory {
   const settings = new Settings('mux: ');

@@ -11,13 +11,13 @@ const RECONNECT: Backoff = { baseMs: 50, capMs: 2_000 };
 export interface PeerSettings extends LinkSettings {
   readonly tls: () => MuxTls | undefined;
   readonly onError: (error: unknown, where: object) => void;
-  /** Whether it is to be called has changed. */
+  /** Called when the peer starts or stops to be willing. */
   readonly changed: () => void;
 }
 
 /**
- * Another process, at one address, and the one connection to it. It is made when somebody calls, and made again, after a
- * pause, when somebody calls after it was lost; who calls during the pause is refused at once, and goes to somebody else.
+ * Another process, at one address, and the one connection to it. The first call opens the connection. After it was lost, the next
+ * call opens it again, after a pause; calls during the pause are refused at once, so that they can use another instance.
  */
 export class MuxPeer implements ConnectionOwner {
   readonly place: SocketPlace;
@@ -31,7 +31,7 @@ export class MuxPeer implements ConnectionOwner {
   #retryAtMono = 0;
   #failure = '';
   #closed = false;
-  /** It has asked to be called no more. That holds when it has ended too, until it is seen to have come back. */
+  /** Whether the process has asked to be called no longer. This holds after its end too, until it is seen to be back. */
   leaving = false;
 
   constructor(place: SocketPlace, settings: PeerSettings) {
@@ -48,7 +48,7 @@ export class MuxPeer implements ConnectionOwner {
     return this.#connection !== undefined;
   }
 
-  /** Whether a call would be refused at once. */
+  /** Whether a call would be refused at once, because of the pause. */
   paused(nowMono: number): boolean {
     return !this.#connection && nowMono < this.#retryAtMono;
   }
@@ -63,7 +63,7 @@ export class MuxPeer implements ConnectionOwner {
     if (this.#closed) pending.fail(this.#refusal('ShuttingDown', 'this process has closed its connections'));
     else if (this.paused(nowMono)) {
       const waitMs = Math.ceil(this.#retryAtMono - nowMono);
-      pending.fail(this.#refusal('Unavailable', `${this.#name} cannot be reached, and is tried again in ${waitMs} ms: ${this.#failure}`));
+      pending.fail(this.#refusal('Unavailable', `${this.#name} cannot be reached and is tried again in ${waitMs} ms: ${this.#failure}`));
     } else if (this.#waiting.length >= limits.callsPerConnection || this.#waitingLength > limits.unsentBytes)
       pending.fail(this.#refusal('Unavailable', `${this.#waiting.length} calls wait for a connection to ${this.#name} already`));
     else {
@@ -73,16 +73,16 @@ export class MuxPeer implements ConnectionOwner {
     }
   }
 
-  /** Called again and again. @param wanted whether its address is still known */
+  /** Looks after the connection. Called periodically. @param wanted whether the address is still known */
   look(nowMono: number, late: boolean, wanted: boolean): void {
     const idle = this.inFlight === 0;
     this.#connection?.look(nowMono, late);
     if (!wanted && idle) this.close();
-    // Who asked to be called no more, and ended, may have come back in its old place.
+    // A process that asked to be called no longer, and ended, may be back at its address.
     else if (wanted && this.leaving && !this.#connection && nowMono >= this.#retryAtMono) this.#connect();
   }
 
-  /** Somebody new answers in this place. */
+  /** Notes that a new instance answers at this address. */
   renewed(): void {
     if (this.#connection) return;
     this.#retryAtMono = 0;

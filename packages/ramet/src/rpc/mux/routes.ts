@@ -4,23 +4,23 @@ import type { Address } from '../transport.ts';
 import { MuxPeer, type PeerSettings } from './peer.ts';
 import { placeName } from './sockets.ts';
 
-/** Where one service answers. */
+/** The instances of one service. */
 interface Route {
   readonly addresses: readonly Address[];
   readonly peers: ReadonlyMap<string, MuxPeer>;
-  /** The ids of those that have not asked to be called elsewhere, and of those to call, as of a version. */
+  /** The ids of the instances that are willing, and of the instances to call, as of a version. */
   willing: readonly string[];
   keys: readonly string[];
   version: number;
 }
 
-/** Which process a call goes to. Services in one process share the connection to it. */
+/** Chooses the process for each call. Services in one process share the connection to it. */
 export class Routes {
   readonly #addresses: (service: string) => readonly Address[];
   readonly #settings: PeerSettings;
   readonly #routes = new Map<string, Route>();
   readonly #peers = new Map<string, MuxPeer>();
-  /** Goes up whenever somebody leaves or comes back. */
+  /** Increases whenever a peer stops or starts to be willing. */
   #version = 0;
   #turn = 0;
 
@@ -39,14 +39,14 @@ export class Routes {
     return this.#currentOf(service).willing;
   }
 
-  /** Who is to be called: the instance that the caller chose, and otherwise the one with less to do of two. */
+  /** Chooses the peer to call: the instance that the caller chose, or otherwise the less busy one of two. */
   peerFor({ service, instance }: Target): MuxPeer | Fault {
     const { peers } = this.#routeOf(service);
-    if (instance !== undefined) return peers.get(instance) ?? unknown(`instance '${instance}' of '${service}' is not known any more`);
+    if (instance !== undefined) return peers.get(instance) ?? unknown(`instance '${instance}' of '${service}' is no longer known`);
     const nowMono = this.#settings.platform.clock.monoNow();
     const keys = this.keys(service);
     if (keys.length === 0)
-      return unknown(`no process is known that hosts '${service}': start one, or look why the registry does not know it`);
+      return unknown(`no process is known that hosts '${service}': start one, or find out why the registry does not list it`);
     const turn = this.#turn++ % keys.length;
     let chosen = peers.get(keys[turn] as string) as MuxPeer;
     const second = 1 + Math.floor(this.#settings.platform.random.next() * (keys.length - 1));
@@ -65,7 +65,7 @@ export class Routes {
     return false;
   }
 
-  /** Looks after the connections: who is silent, who has gone, who has come back. */
+  /** Looks after the connections: peers that are silent, gone or back. */
   look(nowMono: number, late: boolean): void {
     for (const service of this.#routes.keys()) this.#routeOf(service);
     const wanted = new Set<MuxPeer>();

@@ -14,10 +14,10 @@ import { Link, type LinkSettings } from './link.ts';
 import { BODY, FINAL, FRAME, SLOT_BYTES, TOKEN_SLOTS } from './wire.ts';
 
 const TOKEN_MAX = 32 * 1024;
-/** A peer that reads nothing while so many times the limit waits for it is given up. */
+/** A peer that reads nothing while so many times the limit waits for it is disconnected. */
 const HOPELESS = 4;
 
-/** The side of a connection that answers: frames in and out, and what one connection remembers. */
+/** The side of a connection that answers: frames in and out, and the state of one connection. */
 export class ServerConnection extends Link implements ServedConnection, Answers {
   readonly #serving: Serving<ServerConnection>;
   readonly #calls: ServedCalls;
@@ -50,7 +50,7 @@ export class ServerConnection extends Link implements ServedConnection, Answers 
     return true;
   }
 
-  /** Ends in good order: what has not begun is named, what runs is cancelled, and what is written still leaves. */
+  /** Ends in good order: calls that have not begun are named, running calls are cancelled, and written answers still leave. */
   close(endMs: number): void {
     if (this.ended || this.#closing) return;
     this.#closing = true;
@@ -134,7 +134,7 @@ export class ServerConnection extends Link implements ServedConnection, Answers 
     this.out.frame(type === FRAME.call ? FRAME.reply : FRAME.end, BODY.fault, id, encodeReply(refused));
   }
 
-  /** @returns the bytes of the text; undefined for an item in whose place a fault was written, as the end of its stream */
+  /** Writes a reply. @returns the bytes of the text; undefined for an item that a fault has replaced, as the end of its stream */
   #write(type: number, call: ServedCall, reply: Reply): number | undefined {
     const { payloadBytes } = this.settings.limits;
     const text = this.#texts.of(reply, call.what, Math.min(payloadBytes, this.peer?.payloadBytes ?? payloadBytes));
@@ -148,7 +148,7 @@ export class ServerConnection extends Link implements ServedConnection, Answers 
     return bytes;
   }
 
-  /** A peer that does not read its answers is asked for no more calls, and given up in the end. */
+  /** Stops reading calls from a peer that does not read its answers, and disconnects it in the end. */
   #bound(): void {
     const { unsentBytes } = this.settings.limits;
     const waiting = this.out.unsentBytes;

@@ -9,7 +9,7 @@ export interface MuxServerSettings extends LinkSettings, Omit<ServingSettings, '
   readonly tls: () => MuxTls | undefined;
 }
 
-/** Answers calls. @throws Error when the port is taken */
+/** Listens for calls and answers them. @throws Error when the port is taken */
 export async function listenMux(at: SocketPlace, settings: MuxServerSettings): Promise<RpcServer> {
   const server = new MuxServer(settings);
   await server.listen(at);
@@ -63,7 +63,7 @@ class MuxServer implements RpcServer {
     await this.#serving.close();
   }
 
-  /** Certificates are replaced while the process runs. */
+  /** Shows a new certificate after it was replaced. */
   #renew(): void {
     const tls = this.#settings.tls();
     if (!tls || tls === this.#shown) return;

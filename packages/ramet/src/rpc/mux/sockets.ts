@@ -2,13 +2,13 @@ import { connect, createServer, isIP, type Server, type Socket } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer, type SecureContextOptions } from 'node:tls';
 import { RametError } from '../../errors/index.ts';
 
-/** What a process shows of itself, and whom it believes: PEM. */
+/** The certificate of a process and the authorities that it trusts, as PEM. */
 export interface MuxTls {
   readonly key: string;
   readonly cert: string;
-  /** Of the authorities whose certificates are believed. Both sides show one. */
+  /** The certificates of the trusted authorities. Both sides must show a certificate that one of them has signed. */
   readonly ca: string;
-  /** The name that the certificates of others bear, where it is not the host that they are called by. */
+  /** The name in the certificates of the peers, where it differs from the host that is called. */
   readonly serverName?: string;
 }
 
@@ -17,17 +17,17 @@ export interface SocketPlace {
   readonly port: number;
 }
 
-/** Where somebody answers, for people. */
+/** Writes a place for messages. */
 export const placeName = ({ host, port }: SocketPlace): string => `${host}:${port}`;
 
-/** A client that does not finish its TLS handshake is let go. */
+/** A client that has not finished its TLS handshake after this is disconnected. */
 const HANDSHAKE_MS = 5_000;
 
 /** A host that begins with a slash is a folder of Unix sockets, one for each port. */
 const isFolder = (host: string): boolean => host.startsWith('/');
 const socketPath = ({ host, port }: SocketPlace): string => `${host}/${port}.sock`;
 
-/** Begins to connect. @param opened called when bytes can be sent */
+/** Connects. @param opened called when bytes can be sent */
 export function dial(place: SocketPlace, tls: MuxTls | undefined, opened: () => void): Socket {
   const at = isFolder(place.host) ? { path: socketPath(place) } : { host: place.host, port: place.port };
   if (!tls) {
@@ -43,9 +43,9 @@ export function dial(place: SocketPlace, tls: MuxTls | undefined, opened: () => 
 
 export interface Listening {
   readonly port: number;
-  /** Shows another certificate from now on. */
+  /** Shows another certificate to new connections. */
   renew(tls: MuxTls): void;
-  /** Takes no more connections. */
+  /** Accepts no more connections. */
   close(): void;
 }
 
@@ -81,7 +81,7 @@ export async function listenAt(place: SocketPlace, { tls, connections, accept, o
       resolve();
     };
     if (folder) server.listen(socketPath(place), done);
-    // A worker of a cluster has its own port: who calls one of them means that one.
+    // Each worker of a cluster has its own port: a call is meant for one of them.
     else server.listen({ port: place.port, host: place.host, exclusive: true }, done);
   });
   server.on('error', onError);

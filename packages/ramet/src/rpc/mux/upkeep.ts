@@ -1,9 +1,9 @@
 import type { Platform, Timer } from '../../platform/index.ts';
 
-/** How often connections are looked after. */
+/** How often connections are checked. */
 const LOOK_MS = 500;
 
-/** Comes again and again while there is something to look after. */
+/** Checks connections periodically, while there are any. */
 export class Upkeep {
   readonly #platform: Platform;
   readonly #look: (nowMono: number, late: boolean) => boolean;
@@ -11,7 +11,7 @@ export class Upkeep {
   #dueMono = 0;
   #stopped = false;
 
-  /** @param look looks after everything, and says whether to come again */
+  /** @param look checks everything, and returns whether to continue */
   constructor(platform: Platform, look: (nowMono: number, late: boolean) => boolean) {
     this.#platform = platform;
     this.#look = look;
@@ -23,7 +23,7 @@ export class Upkeep {
     this.#timer = this.#platform.timers.set(LOOK_MS, () => {
       this.#timer = undefined;
       const nowMono = this.#platform.clock.monoNow();
-      // A process that was held up has not read what came meanwhile.
+      // A process that was blocked has not read what arrived meanwhile.
       if (this.#look(nowMono, nowMono - this.#dueMono > LOOK_MS)) this.start();
     });
   }

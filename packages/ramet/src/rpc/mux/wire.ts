@@ -1,12 +1,12 @@
 import { PAYLOAD_BYTES } from '../call.ts';
 import { OUTCOME } from '../messages.ts';
 
-/** The wire format of mux, version 1: docs/mux.md describes it for people. */
+/** The wire format of mux, version 1. docs/mux.md describes it. */
 
-/** Every connection begins with these bytes, in both directions: what answers with others is no peer. */
+/** Every connection begins with these bytes, in both directions. A side that sends others does not speak mux. */
 export const MAGIC: Uint8Array = new TextEncoder().encode('RAMETMUX');
 
-/** The versions that this code speaks. Both sides use the highest that both know; without one they part. */
+/** The versions that this code speaks. Both sides use the highest common version; without one they disconnect. */
 export const VERSIONS = { least: 1, most: 1 } as const;
 
 /** Length (u32), type (u8), flags (u8), id (u32), big-endian. The length counts what follows it. */
@@ -29,29 +29,29 @@ export const FRAME = {
   token: 13,
 } as const;
 
-/** Types from here on are extensions: who does not know one passes over it. One below that is not known ends the connection. */
+/** Types from here on are extensions: an unknown one is ignored. An unknown type below ends the connection. */
 export const OPTIONAL_FRAMES = 0x80;
 
-/** Flags of a reply, and of the end of a stream: what its body is. */
+/** Flags of a reply and of the end of a stream: the kind of its body. */
 export const BODY = { ...OUTCOME, nothing: 3 } as const;
 
-/** Flag of a goaway: nothing that arrives after the call with its id is begun, and the connection ends. */
+/** Flag of a goaway: no call after the one with its id is begun, and the connection ends. */
 export const FINAL = 1;
 
-/** How many tokens a connection remembers by number. */
+/** How many tokens a connection remembers. */
 export const TOKEN_SLOTS = 1_024;
-/** What stands before the text of a call: the number of its token. */
+/** The size of the number of the token, which precedes the text of a call. */
 export const SLOT_BYTES = 2;
 
 export interface MuxLimits {
-  /** Of the text of one frame: a call with its metadata, a reply, an answer of a stream. */
+  /** The maximum text of one frame: a call with its metadata, a reply, an answer of a stream. */
   readonly payloadBytes: number;
-  /** Answers of one stream that its reader has not taken, in bytes. */
+  /** The unread answers of one stream, in bytes. */
   readonly windowBytes: number;
-  /** Calls and streams of one connection under way. */
+  /** The calls and streams of one connection under way. */
   readonly callsPerConnection: number;
   readonly streamsPerConnection: number;
-  /** What waits to be written on one connection: beyond it a client refuses calls, and a server reads no more of them. */
+  /** The unwritten bytes of one connection. Beyond it a client refuses calls, and a server reads no more of them. */
   readonly unsentBytes: number;
   readonly connections: number;
 }

@@ -9,16 +9,16 @@ export interface BreakerSettings {
   readonly failureRate: number;
   readonly minimumCalls: number;
   readonly windowMs: number;
-  /** Jittered by a fifth in both directions, so that callers that failed together do not come back together. */
+  /** Jittered by a fifth in both directions, so that callers that failed together do not return together. */
   readonly openForMs: number;
 }
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 /**
- * - closed: calls pass. After it was open they pass in growing shares (`rampSinceMono`). Failures open it.
- * - open: calls are refused until `untilMono`; the next one is a probe.
- * - half-open: one probe at a time passes. Enough successes in a row close it, one failure opens it again.
+ * - closed: calls are allowed. After an open phase they are allowed in growing shares (`rampSinceMono`). Failures open the circuit.
+ * - open: calls are refused until `untilMono`. The next call is a probe.
+ * - half-open: one probe at a time is allowed. Enough successes in a row close the circuit, one failure opens it again.
  */
 type Inner =
   | { readonly name: 'closed'; inFlight: number; consecutive: number; rampSinceMono: number | undefined; credit: number }
@@ -26,47 +26,47 @@ type Inner =
   | { readonly name: 'half-open'; inFlight: number; successes: number };
 
 /**
- * How much a failure says:
- * - `whole`: it counts in a row and for the rate;
- * - `rate`: it counts for the rate only, as where a row of failures is that of one instance among several;
- * - `repeated`: the same request has failed before. It does not count: a single bad request, tried again and again, must not
- *   open the circuit for all others.
+ * How much a failure counts:
+ * - `whole`: in a row and for the rate.
+ * - `rate`: for the rate only, where a row of failures belongs to one instance among several.
+ * - `repeated`: not at all, because the same request has failed before. A single bad request that is tried again and again must
+ *   not open the circuit for all others.
  */
 export type Weight = 'whole' | 'rate' | 'repeated';
 
-/** How long work must be able to wait to outlast several probes of a circuit with these settings. */
+/** Computes how long work must wait to outlast several probes of a circuit with these settings. */
 export const probesTakeMs = ({ openForMs }: BreakerSettings): number => PROBES_OUTLASTED * openForMs * (1 + JITTER);
 
 export interface BreakerEvents {
   /** Uniform in [0, 1). */
   random(): number;
   changed?(from: BreakerState, to: BreakerState): void;
-  /** A probe goes out; with it so many are under way. */
+  /** A probe is sent; `inFlight` counts the probes under way, this one included. */
   probe?(inFlight: number): void;
 }
 
 const PROBES_MAX = 1;
 const SUCCESSES_TO_CLOSE = 2;
-/** When to ask again while a probe is under way. */
+/** How long a refused call waits while a probe is under way. */
 const PROBE_WAIT_MS = SECOND;
-/** After it was open: how many of a hundred calls pass, in equal parts of the ramp; all of them after it. */
+/** How many of a hundred calls are allowed after an open phase, in equal parts of the ramp. After the ramp all are. */
 const RAMP_PERCENT = [10, 25, 50];
 const WHOLE = 100;
 const RAMP_MS = 10 * SECOND;
 const STAGE_MS = RAMP_MS / RAMP_PERCENT.length;
 const JITTER = 0.2;
 const SLOTS = 10;
-/** How long it stays open after a probe whose request had failed before: twice as long for each further one, up to `openForMs`. */
+/** How long the circuit stays open after a probe whose request had failed before. It doubles with each further one, up to `openForMs`. */
 const REPROBE_MS = SECOND;
-/** Work that waits for an open circuit must outlast so many probes. */
+/** The number of probes that work must outlast when it waits for an open circuit. */
 const PROBES_OUTLASTED = 3;
-/** An instance that fails again and again stays out longer and longer, up to so many times the first. */
+/** An instance that fails again and again is ejected for longer and longer, up to so many times the first time. */
 const GROWTH_MAX = 10;
 
 /**
- * A circuit breaker as a state machine: it knows no clock and starts no timer; whoever calls says what time it is
- * (Nygard, "Release It!"; the figures of the defaults are M17's). Enter before a call; then say what came of it, once, with
- * the generation that was current on entering: what was asked before a change says nothing about the time after it.
+ * A circuit breaker as a state machine (Nygard, "Release It!"). It has no clock and no timer: its caller passes the time. Enter
+ * before a call, then report the outcome once, with the generation that was current on entry: a call from before a change of
+ * state says nothing about the time after it.
  */
 export class Breaker {
   readonly #settings: BreakerSettings;
@@ -77,10 +77,10 @@ export class Breaker {
   #inner: Inner = { name: 'closed', inFlight: 0, consecutive: 0, rampSinceMono: undefined, credit: 0 };
   #generation = 0;
   #growth = 0;
-  /** Probes in a row that failed and were no news. */
+  /** The number of probes in a row whose request had failed before. */
   #staleProbes = 0;
 
-  /** @param grows whether it stays open longer each time that it opens, until it has been closed for a while */
+  /** @param grows whether the circuit stays open longer each time, until it has been closed for a while */
   constructor(settings: BreakerSettings, events: BreakerEvents, grows = false) {
     this.#settings = settings;
     this.#events = events;
@@ -98,8 +98,9 @@ export class Breaker {
   }
 
   /**
-   * Asks to call. @returns 0 when the call may be made, and otherwise after how many milliseconds to ask again
-   * @param reserved the call undoes something: the first probe is kept for it, from half of the time that others wait
+   * Enters before a call.
+   * @param reserved whether the call is an undo: the first probe is reserved for one, from half of the open time
+   * @returns 0 when the call is allowed, and otherwise how many milliseconds to wait before the next try
    */
   enter(nowMono: number, reserved = false): number {
     const waitMs = this.blockedMs(nowMono, reserved) || this.#rampWaitMs(nowMono);
@@ -111,7 +112,7 @@ export class Breaker {
     return 0;
   }
 
-  /** Whether a call would be refused for certain: 0, or after how many milliseconds to ask again. Changes nothing. */
+  /** Checks whether a call would certainly be refused, and changes nothing. @returns 0, or the milliseconds to wait */
   blockedMs(nowMono: number, reserved = false): number {
     const inner = this.#inner;
     switch (inner.name) {
@@ -124,7 +125,7 @@ export class Breaker {
     }
   }
 
-  /** There is reason to believe that the other side works again: one that is open lets its probe through now. */
+  /** Allows an open circuit to probe now, because there is reason to believe that the other side works again. */
   allowProbe(nowMono: number): void {
     if (this.#inner.name === 'open' && this.#inner.untilMono > nowMono) this.#inner = { ...this.#inner, untilMono: nowMono };
   }
@@ -150,7 +151,7 @@ export class Breaker {
     if (generation !== this.#generation) return;
     const inner = this.#inner;
     if (inner.name === 'half-open') {
-      // The other side may be well, and only this request be bad: another one is the probe, and soon.
+      // The other side may be well and only this request bad, so another request becomes the probe soon.
       if (weight === 'repeated') this.#open(nowMono, REPROBE_MS * 2 ** this.#staleProbes++);
       else this.#open(nowMono);
     } else if (inner.name === 'closed') {
@@ -166,12 +167,12 @@ export class Breaker {
     }
   }
 
-  /** The call says nothing about the other side: nobody waited for it, or it was too short. */
+  /** Notes a call that says nothing about the other side: it was cancelled, or had too little time. */
   ignored(generation: number): void {
     if (generation === this.#generation && this.#inner.name !== 'open') this.#inner.inFlight--;
   }
 
-  /** @param forMs a shorter time than the one that is set */
+  /** @param forMs a shorter time than that of the settings */
   #open(nowMono: number, forMs?: number): void {
     if (this.#grows && forMs === undefined) {
       if (this.#inner.name === 'closed' && (this.#inner.rampSinceMono === undefined || nowMono - this.#inner.rampSinceMono > 2 * RAMP_MS))
@@ -184,14 +185,14 @@ export class Breaker {
     this.#become({ name: 'open', sinceMono: nowMono, untilMono: nowMono + openMs });
   }
 
-  /** A call passes when its share allows it, and always when no other is under way: one caller alone is no herd. */
+  /** Allows the share of the ramp. A call is always allowed while no other is under way: a single caller cannot overload the target. */
   #rampWaitMs(nowMono: number): number {
     const inner = this.#inner;
     if (inner.name !== 'closed' || inner.rampSinceMono === undefined) return 0;
     const stage = Math.floor((nowMono - inner.rampSinceMono) / STAGE_MS);
     const percent = RAMP_PERCENT[stage];
     if (percent === undefined) {
-      // One that grows has still to know how long it has been closed.
+      // A breaker that grows still needs to know how long it has been closed.
       if (!this.#grows) inner.rampSinceMono = undefined;
       return 0;
     }

@@ -1,6 +1,6 @@
 import { type Waiting, WaitingLine } from '../../load/index.ts';
 
-/** Limits the calls of one edge (one caller, one target), so that a slow target cannot take everything. As many as the limit may wait. */
+/** Limits the calls of one edge (one caller, one target), so that a slow target cannot use up the caller. As many calls as the limit may wait. */
 export class Bulkhead {
   readonly #limit: number;
   readonly #line: WaitingLine;
@@ -19,24 +19,24 @@ export class Bulkhead {
     return this.#line.length;
   }
 
-  /** Takes a place at once if there is one: the way that costs nothing. */
+  /** Takes a place at once, if one is free, at no cost. */
   tryEnter(): boolean {
     if (this.#busy >= this.#limit) return false;
     this.#busy++;
     return true;
   }
 
-  /** Waits for a place, when none was free. @returns false when too many wait already */
+  /** Queues for a place. @returns false when the queue is full */
   wait(waiting: Waiting, nowMono: number): boolean {
     return this.#line.join(waiting, nowMono);
   }
 
-  /** Gives the wait up. @returns false when it did not wait */
+  /** Leaves the queue. @returns false when it was not queued */
   giveUp(waiting: Waiting): boolean {
     return this.#line.giveUp(waiting);
   }
 
-  /** Gives a place back; the next who waits and still can has it. */
+  /** Returns a place. The next call in the queue that still has time takes it. */
   leave(nowMono: number): void {
     if (!this.#line.admitNext(nowMono)) this.#busy--;
   }

@@ -1,19 +1,19 @@
 import type { Platform, Timer } from '../../platform/index.ts';
 
-/** What ends at a moment, unless it is removed before. */
+/** Work that expires at a point in time, unless it is removed before. */
 export interface Deadline {
   readonly deadlineMono: number;
-  /** Its place in the list; the list's own. */
+  /** The index in the list. Only the list changes it. */
   place: number;
   expire(): void;
 }
 
-/** The timer looks again after this at the latest, so that one which nobody needs any more is gone soon. */
+/** The timer fires after this at the latest, so that a timer that is no longer needed ends soon. */
 const LOOK_MS = 250;
 
 /**
- * The deadlines of all calls of one caller under one timer: a timer of its own would cost each call more than all the rest of
- * its policies. Adding and removing change an array; what has expired is found by whoever the timer wakes.
+ * Keeps the deadlines of all calls of one caller under one timer: a timer per call would cost more than all its other policies.
+ * Adding and removing change an array. When the timer fires, the list is searched for expired work.
  */
 export class Deadlines {
   readonly #platform: Platform;
@@ -51,7 +51,7 @@ export class Deadlines {
     this.#timer = undefined;
     const nowMono = this.#platform.clock.monoNow();
     const expired = this.#list.filter(({ deadlineMono }) => deadlineMono <= nowMono);
-    // In the order in which they passed, not in that of the list, which removing disturbs.
+    // In the order of their deadlines: removing entries disturbs the order of the list.
     expired.sort((a, b) => a.deadlineMono - b.deadlineMono);
     for (const deadline of expired) this.remove(deadline);
     let nextMono = Number.POSITIVE_INFINITY;

@@ -3,11 +3,12 @@ import type { Fault, Reply } from '../call.ts';
 import type { Breaker, Weight } from './breaker.ts';
 
 /**
- * Faults of the 5xx that say nothing about the health of who answers: the caller's own limits, an effect that goes on, a
- * contract that is not there, a stop in good order. Nor does `Overloaded`: a server that sheds is alive and says when to come
- * back; a breaker that opened on it would keep everybody out long after the peak. Nor does `CircuitOpen`, answered by a target
- * that cannot reach a third one: breakers that open one after another along a chain, each on the other's refusals, would keep it
- * closed to all for as long as they stay open together, when the last one has long come back.
+ * Faults with a 5xx status that say nothing about the health of the target:
+ * - limits of the caller, an effect that is still running, an operation that does not exist, an orderly stop;
+ * - `Overloaded`: a server that sheds load is alive and says when to retry. A breaker that opened on it would keep every caller out
+ *   long after the peak;
+ * - `CircuitOpen`, from a target that cannot reach a third service. Breakers along a chain that open on each other's refusals would
+ *   stay open together long after the last service has recovered.
  */
 const NO_FAILURES: ReadonlySet<ErrorCode> = new Set([
   'BulkheadFull',
@@ -24,21 +25,21 @@ const NO_FAILURES: ReadonlySet<ErrorCode> = new Set([
 
 export type Verdict = 'succeeded' | 'failed' | 'ignored';
 
-/** What an answer says about the other side. A refusal of the request, declared or not, is an answer of one that works. */
+/** Judges what an answer says about the other side. A refusal of the request, declared or not, comes from a side that works. */
 export function verdictOf(reply: Reply): Verdict {
   if (reply.ok || reply.kind === 'declared') return 'succeeded';
   if (reply.stopped || NO_FAILURES.has(reply.code)) return 'ignored';
   return ERRORS[reply.code].status >= 500 ? 'failed' : 'succeeded';
 }
 
-/** Whether another attempt may bring more. Who finds the way shut is not to wait for it inside the call. */
+/** Whether another attempt may succeed. A call must not wait for an open circuit. */
 export const mayPass = ({ code }: Fault): boolean => ERRORS[code].retryable && code !== 'CircuitOpen';
 
-/** Whether the process that was called may have ended during the call: it was reached, and then lost. */
+/** Whether the called process may have crashed during the call: it was reached, and then lost. */
 export const mayHaveEndedIt = (reply: Reply): boolean =>
   !reply.ok && reply.kind === 'fault' && reply.code === 'Unavailable' && reply.executed === 'unknown';
 
-/** Reports to a breaker what came of a call that entered it. */
+/** Reports the outcome of a call to the breaker that it entered. */
 export function tell(breaker: Breaker | undefined, generation: number, verdict: Verdict, nowMono: number, weight: Weight = 'whole'): void {
   if (verdict === 'succeeded') breaker?.succeeded(generation, nowMono);
   else if (verdict === 'failed') breaker?.failed(generation, nowMono, weight);

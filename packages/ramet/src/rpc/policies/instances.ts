@@ -1,32 +1,32 @@
 import type { Breaker, BreakerSettings } from './breaker.ts';
 
-/** At most this share of the instances is left out; where more fail, the fault is not theirs, and all are asked. */
+/** At most this share of the instances is ejected. If more of them fail, the cause is elsewhere, and all are called. */
 const EJECTED_MAX = 0.5;
-/** Instances come and go: what is known of those that have gone is forgotten. */
+/** The most instances that are remembered. Instances come and go, so the oldest are forgotten. */
 const KEPT_MAX = 1_000;
 
 export interface Chosen {
   readonly instance: string;
-  /** Entered; wants to know what came of the call. */
+  /** The breaker that the call has entered, and to which its outcome must be reported. */
   readonly breaker: Breaker | undefined;
   readonly generation: number;
 }
 
-/** What is known of one instance. */
+/** The state of one instance. */
 interface InstanceState {
   readonly breaker: Breaker | undefined;
-  /** Calls of this caller to it under way. */
+  /** The calls of this caller to the instance that are under way. */
   inFlight: number;
 }
 
 /**
- * The instances of a target. Of two, the one with fewer calls of ours under way is called: as good as looking at all of them, and
- * callers who know the same do not all run to the same one (Mitzenmacher, "The Power of Two Choices"). The first of the two is taken
- * in turn, so that where nothing is under way everybody is asked alike; the second is drawn.
+ * The instances of a target. Of two candidates, the one with fewer calls of this caller under way is called. That is as good as
+ * comparing all of them, and callers with the same knowledge do not all choose the same instance (Mitzenmacher, "The Power of Two
+ * Choices"). The first candidate is taken in turn, so that an idle caller calls all instances equally; the second is drawn.
  *
- * Each has a breaker of its own: one that is bad among many is left out before the many failures that it causes close the way to all
- * (outlier ejection, as Envoy has it), and comes back with a growing share. Where a target has a single one, or the transport does not
- * say, there is nothing to choose, and the breaker of the operation alone decides.
+ * Each instance has its own breaker. A bad instance among many is ejected before its failures open the circuit for all (outlier
+ * ejection, as in Envoy), and returns with a growing share. If a target has a single instance, or the transport names none, only
+ * the breaker of the operation decides.
  */
 export class Instances {
   readonly #make: ((key: string) => Breaker) | undefined;
@@ -40,7 +40,7 @@ export class Instances {
     this.#random = random;
   }
 
-  /** Chooses one that is not ejected, counts the call, and enters its breaker where it has one. Say {@link left} when it has ended. */
+  /** Chooses an instance that is not ejected, counts the call, and enters its breaker if it has one. Call {@link left} when the call has ended. */
   choose(keys: readonly string[], nowMono: number): Chosen {
     const count = keys.length;
     const turn = this.#turn++ % count;
@@ -50,7 +50,7 @@ export class Instances {
     if (!this.#make || this.#ejected(keys, nowMono) > EJECTED_MAX * count) return this.#enter(keys[best] as string, undefined);
     const taken = this.#tryEnter(keys[best] as string, nowMono) ?? this.#tryEnter(keys[best === turn ? second : turn] as string, nowMono);
     if (taken) return taken;
-    // Both are left out, or not yet back with their whole share.
+    // Both are ejected, or do not have their whole share again yet.
     for (let i = 1; i < count; i++) {
       const index = (turn + i) % count;
       const chosen = index === second ? undefined : this.#tryEnter(keys[index] as string, nowMono);
@@ -59,7 +59,7 @@ export class Instances {
     return this.#enter(keys[best] as string, undefined);
   }
 
-  /** A call to an instance has ended. */
+  /** Notes that a call to an instance has ended. */
   left({ instance }: Chosen): void {
     const known = this.#known.get(instance);
     if (known && known.inFlight > 0) known.inFlight--;

@@ -1,8 +1,8 @@
 const KEPT = 64;
-/** Looked up anew after so many further answers. */
+/** The median is computed again after so many further answers. */
 const STALE_AFTER = 16;
 
-/** How long the last calls of one operation took, in a ring: recording costs a store, and only who asks for the median sorts. */
+/** Keeps how long the last calls of one operation took, in a ring. Recording costs one store; only reading the median sorts. */
 export class RecentLatency {
   readonly #ring = new Float64Array(KEPT);
   #recorded = 0;

@@ -1,15 +1,15 @@
 import { type Duration, SECOND, Settings } from '../../platform/index.ts';
 import type { BreakerSettings } from './breaker.ts';
 
-/** How a service calls another one: named in `use()` and `external()`, with defaults for what is left out. */
+/** How a service calls another one, as given to `use()` and `external()`. Every field has a default. */
 export interface Policy {
-  /** How long one call may take, its retries included (default 5s). The caller's own deadline shortens it. */
+  /** How long one call may take, its retries included (default 5s). The deadline of the caller shortens it. */
   readonly timeout?: Duration;
-  /** How often a call that is safe to repeat is tried again (default and most 2), as far as the budget for retries goes. */
+  /** How often a call that is safe to repeat is retried (default and maximum 2), within the retry budget. */
   readonly retries?: number;
-  /** How many calls to this dependency may be under way at once (default 100). One as many again may wait. */
+  /** How many calls to this dependency may be under way at once (default 100). The same number may wait. */
   readonly bulkhead?: number;
-  /** When calls to this dependency are not even tried, one operation by one; `false` tries always. */
+  /** When calls to an operation of this dependency are refused without being tried; `false` always tries. */
   readonly breaker?: BreakerPolicy | false;
 }
 
@@ -39,25 +39,25 @@ export const DEFAULT_BREAKER: BreakerSettings = {
   failureRate: 0.5,
   minimumCalls: 20,
   windowMs: 10 * SECOND,
-  // A saga's step has 30 s by default: several probes fit into it.
+  // A step of a saga has 30 s by default, so several probes fit into it.
   openForMs: 5 * SECOND,
 };
 export const DEFAULT_POLICY: CompiledPolicy = { timeoutMs: 5 * SECOND, retries: 2, bulkhead: 100, breaker: DEFAULT_BREAKER };
-/** Between attempts: full jitter, doubling from the base. */
+/** The pause between attempts: full jitter, doubling from the base. */
 export const RETRY_BACKOFF = { baseMs: 50, capMs: 2 * SECOND };
-/** Three attempts: what they do not bring, more of them do not bring either. */
+/** A call that fails three times would fail a fourth time too. */
 const RETRIES_MAX = 2;
-/** Of calls and failures: beyond it a number is a mistake. */
+/** The maximum number of calls and failures: a larger number is a mistake. */
 const COUNT_MAX = 1_000_000;
 
-/** Fills in the defaults. @returns the policy and what is wrong with it */
+/** Compiles a policy and fills in the defaults. @returns the policy, and every problem with it */
 export function compilePolicy(policy: Policy): { policy: CompiledPolicy; problems: string[] } {
   const settings = new Settings();
   const breaker = (given: BreakerPolicy): BreakerSettings => ({
     consecutive: settings.count('breaker.consecutive', given.consecutive, DEFAULT_BREAKER.consecutive, 1, COUNT_MAX),
     failureRate: settings.share('breaker.failureRate', given.failureRate, DEFAULT_BREAKER.failureRate),
     minimumCalls: settings.count('breaker.minimumCalls', given.minimumCalls, DEFAULT_BREAKER.minimumCalls, 1, COUNT_MAX),
-    // A shorter one sees too few calls.
+    // A shorter window sees too few calls.
     windowMs: settings.duration('breaker.window', given.window, DEFAULT_BREAKER.windowMs, { least: '1s', most: '1d' }),
     openForMs: settings.duration('breaker.openFor', given.openFor, DEFAULT_BREAKER.openForMs, { least: '1ms', most: '1d' }),
   });

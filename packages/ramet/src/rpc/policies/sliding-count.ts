@@ -1,6 +1,6 @@
 /**
- * How often something happened within the last while: a ring of slots, so that counting allocates nothing and old counts go
- * by themselves. The present slot is part of the time, so that what is counted is between `slots - 1` and `slots` slots old.
+ * Counts how often something happened within a sliding time: a ring of slots, so that counting allocates nothing and old counts
+ * expire. The present slot is part of the time, so the oldest count is between `slots - 1` and `slots` slots old.
  */
 export class SlidingCount {
   readonly #counts: Int32Array;

@@ -1,18 +1,18 @@
 import { MINUTE } from '../../platform/index.ts';
 
-/** Longer than anything that repeats a request pauses in between. */
+/** Longer than the pause between any two repetitions of a request. */
 const KEPT_MS = 10 * MINUTE;
 const KEPT_MAX = 1_000;
 
 /**
- * Which requests to an operation have failed lately, by their keys. Repeated failures of one request count
- * once, so that one bad order cannot open the circuit for all others.
+ * Keeps the keys of the requests to an operation that have failed lately. Repeated failures of one request count once, so one bad
+ * order cannot open the circuit for all others.
  */
 export class Witnesses {
-  /** When each failed last; the longest ago is first. */
+  /** When each request failed last, the oldest first. */
   readonly #failed = new Map<string, number>();
 
-  /** A request has failed. @returns whether it had failed before */
+  /** Notes a failed request. @returns whether it had failed before */
   failed(key: string, nowMono: number): boolean {
     const lastMono = this.#failed.get(key);
     this.#failed.delete(key);
@@ -21,7 +21,7 @@ export class Witnesses {
     return lastMono !== undefined && nowMono - lastMono <= KEPT_MS;
   }
 
-  /** A request has succeeded: if it fails after that, this is news. */
+  /** Notes that a request succeeded: its next failure counts. */
   succeeded(key: string): void {
     if (this.#failed.size > 0) this.#failed.delete(key);
   }
