@@ -6,7 +6,7 @@ import { logUniform } from './keyed.ts';
 import type { End, Network } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** How long whoever reads another process's outbox waits for the answer, in milliseconds. */
+/** How long a reader of another process's outbox waits for the answer, in milliseconds. */
 const READ_TIMEOUT_MS = 2_000;
 
 /** Where the outbox of a service is now. */
@@ -14,7 +14,7 @@ export interface OutboxPlace {
   readonly host: string;
   readonly service: string;
   end(): (End & { outbox(service: string): Outbox | undefined }) | undefined;
-  /** Tells of appends, from whichever process they come. */
+  /** Announces appends, from whichever process they come. */
   listen(wake: () => void): () => void;
 }
 
@@ -28,7 +28,8 @@ export function simulatedBus(
 ): BusFactory {
   const inner = embedded({ keep: 'forever' });
   return {
-    capabilities: inner.capabilities,
+    // The outboxes of other processes are attached too.
+    capabilities: { ...inner.capabilities, name: 'simulated', remote: true },
     create(given) {
       const bus = inner.create(given);
       for (const place of environment.remote) bus.attach(remoteOutbox(to, place, environment));
