@@ -39,7 +39,7 @@ export const VOCABULARY: readonly Expression[] = [
   ),
   say(String.raw`\b(?:has|have|had) no(?: [\w-]+){1,4} of (?:its|their|his) own\b`, '"does not have its own …"'),
   say(String.raw`\b(?:ask|asks|asked|asking) for\b`, '"requests" or "looks up"'),
-  say(String.raw`\bhow far\b(?! (?:ahead|behind|back|apart)\b)`, '"progress"'),
+  say(String.raw`\bhow far\b(?= (?!ahead|behind|back|apart)\w)`, '"progress"'),
   say(String.raw`\bhow (?!often|many|much|long|far)(?:it|they|this|that|[a-z]+ [a-z]+) (?:end|ends|ended|went|goes)\b`, '"outcome"'),
   say(String.raw`\b(?:left|leaves?|leaving)(?: it| them)? out\b`, '"excluded", of a list; "optional", of a field'),
   say(String.raw`\b(?:he|she|him|his|her|hers|himself|herself)\b`, '"it" of a program, "they" of a person, or the noun'),

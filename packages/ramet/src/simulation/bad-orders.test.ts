@@ -97,7 +97,7 @@ test('while a participant fails for longer than the deadline of a step, orders t
   const orders = Array.from({ length: 100 }, (_, i) => `order-${i}`);
   const ended = await run((_, nowMs) => nowMs > 10_000 && nowMs < 100_000, orders, 500);
   const cancelled = [...ended].filter(([, state]) => state !== 'COMPLETED');
-  // Some were tried, and failed, until their time was over. A circuit lets one through now and then.
+  // Some were tried, and failed, until their time was over. A circuit allows one now and then.
   expect(cancelled.length).toBeLessThan(25);
   expect(ended.size).toBe(100);
 });

@@ -40,7 +40,7 @@ export class CallChecks {
   #noted(caller: string, note: Note): void {
     if (note.what === 'retry') this.#retry(`${caller} ${note.edge}`);
     if (note.what === 'probe') {
-      this.#sometimes('a half-open breaker let a probe through');
+      this.#sometimes('a half-open breaker allowed a probe');
       if (note.inFlight > 1) this.#broken('INV-23', `${caller}, ${note.edge}: ${note.inFlight} probes of '${note.operation}' at once`);
     }
     if (note.what === 'circuit' && note.to === 'open')

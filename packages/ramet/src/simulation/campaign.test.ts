@@ -33,7 +33,7 @@ function runs(needed: readonly string[], { broken = 'INV-X', otherwise = [] as s
   return { asked, run };
 }
 
-test('the failure of a seed is told with the faults that it needs, and as it looks with them', async () => {
+test('the failure of a seed is reported with the faults that it needs, and as it looks with them', async () => {
   const needed = ['kill@place7#37', 'delay@place20#50'];
   const { run } = runs(needed, { otherwise: ['INV-OTHER'] });
   const { failures } = await campaign(run, { seeds: 1, deployment: 'two' });
@@ -50,7 +50,7 @@ test('the failure of a seed is told with the faults that it needs, and as it loo
   expect([...(failures[0]?.faults ?? [])].sort()).toEqual([...needed].sort());
 });
 
-test('the faults of a failure are left as they are when that is asked for', async () => {
+test('the faults of a failure stay as they are on request', async () => {
   const { run, asked } = runs([]);
   const { failures } = await campaign(run, { seeds: 1, keepFaults: true });
   expect(failures).toMatchObject([{ shrunkIn: 0, faults: ids(60) }]);

@@ -18,7 +18,7 @@ type Told = { readonly id: number } & ({ readonly result: RunResult } | { readon
 
 export const isWorker = (): boolean => process.send !== undefined && process.env[ROLE] !== undefined;
 
-/** A worker: runs what it is asked for, one at a time, until whoever started it is gone. */
+/** A worker: runs the requested seeds, one at a time, until its parent has ended. */
 export function serve(all: Readonly<Record<string, Simulation>>): Promise<void> {
   const prepared = new Map<string, Promise<Prepared>>();
   const tell = (told: Told) => void process.send?.(told);
@@ -75,7 +75,7 @@ export class Workers {
       this.#all.delete(worker);
       removeShelvesOf(worker.pid as number);
     });
-    // Whoever waits for it hears of its end.
+    // The caller that waits for it is notified of its end.
     worker.on('error', () => {});
     return worker;
   }

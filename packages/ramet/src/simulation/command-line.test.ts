@@ -62,7 +62,7 @@ test('seeds that keep every promise end with 0, and the report says what happene
   expect(right).toMatchObject({ seeds: 12, runs: 13, failures: [] });
 });
 
-test('a failure is told with the command that runs it again, and that command shows the same', async () => {
+test('a failure is reported with the command that runs it again, and that command shows the same', async () => {
   const { code, out } = await run('--scenario', 'wrong', '--seeds', '100', '--failures', '1', '--workers', '1');
   expect(code).toBe(1);
   const [, broken] = /\n( {2}BROKEN .*)\n/.exec(out) ?? [];
@@ -98,7 +98,7 @@ test('--explore kills at every point of the small simulations', async () => {
 
 test.each([
   ['SIGINT', 'one seed in one process', ['--seed', '1'], 1],
-  ['SIGTERM', 'many seeds in workers, and only their parent is told', ['--workers', '2'], 2],
+  ['SIGTERM', 'many seeds in workers, and only their parent gets the signal', ['--workers', '2'], 2],
 ] as const)('%s ends it, and no folder stays behind: %s', async (signal, _what, args, processes) => {
   const file = join(folder, signal);
   const child = begin(['--scenario', 'endless', ...args], { PIDS_FILE: file });

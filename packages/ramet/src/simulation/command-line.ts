@@ -16,7 +16,7 @@ const HELP = `Runs the simulations of a project under seeds. Ends with 1 when a 
   --from <n>          the first seed (default 1)
   --seed <n>          only this seed, with its trace
   --faults <ids>      with --seed: exactly these faults happen; ids separated by commas, or a file of them, one a line;
-                      '' is no fault at all
+                      '' means without faults
   --scenario <name>   which simulation (default: all of them)
   --deployment <name> how the services are spread over processes (default: each seed takes one)
   --explore           kills at every single point of the small simulations, once each
@@ -109,7 +109,7 @@ function given() {
   }
 }
 
-/** One seed in this process, told in full. */
+/** Runs one seed in this process, and reports it in full. */
 async function one(
   all: Readonly<Record<string, Simulation>>,
   names: readonly string[],

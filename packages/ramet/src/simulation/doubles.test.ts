@@ -79,7 +79,7 @@ test('an object in the place of a function fails the run by the name of the syst
   expect(failures[0]?.violations[0]?.detail).toContain("the double of 'bank' is an object");
 });
 
-test('a double that no service asks for is refused with the names that there are', async () => {
+test('a double that no service uses is refused with the names that there are', async () => {
   await expect(run({ externals: { bnak: named('bank') } })).rejects.toThrow(
     "'externals' has doubles of bnak, which no external() in 'uses' declares; there are bank, payouts, parcels",
   );

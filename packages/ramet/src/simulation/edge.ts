@@ -14,7 +14,7 @@ export interface EdgeRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Who asks; nobody in particular when left out. */
+  /** The caller (default: anonymous). */
   readonly as?: Caller;
 }
 
@@ -64,7 +64,7 @@ export function ask(
   const [method = '', target = ''] = route.split(' ');
   const [path = '', rawQuery = ''] = target.split('?');
   const canonical = canonicalPath(path);
-  if (!canonical.ok) throw new RangeError(`'${route}' is no route: write a method and a path`);
+  if (!canonical.ok) throw new RangeError(`'${route}' is not a route: write a method and a path`);
   const sent = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
   if (body !== undefined) sent.set('content-type', 'application/json');
   if (as) sent.set('authorization', `Bearer ${Buffer.from(JSON.stringify(as)).toString('base64url')}`);

@@ -39,12 +39,12 @@ async function putting(options: RunOptions & { during?: (sim: Simulated) => void
       }
       await sim.sleep('12s');
       // A run that keeps every promise has no trace.
-      sim.violated('trace', 'is asked for');
+      sim.violated('trace', 'is requested');
     },
   });
   const result: RunResult = await runSeed(prepared, 'seed', { deployment: 'services', ...run });
   prepared.dispose();
-  expect(result.violations).toEqual([{ id: 'trace', detail: 'is asked for' }]);
+  expect(result.violations).toEqual([{ id: 'trace', detail: 'is requested' }]);
   return { puts, clocks, result, trace: result.trace.join('\n') };
 }
 const only = (...ids: readonly string[]) => ({ only: new Set(ids) });
@@ -98,7 +98,7 @@ test('zombie: a process sleeps, another one takes its place, and the first is en
   expect(at(' tally/1 ends: was a zombie') - at(' tally/1 wakes at consumer.claimed')).toBeGreaterThan(7_000);
 });
 
-test('kill: a process ends at a point, its client is told, and it comes back', async () => {
+test('kill: a process ends at a point, its client is notified, and it is started again', async () => {
   const { trace, puts } = await putting(only('kill@jar.sqlite.commit#7'));
   expect(trace).toMatch(/jar\/1 ends: killed at sqlite.commit\n.* jar\/2 start/s);
   expect(puts[6]?.outcome).toBe('Unavailable');

@@ -10,7 +10,7 @@ test.each(Object.keys(WAYS))('%s in a handler fails the run, and the stack says 
   expect(told).toMatch(/escaping\.fixture\.ts:\d+/);
 });
 
-test('what a seed decides is no escape', async () => {
+test('what a seed decides is not an escape', async () => {
   const { topology, ...simulation } = escaping('nothing');
   expect((await simulate(topology, { ...simulation, seeds: 1 })).failures).toEqual([]);
 });

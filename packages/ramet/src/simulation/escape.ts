@@ -7,8 +7,8 @@ export class SimulationEscape extends Error {
 }
 
 /**
- * Libraries that ask for the time or for chance (metrics do, to stamp what they record) are given those of the simulation:
- * nobody can tell them to ask a context.
+ * Libraries that read the time or draw chance (metrics do, to stamp what they record) are given those of the simulation:
+ * they cannot be made to use a context.
  */
 const harmless: Readonly<Record<string, (owner: Owner) => unknown>> = {
   'Date.now': (owner) => owner.platform?.clock.wallNow() ?? 0,
@@ -21,7 +21,7 @@ const harmless: Readonly<Record<string, (owner: Owner) => unknown>> = {
   'process.hrtime.bigint': ({ platform }) => BigInt(Math.floor((platform?.clock.monoNow() ?? 0) * 1e6)),
 };
 
-/** Whether whoever called the guard stands in an installed package. */
+/** Whether the caller of the guard is an installed package. */
 function ofLibrary(): boolean {
   const kept = Error.stackTraceLimit;
   Error.stackTraceLimit = 3;
@@ -35,7 +35,7 @@ const EXTERNAL = "external() in 'uses'";
 const STORE = "the service's store";
 const TURN = 'the synchronous function: no seed decides when another thread is done';
 
-/** What is watched: where it is, and what to use instead. Time and chance are asked for; the rest is I/O. */
+/** What is watched: where it is, and what to use instead. Time and chance are reads; the rest is I/O. */
 const GLOBALS: readonly (readonly [object: string, member: string, instead: string])[] = [
   ['Date', 'now', 'ctx.now()'],
   ['Math', 'random', 'ctx.id(), or saga.random() in a saga'],
@@ -78,7 +78,7 @@ function escapeOf(owner: Owner, what: string, instead: string, tell: (what: stri
   return error;
 }
 
-/** Watches the doors to the real world while a simulation runs, and only inside its processes: who goes through one is told so. */
+/** Watches the doors to the real world while a simulation runs, and only inside its processes: code that passes one gets an error. */
 export const escapes = {
   /** @param tell gets what was reached, what to use instead, and the stack */
   enter(tell: (what: string) => void): Guard {
@@ -121,7 +121,7 @@ export const escapes = {
   },
 };
 
-/** `new Date()` and `Date()` ask for the time; `new Date(moment)` does not. */
+/** `new Date()` and `Date()` read the time; `new Date(moment)` does not. */
 function guardDate(tell: (what: string) => void): () => void {
   const Real = globalThis.Date;
   const refuse = (owner: Owner) => {

@@ -14,11 +14,11 @@ export interface Simulated {
   /** The name of the deployment of this run: `monolith`, `services`, or one of your own. */
   readonly deployment: string;
   /**
-   * A client who calls over the network, where requests and answers get lost. Anonymous when `as` is left out. All clients of
+   * A client who calls over the network, where requests and answers get lost. Anonymous without `as`. All clients of
    * a run share their budgets for retries and their breakers, as one process would.
    */
   readonly client: <C extends AnyContract>(contract: C, as?: Caller, policy?: Policy) => ClientOf<C>;
-  /** Sends a request to a gateway, over the same network; its sockets are left out, and everything behind them is there. */
+  /** Sends a request to a gateway, over the same network; it has no sockets, but everything behind them. */
   readonly request: (gateway: string, request: EdgeRequest) => Promise<EdgeResponse>;
   /** A caller who is this user. */
   readonly user: (subject: string, scopes?: readonly string[]) => Caller;
@@ -60,12 +60,12 @@ export const invariant = (id: string, when: Invariant['when'], check: Invariant[
 
 /** What is simulated, and what has to hold. */
 export interface SimulationOptions {
-  /** What clients do, while things go wrong. Ends by itself; what it throws fails the run. */
+  /** What clients do, while things go wrong. It must end; what it throws fails the run. */
   readonly scenario: (sim: Simulated) => Promise<void>;
   /** Fills the stores before any trouble; done once, and copied for each seed. */
   readonly setup?: (sim: Simulated) => Promise<void>;
   readonly invariants?: readonly Invariant[];
-  /** Doubles of external systems, made anew for each run. */
+  /** Doubles of external systems, made again for each run. */
   readonly externals?: Readonly<Record<string, () => Double>>;
   /** How much of each kind of fault (1 is ordinary, 0 is none). */
   readonly faults?: Intensities;
@@ -96,7 +96,7 @@ export interface Violation {
 export interface RunResult {
   readonly seed: string;
   readonly deployment: string;
-  /** `safety`: all trouble ends with the scenario. `liveness`: messages go on being lost, late and doubled until all has come to rest. */
+  /** `safety`: all trouble ends with the scenario. `liveness`: messages are still lost, late and doubled until all is at rest. */
   readonly mode: 'safety' | 'liveness';
   readonly violations: readonly Violation[];
   /** The faults that happened. */
@@ -106,7 +106,7 @@ export interface RunResult {
   readonly events: number;
   readonly simulatedMs: number;
   readonly sometimes: readonly string[];
-  /** Named points that processes passed, in order; only when asked for. */
+  /** Named points that processes passed, in order; only on request. */
   readonly points: readonly string[];
   /** What happened last, oldest first; only of a run with violations. */
   readonly trace: readonly string[];

@@ -4,9 +4,9 @@ import { Keyed } from './keyed.ts';
 export const FAULTS = {
   /** A process is gone, as by kill -9, and comes back. */
   kill: 0.002,
-  /** A process goes on later: a slow disk, a busy machine. */
+  /** A process continues later: a slow disk, a busy machine. */
   delay: 0.05,
-  /** A process does nothing for a while and then goes on as if nothing had been: a garbage collection, SIGSTOP. */
+  /** A process does nothing for a while and then continues as if nothing had happened: a garbage collection, SIGSTOP. */
   pause: 0.03,
   /** A paused process is given up and replaced, and wakes up beside its successor. */
   zombie: 0.003,
@@ -22,7 +22,7 @@ export const FAULTS = {
   duplicate: 0.02,
   /** The connection is refused: certainly nothing happened. */
   refuse: 0.01,
-  /** The connection breaks after the request went out: nobody knows. */
+  /** The connection breaks after the request was sent: its effect is unknown. */
   reset: 0.01,
   /** Two processes do not reach each other for a while. */
   partition: 0.02,
@@ -80,7 +80,7 @@ export class FaultPlan {
   active = false;
   #onTheWireOnly = false;
 
-  /** @param only exactly these faults happen, by id; every kind may happen when left out */
+  /** @param only exactly these faults happen, by id; without it, every kind may happen */
   constructor(
     seed: string,
     options: { intensities: Intensities; only?: ReadonlySet<string> | undefined; now: () => number; onFired?: (fired: Fired) => void },

@@ -34,11 +34,11 @@ interface StepRow {
   readonly step_key: string;
 }
 
-/** How often an undo may be tried before somebody is asked. */
+/** How often an undo may be tried before an operator is alerted. */
 const ATTEMPTS_MAX = 3;
 
 /**
- * What the framework promises whatever is built on it, checked in the tables of every service when all has come to rest.
+ * What the framework promises whatever is built on it, checked in the tables of every service when all is at rest.
  * The ids are those of the design (INV-03 and so on).
  */
 export async function frameworkInvariants(
@@ -121,7 +121,7 @@ interface LogRow {
 
 const ATTEMPTS = 3;
 
-/** An undo is tried three times and then left to a person, who is told once; attempts are counted across crashes. */
+/** An undo is tried three times and then left to an operator, with one alert; attempts are counted across crashes. */
 async function attempts(sim: Simulated, service: string, say: Say): Promise<void> {
   const log = await sim.rows<LogRow>(service, 'select saga_id, actor, step, became, detail from ramet_saga_log order by saga_id, seq');
   const alerts = await sim.rows<{ key: string; n: number }>(
@@ -136,7 +136,7 @@ async function attempts(sim: Simulated, service: string, say: Say): Promise<void
     for (const { actor, step, became, detail } of entries) {
       if (actor !== 'engine') {
         tried.clear();
-        // Asked for again by an operator, an undo has three more attempts, however many of the last three were used.
+        // When an operator retries it, an undo has three more attempts, however many of the last three were used.
         for (const [name, number] of numbers) numbers.set(name, Math.ceil(number / ATTEMPTS) * ATTEMPTS);
       }
       if (step === null) continue;
@@ -152,7 +152,7 @@ async function attempts(sim: Simulated, service: string, say: Say): Promise<void
       if (became === 'COMP_FAILED') givenUp++;
     }
     if (givenUp > (told.get(sagaId) ?? 0))
-      say('INV-07', `${sagaId}: ${givenUp} undos were given up, and somebody was told ${told.get(sagaId) ?? 0} times`);
+      say('INV-07', `${sagaId}: ${givenUp} undos were given up, and an operator was alerted ${told.get(sagaId) ?? 0} times`);
   }
 }
 
@@ -186,7 +186,7 @@ async function handledInOrder(sim: Simulated, system: System, handled: readonly 
     for (const { s: subscriber, id } of taken) {
       const place = places.get(id);
       if (!place) {
-        say('INV-10', `${subscriber} took ${id} over, which nobody has committed`);
+        say('INV-10', `${subscriber} processed ${id}, which was not committed`);
         continue;
       }
       const lane = `${subscriber} ${place.source} ${place.key}`;
@@ -199,7 +199,7 @@ async function handledInOrder(sim: Simulated, system: System, handled: readonly 
 }
 
 /**
- * What a client was told about a keyed command is what the service knows of it. A refusal speaks for the request that was
+ * The answer to a client's keyed command agrees with what the service has stored. A refusal speaks for the request that was
  * refused: a copy of it that comes when the trouble is over (a full disk) may take effect.
  */
 async function kept(sim: Simulated, asked: readonly Asked[], twice: ReadonlySet<string>, say: Say): Promise<void> {

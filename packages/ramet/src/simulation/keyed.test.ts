@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Keyed, logUniform } from './keyed.ts';
 
-test('the same name gives the same number, whatever was asked for before', () => {
+test('the same name gives the same number, whatever was drawn before', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), fc.array(fc.string()), (seed, name, others) => {
       const busy = new Keyed(seed);
@@ -21,7 +21,7 @@ test('other seeds and other names give other numbers', () => {
   expect(new Set(ofSeeds).size).toBeGreaterThan(30);
 });
 
-test('leaving out all decisions of one site shifts no other', () => {
+test('removing all decisions of one site shifts no other', () => {
   const sites = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { maxLength: 40 });
   fc.assert(
     fc.property(fc.string(), sites, fc.constantFrom('a', 'b', 'c', 'd'), (seed, asked, without) => {

@@ -18,7 +18,7 @@ export class Keyed {
     return (hash32(`${this.#seed}|${name}`) * 2 ** 21 + (hash32(`${name}|${this.#seed}`) >>> 11)) / 2 ** 53;
   }
 
-  /** How often `site` has come by, this time included. */
+  /** How often `site` was passed, this time included. */
   count(site: string): number {
     const n = (this.#counts.get(site) ?? 0) + 1;
     this.#counts.set(site, n);

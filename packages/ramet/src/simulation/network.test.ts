@@ -47,14 +47,14 @@ test('a request arrives after a moment, and its answer after another', async () 
   expect(l.done[0]?.at).toBeLessThan(20);
 });
 
-test('a lost request never arrives, and nobody is told', async () => {
+test('a lost request never arrives, and its sender gets no answer', async () => {
   const l = link('lose-request');
   l.send();
   expect(await l.rest()).toEqual([]);
   expect(l.arrived).toEqual([]);
 });
 
-test('a lost answer: the request has arrived, and nobody is told', async () => {
+test('a lost answer: the request has arrived, and its sender gets no answer', async () => {
   const l = link('lose-reply');
   l.send();
   expect(await l.rest()).toEqual([]);
@@ -86,7 +86,7 @@ test('a refused connection says that certainly nothing happened', async () => {
   expect(l.arrived).toEqual([]);
 });
 
-test('a reset connection says that nobody knows, and the request arrives all the same', async () => {
+test('a reset connection says that the effect is unknown, and the request arrives anyway', async () => {
   const l = link('reset');
   l.send();
   expect(await l.rest()).toEqual([{ broken: 'after' }]);
@@ -106,14 +106,14 @@ test('nothing passes a cut, until it is over or healed', async () => {
   expect(l.done[2]?.delivered).toEqual({ answer: 'yes' });
 });
 
-test('nobody is there: the connection is refused', async () => {
+test('no process is there: the connection is refused', async () => {
   const l = link();
   l.b.alive = false;
   l.send();
   expect(await l.rest()).toEqual([{ broken: 'before' }]);
 });
 
-test('who dies while it answers breaks the connection, and nobody knows', async () => {
+test('a process that dies while it answers breaks the connection, and the effect is unknown', async () => {
   const l = link();
   l.send(() => new Promise(() => {}));
   l.at(50, () => {
@@ -160,7 +160,7 @@ test('what arrives at a paused receiver waits', async () => {
   expect(l.arrived).toEqual([5_000]);
 });
 
-test('who may end where a message leaves or arrives sends and receives nothing', async () => {
+test('a process that ends where a message leaves or arrives sends and receives nothing', async () => {
   const sender = link();
   Object.assign(sender.a, { passes: (site: string) => site !== 'sends ask' });
   sender.send();

@@ -17,7 +17,7 @@ export interface End extends Owner {
   passes?(site: string): boolean;
 }
 
-/** What came of sending a request: an answer, or how the connection ended. Neither ever, when a message was lost. */
+/** The outcome of a request: an answer, or the end of the connection. Neither, if a message was lost. */
 export type Delivered<T> = { readonly answer: T } | { readonly broken: 'before' | 'after' };
 
 /**
@@ -49,7 +49,7 @@ export class Network {
   }
 
   /**
-   * Sends a request from one end to whoever is at the other end when it arrives.
+   * Sends a request from one end to the process that is at the other end when it arrives.
    * @param answer answers at the other end; may be called twice, and long after the sender has given up
    * @param done called at most once, if the sender is still there
    */
@@ -110,7 +110,7 @@ export class Network {
     deliver(this.#latency(link) + lateness(strikes('late-request'), lateMaxMs), 'first');
   }
 
-  /** Tells whoever waits for an answer of a process that has ended that the connection broke. */
+  /** Breaks the connections of callers that wait for an answer of a process that has ended. */
   lost(): void {
     for (const connection of this.#open) {
       if (!connection.to.alive && !connection.settled()) connection.broke();

@@ -55,7 +55,7 @@ export class Outside {
   readonly #doubles: ReadonlyMap<string, KnownDouble>;
   readonly #missing: (detail: string) => void;
 
-  /** @param missing gets what a process asked for that has no double */
+  /** @param missing gets a called system that has no double */
   constructor(
     network: Network,
     faults: FaultPlan,
@@ -97,7 +97,7 @@ export class Outside {
   client<T extends object>(from: End, name: string): T {
     const known = this.#doubles.get(name);
     if (!known || typeof known.double === 'function')
-      throw new Error(`'${name}' is no external system of this simulation; give an object that stands for its client in 'externals'`);
+      throw new Error(`'${name}' is not an external system of this simulation; give an object that stands for its client in 'externals'`);
     const { end, double } = known;
     return new Proxy(double as T, {
       get: (target, method) => {
@@ -162,7 +162,7 @@ interface Definitions {
 }
 
 function externalsOf({ services, gateways }: Definitions): Set<string> {
-  // What is no definition is refused when the process starts.
+  // A value that is not a definition is refused when the process starts.
   const routes = [...gateways.values()].flatMap((gateway) => gateway?.routes ?? []);
   const uses = [
     ...[...services.values()].flatMap((service) => [service?.uses, ...(service?.sagas ?? []).map((saga) => saga?.uses)]),

@@ -35,7 +35,7 @@ export interface Surroundings {
 export class SimProcess {
   readonly name: string;
   readonly hosts: readonly string[] | undefined;
-  /** How far its clock is off, in milliseconds. */
+  /** The error of its clock, in milliseconds. */
   clockOffMs = 0;
   incarnations = 0;
   current: Incarnation | undefined;
@@ -47,7 +47,7 @@ export class SimProcess {
 }
 
 /**
- * One life of a process. When it ends, as by kill -9, nothing that it has begun goes on: no timer fires, no platform call
+ * One life of a process. When it ends, as by kill -9, nothing that it has begun continues: no timer fires, no platform call
  * settles, no message leaves, and its databases roll back what was not committed.
  */
 export class Incarnation implements End {
@@ -98,9 +98,9 @@ export class Incarnation implements End {
     return this.survives(site);
   }
 
-  /** Whether it goes on from here. @param weight how much more or less likely it is killed than at a named point */
+  /** Whether it continues from here. @param weight how much more or less likely it is killed than at a named point */
   survives(site: string, weight = 1): boolean {
-    // Whoever has been replaced is ended by those who find it.
+    // A replaced process is ended by the ones that find it.
     const mayDie = this.alive && this.process.current === this && this.process.incarnations < LIVES_MAX;
     if (mayDie && this.#surroundings.faults.at('kill', `${this.process.name}.${site}`, weight))
       this.#surroundings.kill(this.process, `killed at ${site}`);
@@ -174,7 +174,7 @@ function platformOf(self: Incarnation, surroundings: Surroundings): Platform {
       const at = `${self.process.name}.${site}`;
       if (!site.startsWith('sqlite.')) {
         const zombie = faults.at('zombie', at);
-        // It goes on when it wakes up, and does not know that it slept.
+        // It continues when it wakes up, and does not know that it slept.
         if (zombie && surroundings.replace(self, zombie))
           return new Promise((resolve) => void scheduler.after(0, self, `wakes at ${site}`, resolve));
       }

@@ -27,7 +27,7 @@ async function simulated(run: Program, act = () => {}): Promise<readonly { reado
   return report.failures.flatMap(({ violations }) => violations);
 }
 
-test('a program that asks for the same each time keeps every promise', async () => {
+test('a program that requests the same each time keeps every promise', async () => {
   const violations = await simulated(async ({ id }, { step, sleep, random, use: { desk } }) => {
     await Promise.race([step('slow', desk.act({ id }), { undo: desk.unact({ id }) }), sleep('patience', '1ms')]);
     await step(`act ${random()}`, desk.act({ id }), { undo: 'nothing' });
@@ -40,7 +40,7 @@ test('a program that remembers something beside its journal is found, though no 
   const violations = await simulated(async ({ id }, { step, use: { desk } }) => {
     await step(`act ${++runs}`, desk.act({ id }), { undo: 'nothing' });
   });
-  expect(violations[0]).toMatchObject({ id: 'INV-29', detail: expect.stringContaining("run again it does not ask for 'act 1'") });
+  expect(violations[0]).toMatchObject({ id: 'INV-29', detail: expect.stringContaining("run again it does not request 'act 1'") });
 });
 
 test('a program that awaits something of its own is found', async () => {
@@ -57,5 +57,5 @@ test('a program that awaits something of its own is found', async () => {
     },
     () => acted(),
   );
-  expect(violations[0]).toMatchObject({ id: 'INV-29', detail: expect.stringContaining("run again it does not ask for 'after'") });
+  expect(violations[0]).toMatchObject({ id: 'INV-29', detail: expect.stringContaining("run again it does not request 'after'") });
 });

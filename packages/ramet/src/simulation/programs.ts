@@ -12,7 +12,7 @@ type Say = (detail: string) => void;
 
 /**
  * Runs the program of every saga again over its journal: over all of it, and as the journal was after each outcome. A program
- * asks for the same each time, or something outside the journal decides what it does. A row that no program ever asked for is
+ * requests the same each time, or something outside the journal decides what it does. A row that no program ever requested is
  * put into each journal as well: it must be noticed.
  */
 export async function programsGoTheSameWay(sim: Simulated, system: System, say: Say): Promise<void> {
@@ -39,28 +39,28 @@ async function sameWay(program: Saga, saga: SagaRow, steps: readonly StepRow[], 
     const expected = askedBy(whole, delivered);
     if (before.end === 'diverged') say(`after ${delivered} outcomes it diverges: ${before.reason}`);
     else if (askedBy(before, delivered).join() !== expected.join())
-      say(`after ${delivered} outcomes it asks for ${askedBy(before, delivered)}, and with the whole journal for ${expected}`);
+      say(`after ${delivered} outcomes it requests ${askedBy(before, delivered)}, and with the whole journal ${expected}`);
   }
   if (steps.length === 0) return;
   const strange = keyed.int(`${saga.id} strange`, 0, steps.length - 1);
   const noticed = await again(steps.map((step, i) => (i === strange ? { ...step, name: `not ${step.name}` } : step)));
-  if (noticed.end !== 'diverged') say(`that its journal has a ${steps[strange]?.kind} which it does not ask for is not noticed`);
+  if (noticed.end !== 'diverged') say(`that its journal has a ${steps[strange]?.kind} which it does not request is not noticed`);
 }
 
-/** With the whole journal the program asks for each row of it, and comes to the end that the saga came to. */
+/** With the whole journal the program requests each row of it, and reaches the end that the saga reached. */
 function complete({ state }: SagaRow, steps: readonly StepRow[], whole: Rehearsed, say: Say): void {
   const asked = new Set(whole.asked.map(({ name }) => name));
   const missing = steps.filter(({ name }) => !asked.has(name)).map(({ name }) => `'${name}'`);
-  if (missing.length > 0) say(`run again it does not ask for ${missing}`);
+  if (missing.length > 0) say(`run again it does not request ${missing}`);
   else if (whole.end === 'diverged') say(`run again it diverges: ${whole.reason}`);
   if (state !== 'COMPLETED') return;
   const known = new Set(steps.map(({ name }) => name));
   const more = whole.asked.filter(({ name }) => !known.has(name)).map(({ name }) => `'${name}'`);
-  if (more.length > 0) say(`it is completed, and run again it asks for ${more} as well`);
+  if (more.length > 0) say(`it is completed, and run again it requests ${more} as well`);
   else if (whole.end !== 'returned') say(`it is completed, and run again it ${whole.end}`);
 }
 
-/** What a program had asked for after so many outcomes, as text. */
+/** What a program had requested after so many outcomes, as text. */
 const askedBy = ({ asked }: Rehearsed, delivered: number): string[] =>
   asked
     .filter(({ after }) => after <= delivered)

@@ -31,7 +31,7 @@ test('the call that runs a failure again can be pasted, whatever is in the ids o
   expect(new Function(`return ${call}`)()).toEqual({ seed: '7', deployment: 'pair', faults });
 });
 
-test('a campaign that found nothing is no error', async () => {
+test('a campaign that found nothing is not an error', async () => {
   const { topology, ...simulation } = coins();
   expect(() => assertKept({ ...EMPTY, seeds: 3 })).not.toThrow();
   assertKept(await simulate(topology, { ...simulation, seeds: 2 }));

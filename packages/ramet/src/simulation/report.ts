@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 const TRACE_SHOWN = 60;
 const VIOLATIONS_SHOWN = 10;
 const FAULTS_SHOWN = 20;
-/** What happens all the time and tells nothing. */
+/** What happens all the time and means nothing. */
 const IDLE = / (?:timer|turn|tick|time passes|(?:arrives|received|answer) \S+ (?:outbox|head))$/;
 
 /** What a campaign saw, for people. */
@@ -62,7 +62,7 @@ export function assertKept({ failures, nondeterministic, seeds }: CampaignReport
   const found = failures.map(formatFailure);
   if (nondeterministic.length > 0)
     found.push(
-      `\nthe second run of seed ${nondeterministic.join(', ')} took another way: the code asks for time, chance or I/O beside 'ctx'\n`,
+      `\nthe second run of seed ${nondeterministic.join(', ')} took another way: the code uses time, chance or I/O beside 'ctx'\n`,
     );
   if (found.length === 0) return;
   const error = new Error(

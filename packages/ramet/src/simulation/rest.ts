@@ -10,7 +10,7 @@ const MOVING: readonly (readonly [what: string, from: string])[] = [
 ];
 const COUNTS = `select ${MOVING.map(([, from], n) => `(select count(*) from ${from}) as n${n}`).join(', ')}`;
 
-/** What still moves, in words: of the first service in which something does. Nothing when the system has come to rest. */
+/** What still moves, in words: of the first service in which something does. Nothing when the system is at rest. */
 export async function stirring(sim: Simulated, system: System): Promise<string[]> {
   for (const service of system.services.keys()) {
     const [row] = await sim.rows<Record<string, number>>(service, COUNTS);

@@ -28,10 +28,10 @@ export interface RunOptions {
 }
 
 const SETUP_LIMIT_MS = 10 * 60_000;
-/** After all has come to rest, late messages still arrive, and none of them may change anything; so long after the last one. */
+/** After all is at rest, late messages still arrive, and none of them may change anything; so long after the last one. */
 const AFTERMATH_MS = 3_000;
 const LOOK_MS = 500;
-/** Of so many seeds the network never gets well, and everything has to come to rest all the same. */
+/** Of so many seeds the network is never healed, and everything must come to rest anyway. */
 const LIVENESS_SHARE = 0.25;
 /** How often a person looks whether something needs them. */
 const OPERATOR_MS = 10_000;
@@ -277,7 +277,7 @@ function simulatedOf(
   };
 }
 
-/** Notes what a client was told about its keyed commands. */
+/** Records the answers to a client's keyed commands. */
 function noting<C extends AnyContract>(contract: C, client: ClientOf<C>, asked: Asked[]): ClientOf<C> {
   const noted: Record<string, unknown> = {};
   for (const [operation, call] of Object.entries(client as Record<string, any>)) {

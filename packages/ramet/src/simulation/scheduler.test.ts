@@ -86,7 +86,7 @@ test('what an event does belongs to its owner, across awaits', async () => {
     scheduler.after(name === 'a' ? 1 : 2, owner(name), 'work', () => {
       void Promise.resolve().then(() => seen.push(running.getStore()?.name));
     });
-  scheduler.after(3, undefined, 'of nobody', () => seen.push(running.getStore()?.name));
+  scheduler.after(3, undefined, 'without an owner', () => seen.push(running.getStore()?.name));
   await runAll(scheduler);
   expect(seen).toEqual(['a', 'b', undefined]);
 });

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { hash32, type Platform } from '../platform/index.ts';
 import { Keyed } from './keyed.ts';
 
-/** Who an event belongs to. Events of one that is gone never happen; those of one that is paused wait. */
+/** The owner of an event. Events of one that is gone never happen; those of one that is paused wait. */
 export interface Owner {
   readonly name: string;
   readonly alive: boolean;

@@ -55,7 +55,7 @@ test('there are no more runs than the budget, and what is left still fails', asy
   );
 });
 
-test('whole groups are left out first', async () => {
+test('whole groups are removed first', async () => {
   const { asked, fails } = needs(['kind1@place1#1']);
   await shrink(ids(40), fails, { groupOf });
   expect(asked.slice(1, 5).map((some) => new Set(some.map(groupOf)).size)).toEqual([3, 2, 2, 1]);

@@ -1,6 +1,6 @@
 /**
- * Finds a small part of `all` that still fails, by delta debugging (Zeller and Hildebrandt, 2002): halves are left out, then
- * quarters, and so on, until nothing can be left out. Where `groups` says what belongs together, whole groups are tried first.
+ * Finds a small part of `all` that still fails, by delta debugging (Zeller and Hildebrandt, 2002): halves are removed, then
+ * quarters, and so on, until nothing can be removed. Where `groups` says what belongs together, whole groups are tried first.
  * @param fails whether a run with only these fails in the same way; `all` itself is known to
  * @param budget how many runs there may be at most; what is reached by then is answered
  */
@@ -39,7 +39,7 @@ export async function shrink(
   return { left, runs };
 }
 
-/** How far from the beginning a fault is looked for again. */
+/** The number of places from the beginning at which a fault is tried. */
 const OCCURRENCES = 24;
 
 /**

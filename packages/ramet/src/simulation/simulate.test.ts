@@ -56,9 +56,9 @@ test('what fails without any fault is left with none', async () => {
 
 test('what the scenario throws fails the run, and what setup throws is thrown', async () => {
   const { topology, ...simulation } = coins();
-  const scenario = () => Promise.reject(new Error('nobody came'));
+  const scenario = () => Promise.reject(new Error('no guest came'));
   const { failures } = await simulate(topology, { ...simulation, scenario, seeds: 1, keepFaults: true });
-  expect(failures[0]?.violations[0]).toMatchObject({ id: 'run', detail: expect.stringContaining('nobody came') });
+  expect(failures[0]?.violations[0]).toMatchObject({ id: 'run', detail: expect.stringContaining('no guest came') });
   const setup = () => Promise.reject(new Error('no coins'));
   await expect(simulate(topology, { ...simulation, setup, seeds: 1 })).rejects.toThrow('no coins');
 });

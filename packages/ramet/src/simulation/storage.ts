@@ -12,7 +12,7 @@ const PAGES_MAX = 1_073_741_823;
 
 const prefixOf = (pid: number) => join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), `ramet-simulation-${pid}-`);
 
-/** Removes what a process has left that was killed in a way that nobody hears. */
+/** Removes what a process has left that was killed in a way that no handler notices. */
 export function removeShelvesOf(pid: number): void {
   const prefix = prefixOf(pid);
   for (const name of readdirSync(dirname(prefix)))
@@ -30,7 +30,7 @@ export class Shelf {
   readonly #onExit = () => rmSync(this.#folder, { recursive: true, force: true });
   readonly #onSignal = (signal: NodeJS.Signals) => {
     this.remove();
-    // Whoever listens too decides what becomes of the process; otherwise it ends as if nobody had listened.
+    // Another listener decides what happens to the process; without one it ends as if there were no listener.
     if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   };
 

@@ -33,7 +33,7 @@ export interface WorldOptions {
   readonly only?: ReadonlySet<string> | undefined;
   /** The doubles of the systems that are not ours, by their names. */
   readonly externals: Readonly<Record<string, Double>>;
-  /** Where lines of logs go; nowhere when left out. */
+  /** Where lines of logs go; nowhere by default. */
   readonly log?: (line: string) => void;
   readonly onEvent?: (subscriber: string, type: string, outcome: string, eventId: string) => void;
   /** Called at every named point of a process, with what it passed before. */
@@ -50,7 +50,7 @@ const ERRORS_KEPT = 10;
 const TICK_MS = 1_000;
 const RESTART_MIN_MS = 50;
 const RESTART_MAX_MS = 10_000;
-/** How long a process that was replaced goes on before somebody ends it. */
+/** How long a process that was replaced continues before it is ended. */
 const AWAKE_MS = 8_000;
 
 /** Everything of one run: processes, network, disk, time and chance. */
@@ -165,7 +165,7 @@ export class World implements Surroundings {
     return this.#errors;
   }
 
-  /** Lets time pass for the world, whoever is alive. */
+  /** Lets time pass for the world, whichever processes are alive. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => void this.scheduler.after(ms, undefined, 'time passes', resolve));
   }
