@@ -12,7 +12,7 @@ import {
 } from '../store/index.ts';
 import { BootWait } from './boot-wait.ts';
 import { loadAll } from './load.ts';
-import { planOf } from './plan.ts';
+import { planOf } from './process-plan.ts';
 import type { Topology } from './topology.ts';
 
 export interface MoveServiceOptions {

@@ -18,7 +18,7 @@ import {
 import { BootWait } from '../boot-wait.ts';
 import { callLog } from '../call-log.ts';
 import type { StartOptions } from '../options.ts';
-import { type Plan, planOf } from '../plan.ts';
+import { type Plan, planOf } from '../process-plan.ts';
 import { startProblems } from '../start-problems.ts';
 import type { Topology } from '../topology.ts';
 

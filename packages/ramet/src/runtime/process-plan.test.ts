@@ -7,7 +7,7 @@ import { gateway } from '../gateway/index.ts';
 import type { TransportFactory } from '../rpc/index.ts';
 import { service, sql } from '../service/index.ts';
 import { sqlite } from '../store/sqlite/index.ts';
-import { planOf } from './plan.ts';
+import { planOf } from './process-plan.ts';
 import { type Profile, topology } from './topology.ts';
 
 const store = sqlite('/nowhere');
