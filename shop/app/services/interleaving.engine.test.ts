@@ -34,8 +34,8 @@ async function open(service: string): Promise<void> {
   const files = readdirSync(folder).sort();
   store = await postgres(server, { schema }).open(service, {
     platform: realPlatform(),
-    warn: () => {},
-    fatal: (error) => {
+    onWarning: () => {},
+    onFatal: (error) => {
       throw error;
     },
   });

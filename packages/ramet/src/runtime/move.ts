@@ -25,7 +25,7 @@ export interface MoveServiceOptions {
   readonly platform?: Platform;
   /** Called for each table when it has been copied and compared. */
   readonly onCopied?: (table: MovedTable) => void;
-  readonly warn?: Warn;
+  readonly onWarning?: Warn;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface MoveServiceOptions {
  * @throws BootError when the service or a store cannot be opened; RametError MoveRefused, MoveFailed
  */
 export async function moveService(topology: Topology, options: MoveServiceOptions): Promise<readonly MovedTable[]> {
-  const { service, platform = realPlatform(), onCopied, warn = () => {} } = options;
+  const { service, platform = realPlatform(), onCopied, onWarning = () => {} } = options;
   const { profile } = await planOf(topology, { ...(options.profile === undefined ? {} : { profile: options.profile }), hosts: [service] });
   const problems: string[] = [];
   const definition = (await loadAll('service', topology.services, new Set([service]), problems)).get(service);
@@ -43,12 +43,12 @@ export async function moveService(topology: Topology, options: MoveServiceOption
   const { migrations } = readMigrations(platform, definition.store?.migrations);
   const environment: StoreEnvironment = {
     platform,
-    warn,
-    fatal: (error) => {
+    onWarning,
+    onFatal: (error) => {
       throw error;
     },
   };
-  const wait = new BootWait(platform, warn);
+  const wait = new BootWait(platform, onWarning);
   const opened: Store[] = [];
   const factories: StoreFactory[] = [];
   const open = async (factory: StoreFactory) => {

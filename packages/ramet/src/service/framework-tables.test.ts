@@ -116,7 +116,7 @@ test('retention deletes what no caller can repeat any more, and keeps the rest',
 async function opened() {
   const folder = mkdtempSync(join(tmpdir(), 'ramet-'));
   const platform = realPlatform();
-  const environment = { platform, warn: () => {}, fatal: () => {} };
+  const environment = { platform, onWarning: () => {}, onFatal: () => {} };
   const factory = sqlite(folder);
   await factory.prepare(environment);
   const store = await factory.open('orders', environment);

@@ -85,7 +85,7 @@ export class Disk {
     const fatal = (error: unknown) => {
       throw error;
     };
-    return sqlite(this.folder, { exclusive: false }).open(service, { platform, warn: () => {}, fatal });
+    return sqlite(this.folder, { exclusive: false }).open(service, { platform, onWarning: () => {}, onFatal: fatal });
   }
 }
 

@@ -15,9 +15,9 @@ export interface StoreFactory {
 
 export interface StoreEnvironment {
   readonly platform: Platform;
-  readonly warn: Warn;
+  readonly onWarning: Warn;
   /** The store can no longer promise durability; the process must end. */
-  readonly fatal: (error: unknown) => void;
+  readonly onFatal: (error: unknown) => void;
   /** Called after each COMMIT: how long it took, in milliseconds, and how many transactions shared it. */
   readonly onCommit?: (service: string, ms: number, transactions: number) => void;
 }

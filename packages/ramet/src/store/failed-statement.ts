@@ -20,7 +20,7 @@ export type Note = (error: unknown, statement: string) => unknown;
 /** @param handler who issued the statement, as `orders.place` */
 export const noting =
   (
-    { warn }: Pick<StoreEnvironment, 'warn'>,
+    { onWarning }: Pick<StoreEnvironment, 'onWarning'>,
     service: string,
     handler: string,
     failed?: (error: unknown, statement: string) => void,
@@ -29,7 +29,7 @@ export const noting =
     whenUnawaited(error, () => {
       const closed = error instanceof RametError && error.code === 'TransactionClosed';
       const fields = { err: error, service, handler, statement: shortened(statement) };
-      warn(closed ? 'statement_too_late' : 'statement_unawaited', fields);
+      onWarning(closed ? 'statement_too_late' : 'statement_unawaited', fields);
       failed?.(error, statement);
     });
 

@@ -67,8 +67,8 @@ export const onStoreOf =
     const fatal: unknown[] = [];
     const environment: StoreEnvironment = {
       platform: place.platform,
-      warn: (event, fields) => warnings.push({ event, ...fields }),
-      fatal: (error) => fatal.push(error),
+      onWarning: (event, fields) => warnings.push({ event, ...fields }),
+      onFatal: (error) => fatal.push(error),
     };
     const deferred: (() => Promise<void>)[] = [];
     const open = async () => {

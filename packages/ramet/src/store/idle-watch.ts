@@ -70,7 +70,7 @@ export class IdleWatch {
     watched.idleMs = executing || statements !== watched.seen ? 0 : watched.idleMs + WARN_MS;
     watched.seen = statements;
     const { name: handler, idleMs } = watched;
-    if (idleMs === WARN_MS) this.#environment.warn('transaction_idle', { handler, idleMs, waiting: this.#waiting });
+    if (idleMs === WARN_MS) this.#environment.onWarning('transaction_idle', { handler, idleMs, waiting: this.#waiting });
     if (idleMs < ABORT_MS) return;
     this.#watched.delete(watched);
     watched.reject(new RametError('TransactionIdle', `'${handler}' held the transaction for ${ABORT_MS} ms without using it`));

@@ -29,7 +29,7 @@ const OWN = [
 
 async function opened(platform: Platform, name: string): Promise<Store> {
   const folder = mkdtempSync(join(tmpdir(), `ramet-move-${name}-`));
-  const environment = { platform, warn: () => {}, fatal: () => {} };
+  const environment = { platform, onWarning: () => {}, onFatal: () => {} };
   const factory = sqlite(folder);
   await factory.prepare(environment);
   const store = await factory.open('things', environment);

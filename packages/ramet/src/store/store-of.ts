@@ -21,10 +21,10 @@ export function storeOf(parts: Omit<Store, 'probe'>): Store {
 }
 
 /** Calls a listener after a commit. What was committed is committed: a listener that fails changes nothing of it. */
-export function afterCommit({ warn }: Pick<StoreEnvironment, 'warn'>, action: () => void): void {
+export function afterCommit({ onWarning }: Pick<StoreEnvironment, 'onWarning'>, action: () => void): void {
   try {
     action();
   } catch (error) {
-    warn('commit_listener_failed', { err: error });
+    onWarning('commit_listener_failed', { err: error });
   }
 }

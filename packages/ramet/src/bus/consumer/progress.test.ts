@@ -15,7 +15,7 @@ let store: Store;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ramet-claims-'));
-  store = await sqlite(folder, { exclusive: false }).open('mail', { platform, warn: () => {}, fatal: () => {} });
+  store = await sqlite(folder, { exclusive: false }).open('mail', { platform, onWarning: () => {}, onFatal: () => {} });
   await migrate(
     store,
     platform,

@@ -17,8 +17,8 @@ async function place(): Promise<BusPlace> {
   const stores = sqlite(folder, { exclusive: false });
   const environment = {
     platform,
-    warn: () => {},
-    fatal: (error: unknown) => {
+    onWarning: () => {},
+    onFatal: (error: unknown) => {
       throw error;
     },
   };

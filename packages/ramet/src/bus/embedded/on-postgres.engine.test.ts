@@ -14,8 +14,8 @@ async function place(): Promise<BusPlace> {
   const platform = realPlatform();
   const environment = {
     platform,
-    warn: () => {},
-    fatal: (error: unknown) => {
+    onWarning: () => {},
+    onFatal: (error: unknown) => {
       throw error;
     },
   };

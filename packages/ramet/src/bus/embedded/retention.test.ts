@@ -39,7 +39,7 @@ async function place(): Promise<BusPlace> {
       };
       return { ...bus, attach, close: async () => {} };
     },
-    store: (service) => stores.open(service, { platform, warn: () => {}, fatal: () => {} }),
+    store: (service) => stores.open(service, { platform, onWarning: () => {}, onFatal: () => {} }),
     dispose: async () => {
       await shared?.close();
       rmSync(folder, { recursive: true });
@@ -127,7 +127,7 @@ test('a new group is told what it cannot have, once, and begins with what there 
 test('a bus closes although a group that has left does not answer any more, and keeps what that group has not had', async () => {
   const place = { folder: mkdtempSync(join(tmpdir(), 'ramet-bus-')), platform: hasty() };
   const { platform } = place;
-  const store = await sqlite(place.folder, { exclusive: false }).open('orders', { platform, warn: () => {}, fatal: () => {} });
+  const store = await sqlite(place.folder, { exclusive: false }).open('orders', { platform, onWarning: () => {}, onFatal: () => {} });
   await migrate(store, platform, [STORE_TABLES, BUS_TABLES], []);
   const outbox = createOutbox(store);
   const envelope = {
@@ -195,7 +195,7 @@ test('whatever ages and limits: only what is old and settled goes, from the begi
         fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 30 }),
         fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 4 }),
         async (daysOld, limits) => {
-          const store = await stores.open(`s${round++}`, { platform, warn: () => {}, fatal: () => {} });
+          const store = await stores.open(`s${round++}`, { platform, onWarning: () => {}, onFatal: () => {} });
           await migrate(store, platform, [STORE_TABLES, BUS_TABLES], []);
           const outbox = createOutbox(store);
           await store.write(async (tx) => {

@@ -20,7 +20,7 @@ export async function kafkaPlace(broker: string, more: Partial<KafkaOptions> = {
     prefix,
     platform,
     bus: (onError, on) => kafka(options).create({ platform: on, onError, owner: newId(on, 'own') }),
-    store: (service) => stores.open(service, { platform, warn: () => {}, fatal: () => {} }),
+    store: (service) => stores.open(service, { platform, onWarning: () => {}, onFatal: () => {} }),
     async expel(group) {
       const admin = new Admin({ clientId: 'test', bootstrapBrokers: [broker] });
       await admin.removeMembersFromConsumerGroup({ groupId: prefix + group });

@@ -22,7 +22,7 @@ export async function postgresPlace(url: string): Promise<BusPlace & { readonly 
     platform,
     silent: true,
     bus: (onError, on) => postgresBus(url, { schema, lease: LEASE }).create({ platform: on, onError, owner: newId(on, 'own') }),
-    store: (service) => stores.open(service, { platform, warn: () => {}, fatal: () => {} }),
+    store: (service) => stores.open(service, { platform, onWarning: () => {}, onFatal: () => {} }),
     async dispose() {
       rmSync(folder, { recursive: true });
       await dropped(url, schema);

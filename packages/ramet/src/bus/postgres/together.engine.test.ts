@@ -33,7 +33,7 @@ const envelope = (n: number, key: string, event: string): Envelope => ({
 async function open(): Promise<Store> {
   const schema = `together_${randomBytes(5).toString('hex')}`;
   schemas.push(schema);
-  const store = await postgres(url, { schema }).open('mail', { platform, warn: () => {}, fatal: () => {} });
+  const store = await postgres(url, { schema }).open('mail', { platform, onWarning: () => {}, onFatal: () => {} });
   await migrate(store, platform, [STORE_TABLES, BUS_TABLES], [{ name: '0001_tables', sql: TABLES }]);
   return store;
 }

@@ -14,8 +14,8 @@ const place = (order: 'key' | 'none') => async (): Promise<BusPlace> => {
   const stores = sqlite(folder, { exclusive: false });
   const environment = {
     platform,
-    warn: () => {},
-    fatal: (error: unknown) => {
+    onWarning: () => {},
+    onFatal: (error: unknown) => {
       throw error;
     },
   };

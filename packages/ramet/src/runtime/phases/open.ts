@@ -49,8 +49,8 @@ function storeEnvironmentOf({ platform, log, instrument, options }: PlannedProce
   };
   return {
     platform,
-    warn: (event, fields, detail) => log.event(event, fields, detail),
-    fatal: options.onFatal ?? exitNow,
+    onWarning: (event, fields, detail) => log.event(event, fields, detail),
+    onFatal: options.onFatal ?? exitNow,
     onCommit: (service, ms, transactions) => instrument.note?.({ what: 'commit', service, ms, transactions }),
   };
 }

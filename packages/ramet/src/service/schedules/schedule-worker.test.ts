@@ -23,7 +23,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ramet-'));
   aheadMs = 0;
   platform = { ...real, clock: { wallNow: () => real.clock.wallNow() + aheadMs, monoNow: () => real.clock.monoNow() } };
-  store = await sqlite(folder, { exclusive: false }).open('reports', { platform, warn: () => {}, fatal: () => {} });
+  store = await sqlite(folder, { exclusive: false }).open('reports', { platform, onWarning: () => {}, onFatal: () => {} });
   await migrate(store, platform, FRAMEWORK_TABLES, [
     { name: '0001_runs', sql: 'create table runs (due bigint not null, who text not null)' },
   ]);

@@ -34,7 +34,7 @@ export function sqlite(folder: string, _options: SqliteOptions = {}): StoreFacto
       // That everybody is a superuser here is known.
       return factory().open(service, {
         ...environment,
-        warn: (event, fields, detail) => detail?.includes('superuser') || environment.warn(event, fields, detail),
+        onWarning: (event, fields, detail) => detail?.includes('superuser') || environment.onWarning(event, fields, detail),
       });
     },
     release: async () => {},

@@ -25,8 +25,8 @@ export async function newPlace(server: string = sharedEngine('postgres'), servic
   const stores: Store[] = [];
   const environment: StoreEnvironment = {
     platform: realPlatform(),
-    warn: (event, fields, detail) => warnings.push({ event, ...fields, detail }),
-    fatal: (error) => {
+    onWarning: (event, fields, detail) => warnings.push({ event, ...fields, detail }),
+    onFatal: (error) => {
       throw error;
     },
   };

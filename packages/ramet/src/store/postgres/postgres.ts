@@ -103,11 +103,11 @@ interface Opening {
 
 async function openStore(opening: Opening): Promise<Store> {
   const { service, schema, capabilities, options, environment } = opening;
-  const { platform, warn } = environment;
+  const { platform, onWarning } = environment;
   const { connections = CONNECTIONS, readers = READERS, waitMs = 5_000, statementTimeoutMs = 10_000 } = options;
   const connect = connector(opening);
   const partitions = await prepared(opening, connect);
-  if (partitions !== capabilities.partitions) warn('store_partitions_kept', { service, partitions, asked: capabilities.partitions });
+  if (partitions !== capabilities.partitions) onWarning('store_partitions_kept', { service, partitions, asked: capabilities.partitions });
   const statements = new Statements();
   const common = { platform, service, waitMs, silenceMs: statementTimeoutMs + SILENCE_MS };
   const writing = new Pool({

@@ -73,7 +73,7 @@ const SETTINGS = `select current_setting('fsync') as fsync, current_setting('ful
   current_setting('synchronous_commit') as synchronous_commit, (select rolsuper from pg_roles where rolname = current_user) as superuser`;
 
 /** Says what is weaker than a store promises, and what to do about it. */
-export async function checkServer(connection: Connection, service: string, where: string, { warn }: StoreEnvironment): Promise<void> {
+export async function checkServer(connection: Connection, service: string, where: string, { onWarning }: StoreEnvironment): Promise<void> {
   const [row] = await said(connection, [plain(SETTINGS)]);
   const settings = row as { fsync: string; full_page_writes: string; synchronous_commit: string; superuser: number };
   const weak: string[] = [];
@@ -88,7 +88,7 @@ export async function checkServer(connection: Connection, service: string, where
     );
   if (settings.superuser)
     weak.push("its role is a superuser, to whom the server refuses nothing: give each service a role of its own (see 'provision')");
-  for (const weakness of weak) warn('store_weak', { service, server: where }, weakness);
+  for (const weakness of weak) onWarning('store_weak', { service, server: where }, weakness);
 }
 
 async function said(connection: Connection, statements: readonly Statement[]): Promise<readonly unknown[]> {

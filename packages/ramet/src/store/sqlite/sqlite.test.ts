@@ -29,7 +29,7 @@ const harness: StoreHarness = {
     const fatal = (error: unknown) => {
       throw error;
     };
-    await factory.prepare({ platform, warn: () => {}, fatal });
+    await factory.prepare({ platform, onWarning: () => {}, onFatal: fatal });
     return {
       factory,
       platform,
@@ -58,8 +58,8 @@ describe('sqlite', () => {
     points = new Map();
     environment = {
       platform: realPlatform({ onPoint: (site) => void points.get(site)?.() }),
-      warn: () => {},
-      fatal: (error) => fatal.push(error),
+      onWarning: () => {},
+      onFatal: (error) => fatal.push(error),
     };
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));

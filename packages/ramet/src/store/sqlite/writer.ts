@@ -221,7 +221,7 @@ export class Writer {
       cause,
       executed: 'unknown',
     });
-    this.#environment.fatal(cause);
+    this.#environment.onFatal(cause);
     return this.#broken;
   }
 
@@ -230,7 +230,7 @@ export class Writer {
     try {
       this.#connection.exec('rollback');
     } catch (error) {
-      this.#environment.fatal(error);
+      this.#environment.onFatal(error);
     }
   }
 
