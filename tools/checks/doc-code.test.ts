@@ -25,5 +25,6 @@ test('names the document’s own lines that do not compile', async () => {
     "README.md:27  doc-code  ../outside.ts is outside the document's folder (write a path without ..)",
     `README.md:5  doc-code  TS2322: Type 'number' is not assignable to type 'string'. ${fix}`,
     `docs/guide.md:2  doc-code  TS2307: Cannot find module './orders/contract.ts' or its corresponding type declarations. ${fix}`,
+    `packages/ramet/src/double.ts:5  doc-code  TS2322: Type 'number' is not assignable to type 'string'. ${fix}`,
   ]);
 });

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../run.ts';
 import { codeBlocks } from './markdown.ts';
-import { type Finding, normal, type SourceFile } from './source.ts';
+import { type Finding, isTest, normal, type SourceFile } from './source.ts';
 
 /** A block as a file that the compiler sees, in the folder of its document. */
 export interface Snippet {
@@ -14,13 +14,12 @@ export interface Snippet {
   readonly text: string;
 }
 
-/** The TypeScript blocks of README.md and docs/, and what is wrong before any compiler looks at them. */
+/** The TypeScript blocks of README.md, docs/ and the doc comments of packages, and what is wrong before any compiler looks at them. */
 export function snippets(files: readonly SourceFile[]): { snippets: Snippet[]; findings: Finding[] } {
   const found = new Map<string, Snippet>();
   const findings: Finding[] = [];
   for (const { path: document, text } of files) {
-    if (document !== 'README.md' && !/^docs\/.*\.md$/.test(document)) continue;
-    for (const block of codeBlocks(text)) {
+    for (const block of codeBlocks(readable(document, text))) {
       if (!/^(ts|typescript)$/.test(block.language)) continue;
       if (block.before?.startsWith('not compiled:') && block.before !== 'not compiled:') continue;
       const path = normal(`${document}/${block.file ?? `line-${block.line}.ts`}`);
@@ -41,10 +40,20 @@ export function snippets(files: readonly SourceFile[]): { snippets: Snippet[]; f
   return { snippets: [...found.values()], findings };
 }
 
+/** The document; of a source file, its doc comments without their marks, at the same lines; of any other file, nothing. */
+function readable(path: string, text: string): string {
+  if (path === 'README.md' || /^docs\/.*\.md$/.test(path)) return text;
+  if (!/^packages\/[^/]+\/src\/.*\.ts$/.test(path) || isTest(path) || !text.includes(' * ```ts')) return '';
+  return text.replaceAll(
+    /^([ \t]*\/\*\*[\s\S]*?\*\/)|^.*$/gm,
+    (_, comment?: string) => comment?.replaceAll(/^[ \t]*(?:\/\*\*|\*\/|\*) ?/gm, '') ?? '',
+  );
+}
+
 const FIX = 'correct the block, or put <!-- not compiled: reason --> right before it';
 
 /**
- * Compiles every TypeScript block of the documents as a user's file would be.
+ * Compiles every TypeScript block of the documents and of doc comments as a user's file would be.
  * @param folder is emptied and then holds the snippets; inside `root`, so that packages resolve as for its own files
  */
 export async function docCode(files: readonly SourceFile[], root: string, folder: string): Promise<Finding[]> {

@@ -8,13 +8,13 @@ import type { EventLog, Trace } from '../telemetry/index.ts';
 
 const AlertData = z
   .object({
-    /** One alert per id, whatever happens. */
+    /** There is one alert per id, whatever happens. */
     id: z.string(),
     service: z.string(),
     sagaId: z.string(),
     saga: z.string(),
     key: z.string(),
-    /** Absent where the saga as a whole needs a person. */
+    /** Absent if the saga as a whole needs an operator. */
     step: z.string().optional(),
     state: z.string(),
     reason: z.string(),
@@ -23,8 +23,18 @@ const AlertData = z
 export type Alert = z.infer<typeof AlertData>;
 
 /**
- * The event that every service with sagas publishes when one of them needs a person. No contract names it: a reaction to it is
- * written `on(SagaNeedsAttention.of('orders'), ({ saga, key, reason }) => …)`.
+ * Makes a reference to the event that a service publishes when one of its sagas needs an operator. No contract declares this
+ * event, because every service with sagas publishes it.
+ * @example
+ * ```ts
+ * import { contract, SagaNeedsAttention, service } from 'ramet';
+ *
+ * export default service(contract('desk', {})).implement({
+ *   reactions: (on) => [
+ *     on(SagaNeedsAttention.of('orders'), ({ saga, key, reason }, { log }) => log.warn({ saga, key }, reason)),
+ *   ],
+ * });
+ * ```
  */
 export const SagaNeedsAttention = {
   of: (service: string): EventRef<typeof AlertData> => ({
@@ -39,11 +49,11 @@ export const SagaNeedsAttention = {
 export interface AlertSink {
   readonly outbox: OutboxWriter;
   readonly log: EventLog;
-  /** Whether alerts go to a webhook as well. */
+  /** Whether alerts are posted to a webhook, too. */
   readonly webhook: boolean;
 }
 
-/** Raises an alert in the transaction that makes it true: as an event, as a call of the webhook, and in the log once it is committed. */
+/** Raises an alert in the transaction that makes it true: as an event, as a call of the webhook, and in the log after the commit. */
 export async function raiseAlert(tx: Tx, sink: AlertSink, alert: Alert, trace: Trace): Promise<void> {
   if (await sink.outbox.has(tx, alert.id)) return;
   const now = await tx.get<{ now: number }>('select ramet_now() as now');

@@ -19,55 +19,55 @@ export interface SagaEngineOptions {
   readonly service: string;
   readonly sagas: readonly Saga[];
   readonly transport: TransportRoutes;
-  /** What the edges of the service have in common. */
+  /** What all edges of the service share. */
   readonly outbound: Outbound;
   readonly alerts: AlertSink;
   readonly log: EventLog;
-  /** Unique to this start of the process: who owns a saga. */
+  /** Unique to this start of the process: the owner of its sagas. */
   readonly owner: string;
   readonly instrument: Instrument;
-  /** Whether what had been published when the process started has been handled by whoever keeps events for sagas. */
+  /** Whether the mailbox has every event that was published before the process started. */
   readonly caughtUp: RunEnvironment['caughtUp'];
 }
 
-/** Sagas of one service that run at once; further ones wait. */
+/** Sagas of one service that run at once; others wait. */
 const RUNS_MAX = 256;
-/** Those that only wait for their next attempt take nobody's place, as long as there are not too many to be kept in hand. */
+/** Sagas that this process holds at most. Those that only wait for their next attempt do not count as running. */
 const HELD_MAX = 4_096;
-/** How long a saga that failed for a reason of ours is left alone: what failed at once would fail at once again. */
+/** How long a saga rests after it was released with an error, so that it does not fail again at once. */
 const REST_MS = 1_000;
-/** How many sagas that lost their owner are taken on at once: after a downtime there may be thousands. */
+/** How many sagas without an owner are claimed at once: after a downtime there may be thousands. */
 const CLAIM_MAX = 32;
 const SCAN_MS = 1_000;
-/** When a suspect has run for so long, the next one is taken. */
+/** After this time of one suspect, the next one is claimed. */
 const EXPOSED_MS = 1_000;
-/** A suspect that has run for so long without ending the process is cleared. */
+/** A suspect that has run for so long without a crash is cleared. */
 const CLEARED_MS = 15_000;
-/** How soon the next suspect is looked at. */
+/** How soon the engine looks at the next suspect. */
 const SUSPECT_LOOK_MS = 50;
 
 /**
- * Runs the sagas of one service. Those that its own commands start run at once, owned from the start; those whose owner is
- * gone are found by their leases. The engine holds no truth in memory: it may be killed anywhere.
+ * Runs the sagas of one service. A saga that its own command starts runs at once, and this process owns it from the start. A
+ * saga whose owner is gone is found by its lease. All state is in the journal: the process may be killed anywhere.
  */
 export class SagaEngine {
   readonly #options: SagaEngineOptions;
   readonly #programs = new Map<string, Saga>();
   readonly #calls: Calls;
   readonly #runs = new Map<string, Run>();
-  /** Programs of which it was logged that they await something other than a step, sleep or wait. */
+  /** Programs that were reported in the log for awaiting something other than a step, sleep or wait. */
   readonly #strays = new Set<string>();
-  /** Released after an error, and left alone for a while. */
+  /** Sagas that rest after an error. */
   readonly #resting = new Set<string>();
   readonly #finished = new Set<Promise<void>>();
   readonly #environment: RunEnvironment;
   readonly #claiming: Periodic;
   readonly #renewing: Periodic;
   readonly #suspects: Suspects;
-  /** The suspect that was taken last. */
+  /** The suspect that was claimed last. */
   #exposed: { readonly run: Run; readonly sinceMono: number } | undefined;
   #stopping = false;
-  /** A store of one process has no other owners: what is open at start was left by the process before. */
+  /** Whether open sagas of other owners are adopted: in a store of one process, only an earlier process can have left them. */
   #adoptAll: boolean;
 
   constructor(options: SagaEngineOptions) {
@@ -104,16 +104,16 @@ export class SagaEngine {
     return this.#runs.size;
   }
 
-  /** How many more may be taken in hand. */
+  /** How many more sagas this process may claim. */
   get #free(): number {
     let pausing = 0;
     for (const run of this.#runs.values()) if (run.pausing) pausing++;
     return Math.min(RUNS_MAX + pausing, HELD_MAX) - this.#runs.size;
   }
 
-  /** Programs that open sagas began with and that this deployment does not have: they will wait for an operator. */
+  /** Returns the programs that open sagas need and this deployment does not have: these sagas will wait for an operator. */
   async missingPrograms(): Promise<{ saga: string; version: number; open: number }[]> {
-    // The first condition is that of the indexes of open sagas.
+    // The first condition selects the indexes of open sagas.
     const rows = await this.#options.store.reader.all<{ type: string; program_version: number; open: number }>(
       `select type, program_version, count(*) as open from ramet_sagas
        where state in ('RUNNING', 'COMPENSATING') and state = 'RUNNING' group by type, program_version`,
@@ -128,23 +128,23 @@ export class SagaEngine {
     this.#renewing.start();
   }
 
-  /** A command of this process has committed the start of a saga. */
+  /** Runs a saga whose start a command of this process has committed. */
   started(row: RawRow): void {
     if (this.#stopping || this.#free <= 0) this.#claiming.wake();
     else this.#launch(sagaOf(row), true);
   }
 
-  /** Something about this saga changed (an operator, a cancellation): look at it now. */
+  /** Looks for sagas now: an operator or a cancellation has changed one. */
   poke(): void {
     this.#claiming.wake();
   }
 
-  /** An event was kept that programs in hand may wait for. */
+  /** Wakes the waits of running programs: an event was kept. */
   rouse(): void {
     for (const run of this.#runs.values()) run.rouse();
   }
 
-  /** Stops taking sagas, lets those under way come to a step's end, and gives their leases back. */
+  /** Stops claiming sagas, waits until each running saga has ended its current step, and gives the leases back. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#claiming.stop();
@@ -154,17 +154,17 @@ export class SagaEngine {
     await this.release();
   }
 
-  /** Gives back the sagas that commands have started since the engine stopped: they need not wait for their leases. */
+  /** Gives back the sagas that commands have started since the engine stopped, so that the next owner need not wait for their leases. */
   async release(): Promise<void> {
     await giveBack(this.#options.store, this.#options.owner).catch(() => {});
   }
 
-  /** Takes over sagas that no process holds. @returns in how many milliseconds to look again */
+  /** Claims sagas without an owner. @returns in how many milliseconds to look again */
   async #claim(): Promise<number> {
     const free = this.#free;
     if (free <= 0) return SCAN_MS;
     const { store, owner } = this.#options;
-    // Sagas that are ours but not in hand were dropped when the store was away, or wait for their turn.
+    // Sagas of this owner that do not run were released while the store was unavailable, or wait for their turn.
     const limit = this.#runs.size + this.#resting.size + Math.min(free, CLAIM_MAX);
     const fresh = (await claimable(store, owner, this.#adoptAll, limit))
       .filter((id) => !this.#runs.has(id) && !this.#resting.has(id))
@@ -175,15 +175,15 @@ export class SagaEngine {
       this.#adoptAll = false;
       return Math.max(1, Math.min(waiting ? SUSPECT_LOOK_MS : SCAN_MS, (await nextWakeMs(store)) ?? SCAN_MS));
     }
-    // Together, so that they share a commit.
+    // Claimed together, so that they share a commit.
     for (const saga of await Promise.all(fresh.map((id) => claim(store, owner, this.#adoptAll, id))))
       if (saga && !this.#runs.has(saga.id)) this.#launch(saga, false);
     return 0;
   }
 
   /**
-   * A saga during whose runs the process ended more than once: they are taken one at a time, and the later after the begin of
-   * this process the more often it was. One that writes something, or runs for a while, has proved that it ends no process.
+   * Finds the next suspect: a saga during whose runs the process crashed more than once. Suspects run one at a time, in the order
+   * of the crash count. A saga that writes something, or runs for a while, has proved that it does not crash the process.
    */
   async #nextSuspect(limit: number): Promise<{ next: string | undefined; waiting: boolean }> {
     const { store, owner, platform } = this.#options;
@@ -195,7 +195,7 @@ export class SagaEngine {
     return { next: busy ? undefined : ready[0]?.id, waiting: ready.length > 0 };
   }
 
-  /** Confirms the leases of all runs in hand; a run whose lease is gone is dropped. */
+  /** Renews the leases of all runs; a run that has lost its lease is stopped. */
   async #renew(): Promise<number> {
     if (this.#runs.size === 0) return RENEW_MS;
     const { store, owner } = this.#options;
@@ -222,9 +222,9 @@ export class SagaEngine {
       .finally(() => {
         this.#runs.delete(saga.id);
         this.#finished.delete(finished);
-        // Branches of its program may still wait for answers: they can write nothing any more.
+        // Branches of its program may still wait for answers; they must not write any more.
         run.stop(new RametError('StaleOwner'));
-        // It may have to wake sooner than the next look, or have been woken already.
+        // It may have to wake before the next scan, or have been woken already.
         if (run.released) this.#claiming.wake();
         const { state } = run.saga;
         run.span.end(state === 'RUNNING' || state === 'COMPENSATING' ? SAGA_RELEASED : state);
@@ -232,12 +232,12 @@ export class SagaEngine {
     this.#finished.add(finished);
   }
 
-  /** Takes note of a run during whose like the process ended: when it has lived for a while without that, it says so. */
+  /** Watches a run that saw a crash before: after a while without another one it writes its journal, which clears it. */
   #expose(run: Run): void {
     const { clock, timers } = this.#options.platform;
     if (run.saga.crashes > 1) this.#exposed = { run, sinceMono: clock.monoNow() };
     timers.set(CLEARED_MS, () => {
-      // Writing anything counts from the beginning again.
+      // Any write resets the crash count.
       if (this.#runs.get(run.saga.id) === run && !run.proved) run.save({}).catch(() => {});
     });
   }
@@ -259,7 +259,7 @@ export class SagaEngine {
     if (run.saga.state === 'COMPENSATING') await compensate(run);
   }
 
-  /** Outcomes of before they were numbered, and of a process that does not number them, get their numbers in the order of the log. */
+  /** Loads the journal. Outcomes without a number, of an older version, get their numbers in the order of the log. */
   async #load(run: Run): Promise<void> {
     const { store } = this.#options;
     run.steps.push(...(await loadSteps(store, run.saga.id)));
@@ -268,7 +268,7 @@ export class SagaEngine {
 
   async #forward(run: Run): Promise<void> {
     const { saga } = run;
-    // While a step is under way the cause may be its participant, which counts for itself and refuses first.
+    // While a step is under way, its participant may be the cause. It counts crashes too, and refuses the step first.
     const underWay = run.steps.some(({ state }) => state === 'STARTED');
     if (isGivenUp(saga.crashes, underWay ? 2 : 0))
       return this.#diverge(run, `the process ended during each of its last ${saga.crashes} runs`);
@@ -284,7 +284,7 @@ export class SagaEngine {
         if (saga.pivoted) return this.#diverge(run, `its program failed after the pivot: ${describe(end.error)}`);
         return this.#compensating(run, describe(end.error));
       case 'compensate':
-        // A step beside the pivot: what cannot be undone as a whole is not undone in part.
+        // The failed step ran beside the pivot: a saga that cannot be undone as a whole is not undone in part.
         if (saga.pivoted) return this.#diverge(run, `${end.reason}, and its pivot has been passed`);
         return this.#compensating(run, end.reason);
       case 'diverged':
@@ -292,7 +292,7 @@ export class SagaEngine {
       case 'asleep':
         return;
       case 'stopped':
-        // What was answered meanwhile need not be asked for again.
+        // So that steps answered in the meantime need not be called again.
         if (end.error.code === 'ShuttingDown' && run.noted) await run.save({});
         throw end.error;
     }
@@ -305,21 +305,21 @@ export class SagaEngine {
     this.#options.log.event('saga_awaits_elsewhere', { saga: type, programVersion, sagaId: id });
   }
 
-  /** A declared failure is a way that sagas go; anything else is a mistake in the program. */
+  /** Logs why the program failed. A declared failure is an expected end; anything else is a mistake in the program. */
   #logThrown(saga: Run['saga'], error: unknown): void {
     const fields = { saga: saga.type, sagaId: saga.id, key: saga.key, correlationId: saga.trace.correlationId };
     if (isDeclared(error)) this.#options.log.event('saga_failed', { ...fields, reason: describe(error) });
     else this.#options.log.event('saga_threw', { ...fields, err: error });
   }
 
-  /** A cancellation that was accepted counts to the very end. */
+  /** Completes the saga. A cancellation that was accepted counts until the very end. */
   async #complete(run: Run, result: unknown): Promise<void> {
     endWaits(run);
     const entries = [{ actor: 'engine', was: 'RUNNING', became: 'COMPLETED' }];
     await this.#unlessCancelled(run, { state: 'COMPLETED', result, attention: undefined }, { entries });
   }
 
-  /** Comes to an end of its program, unless a cancellation was accepted: then it is undone. */
+  /** Writes the end of the program; if a cancellation was accepted, the saga is undone instead. */
   async #unlessCancelled(run: Run, ...[patch, more]: Required<Parameters<Run['save']>>): Promise<void> {
     try {
       await run.save(patch, { ...more, refuseWhenCancelled: !run.saga.pivoted });
@@ -359,7 +359,7 @@ export class SagaEngine {
 
 const programId = (type: string, version: number): string => `${type}@${version}`;
 
-/** A declared failure, or an error that tells one in words of its own and has it as its `cause`. Programs may throw anything. */
+/** Whether an error is a declared failure, or has one as its `cause`. Programs may throw anything. */
 function isDeclared(error: unknown): boolean {
   try {
     return error instanceof DeclaredError || (error instanceof Error && error.cause instanceof DeclaredError);

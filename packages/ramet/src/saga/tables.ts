@@ -5,11 +5,11 @@ import type { FolderTables } from '../store/index.ts';
 export const FENCES_KEPT = {
   /** After the end of the saga: longer than a request of it can still be on its way. */
   endedMs: 30 * DAY,
-  /** While the end of the saga is not known: its owner may be gone, or may still come back. */
+  /** While the end of the saga is not known: its owner may be lost, or may still come back. */
   unheardMs: 3 * 365 * DAY,
 } as const;
 
-/** Up to which number the kept events are older than every open saga that may wait for one. */
+/** The number up to which the kept events are older than every open saga that may wait for one. */
 const FIRST_LISTENED = `coalesce(
   (select min(events_from) from ramet_sagas where state in ('RUNNING', 'DIVERGED') and events_from is not null),
   (select seq from ramet_saga_counter where id = 0))`;

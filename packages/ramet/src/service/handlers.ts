@@ -12,7 +12,35 @@ export interface Prepared<I, R, RC, WC, P> {
   readonly run: (input: I, ctx: WC, prepared: P) => Promise<R> | R;
 }
 
-/** Declares a command that asks other services before its transaction begins. */
+/**
+ * Declares a command that calls other services before its transaction begins.
+ * @example
+ * ```ts
+ * import { command, contract, prepared, query, service, sql, use } from 'ramet';
+ * import { z } from 'zod';
+ *
+ * const Sku = z.object({ sku: z.string() });
+ * const Catalog = contract('catalog', { queries: { price: query({ input: Sku, output: z.object({ cents: z.int() }) }) } });
+ * const Carts = contract('carts', { commands: { add: command({ input: Sku }) } });
+ * interface Tables {
+ *   lines: { sku: string; cents: number };
+ * }
+ *
+ * export default service(Carts, {
+ *   store: sql<Tables>({ migrations: { '0001_lines': 'create table lines (sku text not null, cents integer not null)' } }),
+ *   uses: { catalog: use(Catalog) },
+ * }).implement({
+ *   commands: {
+ *     add: prepared({
+ *       prepare: ({ sku }, { use: { catalog } }) => catalog.price({ sku }),
+ *       async run({ sku }, { db }, { cents }) {
+ *         await db.insertInto('lines').values({ sku, cents }).execute();
+ *       },
+ *     }),
+ *   },
+ * });
+ * ```
+ */
 export const prepared = <I, R, RC, WC, P>(d: Prepared<I, R, RC, WC, P>): Prepared<I, R, RC, WC, P> => d;
 
 /** A command as a service implements it: one function, {@link Prepared} or {@link Effect}. */

@@ -6,7 +6,20 @@ import type { Handlers } from './handlers.ts';
 import type { CronSchedule, Every, Schedule } from './schedules/schedule.ts';
 import type { Reaction, ReactionOptions } from './subscriptions/reaction.ts';
 
-/** Names the tables of a service (as Kysely types) and its migrations. */
+/**
+ * Declares the store of a service: its tables (as Kysely types) and its migrations.
+ * @example
+ * ```ts
+ * import { sql } from 'ramet';
+ *
+ * interface Tables {
+ *   orders: { id: string; state: 'placed' | 'shipped' };
+ * }
+ * export const store = sql<Tables>({
+ *   migrations: { '0001_orders': 'create table orders (id text primary key, state text not null)' },
+ * });
+ * ```
+ */
 export const sql = <T>(d: { migrations: SqlStore<T>['migrations'] }): SqlStore<T> => d;
 
 const reaction = (
@@ -26,7 +39,36 @@ const cron: CronSchedule<any, any> = (pattern, name, run, { timezone = 'UTC' } =
   run,
 });
 
-/** Declares a service: its contract, its own store, and what it calls. `implement` says how it keeps its promises. */
+/**
+ * Declares a service: its contract, its own store, and the services that it calls. `implement` takes a handler for each operation.
+ * @example
+ * ```ts
+ * import { command, contract, event, query, service, sql } from 'ramet';
+ * import { z } from 'zod';
+ *
+ * const Order = z.object({ orderId: z.string() });
+ * const Orders = contract('orders', {
+ *   commands: { place: command({ input: Order }) },
+ *   queries: { count: query({ input: z.object({}), output: z.int() }) },
+ *   events: { OrderPlaced: event(Order, { key: 'orderId' }) },
+ * });
+ * interface Tables {
+ *   orders: { id: string };
+ * }
+ *
+ * export default service(Orders, {
+ *   store: sql<Tables>({ migrations: { '0001_orders': 'create table orders (id text primary key)' } }),
+ * }).implement({
+ *   commands: {
+ *     async place({ orderId }, { db, emit }) {
+ *       await db.insertInto('orders').values({ id: orderId }).execute();
+ *       emit.OrderPlaced({ orderId });
+ *     },
+ *   },
+ *   queries: { count: async (_, { db }) => (await db.selectFrom('orders').selectAll().execute()).length },
+ * });
+ * ```
+ */
 export function service<
   N extends string,
   K extends Operations,

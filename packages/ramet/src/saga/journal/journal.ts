@@ -11,12 +11,12 @@ import { FENCES_KEPT } from '../tables.ts';
  *   RUNNING ----program does not fit the journal, or failed after the pivot----> DIVERGED (waits for an operator)
  *   COMPENSATING ----all undone----> COMPENSATED
  *   COMPENSATING ----some undo failed three times----> COMPENSATION_FAILED (waits for an operator)
- *   COMPENSATING ----some effect cannot be found out----> IN_DOUBT (waits for an operator)
- * An operator takes a saga from the last three back to RUNNING or COMPENSATING.
+ *   COMPENSATING ----outcome of some effect stays unknown----> IN_DOUBT (waits for an operator)
+ * An operator returns a saga from the last three to RUNNING or COMPENSATING.
  *
  * The states of a step: STARTED (intent stored) -> OK | REJECTED | UNKNOWN; then, when undone:
  *   STARTED (attempt) -> COMPENSATED | COMP_FAILED | IN_DOUBT; an operator may also mark it SKIPPED.
- * Those of a sleep or a wait: STARTED -> OK (with the event's data, or without when the time is over) | CANCELLED (the saga is undone).
+ * The states of a sleep or a wait: STARTED -> OK (with the event's data, or without it after the timeout) | CANCELLED (the saga is undone).
  */
 export type SagaState = 'RUNNING' | 'COMPENSATING' | 'COMPLETED' | 'COMPENSATED' | 'COMPENSATION_FAILED' | 'IN_DOUBT' | 'DIVERGED';
 export type StepKind = 'step' | 'pivot' | 'ask' | 'value' | 'sleep' | 'wait';
@@ -33,7 +33,7 @@ export interface SagaRow {
   readonly initiatorIssuer?: string;
   readonly trace: Trace;
   readonly createdAt: number;
-  /** How often in a row its process ended before it had written anything. */
+  /** How often in a row its process crashed before the saga had written anything. */
   readonly crashes: number;
   state: SagaState;
   version: number;
@@ -46,7 +46,7 @@ export interface SagaRow {
   updatedAt: number;
 }
 
-/** A step that calls nobody: the saga goes on when something has come, or the time is over. */
+/** Whether a step makes no call: the saga continues when the event has arrived or the time is over. */
 export const isWaiting = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
 
 export interface StepRow {
@@ -57,13 +57,13 @@ export interface StepRow {
   readonly undo: Invocation | undefined;
   readonly stepKey: string;
   readonly intentAt: number;
-  /** How long all attempts together may take, from the intent on; undefined without limit. */
+  /** How long all attempts together may take, counted from the intent; undefined for no limit. */
   readonly deadlineMs: number | undefined;
-  /** The topic and the key of the event that is waited for. */
+  /** The topic and the key of the awaited event. */
   readonly awaits: { readonly event: string; readonly key: string } | undefined;
-  /** What was left of it when the step was loaded. */
+  /** What was left of the deadline when the step was loaded. */
   readonly remainingMs: number | undefined;
-  /** How old the intent was when its saga was taken in hand, in milliseconds; below 0 when it has been stored since. */
+  /** How old the intent was when this process claimed the saga, in milliseconds; negative if it was stored after that. */
   readonly ageMs: number;
   state: StepState;
   result: unknown;
@@ -72,25 +72,25 @@ export interface StepRow {
   compAttempt: number;
   compError: string | undefined;
   /**
-   * The how-manieth outcome it was that the saga's program was given, from 1; undefined while there is none. A value has
-   * none: the program does not wait for it.
+   * The number of the outcome, in the order in which the program received the outcomes, from 1; undefined while there is none.
+   * A value does not have one: the program does not wait for it.
    */
   delivery: number | undefined;
 }
 
-/** What a program is about to do. */
+/** A step that a program is about to take. */
 export interface Intent {
   readonly name: string;
   readonly kind: StepKind;
   readonly invocation: Invocation;
   readonly undo?: Invocation | undefined;
-  /** How long all attempts together may take, or how long it sleeps or waits; undefined without limit. */
+  /** How long all attempts together may take, or how long the saga sleeps or waits; undefined for no limit. */
   readonly deadlineMs?: number | undefined;
   readonly awaits?: StepRow['awaits'];
   readonly result?: unknown;
 }
 
-/** Why a step did not happen, as the program gets it again after a restart. */
+/** Why a step did not happen; the program receives it again after a restart. */
 export type StepError =
   | { readonly kind: 'declared'; readonly error: string; readonly status: number; readonly data: unknown }
   | { readonly kind: 'fault'; readonly code: string; readonly detail: string };
@@ -103,13 +103,13 @@ export interface LogEntry {
   readonly detail?: string;
 }
 
-/** A row as the store gives it. */
+/** A row as the store returns it. */
 export type RawRow = Record<string, string | number | null>;
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
 const parsed = (text: string | number | null | undefined): any => (text == null ? undefined : JSON.parse(String(text)));
 /**
- * A value as the journal gives it. A program gets this and never the value that will be written: it may change what it gets, and must
- * get the same when it runs again.
+ * Copies a value as the journal would return it. A program receives this copy and never the value that will be written: it may
+ * change what it receives, and must receive the same when it runs again.
  */
 export const reread = <T>(value: T): T => parsed(json(value));
 
@@ -168,7 +168,7 @@ export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]
   return rows.map(stepOf);
 }
 
-/** Steps whose outcome has no number yet, in the order in which the outcomes came. */
+/** Returns the steps whose outcome has no number yet, in the order of the outcomes. */
 export async function unnumbered(store: Store, sagaId: string, steps: readonly StepRow[]): Promise<StepRow[]> {
   const old = steps.filter(
     ({ kind, state, delivery }) => kind !== 'value' && delivery === undefined && (state === 'OK' || state === 'REJECTED'),
@@ -219,7 +219,7 @@ export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
   );
 }
 
-/** Whoever appends has changed the saga's row before in the same transaction, and so appends alone. */
+/** Appends to the saga's log. The caller has written the saga's row in the same transaction before, so it is the only writer. */
 export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]): void {
   for (let from = 0; from < entries.length; from += ENTRIES_AT_ONCE) {
     const some = entries.slice(from, from + ENTRIES_AT_ONCE);
@@ -235,18 +235,18 @@ export function appendLog(tx: Tx, sagaId: string, entries: readonly LogEntry[]):
 
 const ENTRIES_AT_ONCE = 16;
 
-/** Whether nothing more will be asked for by a saga: neither its program nor a person can take it on again. */
+/** Whether a saga has ended for good: neither its program nor an operator can resume it. */
 const hasEnded = (state: SagaState, attention: string | undefined): boolean =>
   state === 'COMPLETED' || state === 'COMPENSATED' || (state === 'COMPENSATION_FAILED' && attention === undefined);
 
-/** Notes, in an update of the saga's row, that it has ended, and when its participants are notified. */
+/** Returns the SQL that notes the end of a saga in an update of its row, and when its participants are notified. */
 export const noteEnd = (state: SagaState, attention: string | undefined): string =>
   hasEnded(state, attention) ? `ended_at = ramet_now(), notice_at = ramet_now() + ${FENCES_KEPT.endedMs}, ` : '';
 
 /**
- * Writes the saga's row under compare-and-set: only the owner of this epoch who has seen this version gets through, and, with
- * `unlessCancelled`, only while no cancellation was asked for. {@link refusal} tells why it did not. With `leaseMs` the lease
- * begins anew.
+ * Writes the saga's row under compare-and-set: only the owner of this epoch that has seen this version succeeds, and, with
+ * `unlessCancelled`, only while no cancellation was requested. {@link refusal} says why a write failed. With `leaseMs` the lease
+ * is renewed.
  */
 export function saveSaga(
   tx: Tx,
@@ -254,7 +254,7 @@ export function saveSaga(
   { leaseMs, unlessCancelled }: { leaseMs: number | undefined; unlessCancelled: boolean },
 ): void {
   tx.expectRow(
-    // What does not change an index costs the least: the lease is in one.
+    // The lease is in an index, so a write that leaves it alone costs less.
     `update ramet_sagas set state = ?, failure = ?, result = ?, pivoted = ?, attention = ?, crashes = 0, version = version + 1,
        ${noteEnd(saga.state, saga.attention)}${leaseMs === undefined ? '' : 'lease_until = ramet_now() + ?, '}updated_at = ramet_now()
      where id = ? and epoch = ? and version = ?${unlessCancelled ? ' and cancel_reason is null' : ''}`,
@@ -270,7 +270,7 @@ export function saveSaga(
   );
 }
 
-/** Why a saga could not be written: a cancellation was asked for (`Cancelled`, with its reason), or somebody else owns it (`StaleOwner`). */
+/** Says why a saga could not be written: a cancellation was requested (`Cancelled`, with its reason), or another process owns it (`StaleOwner`). */
 export async function refusal(reader: Pick<Reader, 'get'>, { id, epoch, version }: SagaRow): Promise<RametError> {
   const row = await reader.get<{ cancel_reason: string }>(
     'select cancel_reason from ramet_sagas where id = ? and epoch = ? and version = ? and cancel_reason is not null',
@@ -280,9 +280,9 @@ export async function refusal(reader: Pick<Reader, 'get'>, { id, epoch, version 
   );
   return row
     ? new RametError('Cancelled', row.cancel_reason)
-    : new RametError('StaleOwner', `saga '${id}' is owned by somebody else now (epoch ${epoch}, version ${version} are past)`);
+    : new RametError('StaleOwner', `saga '${id}' is owned by another process now; epoch ${epoch}, version ${version} are outdated`);
 }
 
-/** When the saga was written, by the time of the database; known once it has been committed. */
+/** Reads when the saga was written, by the clock of the database; available after the commit. */
 export const savedAt = (tx: Tx, { id }: SagaRow): { readonly row: { readonly updated_at: number } | undefined } =>
   tx.defer('select updated_at from ramet_sagas where id = ?', id);

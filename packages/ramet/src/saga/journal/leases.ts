@@ -3,18 +3,19 @@ import type { Store } from '../../store/index.ts';
 import { type SagaRow, sagaOf } from './journal.ts';
 
 /*
- * `lease_until` says until when nobody may take an open saga: the owner's lease, or, where there is no owner, until when it
- * sleeps. An operator, a cancellation and an event that is waited for put it to 0.
+ * `lease_until` says until when no other process may claim an open saga: the owner's lease, or the wake-up time of a saga without
+ * an owner. An operator, a cancellation and an awaited event set it to 0.
  */
 
-/** Leases confirmed in one statement. */
+/** Leases renewed in one statement. */
 const RENEW_AT_ONCE = 200;
 const RENEW_PLACES = Array(RENEW_AT_ONCE).fill('?').join(', ');
 
 /**
- * Open sagas that may be taken, or are the owner's own, but for suspects: two look-ups, so that the sagas that sleep cost nothing.
- * @param adoptAll those of other owners too: there are no others any more
- * @param limit how many at most of either kind
+ * Returns the open sagas that this owner may claim or owns already, without suspects. It takes two look-ups, so that sleeping sagas
+ * cost nothing.
+ * @param adoptAll includes the sagas of other owners, because no other owner is left
+ * @param limit how many of each kind
  */
 export async function claimable(store: Store, owner: string, adoptAll: boolean, limit: number): Promise<string[]> {
   const rows = await store.reader.all<{ id: string }>(
@@ -30,13 +31,13 @@ export async function claimable(store: Store, owner: string, adoptAll: boolean, 
   return [...new Set(rows.map(({ id }) => id))];
 }
 
-/** A saga during whose last runs the process ended. */
+/** A saga during whose last runs the process crashed. */
 export interface Suspect {
   readonly id: string;
   readonly crashes: number;
 }
 
-/** Suspects that may be taken, those first that saw the fewest ends. */
+/** Returns the suspects that may be claimed, those with the fewest crashes first. */
 export function suspects(store: Store, owner: string, adoptAll: boolean, limit: number): Promise<Suspect[]> {
   return store.reader.all<Suspect>(
     `select id, crashes from ramet_sagas where crashes > 0 and state in ('RUNNING', 'COMPENSATING')
@@ -46,7 +47,7 @@ export function suspects(store: Store, owner: string, adoptAll: boolean, limit: 
   );
 }
 
-/** Takes a saga, under a new epoch. Where its last owner ended without having given it back, that is counted. @returns undefined when another process has it, or no process may have it now */
+/** Claims a saga, under a new epoch. If its last owner has not given it back, that counts as a crash. @returns undefined if another process owns it, or no process may own it now */
 export async function claim(store: Store, owner: string, adoptAll: boolean, id: string): Promise<SagaRow | undefined> {
   const row = await store.write((tx) =>
     tx.get<Record<string, string | number | null>>(
@@ -65,7 +66,7 @@ export async function claim(store: Store, owner: string, adoptAll: boolean, id: 
   return row && sagaOf(row);
 }
 
-/** Confirms the leases of the owner. @returns the epoch of each saga that is still its own */
+/** Renews the leases of the owner. @returns the epoch of each saga that it still owns */
 export async function renew(store: Store, owner: string, ids: readonly string[]): Promise<Map<string, number>> {
   const epochs = new Map<string, number>();
   for (let from = 0; from < ids.length; from += RENEW_AT_ONCE) {
@@ -82,14 +83,14 @@ export async function renew(store: Store, owner: string, ids: readonly string[])
   return epochs;
 }
 
-/** Gives everything back that the owner has, so that the next one need not wait for the leases. */
+/** Gives back all sagas of the owner, so that the next owner need not wait for the leases. */
 export async function giveBack(store: Store, owner: string): Promise<void> {
   await store.write((tx) =>
     tx.run("update ramet_sagas set lease_until = 0 where owner = ? and state in ('RUNNING', 'COMPENSATING')", owner),
   );
 }
 
-/** In how many milliseconds the next saga wakes up; undefined when none sleeps. */
+/** Returns in how many milliseconds the next saga wakes up; undefined if none sleeps. */
 export async function nextWakeMs(store: Store): Promise<number | undefined> {
   const row = await store.reader.get<{ wait: number }>(
     `select lease_until - ramet_now() as wait from ramet_sagas

@@ -6,22 +6,22 @@ import { newTrace } from '../../telemetry/index.ts';
 import type { Invocation } from '../saga.ts';
 import { FENCES_KEPT } from '../tables.ts';
 
-/** What the owner of sagas says to their participants; no operation of a contract can have this name. */
+/** The call by which an owner notifies participants of ended sagas; no operation of a contract can have this name. */
 export const SAGAS_ENDED = 'ramet:sagas-ended';
-/** Steps named in one such call at most. */
+/** How many steps one such call may name. */
 export const ENDED_AT_ONCE = 200;
-/** How long a saga is kept after its end, with its steps and its log, where its service says nothing. */
+/** How long a saga is kept after its end, with its steps and its log (default). */
 export const KEEP_SAGAS_MS = 90 * DAY;
 
 const EVERY_MS = 10 * MINUTE;
-/** Sagas per turn, and per transaction. */
+/** Sagas per round, and per transaction. */
 const SAGAS_AT_ONCE = 100;
 const PLACES = Array(SAGAS_AT_ONCE).fill('?').join(', ');
-/** When a participant that could not be notified is notified again. */
+/** How long until a participant that did not answer is notified again. */
 const AGAIN_MS = 30 * MINUTE;
 /**
- * How long the key of a saga has been noted before the saga is deleted. A start that looked for the key before it was noted has
- * met the saga itself by then.
+ * How long a saga's key is noted before the saga is deleted. By then, every start that looked for the key before it was noted has
+ * found the saga itself.
  */
 const NOTED_MS = 5 * SECOND;
 
@@ -31,7 +31,7 @@ interface PastSagasOptions {
   readonly service: string;
   readonly transport: TransportRoutes;
   readonly outbound: Outbound;
-  /** How long sagas are kept after their end; undefined for good. */
+  /** How long sagas are kept after their end; undefined means for ever. */
   readonly keepMs: number | undefined;
   readonly onError: (error: unknown) => void;
 }
@@ -42,21 +42,21 @@ interface EndedSaga {
 }
 
 /**
- * What remains to be done for sagas that have ended. When nothing of one can be on its way any more, its participants are notified, many
- * sagas in one call, and forget its fences. Later, but never before all were notified, the saga itself is deleted with its steps
- * and its log; only its key stays, so that it does not start again.
+ * Cleans up after sagas that have ended. When no request of a saga can be on its way any more, its participants are notified, many
+ * sagas in one call, and forget its fences. Later the saga is deleted with its steps and its log, but never before all participants
+ * were notified. Its key stays, so that it does not start again.
  */
 export class PastSagas {
   readonly #options: PastSagasOptions;
   readonly #loop: Periodic;
   readonly #edges: Edges;
-  /** Those whose keys were noted in the turn before. */
+  /** The sagas whose keys were noted in the previous round. */
   #noted: readonly string[] = [];
 
   constructor(options: PastSagasOptions) {
     this.#options = options;
     this.#edges = new Edges(options.transport, options.outbound);
-    this.#loop = new Periodic(options.platform, () => this.#turn(), options.onError);
+    this.#loop = new Periodic(options.platform, () => this.#round(), options.onError);
   }
 
   start(): void {
@@ -67,14 +67,14 @@ export class PastSagas {
     return this.#loop.stop();
   }
 
-  async #turn(): Promise<number> {
+  async #round(): Promise<number> {
     const moreToNotify = await this.#notify();
     const moreToDelete = await this.#delete();
     if (moreToNotify) return 0;
     return moreToDelete ? NOTED_MS : EVERY_MS;
   }
 
-  /** @returns whether there may be more */
+  /** Notifies the participants. @returns whether there may be more to notify */
   async #notify(): Promise<boolean> {
     const { store } = this.#options;
     const ended = await store.reader.all<EndedSaga>(
@@ -105,7 +105,7 @@ export class PastSagas {
         }
       }),
     );
-    // A participant that was never reached has forgotten without a notice by then.
+    // By then, a participant that was never reached has forgotten the saga anyway.
     const isDone = ({ id, ago }: EndedSaga) => !unheard.has(id) || Number(ago) > FENCES_KEPT.unheardMs;
     const notified = ended.filter(isDone).map(({ id }) => id);
     const later = ended.filter((saga) => !isDone(saga)).map(({ id }) => id);
@@ -120,7 +120,7 @@ export class PastSagas {
     return ended.length === SAGAS_AT_ONCE;
   }
 
-  /** A participant of an earlier version does not know this call; it is notified again, when it may be of this version. */
+  /** Notifies one participant. One of an earlier version does not know this call; it is notified again later. */
   async #call(service: string, steps: readonly string[]): Promise<boolean> {
     const { platform, service: self } = this.#options;
     const reply = await this.#edges.to(service).call(
@@ -135,7 +135,7 @@ export class PastSagas {
     return reply.ok;
   }
 
-  /** Deletes the sagas whose keys were noted in the turn before, and notes the keys of the next. @returns whether there are any */
+  /** Deletes the sagas whose keys were noted in the previous round, and notes the keys of the next. @returns whether there are any */
   async #delete(): Promise<boolean> {
     const { store, keepMs } = this.#options;
     if (keepMs === undefined) return false;

@@ -4,16 +4,16 @@ import { SECOND } from '../../platform/index.ts';
 import type { Reader, Tx } from '../../store/index.ts';
 
 /*
- * A service keeps the events that its sagas may wait for, as long as a saga is open that may. Each gets the next number of one
- * counter, which is raised first in its transaction and so goes by the order of commits. A saga notes the counter when it starts
- * and sees what is behind it, whenever it asks. Whoever gives a saga out of hands locks the counter as well, looks, and only
- * then lets go: an event comes either before, and is seen, or after, and finds the saga asleep.
+ * A service keeps the events that its sagas may wait for, as long as such a saga is open. Each event gets the next number of one
+ * counter. The counter is raised first in the event's transaction, so the numbers follow the order of commits. A saga notes the
+ * counter when it starts, and sees the events with higher numbers, whenever it waits. The process that releases a saga locks the
+ * counter, looks for events, and only then releases. So an event arrives either before, and is seen, or after, and wakes the saga.
  */
 
-/** Older than this at the saga's start, by the clock of its source, an event is history that has arrived late. */
+/** An event that is older than this at the start of the saga, by the clock of its source, is history and not an answer. */
 const CLOCKS_DIFFER_MS = 60 * SECOND;
 
-/** Keeps an event within the transaction that takes it over. @returns whether sagas were asleep for it and can be claimed now */
+/** Keeps an event, within the transaction that handles it. @returns whether it woke a sleeping saga, which can be claimed now */
 export async function keepEvent(tx: Tx, envelope: Envelope, data: unknown): Promise<boolean> {
   const { seq } = (await tx.get<{ seq: number }>('update ramet_saga_counter set seq = seq + 1 where id = 0 returning seq')) as {
     seq: number;
@@ -40,16 +40,16 @@ export async function keepEvent(tx: Tx, envelope: Envelope, data: unknown): Prom
   return woken > 0;
 }
 
-/** How a sleep or a wait stands. */
+/** The state of an open sleep or wait. */
 export interface WaitState {
   readonly idx: number;
-  /** Until its time is over, in milliseconds of database time; not above 0 when it is. */
+  /** Until its time is over, in milliseconds of database time; 0 or less when it is. */
   readonly remainingMs: number;
-  /** The event that has come. */
+  /** The event that has arrived. */
   readonly event: { readonly id: string; readonly seq: number; readonly data: unknown } | undefined;
 }
 
-/** The open sleeps and waits of a saga, in the order of their intents. */
+/** Returns the open sleeps and waits of a saga, in the order of their intents. */
 export async function waitStates(reader: Pick<Reader, 'all'>, saga: { id: string; createdAt: number }): Promise<WaitState[]> {
   const rows = await reader.all<{ idx: number; remaining: number; event_id: string | null; seq: number | null; data: string | null }>(
     `select step.idx, step.deadline_at - ramet_now() as remaining, kept.event_id, kept.seq, kept.data
@@ -68,12 +68,12 @@ export async function waitStates(reader: Pick<Reader, 'all'>, saga: { id: string
   }));
 }
 
-/** From here to the end of the transaction no event is kept. */
+/** Keeps other transactions from keeping events until this one ends. */
 export async function holdEvents(tx: Tx): Promise<void> {
   await tx.run('update ramet_saga_counter set seq = seq where id = 0');
 }
 
-/** The events that the sagas of a service wait for, by topic. A topic of several versions is taken in its newest. */
+/** Returns the events that the sagas of a service wait for, by topic, each in its newest version. */
 export function awaitedEvents(
   sagas: readonly { waitsFor: readonly EventRef[]; previous: readonly { waitsFor: readonly EventRef[] }[] }[],
 ): Map<string, EventRef> {

@@ -8,17 +8,17 @@ import { holdEvents } from './saga-mailbox.ts';
 
 export interface SagaStart {
   readonly saga: Saga;
-  /** Validated input. */
+  /** The validated input. */
   readonly input: Record<string, unknown>;
-  /** Whom it is done for. */
+  /** The client for which it is done. */
   readonly initiation: Initiation;
   readonly trace: Trace;
 }
 
 /**
- * Writes a saga's beginning into the transaction of the command that starts it, owned by this process from the start.
- * A saga of the same name and key that exists already, or existed and was deleted, is left alone.
- * @returns its row once the transaction has been committed, unless there was one
+ * Writes the start of a saga into the transaction of the command that starts it. This process owns the saga from the start.
+ * A saga of the same name and key that exists, or existed and was deleted, is left alone.
+ * @returns its row after the commit, unless there was one
  */
 export async function insertSaga(
   tx: Tx,
@@ -29,7 +29,7 @@ export async function insertSaga(
 ): Promise<{ readonly row: RawRow | undefined }> {
   const id = newId(platform, 'saga');
   const key = String(start.input[start.saga.key]);
-  // An event is kept either before it starts, or after, and then finds it.
+  // An event is kept either before the saga starts, or after, and then finds it.
   const listens = start.saga.waitsFor.length > 0;
   if (listens) await holdEvents(tx);
   const inserted = tx.defer<RawRow>(
@@ -61,10 +61,10 @@ export async function insertSaga(
 }
 
 /**
- * Asks a saga to stop and undo itself. Taken at its next step and before the next attempt at one, and at once while it sleeps,
- * waits or is diverged; refused once the intent of its pivot is stored. Both look at one row in one transaction, so there is
- * never a doubt which came first.
- * @returns 'accepted' also when it is being undone, or was, already
+ * Requests that a saga stops and undoes itself. The saga obeys at its next step or attempt, and at once while it sleeps, waits or
+ * is diverged. The request is refused once the intent of the pivot is stored. Both decide by the same row, so there is never a
+ * doubt about which was first.
+ * @returns 'accepted' also if the saga is being undone, or was undone, already
  */
 export async function requestCancel(
   tx: Tx,
@@ -91,7 +91,7 @@ export async function requestCancel(
   if (row.state === 'DIVERGED' && (await undoDiverged(tx, row.id, reason))) return { answer: 'accepted', sagaId: row.id };
   if (row.state !== 'RUNNING' || Number(row.pivoted) === 1) return { answer: 'refused' };
   if (row.cancel_reason === null) {
-    // Decided by the row as it is now: its pivot may have been stored since it was read, or it may have begun to undo itself.
+    // The row decides as it is now: since it was read, the pivot may have been stored, or the undo may have begun.
     const asked = await tx.run(
       `update ramet_sagas set cancel_reason = ?, lease_until = case when owner is null then 0 else lease_until end
        where id = ? and state = 'RUNNING' and pivoted = 0`,
@@ -104,7 +104,7 @@ export async function requestCancel(
   return { answer: 'accepted', sagaId: row.id };
 }
 
-/** Undoes a saga whose program does not fit its journal: to give it up, no program that fits is needed. */
+/** Undoes a saga whose program does not fit its journal: an undo needs no program. */
 async function undoDiverged(tx: Tx, id: string, reason: string): Promise<boolean> {
   const undone = await tx.run(
     `update ramet_sagas set state = 'COMPENSATING', cancel_reason = ?, failure = coalesce(failure, ?), attention = null,
@@ -118,5 +118,5 @@ async function undoDiverged(tx: Tx, id: string, reason: string): Promise<boolean
   return undone > 0;
 }
 
-/** States of a saga that is being undone, or was, or waits for a person in the middle of it. */
+/** States of a saga that is being undone, was undone, or waits for an operator during the undo. */
 const UNDOING: ReadonlySet<string> = new Set(['COMPENSATING', 'COMPENSATED', 'COMPENSATION_FAILED', 'IN_DOUBT']);

@@ -6,14 +6,14 @@ import { COMPENSATION_ATTEMPTS, toCompensate } from '../run/compensation.ts';
 import type { Invocation } from '../saga.ts';
 
 /**
- * What a person may do with a saga that waits for one. Each is a compare-and-set on what the person saw, and is written to
- * the saga's log with who and why.
+ * What an operator may do with a saga. Each action is a compare-and-set on the state that the operator saw. The saga's log names
+ * the operator and the reason.
  *
- * - `retry`: try the failed undos again, three more times; for a diverged saga: run its program again (after a deploy).
- * - `resolve`: say what became of a step. `absent`: its effect is not there (any more). `applied`: it is there; undo it.
- * - `skip`: leave the effect of a step as it is; the saga stays COMPENSATION_FAILED and asks nobody any more.
- * - `compensate`: undo a diverged saga.
- * - `cancel`: ask a running saga to stop and undo itself; one that sleeps or waits is woken, one that is diverged is undone.
+ * - `retry`: tries the failed undos again, three more times. For a diverged saga: runs its program again (after a deploy).
+ * - `resolve`: says what happened to a step. `absent`: its effect does not exist (any more). `applied`: it exists; undo it.
+ * - `skip`: leaves the effect of a step as it is. The saga stays COMPENSATION_FAILED and no longer needs an operator.
+ * - `compensate`: undoes a diverged saga.
+ * - `cancel`: requests that a running saga stops and undoes itself. A sleeping or waiting saga is woken, a diverged one is undone.
  */
 export type OperatorAction =
   | { readonly kind: 'retry' }
@@ -22,12 +22,12 @@ export type OperatorAction =
   | { readonly kind: 'compensate'; readonly reason: string }
   | { readonly kind: 'cancel'; readonly reason: string };
 
-/** Tells a participant what an operator found out about a step's effect. */
+/** Notifies a participant of what an operator found out about a step's effect. */
 export type Resolver = (saga: SagaRow, undo: Invocation, step: StepMeta) => Promise<Reply>;
 
 /**
- * Does what the operator says. @param actor who, for the log
- * @throws RametError UnknownSaga, ActionRefused with what would be possible
+ * Performs an operator's action. @param actor the operator's name, for the log
+ * @throws RametError UnknownSaga; ActionRefused, which says what would be possible
  */
 export async function operate(store: Store, resolver: Resolver, id: string, actor: string, action: OperatorAction): Promise<void> {
   const row = await store.reader.get<Record<string, string | number | null>>('select * from ramet_sagas where id = ?', id);
@@ -48,14 +48,14 @@ export async function operate(store: Store, resolver: Resolver, id: string, acto
       saga.version,
       saga.state,
     );
-    if (mine === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
+    if (mine === 0) throw new RametError('ActionRefused', `saga '${id}' has changed in the meantime; look at it again`);
     for (const [step, compState] of change.steps) await setCompState(tx, id, step, compState);
     const reason = 'reason' in action ? action.reason : undefined;
     appendLog(tx, id, [{ actor, was: saga.state, became: change.state, detail: [describe(action), reason].filter(Boolean).join(': ') }]);
   });
 }
 
-/** As a command of its owner would: the saga stays in the hands that have it, and takes the request at its next step. */
+/** Requests a cancellation, as a command of the service does: the owner keeps the saga and obeys at its next step. */
 async function cancel(tx: Tx, id: string, actor: string, reason: string): Promise<void> {
   const asked = await tx.run(
     `update ramet_sagas set cancel_reason = coalesce(cancel_reason, ?), lease_until = case when owner is null then 0 else lease_until end
@@ -63,7 +63,7 @@ async function cancel(tx: Tx, id: string, actor: string, reason: string): Promis
     reason,
     id,
   );
-  if (asked === 0) throw new RametError('ActionRefused', `saga '${id}' has changed meanwhile; look at it again`);
+  if (asked === 0) throw new RametError('ActionRefused', `saga '${id}' has changed in the meantime; look at it again`);
   appendLog(tx, id, [{ actor, became: 'CANCEL_REQUESTED', detail: reason }]);
 }
 
@@ -88,8 +88,8 @@ async function plan(saga: SagaRow, steps: readonly StepRow[], action: OperatorAc
       if (waiting.length === 0) return refuse('only a diverged saga or one with a failed undo can be retried');
       return { state: 'COMPENSATING', steps: waiting.map((step) => [step, undefined] as const) };
     case 'compensate':
-      if (saga.state !== 'DIVERGED') return refuse('only a diverged saga is compensated by hand');
-      if (saga.pivoted) return refuse('its pivot has been passed, and what follows can only go forward');
+      if (saga.state !== 'DIVERGED') return refuse('only a diverged saga can be compensated by an operator');
+      if (saga.pivoted) return refuse('it has passed its pivot and can only go forward');
       return { state: 'COMPENSATING', failure: action.reason, steps: [] };
     case 'cancel':
       if (saga.pivoted || (saga.state !== 'RUNNING' && saga.state !== 'DIVERGED'))
@@ -98,9 +98,10 @@ async function plan(saga: SagaRow, steps: readonly StepRow[], action: OperatorAc
     case 'skip':
     case 'resolve': {
       const step = waiting.find((candidate) => candidate.name === action.step);
-      if (!step) return refuse(`the steps that wait are: ${waiting.map((candidate) => `'${candidate.name}'`).join(', ') || 'none'}`);
+      if (!step)
+        return refuse(`the steps that need an operator are: ${waiting.map((candidate) => `'${candidate.name}'`).join(', ') || 'none'}`);
       if (action.kind === 'resolve') {
-        await tellParticipant(saga, step, action, resolver);
+        await notifyParticipant(saga, step, action, resolver);
         if (action.effect === 'applied') return { state: 'COMPENSATING', steps: [[step, undefined]] };
       }
       return afterwards(steps, step, action.kind === 'skip' ? 'SKIPPED' : 'COMPENSATED');
@@ -108,7 +109,7 @@ async function plan(saga: SagaRow, steps: readonly StepRow[], action: OperatorAc
   }
 }
 
-async function tellParticipant(
+async function notifyParticipant(
   saga: SagaRow,
   step: StepRow,
   action: { effect: 'applied' | 'absent'; reason: string },
@@ -124,11 +125,11 @@ async function tellParticipant(
   if (!reply.ok)
     throw new RametError(
       'ActionRefused',
-      `the participant does not accept it: ${reply.kind === 'fault' ? reply.detail : reply.error}; try again`,
+      `the participant refused the resolution: ${reply.kind === 'fault' ? reply.detail : reply.error}; try again`,
     );
 }
 
-/** The state once `step` is settled: undos that have not been tried go on; otherwise waiting for the others that failed, or over. */
+/** Returns the state after `step` was resolved: the undos that remain continue; otherwise the saga waits for the other failed undos, or has ended. */
 function afterwards(steps: readonly StepRow[], step: StepRow, compState: CompState): Change {
   if (toCompensate(steps).length > 0) return { state: 'COMPENSATING', steps: [[step, compState]] };
   const states = new Set(steps.map((other) => (other === step ? compState : other.compState)));
@@ -148,14 +149,14 @@ function afterwards(steps: readonly StepRow[], step: StepRow, compState: CompSta
 }
 
 async function setCompState(tx: Tx, sagaId: string, step: StepRow, compState: CompState | undefined): Promise<void> {
-  // Attempts are counted in threes: an undo that is asked for again has three more, however many of the last three were used.
+  // An undo that is tried again gets three more attempts, however many of the last three were used.
   const attempts = compState === undefined ? Math.ceil(step.compAttempt / COMPENSATION_ATTEMPTS) * COMPENSATION_ATTEMPTS : step.compAttempt;
   await tx.run(
     `update ramet_saga_steps set comp_state = ?, comp_attempt = ?, comp_error = case when ? = 1 then comp_error end, updated_at = ramet_now()
      where saga_id = ? and idx = ?`,
     compState ?? null,
     attempts,
-    // Why it was left as it is, is still true of one that is skipped; of one that is settled or tried again it is not.
+    // The last error still explains a skipped undo; it says nothing about one that was resolved or is tried again.
     compState === 'SKIPPED' ? 1 : 0,
     sagaId,
     step.idx,

@@ -14,7 +14,7 @@ import {
 } from '../journal/journal.ts';
 import type { Invocation } from '../saga.ts';
 
-/** A saga as people read it (the record of the guides, and the exact state beside it). */
+/** A saga as operators read it. */
 export interface SagaRecord {
   readonly sagaId: string;
   readonly saga: string;
@@ -29,9 +29,9 @@ export interface SagaRecord {
   readonly startedAt: string;
   readonly updatedAt: string;
   readonly failureReason?: string;
-  /** Why a person is needed; absent when none is. */
+  /** Why the saga needs an operator; absent if it does not. */
   readonly attention?: string;
-  /** The sleeps and waits that are open, and until when. */
+  /** The open sleeps and waits, and until when. */
   readonly waiting?: readonly { readonly step: string; readonly until: string }[];
 }
 
@@ -57,7 +57,7 @@ export interface StepView {
   readonly kind: Exclude<StepKind, 'value'>;
   /** As in the journal; an open sleep or wait is `WAITING`. */
   readonly state: StepState | 'WAITING';
-  /** The command or query; for a wait the event with its key. */
+  /** The command or query; for a wait, the event with its key. */
   readonly call: string;
   /** When the time of an open sleep or wait is over: ISO 8601. */
   readonly until?: string;
@@ -68,13 +68,13 @@ export interface StepView {
   readonly compensation?: { readonly state: CompState; readonly attempts: number; readonly error?: string };
 }
 
-/** What a value is: the input of a saga, what a step was given or answered, or the data of a failure that it declares. */
+/** Identifies a value: the input of a saga, the input or the answer of a step, or the data of a declared failure. */
 export type Masked =
   | { readonly saga: string }
   | { readonly invocation: Invocation; readonly part: 'input' | 'result' }
   | { readonly invocation: Invocation; readonly failure: string };
 
-/** Hides what is secret in a value, and all of a value that it does not know. */
+/** Hides the secrets of a value; a value that it does not know is hidden as a whole. */
 export type Masker = (what: Masked, value: unknown) => unknown;
 
 const STATUS: Readonly<Record<SagaState, SagaRecord['status'] | undefined>> = {
@@ -140,7 +140,7 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
     const until = untilOf(step);
     return until === undefined ? [] : [{ step: step.name, until }];
   });
-  // An operator who skipped an undo has ended the saga: it failed, and nobody is needed any more.
+  // After an operator has skipped an undo, the saga has ended: it failed, and no longer needs an operator.
   const skipped = saga.state === 'COMPENSATION_FAILED' && saga.attention === undefined;
   return {
     sagaId: saga.id,
@@ -164,7 +164,7 @@ function recordOf(service: string, saga: SagaRow, steps: readonly StepRow[], mas
   };
 }
 
-/** When the time of an open sleep or wait is over; undefined for anything else. */
+/** Returns when the time of an open sleep or wait is over; undefined for any other step. */
 const untilOf = (step: StepRow): string | undefined =>
   isWaiting(step) && step.state === 'STARTED' && step.deadlineMs !== undefined ? isoOf(step.intentAt + step.deadlineMs) : undefined;
 

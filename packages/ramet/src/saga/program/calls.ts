@@ -15,12 +15,12 @@ import type { SagaCall } from '../run/run.ts';
 import type { Invocation, Saga } from '../saga.ts';
 import { Draft } from './drafts.ts';
 
-/** Functions that make the invocations of a saga's `uses`, by its names. */
+/** Functions that make the invocations of a saga, by the names in `uses` and the operations. */
 export type Invocations = Record<string, Record<string, (input: unknown) => Invocation>>;
-/** The same, which let each invocation be seen that is made. */
+/** The same functions as a list, from which each run of a program gets its own. */
 type Builders = readonly (readonly [use: string, operations: readonly (readonly [name: string, make: (input: unknown) => Invocation])[]])[];
 
-/** The calls that sagas of one service make, and the functions that their programs make them with. */
+/** Makes the calls of one service's sagas, and the functions with which programs write them. */
 export class Calls {
   readonly #options: {
     readonly transport: TransportRoutes;
@@ -55,13 +55,13 @@ export class Calls {
     return this.#edges.to(invocation.service).call(operation, invocation.input, origin, options);
   }
 
-  /** What people may read of the data of a failure; undefined when no program declares the service any more. */
+  /** Returns the part of a failure's data that people may read; undefined if no program declares the service any more. */
   shown({ service, operation }: Invocation, error: string, data: unknown): unknown {
     const declared = this.#declared(service);
     return declared && shownFailure(compileContract(declared.contract).compiled.operations.get(operation), error, data);
   }
 
-  /** @param onMade shown each invocation that is made */
+  /** Returns the functions that make the invocations of a saga. @param onMade called with each invocation */
   invocationsOf(saga: Saga, onMade: (invocation: Invocation) => void): Invocations {
     let builders = this.#builders.get(saga);
     if (!builders) {
@@ -77,20 +77,20 @@ export class Calls {
     return undefined;
   }
 
-  /** The policies of an edge are those of the first saga that declares it; an undo may need one that no program declares any more. */
+  /** Returns the policies of the first saga that declares the edge; an undo may need an edge that no program declares any more. */
   #policyOf(service: string): CompiledPolicy {
     const declared = this.#declared(service);
     return declared ? compilePolicy(declared.policy).policy : DEFAULT_POLICY;
   }
 }
 
-/** The functions that make a saga's invocations. */
+/** Returns the functions that make a saga's invocations. */
 export const buildersOf = (saga: Saga): Builders =>
   Object.entries(saga.uses).flatMap(([name, declared]) =>
     'contract' in declared ? [[name, operationsOf(compileContract(declared.contract).compiled)] as const] : [],
   );
 
-/** Those functions as a run of the program gets them. @param onMade shown each invocation that is made */
+/** Prepares the functions for one run of a program. @param onMade called with each invocation */
 export function seen(builders: Builders, onMade: (invocation: Invocation) => void): Invocations {
   const showing = (make: (input: unknown) => Invocation) => (input: unknown) => {
     const invocation = make(input);
@@ -102,7 +102,7 @@ export function seen(builders: Builders, onMade: (invocation: Invocation) => voi
   );
 }
 
-/** An input that does not fit the contract is refused where the program says it, not by the participant. */
+/** An input that does not fit the contract is refused in the program, not by the participant. */
 const operationsOf = ({ operations }: CompiledContract): Builders[number][1] =>
   [...operations.values()].map(({ operation, fullName, input: codec }) => [
     operation.name,

@@ -3,44 +3,44 @@ import type { StepRow } from '../journal/journal.ts';
 import type { Run } from '../run/run.ts';
 
 /*
- * The rule by which a program takes the same way each time it runs.
+ * Why a program takes the same way each time it runs:
  *
- * 1. A program waits for outcomes: answers and declared failures of its steps, ends of its sleeps, events and time-outs of its
+ * 1. A program waits for outcomes: answers and declared failures of its steps, ends of its sleeps, events and timeouts of its
  *    waits. Each outcome gets the next number of the saga in the write that stores it (`delivery`).
- * 2. Outcomes are delivered one at a time, in the order of their numbers. Between two of them the event loop turns once, so
- *    that the program has done everything that it can do: however its promises are combined, it rests before the next one.
- *    A first run delivers by the same rule, so that a later run repeats it.
- * 3. A later run delivers the recorded outcomes first. Steps that are new, or have no outcome, begin only after that: a
+ * 2. Outcomes are delivered one at a time, in the order of their numbers. Between two of them the event loop turns once. By then
+ *    the program has done everything that it can do: however it combines its promises, it is idle before the next outcome.
+ *    The first run delivers by the same rule, so that a later run repeats it.
+ * 3. A later run delivers the recorded outcomes first. Steps that are new, or have no outcome, begin only after that. So a
  *    program that does not fit its journal has no effect and writes nothing.
- * 4. At each recorded outcome the program must have asked for its step, and after the last one for every row of the journal:
- *    it had done so when the row was written. Otherwise it has diverged.
+ * 4. When an outcome is delivered, the program must have requested its step. After the last recorded outcome, the program must have
+ *    requested every row of the journal, as it had when the rows were written. Otherwise it has diverged.
  */
 
-/** How long a program that awaits something of its own may take to ask for the next step that its journal has. */
+/** How long a program that awaits something else may take to request the next step of its journal. */
 const PATIENCE_MS = 2 * SECOND;
 
 export interface DeliveryOptions {
-  /** The names that the program has asked for in this run. */
+  /** The names of the steps that the program has requested in this run. */
   readonly asked: ReadonlySet<string>;
-  /** Whether the program must get nothing more. */
+  /** Whether the program must receive no further outcome. */
   readonly over: () => boolean;
   readonly diverged: (reason: string) => void;
-  /** The program rests, and has got everything that is recorded. */
+  /** Called when the program is idle and has received every recorded outcome. */
   readonly rested: () => void;
 }
 
-/** Gives a program the outcomes of its steps, one after another. */
+/** Delivers the outcomes of its steps to a program, one after another. */
 export class Deliveries {
   readonly #run: Run;
   readonly #options: DeliveryOptions;
   /** Steps whose outcomes an earlier run delivered and this one has not. */
   readonly #recorded: StepRow[];
-  /** Outcomes that are there, by their numbers. */
+  /** Outcomes that are ready to be delivered, by their numbers. */
   readonly #due = new Map<number, () => void>();
   readonly #wentLive = Promise.withResolvers<void>();
   #live: boolean;
   #last = 0;
-  /** Whether the program may be running: what it does now, a delivery has caused. */
+  /** Whether the program may be running: then a delivery has caused what it does. */
   #turning = false;
   #returned = false;
   #patience: Timer | undefined;
@@ -55,22 +55,22 @@ export class Deliveries {
     if (this.#live) this.#wentLive.resolve();
   }
 
-  /** How many outcomes the program has been given. */
+  /** How many outcomes the program has received. */
   get delivered(): number {
     return this.#last;
   }
 
-  /** Whether everything that is recorded was delivered. */
+  /** Whether every recorded outcome was delivered. */
   get live(): boolean {
     return this.#live;
   }
 
-  /** Resolves when everything that is recorded was delivered; never for a program that diverges or ends before. */
+  /** Resolves when every recorded outcome was delivered; never for a program that diverges or ends before. */
   get wentLive(): Promise<void> {
     return this.#wentLive.promise;
   }
 
-  /** Whether the program rests, and no outcome is there that it has not got. */
+  /** Whether the program is idle, and no outcome is left to deliver. */
   get quiet(): boolean {
     return this.#live && !this.#turning && this.#due.size === 0;
   }
@@ -80,7 +80,7 @@ export class Deliveries {
     void this.#turn(program);
   }
 
-  /** The program asks for something, or ends. When no delivery has caused that, it has awaited something of its own. */
+  /** Called when the program requests something or ends. If no delivery has caused that, it has awaited something else. */
   active(): void {
     if (this.#turning) return;
     const { environment, saga } = this.#run;
@@ -88,20 +88,20 @@ export class Deliveries {
     void this.#turn(() => {});
   }
 
-  /** An outcome is there. @param settle settles the promise that the program has of the step */
+  /** Adds an outcome. @param settle settles the program's promise of the step */
   due(step: StepRow, settle: () => void): void {
     this.#due.set(step.delivery as number, settle);
     const next = this.#turning ? undefined : this.#next();
     if (next) void this.#turn(next);
   }
 
-  /** The program has returned: it will not ask for anything that it has not asked for. */
+  /** Called when the program has returned: it requests nothing more. */
   returned(): void {
     this.#returned = true;
     if (!this.#turning && !this.#live) this.#rested();
   }
 
-  /** What the journal has and the program has not asked for, as the reason of a divergence. */
+  /** Says which step of the journal the program has not requested, as the reason of a divergence. */
   unreached(): string | undefined {
     const { asked } = this.#options;
     const missing = this.#recorded.find(({ name }) => !asked.has(name)) ?? this.#run.steps.find(({ name }) => !asked.has(name));
@@ -109,8 +109,8 @@ export class Deliveries {
     const known = new Set(this.#run.steps.map(({ name }) => name));
     const instead = [...asked].filter((name) => !known.has(name)).map((name) => `'${name}'`);
     return (
-      `its journal has ${missing.kind} '${missing.name}', which its program does not ask for` +
-      (instead.length > 0 ? `; it asks for ${instead.join(', ')} instead` : '')
+      `its journal has ${missing.kind} '${missing.name}', which its program does not request` +
+      (instead.length > 0 ? `; it requests ${instead.join(', ')} instead` : '')
     );
   }
 
@@ -144,7 +144,7 @@ export class Deliveries {
     return settle;
   }
 
-  /** The program rests while it runs over its journal: it goes live, has diverged, or waits for something of its own. */
+  /** Decides what an idle program means while it runs over its journal: it goes live, has diverged, or waits for something else. */
   #rested(): void {
     const next = this.#recorded[0];
     const missing = next && this.#options.asked.has(next.name) ? undefined : this.unreached();

@@ -1,7 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import type { Invocation } from '../saga.ts';
 
-/** The calls that a program has made and not yet given to a step: such a call does nothing, which is never what is meant. */
+/** Tracks calls that a program has written and not yet given to a step: such a call does nothing, which is never intended. */
 export class Drafts {
   readonly #open = new Set<unknown>();
 
@@ -13,13 +13,13 @@ export class Drafts {
     for (const call of calls) this.#open.delete(call);
   }
 
-  /** @throws RametError CallWithoutStep when a call was given to no step */
+  /** Checks that every call was given to a step. @throws RametError CallWithoutStep */
   check(): void {
     for (const call of this.#open) throw withoutStep(call as Invocation);
   }
 }
 
-/** A call as a program makes it: data. To await it is a mistake that would do nothing, so it says so. */
+/** A call as a program writes it: data. Awaiting it is a mistake that would do nothing, so it rejects. */
 export class Draft implements Invocation {
   readonly kind: string;
   readonly service: string;
@@ -33,7 +33,7 @@ export class Draft implements Invocation {
     this.input = input;
   }
 
-  /** Exists to refuse: `await` calls it. */
+  /** Rejects; `await` calls it. */
   then(_use: never, refuse?: (error: unknown) => void): never {
     refuse?.(withoutStep(this));
     return undefined as never;
@@ -43,5 +43,5 @@ export class Draft implements Invocation {
 const withoutStep = ({ service, operation }: Invocation): RametError =>
   new RametError(
     'CallWithoutStep',
-    `the program makes the call ${service}.${operation} and gives it to no step, so it is never made; write step('…', ${service}.${operation}(…), { undo: … }), or ask or pivot`,
+    `the program writes the call ${service}.${operation} and gives it to no step, so it is never made; write step('…', ${service}.${operation}(…), { undo: … }), or use ask or pivot`,
   );

@@ -74,7 +74,7 @@ describe('a call that is given to no step', () => {
     const after = await ended(t, 'a');
     return { ...after, effects };
   };
-  const why = expect.stringContaining('CallWithoutStep: the program makes the call hotels.book and gives it to no step');
+  const why = expect.stringContaining('CallWithoutStep: the program writes the call hotels.book and gives it to no step');
 
   test('is an error as soon as it is awaited', async () => {
     const { state, failureReason, effects } = await fails(async ({ tripId }, { step, use: { trips, hotels } }) => {

@@ -3,14 +3,14 @@ import { compilePolicy, probesTakeMs, type Uses } from '../../rpc/index.ts';
 import type { Saga } from '../saga.ts';
 import { DEADLINE_MS } from './program.ts';
 
-/** A circuit that stays open so long that the steps of a saga do not outlast its probes. */
+/** A circuit that stays open so long that the steps of a saga end before its probes. */
 export interface SlowCircuit {
   readonly saga: string;
   readonly target: string;
   readonly advice: string;
 }
 
-/** The circuits that the sagas of a service may wait for, and that are too slow for the default deadline of a step. */
+/** Finds the circuits of a service's sagas that are too slow for the default deadline of a step. */
 export function slowCircuits(sagas: readonly Saga[]): SlowCircuit[] {
   return sagas.flatMap(({ name: saga, uses }) => Object.entries(uses as Uses).flatMap(([use, declared]) => slow(saga, use, declared)));
 }

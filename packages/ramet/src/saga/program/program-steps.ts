@@ -7,12 +7,12 @@ import { resolve, type Suspension } from '../run/step.ts';
 import { Waits } from '../run/waits.ts';
 import { Deliveries } from './deliveries.ts';
 
-/** How soon a cancellation is taken while a program awaits something of its own. */
+/** How often a program that awaits something else looks for a cancellation. */
 const IDLE_LOOK_MS = 1 * SECOND;
 
 /**
- * The steps of one run of a program. They are found in the journal by name and give what they gave before, in the order of
- * {@link Deliveries}; an unknown name is live. `suspend` ends the program without its knowledge: the promise it waits for never settles.
+ * The steps of one run of a program. A step in the journal is found by name and returns its recorded outcome, in the order of
+ * {@link Deliveries}; a step with a new name is live. `suspend` ends the program: the promise that it awaits never settles.
  */
 export class ProgramSteps {
   readonly #run: Run;
@@ -21,20 +21,20 @@ export class ProgramSteps {
   readonly #waits: Waits;
   readonly #deliveries: Deliveries;
   readonly #seen = new Set<string>();
-  /** Promises that the program may be waiting for, and those of them that are not of sleeps and waits. */
+  /** Promises that the program may await; and those of them that do not belong to sleeps and waits. */
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #steps = new Set<Promise<unknown>>();
-  /** Those of them that have no undo. */
+  /** Promises of steps without an undo. */
   readonly #lasting = new Set<Promise<unknown>>();
-  /** The program has returned: sleeps and waits that are open are not waited for. */
+  /** Set when the program has returned: open sleeps and waits need not end. */
   #returned = false;
-  /** The program has thrown: it begins nothing new, and what it began becomes definite. */
+  /** Set when the program has thrown: it begins no new step, and the steps under way become definite. */
   #failed = false;
-  /** Whether a program that awaits only something of its own is being watched for a cancellation. */
+  /** Whether a watch for cancellations runs, because the program awaits something else. */
   #idle = false;
-  /** Calls whose outcome is open, and intents on their way. */
+  /** How many calls have no outcome yet, and intents are being written. */
   #calls = 0;
-  /** Why the program is undone, as soon as the calls that are under way are definite. */
+  /** Why the program will be undone, once the calls under way are definite. */
   #ending: Suspension | undefined;
 
   constructor(run: Run, over: AbortSignal, suspend: (suspension: Suspension) => void) {
@@ -61,7 +61,7 @@ export class ProgramSteps {
     this.#deliveries.start(program);
   }
 
-  /** What the journal has and a program that ends here has not asked for, as the reason of a divergence. */
+  /** Says which step of the journal a program that ends here has not requested, as the reason of a divergence. */
   unreached(): string | undefined {
     return this.#deliveries.live ? undefined : this.#deliveries.unreached();
   }
@@ -71,14 +71,14 @@ export class ProgramSteps {
     return this.#calls > 0;
   }
 
-  /** Whether the program must begin nothing more. */
+  /** Whether the program must begin no further step. */
   get over(): boolean {
     return this.#over.aborted || this.#ending !== undefined;
   }
 
   /**
-   * Resolves when every step that was begun is definite. A branch that continues after its step begins the next one within a
-   * turn. Sleeps and waits have no effect: one that is open when the program returns, has lost a race.
+   * Resolves when every step that was begun is definite. A branch that continues after its step begins the next step within one
+   * turn of the event loop. Sleeps and waits have no effect: one that is open when the program returns has lost a race.
    */
   ended(): Promise<void> {
     return this.#definiteAll(this.#steps);
@@ -94,8 +94,8 @@ export class ProgramSteps {
   }
 
   /**
-   * The program has thrown. Resolves when the steps that have no undo are definite: the others become so by being undone,
-   * because an undo leaves a tombstone.
+   * Called when the program has thrown. Resolves when the steps without an undo are definite. The others become definite by their
+   * undo, which leaves a tombstone.
    */
   failed(): Promise<void> {
     this.#failed = true;
@@ -103,8 +103,8 @@ export class ProgramSteps {
   }
 
   /**
-   * A step's promise; one that is refused while no code waits for it must not end the process.
-   * @param unlessKnown may refuse, by throwing, a step that is not in the journal
+   * Begins a step. If the promise rejects before the program awaits it, that must not end the process.
+   * @param unlessKnown called for a step that is not in the journal; it may throw to refuse the step
    */
   begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
     if (this.#failed && !this.#known(intent.name)) return new Promise(() => {});
@@ -126,7 +126,7 @@ export class ProgramSteps {
     return promise;
   }
 
-  /** A value that the program gets at once, and gets again when it runs again. @throws RametError Diverged */
+  /** Returns a value at once, and the same value when the program runs again. @throws RametError Diverged */
   value<T>(name: string, what: string, make: () => T): T {
     if (this.over || (this.#failed && !this.#known(name))) return make();
     this.#deliveries.active();
@@ -153,10 +153,11 @@ export class ProgramSteps {
     }
   }
 
-  /** Finds a step in the journal. @throws RametError DuplicateStep when this run has met the name already */
+  /** Finds a step in the journal. @throws RametError DuplicateStep when the program has used the name in this run already */
   recorded(name: string): StepRow | undefined {
     if (this.#seen.has(name)) throw new RametError('DuplicateStep', `saga '${this.#run.saga.type}' has two steps named '${name}'`);
-    if (name.endsWith(':undo')) throw new RametError('DuplicateStep', `'${name}' is how participants call the undo of another step`);
+    if (name.endsWith(':undo'))
+      throw new RametError('DuplicateStep', `'${name}' ends with ':undo', which is reserved for the undo of a step; rename the step`);
     this.#seen.add(name);
     return this.#known(name);
   }
@@ -165,14 +166,14 @@ export class ProgramSteps {
     return this.#run.steps.find((step) => step.name === name);
   }
 
-  /** What is undone is definite: calls under way come to their ends first. Anything else ends the program at once. */
+  /** Ends the program. Before an undo, the calls under way end, so that all steps are definite; otherwise the program ends at once. */
   suspend(suspension: Suspension): undefined {
     if (suspension.kind === 'compensate') this.#ending ??= suspension;
     if (suspension.kind !== 'compensate') this.#suspend(suspension);
     else if (this.#calls === 0) this.#suspend(this.#ending as Suspension);
   }
 
-  /** @returns the step with its outcome; undefined when the program is over before */
+  /** Makes a step definite. @returns the step with its outcome; undefined if the program ends before */
   async #definite(intent: Intent, timeoutMs: number, unlessKnown: () => void): Promise<StepRow | undefined> {
     if (this.over) return undefined;
     this.#deliveries.active();
@@ -205,7 +206,7 @@ export class ProgramSteps {
     }
   }
 
-  /** Counts a call that is under way; when it was the last one, what waited for it continues. */
+  /** Counts a call that is under way. After the last one, a pending end of the program takes place. */
   async #counted<T>(call: () => Promise<T>): Promise<T> {
     this.#calls++;
     try {
@@ -216,7 +217,7 @@ export class ProgramSteps {
     }
   }
 
-  /** A branch that fails by it may be awaited later, or never: that ends no process, and is in the log when it happens. */
+  /** Makes the error of a step. The program may await it later or never, which must not end the process; it is logged when it happens. */
   #errorOf(step: StepRow): Error {
     const { environment, saga } = this.#run;
     const error = errorOf(this.#run, step);
@@ -226,7 +227,7 @@ export class ProgramSteps {
     });
   }
 
-  /** The program rests, and nothing that it has asked for is open: it awaits something of its own, perhaps for ever. */
+  /** Watches for a cancellation while the program is idle and none of its steps is open: it awaits something else, perhaps for ever. */
   async #rested(): Promise<void> {
     const idle = () => !this.over && !this.#returned && this.#underWay.size === 0;
     if (this.#idle || !idle()) return;
@@ -237,14 +238,14 @@ export class ProgramSteps {
         if (idle() && (await this.#run.cancelled())) this.suspend({ kind: 'compensate', reason: this.#run.saga.cancelReason as string });
       }
     } catch (error) {
-      // The saga is over, or the store cannot be asked: then the next write meets that too.
+      // The saga has ended, or the store is unavailable: then the next write fails, too.
       if (!this.#over.aborted) this.suspend({ kind: 'stopped', error: asStop(error) });
     } finally {
       this.#idle = false;
     }
   }
 
-  /** A pivot that was refused did not happen. Where all were refused, the saga can be undone again. */
+  /** Whether a pivot may have happened. If all were refused, the saga can be undone again. */
   get #hasPivot(): boolean {
     return this.#run.steps.some(({ kind, state }) => kind === 'pivot' && state !== 'REJECTED');
   }
@@ -272,7 +273,7 @@ class Suspended extends Error {
   }
 }
 
-/** Why a step did not happen, as its program gets it. A definite refusal by a fault need not be known to it. */
+/** Makes the error with which a program learns that a step did not happen. */
 function errorOf(run: Run, { invocation, error }: StepRow): Error {
   const why = reread(error) as StepError;
   if (why.kind === 'fault') return new RametError('BadRequest', `${why.code}: ${why.detail}`);

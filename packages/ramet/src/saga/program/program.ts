@@ -10,19 +10,19 @@ import { ProgramSteps } from './program-steps.ts';
 
 const TIMEOUT_MS = 5 * SECOND;
 export const DEADLINE_MS = 30 * SECOND;
-/** How long steps under way may take to end when the process stops. */
+/** How long the steps under way may take to end when the process stops. */
 const STOP_GRACE_MS = 10 * SECOND;
 
-/** How a program came to its end. */
+/** The end of a program's run. */
 export type ProgramEnd =
   | Suspension
   | { readonly kind: 'returned'; readonly value: unknown }
   | { readonly kind: 'threw'; readonly error: unknown };
 
 /**
- * Runs a program over the journal until it returns, throws, or cannot continue. Steps that it did not wait for are waited for
- * before it counts as returned or failed; sleeps and waits are not, as they have no effect. Once it has ended, whatever is left of it (a parallel branch, a step of it under way) takes
- * no further step: the journal holds every intent there will be, and so does the compensation.
+ * Runs a program over the journal until it returns, throws, or cannot continue. Before it counts as returned or failed, all its steps
+ * have ended, even those that it did not await. Sleeps and waits need not end, because they have no effect. After the end, a parallel
+ * branch takes no further step: the journal then holds every intent, and the compensation knows them all.
  */
 export async function runProgram(
   run: Run,
@@ -36,12 +36,12 @@ export async function runProgram(
     const end = await new Promise<ProgramEnd>((resolve) => {
       let failure: ProgramEnd | undefined;
       const finish = (how: ProgramEnd) => {
-        // A step that stays unknown while a failed program comes to its end is undone for the reason that was there first.
+        // If a step stays unknown while a failed program ends, the first reason counts.
         resolve(how.kind === 'compensate' ? (failure ?? how) : how);
         over.abort(new RametError('StepCancelled', 'the program has ended'));
       };
       const steps = new ProgramSteps(run, over.signal, finish);
-      // A step under way may come to its end; a program that waits for anything else is not waited for.
+      // A step under way may end; the process does not wait for anything else of the program.
       onStop = () => {
         const stopped = () => finish({ kind: 'stopped', error: asStop(run.stopped.reason) });
         if (!steps.calling || run.stopped.reason.code !== 'ShuttingDown') stopped();
@@ -53,7 +53,7 @@ export async function runProgram(
       const returned = async (value: unknown): Promise<ProgramEnd> => {
         await steps.ended();
         drafts.check();
-        // What cannot be kept is an error of the program, and is met here rather than at each attempt to write it.
+        // A result that cannot be stored is an error of the program; it fails here, not at each attempt to write it.
         JSON.stringify(value);
         return { kind: 'returned', value };
       };
@@ -73,7 +73,7 @@ export async function runProgram(
           .then(finish, threw);
       });
     });
-    // Intents that were on their way are in the journal now, and the pivot, if it was among them.
+    // Intents that were being written are in the journal now, perhaps with the pivot.
     await run.written();
     return end;
   } finally {
@@ -82,7 +82,7 @@ export async function runProgram(
   }
 }
 
-/** The context that a program runs against. */
+/** Makes the context of a program. */
 function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], steps: ProgramSteps, drafts: Drafts): SagaContext<any> {
   let values = 0;
   const value = <T>(what: string, make: () => T): T => steps.value(`value ${++values}`, what, make);
@@ -94,7 +94,7 @@ function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], 
     step: (name, call, o) => {
       drafts.given(call, o.undo);
       const undo = o.undo === 'nothing' ? undefined : o.undo;
-      // After the pivot there is only forward: a step is then retried until it is done.
+      // After the pivot a saga only goes forward: a step is retried until it is done.
       const deadlineMs = run.saga.pivoted ? undefined : ms(o.deadline, DEADLINE_MS);
       return steps.begin({ name, kind: 'step', invocation: call, undo, deadlineMs }, ms(o.timeout, TIMEOUT_MS));
     },
@@ -124,10 +124,10 @@ function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], 
   };
 }
 
-/** A sleep calls nobody. How long it lasts is no part of what it is: one that was shortened by a deploy is still the same. */
+/** The invocation of a sleep, which makes no call. The duration is not part of it: after a deploy that shortens a sleep, it is still the same step. */
 const SLEEP = { kind: 'sleep', service: '', operation: 'sleep', input: null };
 
-/** Waits for all, and tells of the first that failed in the order in which they are written: whichever was faster. */
+/** Waits for all branches; throws the error of the first failed branch in the order in which they are written, not in time. */
 function joined<B extends Readonly<Record<string, PromiseLike<unknown>>>>(branches: B): Promise<any> {
   const all = async () => {
     const ends = await Promise.allSettled(Object.values(branches));
@@ -136,7 +136,7 @@ function joined<B extends Readonly<Record<string, PromiseLike<unknown>>>>(branch
     return Object.fromEntries(Object.keys(branches).map((name, i) => [name, (ends[i] as PromiseFulfilledResult<unknown>).value]));
   };
   const join = all();
-  // A join that fails while nobody waits for it must not end the process.
+  // A join that fails before the program awaits it must not end the process.
   join.catch(() => {});
   return join;
 }

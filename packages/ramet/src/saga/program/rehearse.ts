@@ -7,25 +7,25 @@ import type { Invocation, Saga } from '../saga.ts';
 import { buildersOf, seen } from './calls.ts';
 import { runProgram } from './program.ts';
 
-/** Something that a program asked for. */
+/** A step that a program requested. */
 export interface RehearsedStep {
   readonly name: string;
   readonly kind: string;
   readonly invocation: Pick<Invocation, 'service' | 'operation' | 'input'>;
-  /** How many outcomes it had been given. */
+  /** How many outcomes it had received. */
   readonly after: number;
 }
 
 export interface Rehearsed {
   readonly asked: readonly RehearsedStep[];
-  /** `waits`: everything recorded was delivered, and the program wants more. */
+  /** `waits`: every recorded outcome was delivered, and the program needs more. */
   readonly end: 'waits' | 'returned' | 'threw' | 'diverged';
   readonly reason?: string;
 }
 
 const NEVER = new Promise<never>(() => {});
 
-/** Timers that fire one turn later: a program that still waits then, waits for something of its own. */
+/** Makes timers that fire one turn of the event loop later: a program that still waits then awaits something else. */
 const impatient = (timers: Platform['timers']): Platform['timers'] => ({
   ...timers,
   set(_delayMs, fire) {
@@ -40,8 +40,8 @@ const impatient = (timers: Platform['timers']): Platform['timers'] => ({
 });
 
 /**
- * Runs a program over a journal and goes no further: nothing is called and nothing written. Two rehearsals of one journal
- * must ask for the same; what differs is decided outside the journal.
+ * Runs a program over a journal and no further: it calls nothing and writes nothing. Two rehearsals of one journal must request
+ * the same steps; a difference means that something outside the journal decides.
  */
 export async function rehearse(platform: Platform, program: Saga, saga: SagaRow, journal: readonly StepRow[]): Promise<Rehearsed> {
   const asked: RehearsedStep[] = [];
@@ -76,7 +76,7 @@ export async function rehearse(platform: Platform, program: Saga, saga: SagaRow,
   return { asked, ...end };
 }
 
-/** A journal as it was when so many outcomes had been delivered. @param whole what the program asks for over all of it */
+/** Cuts a journal back to a number of delivered outcomes. @param whole what the program requests over the whole journal */
 export function asOf(journal: readonly StepRow[], whole: Pick<Rehearsed, 'asked'>, delivered: number): StepRow[] {
   const after = new Map(whole.asked.map((asked) => [asked.name, asked.after]));
   return journal

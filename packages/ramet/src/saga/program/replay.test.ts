@@ -223,7 +223,7 @@ describe('a journal that a program does not reach', () => {
   type Other = Parameters<typeof program>[0];
   const others: Readonly<Record<string, { readonly run: Other; readonly missing: string }>> = {
     'a step that was renamed': {
-      missing: "step 'book hotel', which its program does not ask for; it asks for 'book a hotel' instead",
+      missing: "step 'book hotel', which its program does not request; it requests 'book a hotel' instead",
       run: async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
         await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
         await step('book a hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
@@ -231,7 +231,7 @@ describe('a journal that a program does not reach', () => {
       },
     },
     'a step that was removed': {
-      missing: "step 'book hotel', which its program does not ask for",
+      missing: "step 'book hotel', which its program does not request",
       run: async ({ tripId }, { step, sleep, use: { trips } }) => {
         await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
         await sleep('night', '300ms');
@@ -239,7 +239,7 @@ describe('a journal that a program does not reach', () => {
       },
     },
     'a sleep that was renamed': {
-      missing: "sleep 'night', which its program does not ask for; it asks for 'day' instead",
+      missing: "sleep 'night', which its program does not request; it requests 'day' instead",
       run: async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
         await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
         await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
@@ -248,14 +248,14 @@ describe('a journal that a program does not reach', () => {
       },
     },
     'a program that returns before': {
-      missing: "sleep 'night', which its program does not ask for",
+      missing: "sleep 'night', which its program does not request",
       run: async ({ tripId }, { step, use: { trips, hotels } }) => {
         await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
         await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
       },
     },
     'a program that throws before': {
-      missing: "step 'book hotel', which its program does not ask for; it throws Error: new rule before",
+      missing: "step 'book hotel', which its program does not request; it throws Error: new rule before",
       run: async ({ tripId }, { step, use: { trips } }) => {
         await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
         throw new Error('new rule');

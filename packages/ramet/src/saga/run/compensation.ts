@@ -6,13 +6,13 @@ import type { SagaState, StepRow } from '../journal/journal.ts';
 import type { Run } from './run.ts';
 import { endWaits } from './waits.ts';
 
-/** How often an undo is tried before a person is told. */
+/** How often an undo is tried before an alert is raised. */
 export const COMPENSATION_ATTEMPTS = 3;
 const UNDO_TIMEOUT_MS = 10 * SECOND;
-/** How long an undo may be answered "not yet" before somebody is told; it goes on being asked. */
+/** How long an undo may be impossible before an alert is raised; the engine continues to try it. */
 const PENDING_UNTIL_ALERT_MS = 5 * MINUTE;
 
-/** Faults that say that the undo was not attempted: they do not count. */
+/** Faults of a call that did not attempt the undo: they do not count. */
 const NOT_ATTEMPTED = new Set([
   'BulkheadFull',
   'CircuitOpen',
@@ -23,10 +23,10 @@ const NOT_ATTEMPTED = new Set([
   'StepPending',
   'ConcurrencyConflict',
 ]);
-/** Besides, a deadline that passed before the call left, in the queue of the bulkhead. */
+/** Includes a deadline that passed before the call left, in the queue of the bulkhead. */
 const notAttempted = ({ code, executed }: Fault): boolean => NOT_ATTEMPTED.has(code) || (code === 'DeadlineExceeded' && executed === 'no');
 
-/** The steps that may have had an effect: all with a stored intent but those that were certainly refused, latest first. */
+/** Returns the steps that may have had an effect, latest first: all with a stored intent, except those that were certainly refused. */
 export const toCompensate = (steps: readonly StepRow[]): StepRow[] =>
   steps
     .filter(
@@ -41,7 +41,7 @@ export const toCompensate = (steps: readonly StepRow[]): StepRow[] =>
 /**
  * Undoes a saga from its journal alone. Each attempt is stored before it is made; a crash repeats the attempt under the same
  * number, and the participant's fence makes its effect happen once. An undo that fails three times is left to an operator,
- * and the others go on.
+ * and the other undos continue.
  */
 export async function compensate(run: Run): Promise<void> {
   endWaits(run);
@@ -68,9 +68,9 @@ const names = (steps: readonly StepRow[]): string =>
 async function undo(run: Run, step: StepRow): Promise<void> {
   const { clock } = run.environment.platform;
   const sinceMono = clock.monoNow();
-  let told = false;
+  let alerted = false;
   let resumed = step.compState === 'STARTED';
-  // An attempt that was begun before may have ended its process.
+  // An attempt of an earlier run may have crashed its process.
   let suspect = resumed;
   for (let uncounted = 0; ; ) {
     if (run.stopped.aborted) throw run.stopped.reason;
@@ -88,8 +88,8 @@ async function undo(run: Run, step: StepRow): Promise<void> {
     if (reply.kind === 'fault' && reply.code === 'EffectInDoubt') return giveUp(run, step, 'IN_DOUBT', reply.detail);
     if (reply.kind === 'fault' && notAttempted(reply)) {
       resumed = true;
-      if (!told && clock.monoNow() - sinceMono > PENDING_UNTIL_ALERT_MS) {
-        told = true;
+      if (!alerted && clock.monoNow() - sinceMono > PENDING_UNTIL_ALERT_MS) {
+        alerted = true;
         await run.save(
           {},
           {
@@ -114,7 +114,7 @@ async function undo(run: Run, step: StepRow): Promise<void> {
   }
 }
 
-/** Counts an attempt, and stores it before it is made: a crash repeats it under the same number. */
+/** Counts an attempt and stores it before it is made: after a crash it is repeated under the same number. */
 async function beginAttempt(run: Run, step: StepRow): Promise<void> {
   const was = step.compState ?? step.state;
   step.compState = 'STARTED';

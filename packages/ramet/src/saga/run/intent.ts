@@ -2,7 +2,7 @@ import type { Intent, StepKind, StepRow } from '../journal/journal.ts';
 import type { Invocation } from '../saga.ts';
 import type { Run } from './run.ts';
 
-/** Stores what is about to be done, and how to undo it, before it is done. A cancellation asked for meanwhile goes first. */
+/** Stores what a step does, and how to undo it, before the step is called. A pending cancellation takes precedence. */
 export async function intend(run: Run, intent: Intent): Promise<StepRow> {
   if (run.stopped.aborted) throw run.stopped.reason;
   const step = addStep(run, intent);
@@ -15,7 +15,7 @@ export async function intend(run: Run, intent: Intent): Promise<StepRow> {
   return step;
 }
 
-/** Puts a step behind those that are in the journal; it is written by whoever asks for it. */
+/** Adds a step to the journal in memory; the caller writes it. */
 export function addStep(run: Run, { name, kind, invocation, undo, deadlineMs, awaits, result }: Intent): StepRow {
   const step: StepRow = {
     idx: (run.steps.at(-1)?.idx ?? -1) + 1,
@@ -42,16 +42,16 @@ export function addStep(run: Run, { name, kind, invocation, undo, deadlineMs, aw
 }
 
 /**
- * A cancellation does not go before the first step: its undo is how the owner learns that the saga came to nothing. A pivot
- * has no undo, and before a sleep or a wait there is nothing that time would be good for.
+ * Whether a pending cancellation takes precedence over a step. It does not over the first step, because the undo of that step is how
+ * the owner learns that the saga was undone. It always does over a pivot, which has no undo, and over a sleep or a wait.
  */
 export const yieldsToCancellation = (run: Run, step: StepRow): boolean =>
   step.kind === 'pivot' || step.kind === 'sleep' || step.kind === 'wait' || hasBegun(run, step);
 
-/** Whether there is a step beside `but`: what was only asked or drawn is nothing to undo. */
+/** Whether there is a step besides `but`; queries and values leave nothing to undo. */
 const hasBegun = (run: Run, but: StepRow): boolean => run.steps.some((step) => step !== but && step.kind === 'step');
 
-/** What makes the program another one than the one that wrote the journal; undefined when it fits. */
+/** Says how the program differs from the one that wrote the journal; undefined if it fits. */
 export function differs(known: StepRow, { kind, invocation }: Intent): string | undefined {
   const had = describe(known.kind, known.invocation);
   const has = describe(kind, invocation);

@@ -23,7 +23,7 @@ import type { Invocation } from '../saga.ts';
 /** How often the owner of a saga renews its lease. */
 export const RENEW_MS = 5_000;
 
-/** Calls an invocation for a saga. */
+/** Calls an operation for a saga. */
 export type SagaCall = (invocation: Invocation, from: Initiation & { readonly trace: Trace }, options: EdgeOptions) => Promise<Reply>;
 
 export interface RunEnvironment {
@@ -31,54 +31,54 @@ export interface RunEnvironment {
   readonly store: Store;
   readonly service: string;
   readonly call: SagaCall;
-  /** What people may read of the data of a failure that the operation of an invocation declares. */
+  /** Returns the part of a declared failure's data that people may read. */
   readonly shown: (invocation: Invocation, error: string, data: unknown) => unknown;
   readonly alerts: AlertSink;
   readonly log: EventLog;
-  /** Whether the events that had been published when the process started have come in: until then no wait is over for want of one. */
+  /** Whether every event that was published before the process started has arrived: until then no wait times out. */
   readonly caughtUp: () => Promise<boolean>;
   readonly instrument: Instrument;
   readonly works: ReturnType<typeof sagaWorks>;
-  /** A program has awaited something other than a step, sleep or wait. */
+  /** Called when a program awaits something other than a step, sleep or wait. */
   readonly onStray?: (saga: SagaRow) => void;
-  /** Only where a program is run over its journal without going live. */
+  /** Set only where a program runs over its journal and no further. */
   readonly rehearsal?: Rehearsal;
 }
 
-/** What the runs and steps of sagas are counted by. */
+/** Makes the kinds of work by which the runs and steps of sagas are counted. */
 export const sagaWorks = () => ({ sagas: new Works('saga', 'service', 'saga'), steps: new Works('step', 'saga', 'step') });
 
-/** Watches a program that gets what is recorded, and nothing else. */
+/** Watches a program that receives the recorded outcomes and nothing else. */
 export interface Rehearsal {
-  /** @param delivered how many outcomes it had been given */
+  /** Called when the program requests a step. @param delivered how many outcomes it had received */
   asked(intent: Intent, delivered: number): void;
-  /** It has got everything, and waits or has returned. */
+  /** Called when the program has received all recorded outcomes, and waits or has returned. */
   over(how: 'waits' | 'returned'): void;
 }
 
-/** What is written beside the saga itself. */
+/** What is written together with the saga's row. */
 interface More {
-  /** Intents to store. */
+  /** The intents to store. */
   readonly inserts?: readonly StepRow[];
   readonly entries?: readonly LogEntry[];
   readonly alert?: Alert;
-  /** Throws `Cancelled` with the reason when a cancellation was asked for, and writes nothing. */
+  /** If a cancellation was requested, writes nothing and throws `Cancelled` with the reason. */
   readonly refuseWhenCancelled?: boolean;
-  /** Releases the saga for so many milliseconds; undefined when it is to stay. */
+  /** Releases the saga for so many milliseconds; undefined keeps it. */
   readonly letGoForMs?: (tx: Tx) => Promise<number | undefined>;
 }
 
-/** One write, all of it. */
+/** One write of the journal. */
 interface Writing {
   readonly next: SagaRow;
   readonly changed: readonly StepRow[];
   readonly entries: readonly LogEntry[];
   readonly more: More;
-  /** Whether the lease begins anew. */
+  /** Whether the lease is renewed. */
   readonly renews: boolean;
 }
 
-/** Intents that were asked for in one turn, and share a commit. */
+/** Intents that were requested in one turn of the event loop, and share a commit. */
 interface IntentGroup extends More {
   readonly inserts: StepRow[];
   readonly entries: LogEntry[];
@@ -87,9 +87,9 @@ interface IntentGroup extends More {
 }
 
 /**
- * One saga in the hands of its owner: its journal in memory, and the only way to write it. Every write is a compare-and-set
- * on (epoch, version); whoever is refused drops everything it knows. What a call answered is written with the next intent,
- * in one commit: were it lost with the process, the same key would bring the same answer.
+ * One run of a saga by its owner: the journal in memory, and the only way to write it. Every write is a compare-and-set on
+ * (epoch, version); after a refusal the run ends and its memory is discarded. The answer of a call is written with the next
+ * intent, in one commit. If the process loses it, a call with the same key returns the same answer.
  */
 export class Run {
   readonly environment: RunEnvironment;
@@ -106,7 +106,7 @@ export class Run {
   #confirmedMono: number;
   readonly #takenMono: number;
   #stop = new AbortController();
-  /** Why nothing can be written any more. */
+  /** Set when nothing can be written any more, with the reason. */
   #dead: RametError | undefined;
   #pausing = 0;
   #gathering = false;
@@ -126,37 +126,37 @@ export class Run {
     this.#confirmedMono = this.#takenMono;
   }
 
-  /** How long the saga has been in this process's hands, in milliseconds. */
+  /** How long this process has owned the saga, in milliseconds. */
   get inHandMs(): number {
     return this.environment.platform.clock.monoNow() - this.#takenMono;
   }
 
-  /** Aborts when the run must not go on here: the process stops, or somebody else owns the saga. */
+  /** Aborts when the run must end here: the process stops, or another process owns the saga. */
   get stopped(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** Whether it waits for its next attempt, and needs nothing meanwhile but memory. */
+  /** Whether the run waits for its next attempt, and needs only memory. */
   get pausing(): boolean {
     return this.#pausing > 0;
   }
 
-  /** Whether it has written something since it was taken: a run that did has ended no process so far. */
+  /** Whether the run has written something: then it has not crashed its process so far. */
   get proved(): boolean {
     return this.saga.version > this.#versionAtFirst;
   }
 
-  /** Whether something is noted that is not written. */
+  /** Whether something is noted and not yet written. */
   get noted(): boolean {
     return this.#changed.size > 0;
   }
 
-  /** Whether the saga was released, to sleep. */
+  /** Whether the saga was released to sleep. */
   get released(): boolean {
     return this.#released;
   }
 
-  /** An event has come, perhaps one that the program waits for. */
+  /** Called when an event was kept, perhaps one that the program waits for. */
   rouse(): void {
     this.#rouse();
   }
@@ -171,7 +171,7 @@ export class Run {
     this.#stop.abort(reason);
   }
 
-  /** Resolves when every write that was asked for is done or refused. */
+  /** Resolves when every pending write is done or refused. */
   async written(): Promise<void> {
     await this.#tail;
   }
@@ -180,50 +180,50 @@ export class Run {
     return this.environment.platform.clock.monoNow() - this.#confirmedMono;
   }
 
-  /** The owner's lease was confirmed by the database. */
+  /** Notes that the database has renewed the lease. */
   confirmed(): void {
     this.#confirmedMono = this.environment.platform.clock.monoNow();
   }
 
-  /** Notes that a step has changed; written with the next save, or soon. */
+  /** Notes that a step has changed; it is written with the next save, or soon. */
   note(step: StepRow, entry: LogEntry): void {
     this.#changed.add(step);
     this.#entries.push(entry);
     this.#flushSoon();
   }
 
-  /** Notes the outcome of a step, which is the next one that its program is given. */
+  /** Notes the outcome of a step; it is the next one that the program receives. */
   settle(step: StepRow, entry: LogEntry): void {
     this.number(step);
     this.note(step, entry);
   }
 
-  /** Gives the outcome of a step the next number; written with the next save. */
+  /** Gives the outcome of a step the next number; it is written with the next save. */
   number(step: StepRow): void {
     this.#lastDelivery ??= Math.max(0, ...this.steps.map(({ delivery }) => delivery ?? 0));
     step.delivery = ++this.#lastDelivery;
     this.#changed.add(step);
   }
 
-  /** The program runs: what is noted waits for the intents that it comes to, to be written with them. */
+  /** Called when the program starts to run: notes wait for the intents that it requests, to be written together. */
   gather(): void {
     this.#gathering = true;
   }
 
-  /** The program rests: what it came to was asked for. */
+  /** Called when the program is idle: it has requested everything that it can. */
   gathered(): void {
     this.#gathering = false;
     if (this.noted) this.#flushSoon();
   }
 
-  /** Writes what is noted, unless that is done within a turn: with an intent, or with the end of the saga. */
+  /** Writes the notes in the next turn of the event loop, unless an intent or the end of the saga has written them by then. */
   #flushSoon(): void {
     void this.environment.platform.timers.yield().then(() => {
       if (this.noted && !this.#gathering && !this.#stop.signal.aborted) this.save({}).catch((error: unknown) => this.stop(asStop(error)));
     });
   }
 
-  /** @returns whether a cancellation was asked for; its reason is the saga's then */
+  /** Looks for a cancellation request; its reason becomes the saga's. @returns whether there is one */
   async cancelled(): Promise<boolean> {
     const { id, epoch } = this.saga;
     const row = await this.environment.store.reader.get<{ cancel_reason: string }>(
@@ -236,11 +236,11 @@ export class Run {
   }
 
   /**
-   * Writes everything noted, the new state of the saga, and new intents, in one commit. After a write that failed there is
-   * no other: the next one would build on what is not there.
+   * Writes all notes, the new state of the saga and new intents, in one commit. After a failed write every further one fails,
+   * because it would build on what is not stored.
    */
   save(patch: Partial<Pick<SagaRow, 'state' | 'failure' | 'result' | 'pivoted' | 'attention'>>, more: More = {}): Promise<void> {
-    // What is asked for after this is written after this.
+    // Later intents are written later.
     this.#intents = undefined;
     const write = async () => {
       if (this.#intents === more) this.#intents = undefined;
@@ -271,7 +271,7 @@ export class Run {
     return done;
   }
 
-  /** @returns when, where the saga has come to rest */
+  /** @returns when the saga ended or stopped to wait for an operator; otherwise undefined */
   async #committed(writing: Writing): Promise<number | undefined> {
     const { store } = this.environment;
     const { next } = writing;
@@ -307,8 +307,8 @@ export class Run {
   }
 
   /**
-   * Stores a step's intent; those asked for in one turn share a commit, and come to it or not as one.
-   * @throws RametError Cancelled when a cancellation was asked for and `refuseWhenCancelled` says that it goes first
+   * Stores a step's intent. Intents of one turn of the event loop share a commit: all are stored, or none.
+   * @throws RametError Cancelled when a cancellation was requested and `refuseWhenCancelled` gives it precedence
    */
   intend(step: StepRow, refuseWhenCancelled: boolean): Promise<void> {
     const entry = { actor: 'engine', step: step.name, became: 'STARTED' };
@@ -326,9 +326,9 @@ export class Run {
   }
 
   /**
-   * Writes everything noted and releases the saga, unless a cancellation was asked for.
-   * @param forMs looks within the transaction, while no event is kept, for how long; undefined when the saga is to stay
-   * @returns whether it was released
+   * Writes all notes and releases the saga, unless a cancellation was requested.
+   * @param forMs decides within the transaction, while no event can be kept, how long the saga sleeps; undefined keeps it
+   * @returns whether the saga was released
    * @throws RametError Cancelled with the reason
    */
   async letGo(forMs: (tx: Tx) => Promise<number | undefined>): Promise<boolean> {
@@ -337,8 +337,8 @@ export class Run {
   }
 
   /**
-   * Calls as the owner: not on a lease that may have run out (a process that slept does not know that it did).
-   * @param step whose call it is: the participant learns how old the step is
+   * Calls an operation as the owner. It renews the lease first if the lease may have expired, as after a pause of the process.
+   * @param step the step of the call; the participant learns how old it is
    */
   async call(invocation: Invocation, given: EdgeOptions, step?: StepRow): Promise<Reply> {
     const ageMs = step === undefined ? 0 : step.ageMs + this.inHandMs;
@@ -360,7 +360,7 @@ export class Run {
     return reply;
   }
 
-  /** Waits with jitter before the next attempt. @throws the reason when `signal` says that there is none */
+  /** Waits with jitter before the next attempt. @throws the reason of `signal` when it aborts */
   async pause(attempt: number, atLeastMs: number, signal: AbortSignal = this.stopped): Promise<void> {
     const waitMs = Math.max(atLeastMs, backoffMs(this.environment.platform, { baseMs: 200, capMs: 10_000 }, attempt));
     this.#pausing++;
@@ -375,11 +375,11 @@ export class Run {
 export const asStop = (error: unknown): RametError =>
   error instanceof RametError ? error : new RametError('Internal', textOf(error), { cause: error });
 
-/** What was thrown, in words; programs may throw anything, also what has none. */
+/** Describes what a program threw, which may be anything. */
 export function textOf(error: unknown): string {
   try {
     return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   } catch {
-    return `a ${typeof error} that says nothing of itself`;
+    return `a ${typeof error} without a description`;
   }
 }

@@ -5,7 +5,7 @@ import type { StepError, StepRow } from '../journal/journal.ts';
 import { yieldsToCancellation } from './intent.ts';
 import { asStop, type Run } from './run.ts';
 
-/** Why a program does not continue, beside returning and throwing. */
+/** Why a program does not continue, other than by returning or throwing. */
 export type Suspension =
   | { readonly kind: 'compensate'; readonly reason: string }
   | { readonly kind: 'diverged'; readonly reason: string }
@@ -13,15 +13,15 @@ export type Suspension =
   /** The saga was released until its wake-up time, or until something wakes it. */
   | { readonly kind: 'asleep' };
 
-/** After so many attempts of a step that must succeed, or after {@link REFUSED_MAX_MS} without one, an alert is raised. */
+/** An alert is raised after so many attempts of a step that must succeed, or after {@link REFUSED_MAX_MS} without an attempt. */
 const ATTEMPTS_UNTIL_ALERT = 10;
-/** Faults of a call that did not reach the participant: its circuit is open, or it has too much to do. Such a call is no attempt. */
+/** Faults of a call that did not reach the participant: the circuit is open, or there is too much load. Such a call does not count as an attempt. */
 const REFUSED = new Set(['CircuitOpen', 'BulkheadFull', 'Overloaded']);
 /** How soon a step is tried again after such a fault. */
 const REFUSED_LOOK_MS = 1_000;
 /**
- * For so long at most, in all, the deadline of a step moves while its calls are refused. A circuit that opens must not cancel
- * orders that have nothing to do with its failures.
+ * The limit by which a deadline moves, in all, while the calls of its step are refused. An open circuit must not cancel orders that have
+ * nothing to do with its failures.
  */
 const REFUSED_MAX_MS = 5 * MINUTE;
 
@@ -29,11 +29,11 @@ const REFUSED_MAX_MS = 5 * MINUTE;
 const DEFINITE = new Set(['BadRequest', 'UnknownOperation', 'Forbidden', 'NotFound', 'MissingIdempotencyKey', 'InvalidOutput']);
 
 /**
- * Calls with the step's key until the outcome is definite or the deadline has passed; a step without one is called for ever,
- * and so is one that the pivot has overtaken. While calls are refused before they reach the participant, the deadline moves.
- * @param resumed its intent was found in the journal: whether an attempt was made is not known
- * @param over aborts when the program has ended, and does not wait for the outcome any more
- * @returns a suspension when the outcome stays unknown
+ * Calls with the step's key until the outcome is definite or the deadline has passed. A step without a deadline is called until
+ * it succeeds, and so is every step after the pivot. While calls are refused before they reach the participant, the deadline moves.
+ * @param resumed the intent was in the journal, so an attempt may have been made before
+ * @param over aborts when the program has ended, and no longer waits for the outcome
+ * @returns a suspension if the outcome stays unknown
  */
 export async function resolve(
   run: Run,
@@ -43,20 +43,20 @@ export async function resolve(
   over: AbortSignal,
 ): Promise<Suspension | undefined> {
   const { clock } = run.environment.platform;
-  // After a restart the deadline may be long past; the participant may still know the answer, so it is asked at least once.
+  // After a restart the deadline may have passed long ago. The participant may still know the answer, so it is called at least once.
   let deadlineMono =
     step.deadlineMs === undefined
       ? Number.POSITIVE_INFINITY
       : clock.monoNow() + Math.max(step.remainingMs ?? 0, Math.min(timeoutMs, step.deadlineMs));
   let doubtful = resumed && step.kind !== 'ask';
-  // The call may have ended the process before: the participant may be in the same one.
+  // An earlier call may have crashed the process: the participant may run in the same one.
   let suspect = resumed && step.kind !== 'ask';
   let alerted = false;
   let attempts = 0;
   let refusedMs = 0;
   for (let attempt = 1; ; attempt++) {
     if (over.aborted) return { kind: 'stopped', error: asStop(over.reason) };
-    // Until its pivot a saga that is being cancelled makes no further attempt: what the last one did is undone.
+    // Before the pivot, a cancelled saga makes no further attempt: the undo covers what the last one did.
     if (attempt > 1 && !run.saga.pivoted && yieldsToCancellation(run, step) && (await run.cancelled()))
       return await unknown(run, step, 'no definite answer before the saga was cancelled');
     const endless = step.deadlineMs === undefined || (run.saga.pivoted && clock.monoNow() >= deadlineMono);
@@ -78,21 +78,21 @@ export async function resolve(
     if (settleStep(run, step, reply, doubtful)) return undefined;
     if (reply.ok || reply.kind === 'declared') throw new RametError('Internal', 'unreachable: a definite reply settles the step');
     if (reply.code === 'StaleOwner') return { kind: 'stopped', error: new RametError('StaleOwner', reply.detail) };
-    // A process that stops makes no further attempt: the participant may have stopped already, and the next process asks again.
+    // A process that stops makes no further attempt: the participant may have stopped already, and the next process calls again.
     if (run.stopped.aborted) return { kind: 'stopped', error: asStop(run.stopped.reason) };
     doubtful ||= step.kind !== 'ask' && reply.executed !== 'no';
     suspect ||= step.kind !== 'ask' && mayHaveEndedIt(reply);
     const hopeless = reply.code === 'StepCancelled' || reply.code === 'EffectInDoubt' || reply.code === 'GivenUp';
     if (reply.code === 'GivenUp' && (run.saga.pivoted || step.deadlineMs === undefined))
       return { kind: 'diverged', reason: `step '${step.name}': ${reply.detail}` };
-    // A circuit may close sooner than its refusal says, and asking it costs nothing.
+    // A circuit may close sooner than its refusal says, and another try costs nothing.
     const refused = REFUSED.has(reply.code) && reply.executed === 'no';
     const waitable = refused && refusedMs < REFUSED_MAX_MS;
     const waitMs = refused ? Math.min(reply.retryAfterMs ?? 0, REFUSED_LOOK_MS) : (reply.retryAfterMs ?? 0);
     if (!refused) attempts++;
     if (step.deadlineMs !== undefined && (hopeless || (!waitable && !run.saga.pivoted && clock.monoNow() + waitMs >= deadlineMono)))
       return await unknown(run, step, reply.detail);
-    // Behind an open circuit few steps make an attempt, and each of them waits.
+    // While a circuit is open, few steps make an attempt, and all of them wait.
     if (endless && !alerted && (attempts >= ATTEMPTS_UNTIL_ALERT || refusedMs >= REFUSED_MAX_MS)) {
       alerted = true;
       await stuck(run, step, reply.detail);
@@ -106,9 +106,9 @@ export async function resolve(
 }
 
 /**
- * Records a definite outcome. A refusal of the request itself speaks for that request only: when an earlier attempt may
- * have taken effect (`doubtful`), it is none.
- * @returns false when there is none
+ * Records a definite outcome. A refusal of the request itself applies to that request only: it is not definite if an earlier
+ * attempt may have taken effect (`doubtful`).
+ * @returns false if the outcome is not definite
  */
 function settleStep(run: Run, step: StepRow, reply: Reply, doubtful: boolean): boolean {
   if (reply.ok) {

@@ -106,7 +106,7 @@ describe('a saga that waits for an event', () => {
     await book(t, 'b');
     expect(await resultOf(t, 'a')).toEqual({ heard: null });
     const log = (await show(t, 'a')).log.filter(({ step }) => step === 'the hotel');
-    expect(log.at(-1)?.detail).toBe('no event has come in time');
+    expect(log.at(-1)?.detail).toBe('no event arrived in time');
     expect(Date.parse(log.at(-1)?.at ?? '') - Date.parse(log[0]?.at ?? '')).toBeGreaterThanOrEqual(1_000);
   });
 

@@ -5,19 +5,19 @@ import { type WaitState, waitStates } from '../journal/saga-mailbox.ts';
 import { asStop, type Run } from './run.ts';
 import type { Suspension } from './step.ts';
 
-/** How often it is looked for events that another process has kept, while the saga has other things under way. */
+/** How often a running saga looks for events that another process has kept. */
 const LOOK_MS = 1 * SECOND;
-/** How soon it is looked again for what a process that has just started has not yet been given. */
+/** How often a saga looks for events while its process, which has just started, catches up. */
 const CATCH_UP_MS = 200;
 
 /**
- * The sleeps and waits that a program has open. While a call is under way they are looked after here; when the program has
- * nothing else to wait for, the saga is released until its wake-up time, or until something wakes it.
+ * The open sleeps and waits of a program. While a call is under way, this class watches them. When nothing else is under way,
+ * the saga is released until its wake-up time, or until something wakes it.
  */
 export class Waits {
   readonly #run: Run;
   readonly #over: AbortSignal;
-  /** Whether more is under way than the sleeps and waits. */
+  /** Whether anything else is under way. */
   readonly #busy: () => boolean;
   readonly #suspend: (suspension: Suspension) => void;
   readonly #idle: Wakeable;
@@ -39,7 +39,7 @@ export class Waits {
     return this.#open.size;
   }
 
-  /** Resolves when the step is settled: its result is the event's data, or undefined when its time is over. */
+  /** Resolves when the sleep or wait has ended: its result is the event's data, or undefined after the timeout. */
   until(step: StepRow): Promise<void> {
     return new Promise((settle) => {
       this.#open.set(step.idx, { step, settle });
@@ -48,7 +48,7 @@ export class Waits {
     });
   }
 
-  /** Something may have changed: an event, the end of a call. */
+  /** Looks again: an event or the end of a call may have changed something. */
   rouse(): void {
     this.#idle.wake();
   }
@@ -60,14 +60,14 @@ export class Waits {
     try {
       while (this.#open.size > 0) {
         this.#idle.reset();
-        // What was answered in this turn takes the program on within it.
+        // An answer of this turn lets the program continue within the turn.
         await environment.platform.timers.yield();
         const busy = this.#busy();
         const look = await this.#look(environment.store.reader);
         if (this.#over.aborted || stopped.aborted) return;
         if (look.settled.length > 0) for (const standing of look.settled) this.#settle(standing);
         else if (busy) await this.#idle.sleep(Math.min(LOOK_MS, look.wakeInMs));
-        else if (await this.#letGo()) return this.#suspend({ kind: 'asleep' });
+        else if (await this.#release()) return this.#suspend({ kind: 'asleep' });
       }
     } catch (error) {
       const stop = asStop(error);
@@ -80,20 +80,20 @@ export class Waits {
   }
 
   /**
-   * What has arrived, in the order in which it arrived, and otherwise in how many milliseconds the first time is over. An event goes
-   * before the end of a time: after a downtime both may be there, and the event was not late.
+   * Finds the sleeps and waits that have ended, in order; and in how many milliseconds the next time is over. An event counts before
+   * a timeout: after a downtime both may be found, and the event was not late.
    */
   async #look(reader: Pick<Reader, 'all'>): Promise<{ settled: WaitState[]; wakeInMs: number }> {
     const caughtUp = await this.#run.environment.caughtUp();
     const open = (await waitStates(reader, this.#run.saga)).filter(({ idx }) => this.#open.has(idx));
-    // A sleep beside a wait may be its time-out, by a race.
+    // A sleep in a race with a wait may be its timeout.
     const timesCount = caughtUp || open.every(({ idx }) => this.#open.get(idx)?.step.kind === 'sleep');
     const settled = open.filter(({ remainingMs, event }) => event !== undefined || (timesCount && remainingMs <= 0)).sort(asTheyCame);
     return { settled, wakeInMs: Math.max(caughtUp ? 1 : CATCH_UP_MS, Math.min(...open.map(({ remainingMs }) => remainingMs))) };
   }
 
-  /** @returns whether the saga was released; not when something has arrived meanwhile */
-  #letGo(): Promise<boolean> {
+  /** Releases the saga, unless something has arrived in the meantime. @returns whether it was released */
+  #release(): Promise<boolean> {
     return this.#run.letGo(async (tx) => {
       const { settled, wakeInMs } = await this.#look(tx);
       return settled.length > 0 || this.#over.aborted || this.#busy() ? undefined : wakeInMs;
@@ -105,7 +105,7 @@ export class Waits {
     this.#open.delete(idx);
     rest.step.state = 'OK';
     rest.step.result = event?.data;
-    const detail = event ? `event ${event.id}` : rest.step.kind === 'wait' ? 'no event has come in time' : undefined;
+    const detail = event ? `event ${event.id}` : rest.step.kind === 'wait' ? 'no event arrived in time' : undefined;
     this.#run.settle(rest.step, { actor: 'engine', step: rest.step.name, was: 'STARTED', became: 'OK', ...(detail ? { detail } : {}) });
     rest.settle();
   }
@@ -117,7 +117,7 @@ function asTheyCame(a: WaitState, b: WaitState): number {
   return a.remainingMs - b.remainingMs;
 }
 
-/** Ends the sleeps and waits of a saga that is over or being undone: they are written with what follows. */
+/** Ends the sleeps and waits of a saga that has ended or is being undone; they are written with the next save. */
 export function endWaits(run: Run): void {
   for (const step of run.steps) {
     if (!isWaiting(step) || step.state !== 'STARTED') continue;

@@ -33,6 +33,45 @@ export interface Effect<I, R, WC, EC, Request, Outcome> {
   reject?(error: Error, ctx: WC, request: Request): Promise<void> | void;
 }
 
-/** Declares a command that acts on an external system, so that the action is neither lost nor unaccounted for. */
+/**
+ * Declares a command that acts on an external system, so that the service always knows the outcome or finds it out.
+ * @example
+ * ```ts
+ * import { command, contract, effect, external, service, sql } from 'ramet';
+ * import { z } from 'zod';
+ *
+ * const Payment = z.object({ orderId: z.string(), cents: z.int() });
+ * const Payments = contract('payments', { commands: { charge: command({ input: Payment }) } });
+ * interface Tables {
+ *   payments: { order_id: string; state: 'asked' | 'paid' };
+ * }
+ *
+ * export default service(Payments, {
+ *   store: sql<Tables>({
+ *     migrations: { '0001_payments': 'create table payments (order_id text primary key, state text not null)' },
+ *   }),
+ *   uses: { bank: external('bank', { url: 'https://bank.example.com' }) },
+ * }).implement({
+ *   commands: {
+ *     charge: effect({
+ *       request: Payment,
+ *       outcome: z.object({ id: z.string() }),
+ *       async intend({ orderId, cents }, { db }) {
+ *         await db.insertInto('payments').values({ order_id: orderId, state: 'asked' }).execute();
+ *         return { orderId, cents };
+ *       },
+ *       async perform(request, { key, use: { bank } }) {
+ *         const headers = { 'content-type': 'application/json', 'idempotency-key': key };
+ *         const response = await bank.fetch('/charges', { method: 'POST', headers, body: JSON.stringify(request) });
+ *         return { id: (JSON.parse(await response.text()) as { id: string }).id };
+ *       },
+ *       async record(_outcome, { db }, { orderId }) {
+ *         await db.updateTable('payments').set({ state: 'paid' }).where('order_id', '=', orderId).execute();
+ *       },
+ *     }),
+ *   },
+ * });
+ * ```
+ */
 export const effect = <I, R, WC, EC, Request, Outcome>(d: Effect<I, R, WC, EC, Request, Outcome>): Effect<I, R, WC, EC, Request, Outcome> =>
   d;
