@@ -152,8 +152,8 @@ describe('subscriptions of one service', () => {
     const failed = await open(folder.path, books).catch((error: { problems: string[] }) => error);
     expect((failed as { problems: string[] }).problems).toEqual([
       "service 'books': subscription 'His Story': use lower-case letters, digits and hyphens",
-      "service 'books': two reactions to 'bank.Paid' in subscription 'books'; make them one, or give one of them a 'subscription' of its own",
-      "service 'books': the reactions of subscription 'books' say 'park-key' and 'skip' for 'poison'; say one, or give those that differ a 'subscription' of their own",
+      "service 'books': two reactions to 'bank.Paid' in subscription 'books'; join them, or give one of them its own 'subscription'",
+      "service 'books': the reactions of subscription 'books' say 'park-key' and 'skip' for 'poison'; agree on one, or give the others their own 'subscription'",
       "service 'books', subscription 'books.His Story': attempts: 0 is not a whole number from 1 to 1000",
     ]);
   });

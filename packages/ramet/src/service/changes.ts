@@ -2,15 +2,15 @@ import { whenUnawaited } from '../errors/index.ts';
 import { type Platform, Wakeable } from '../platform/index.ts';
 import type { Changes } from './contexts.ts';
 
-/** The net under a hint that was lost, because another process committed. */
+/** How long until a reader looks again without a notification, because another process may have committed. */
 const NET_MS = 1_000;
 
-/** What a reader follows, until it leaves. */
+/** A key that a reader follows until it leaves. */
 export interface Following extends Changes {
   leave(): void;
 }
 
-/** Tells waiting queries and streams of commits, by the key of their events. */
+/** Notifies waiting queries and streams of commits, by the key of their events. */
 export class ChangeHub {
   readonly #platform: Platform;
   readonly #waiting = new Map<string, Set<() => void>>();
@@ -20,11 +20,11 @@ export class ChangeHub {
     this.#platform = platform;
   }
 
-  tell(keys: readonly string[]): void {
+  notify(keys: readonly string[]): void {
     for (const key of keys) for (const wake of [...(this.#waiting.get(key) ?? [])]) wake();
   }
 
-  /** Ends every wait: the process is about to stop. */
+  /** Ends every wait, because the process is about to stop. */
   end(): void {
     this.#ended = true;
     for (const waiters of this.#waiting.values()) for (const wake of [...waiters]) wake();
@@ -49,7 +49,7 @@ export class ChangeHub {
       next: async () => {
         if (!end.aborted && !this.#ended) await change.sleep(NET_MS);
         change.reset();
-        // A caller that has gone is not waited for.
+        // The caller has disconnected.
         if (end.aborted) throw whenUnawaited(end.reason, () => {});
         return !this.#ended;
       },

@@ -21,10 +21,10 @@ export interface DeliveryEnvironment {
 /** Faults after which a sent command is not repeated. */
 const FINAL = new Set(['BadRequest', 'DedupHorizon', 'GivenUp']);
 
-/** Delivers sent commands and alerts until they have arrived. */
+/** Makes the worker that delivers sent commands and alerts until they have arrived. */
 export function deliveries({ platform, store, transport, outbound, service, log, postAlert }: DeliveryEnvironment): DueWorker {
   const edges = new Edges(transport, outbound);
-  /** Commands one of whose attempts lost its connection: perhaps the command ended the process that it was sent to. */
+  /** Commands with an attempt that lost its connection: the command may have crashed the process of its target. */
   const lost = new Set<string>();
   const send: DueHandler = async (payload, { id, ageMs }) => {
     const sent = payload as SentCommand;
@@ -49,7 +49,7 @@ export function deliveries({ platform, store, transport, outbound, service, log,
       log.event('command_refused', { sent: `${sent.service}.${sent.operation}`, id, refusal });
       return;
     }
-    // Whether it took effect is for a person to find out.
+    // An operator must find out whether it took effect.
     if (reply.code === 'DedupHorizon') throw new GiveUp(`${reply.code}: ${reply.detail}`);
     if (reply.code === 'GivenUp') throw new GiveUp(reply.detail);
     throw new RametError(reply.code, reply.detail);

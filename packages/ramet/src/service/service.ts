@@ -81,7 +81,7 @@ export function service<
   declared: {
     store?: SqlStore<T>;
     uses?: U;
-    /** How long sagas are kept after their end, with their steps and logs: at least 30 days (default 90 days). */
+    /** How long sagas are kept after their end, with their steps and logs: at least 30 days (default 90 days), or 'forever'. */
     keepSagas?: Duration | 'forever';
   } = {},
 ): { implement(handlers: Handlers<Contract<N, K, Q, E>, K, Q, T, U>): ServiceDefinition } {

@@ -3,19 +3,19 @@ import { FENCES_KEPT } from '../saga/index.ts';
 import { type FolderTables, markOldStores, raiseMark } from '../store/index.ts';
 
 /**
- * How long a service remembers what distinguishes a repetition from something new. What happens to a repetition that arrives
- * later is listed in docs/operations.md.
+ * How long a service remembers requests, so that it can tell a repetition from a new request. docs/operations.md says what happens
+ * to a repetition that arrives later.
  */
 export const REQUESTS_KEPT = {
-  /** The key of a client: what clients are promised. */
+  /** For the key of a client: what clients are promised. */
   clientKeysMs: 24 * HOUR,
-  /** The key of a command that a service has sent: the sender repeats it until it knows the outcome. */
+  /** For the key of a sent command: the sender repeats it until it knows the outcome. */
   sentKeysMs: 14 * DAY,
 } as const;
-/** Starts that never ended, of work that is not requested again: after that they are counted from the beginning. */
+/** How long unended starts are kept if the work is not requested again; after that the count starts again. */
 const STARTS_KEPT_MS = 30 * DAY;
 
-/** Whether the fence belongs to a client's request, which is not of a saga. */
+/** Whether a fence belongs to a client's request and not to a saga. */
 export const isOfRequest = (stepKey: string): boolean => stepKey.startsWith('req:');
 
 /** The tables of a service: the requests that it answered, the steps and effects that it took part in, and its schedules. */
@@ -29,7 +29,7 @@ export const SERVICE_TABLES: FolderTables = {
       adoptMs: REQUESTS_KEPT.sentKeysMs,
       returning: ['principal', 'at'],
       onDeleted(tx, rows) {
-        // As far as the newest deleted row: what was sent while nothing could be deleted is not refused.
+        // Up to the newest deleted row, so that what was sent while nothing could be deleted is not refused.
         const sent = rows.filter(({ principal }) => String(principal).startsWith('service:')).map(({ at }) => Number(at));
         if (sent.length > 0) raiseMark(tx, 'requests', String(Math.max(...sent)));
       },
@@ -37,7 +37,7 @@ export const SERVICE_TABLES: FolderTables = {
     {
       table: 'ramet_fences',
       key: ['step_key'],
-      // A fence that has settled only now is remembered from now on.
+      // A fence whose effect has ended only now is kept from now on.
       where: `keep_until < ramet_now() and updated_at < ramet_now() - ${FENCES_KEPT.endedMs} and state in ('DONE', 'REJECTED', 'CANCELLED', 'UNDONE')`,
       adoptMs: FENCES_KEPT.unheardMs,
       onDeleted(tx, rows) {

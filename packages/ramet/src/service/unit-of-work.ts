@@ -11,7 +11,7 @@ import type { ChangeHub } from './changes.ts';
 import type { SendTarget, Undoing, WriteContext } from './contexts.ts';
 import type { SagaCodecs } from './sagas/saga-codecs.ts';
 
-/** The kind of due work that is a command on its way. */
+/** The kind of due work that delivers a sent command. */
 export const SEND_WORK = 'send';
 
 export interface SentCommand extends Initiation {
@@ -24,7 +24,7 @@ export interface SentCommand extends Initiation {
 export interface WorkEnvironment {
   readonly platform: Platform;
   readonly contract: CompiledContract;
-  /** The commands that may be sent, by full name: the service's own, and those of whom it uses. */
+  /** The commands that may be sent, by full name: those of the service, and of the services that it uses. */
   readonly targets: ReadonlyMap<string, CompiledOperation>;
   readonly outbox: OutboxWriter;
   readonly changes: ChangeHub;
@@ -36,7 +36,7 @@ export interface WorkEnvironment {
   readonly wakeDue: () => void;
 }
 
-/** For whom and why work is done. */
+/** The caller of a handler, and why it runs. */
 export interface WorkOrigin {
   readonly caller: Caller;
   readonly trace: Trace;
@@ -45,8 +45,8 @@ export interface WorkOrigin {
 }
 
 /**
- * What one handler does beside its own tables: events, sagas and commands to send are gathered while it runs and written by
- * {@link UnitOfWork.flush}, as the last statements of the transaction. Made anew for every run of a handler.
+ * The work of one run of a handler besides its own tables: it gathers events, sagas and commands to send while the handler runs.
+ * {@link UnitOfWork.flush} writes them as the last statements of the transaction.
  */
 export class UnitOfWork {
   readonly #environment: WorkEnvironment;
@@ -64,7 +64,7 @@ export class UnitOfWork {
     this.#tx = tx;
   }
 
-  /** The context of a handler that writes. `operation` types its failures; a reaction has none. */
+  /** Makes the context of a handler that writes. @param operation declares its failures; a reaction has none */
   context(operation: CompiledOperation | undefined): WriteContext<AnyContract, any, any> {
     const { platform, contract, log } = this.#environment;
     const origin = this.#origin;
@@ -92,7 +92,7 @@ export class UnitOfWork {
     };
   }
 
-  /** Writes what was gathered: sagas, due work, and last the events, whose positions serialise with those of others. */
+  /** Writes what was gathered: sagas, sent commands, and last the events, whose positions lock out other transactions. */
   async flush(): Promise<void> {
     this.#flushed = true;
     for (const cancelled of this.#cancels) await cancelled;
@@ -115,7 +115,7 @@ export class UnitOfWork {
     if (this.#events.length === 0) return;
     await outbox.append(this.#tx, this.#events);
     const keys = this.#events.map((event) => event.key);
-    this.#tx.afterCommit(() => changes.tell(keys));
+    this.#tx.afterCommit(() => changes.notify(keys));
   }
 
   #emitters(contract: CompiledContract): Record<string, (data: unknown) => void> {
@@ -154,16 +154,16 @@ export class UnitOfWork {
     };
   }
 
-  /** What is asked for after the handler has returned would be lost without a word. */
+  /** Refuses requests of a handler that has returned: they would be lost. @throws RametError TransactionClosed */
   #open(): void {
     if (this.#flushed) throw new RametError('TransactionClosed');
   }
 
-  /** Belongs to the transaction whether the handler awaits it or not. */
+  /** Cancels a saga; this is part of the transaction, whether the handler awaits it or not. */
   #cancel(saga: Saga, key: string, reason: string): Promise<'accepted' | 'refused'> {
     this.#open();
     const cancelled = this.#requestCancel(saga, key, reason);
-    // A failure is thrown when the handler has returned, if not before.
+    // Otherwise `flush` throws the failure.
     cancelled.catch(() => {});
     this.#cancels.push(cancelled);
     return cancelled;
@@ -181,11 +181,13 @@ export class UnitOfWork {
     if (!target)
       throw new RametError(
         'UndeclaredTarget',
-        `'${this.#environment.contract.contract.name}' sends '${to.service}.${to.name}', but does not declare '${to.service}' in 'uses'`,
+        `'${this.#environment.contract.contract.name}' sends '${to.service}.${to.name}', but does not declare '${to.service}' in 'uses'; add it`,
       );
     const decoded = target.input.decode(input);
     if (!decoded.ok)
-      throw new RametError('InvalidOutput', `what is sent to '${target.fullName}' does not fit its contract`, { issues: decoded.issues });
+      throw new RametError('InvalidOutput', `the input of the sent command '${target.fullName}' does not fit its contract`, {
+        issues: decoded.issues,
+      });
     this.#sends.push({
       id: newId(this.#environment.platform, 'cmd'),
       afterMs: o?.after === undefined ? 0 : durationMs(o.after),
@@ -200,7 +202,7 @@ export class UnitOfWork {
   }
 }
 
-/** The failures an operation declares, as functions that make them. What they are given is checked: it goes to clients. */
+/** Returns functions that make the failures of an operation. Their data is validated, because it goes to clients. */
 export function failures(operation: CompiledOperation | undefined): Record<string, (data: unknown) => Error> {
   const made: Record<string, (data: unknown) => Error> = {};
   for (const [name, { status, data: codec }] of operation?.errors ?? []) {

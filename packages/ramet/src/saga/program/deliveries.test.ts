@@ -181,7 +181,7 @@ describe('a program that runs again', () => {
         const renamed = steps.map((step, i) => (i === which % steps.length ? { ...step, name: 'another' } : step));
         const { end, reason } = await rehearse(platform, program, row, renamed);
         expect(end).toBe('diverged');
-        expect(reason).toMatch(/^its journal has (step|value) '.*', which its program does not ask for/);
+        expect(reason).toMatch(/^its journal has (step|value) '.*', which its program does not request/);
       }),
       { numRuns: 100 },
     );

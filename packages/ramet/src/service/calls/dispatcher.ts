@@ -27,7 +27,7 @@ export interface DispatchEnvironment extends CommandEnvironment {
   readonly instrument: Instrument;
 }
 
-/** Runs the operations of one service: validates, runs the handler in its place, validates the answer. Never rejects. */
+/** Makes the dispatcher of a service: it validates the input, runs the handler, and validates the answer. It never rejects. */
 export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
   const { platform, contract, store, door, instrument } = environment;
   const service = contract.contract.name;
@@ -79,7 +79,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
         }
       }
       const endedMono = platform.clock.monoNow();
-      // An effect waits for another system, however much time this process has.
+      // An effect waits for another system, so its duration says nothing about the load of this process.
       if (!shed) shedder.leave(environment.effects.has(operation) ? undefined : endedMono - startedMono > meta.timeoutMs, endedMono);
       door.leave();
       span.end(replyOutcome(reply), reply.ok ? undefined : reply);
@@ -112,7 +112,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
   };
 }
 
-/** The works of a service. The name of an operation that it does not have comes from the caller, and is not kept. */
+/** Returns the kinds of work of a service. An operation name that it does not have comes from the caller, and is not kept. */
 function worksOf({ contract: { name }, operations }: CompiledContract) {
   const calls = new Works('operation', 'service', 'operation');
   const streams = new Works('stream', 'service', 'operation');
@@ -121,13 +121,13 @@ function worksOf({ contract: { name }, operations }: CompiledContract) {
   return { call: (operation: string) => of(calls, operation), stream: (operation: string) => of(streams, operation) };
 }
 
-/** A call as what it causes sees it: with its own span as the parent. */
+/** Returns a call as the work that it causes sees it: with its own span as the parent. */
 function within(meta: CallMeta, span: Span): CallMeta {
   const trace = span.under(meta.trace);
   return trace === meta.trace ? meta : { ...meta, trace };
 }
 
-/** Under which key a command is repeated; undefined where its caller does not repeat it. */
+/** Returns the key under which the caller repeats a command; undefined if it does not repeat it. */
 function startKey({ fullName }: CompiledOperation, { step, key }: CallMeta): string | undefined {
   if (step) return step.undo ? undoKeyOf(step.key) : step.key;
   return key === undefined ? undefined : `${fullName}/${key}`;
@@ -168,7 +168,7 @@ async function query(
   }
 }
 
-/** A declared failure of another operation, let through by a handler, is no answer of this one: its callers do not know it. */
+/** Whether an error is a declared failure of this operation. Callers do not know the failures of other operations that its handler called. */
 const declares = (compiled: CompiledOperation | undefined, error: unknown): error is DeclaredError =>
   error instanceof DeclaredError && compiled?.errors.has(error.error) === true;
 
@@ -184,8 +184,8 @@ function replyOfError(
   if (declares(compiled, error)) return declared(error);
   const fullName = `${contract.contract.name}.${operation}`;
   if (error instanceof RametError) {
-    // What may succeed later is reported by the caller that gives it up; a handler that does what it must not is reported at once.
-    // A chain of calls that is too deep is known whole where it began.
+    // The caller that gives up reports what may succeed later. A mistake of a handler is reported at once.
+    // The first call of a chain that is too deep knows all of the chain.
     const isMistake = MISTAKES.has(error.code) || (error.code === 'CallTooDeep' && meta.depth <= 1);
     if (error.status >= 500 && (error.executed !== 'no' || isMistake))
       boundLog(log, meta.trace).event('operation_failed', { err: error, operation: fullName });

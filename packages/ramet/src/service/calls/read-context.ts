@@ -17,8 +17,8 @@ export interface ReadEnvironment {
 }
 
 /**
- * The context of a handler that reads. A class, because an object literal with getters is built anew, property by property, at
- * every call: that cost more than the call. The dispatcher calls `leave` when the handler has ended.
+ * The context of a handler that reads. It is a class, because an object literal with getters is built property by property at
+ * every call, which costs more than the call. The dispatcher calls `leave` when the handler has ended.
  */
 export class ReadingContext implements ReadContext<any, Uses, any> {
   readonly #environment: ReadEnvironment;
@@ -43,7 +43,7 @@ export class ReadingContext implements ReadContext<any, Uses, any> {
     return this.#reads.db;
   }
 
-  /** Ends the call: waits for the queries that it has issued. @throws RametError Internal when one failed that it did not await */
+  /** Ends the call: waits for the queries that the handler has issued. @throws RametError Internal when one failed that the handler did not await */
   ended(): Promise<void> | undefined {
     return this.#reads?.ended();
   }

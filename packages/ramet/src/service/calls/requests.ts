@@ -6,11 +6,11 @@ import { type Caller, principalOf } from '../../security/index.ts';
 import { mayBeForgotten, NoRowChanged, type Reader, type Store, type Tx, type WriteOptions } from '../../store/index.ts';
 import { REQUESTS_KEPT } from '../tables.ts';
 
-/** A client's request: what it asks for, who asks, and the key under which it may be repeated. */
+/** A client's request: its operation, its principal, and the key under which the client may repeat it. */
 export interface RequestId {
   readonly operation: string;
   readonly principal: string;
-  /** The principal of the same request before callers had an issuer, whose rows may be there for another day. */
+  /** The principal as versions before issuers wrote it; such rows exist for at most a day after an upgrade. */
   readonly formerPrincipal?: string;
   readonly key: string;
   readonly bodyHash: string;
@@ -20,13 +20,13 @@ export interface RequestId {
 }
 
 /**
- * Anonymous clients share one principal, and a key of theirs belongs to the client that used it first: the client is a part of what
- * was said, so that the same key from another one is refused as a key of another request. To run it again could be a second effect
- * of a client whose address changed, and to answer it would give one client's answer to another.
+ * Identifies a request. Anonymous clients share one principal, so the client is part of the hashed body: a key belongs to the
+ * client that used it first, and the same key of another client is refused. Running it again could have a second effect for
+ * a client whose address changed, and answering it would give one client's answer to another.
  */
 export function requestId(platform: Platform, compiled: CompiledOperation, caller: Caller, key: string, input: unknown): RequestId {
-  // What was said, not what the contract of today makes of it: a deployment between a request and its repetition may add to that.
-  const said = canonicalInput(compiled.input.jsonSchema, input);
+  // The canonical form, because a deployment between a request and its repetition may add fields with defaults.
+  const body = canonicalInput(compiled.input.jsonSchema, input);
   return {
     operation: compiled.fullName,
     principal: principalOf(caller),
@@ -34,14 +34,14 @@ export function requestId(platform: Platform, compiled: CompiledOperation, calle
     key,
     isAnonymous: caller.kind === 'anonymous',
     keepMs: caller.kind === 'service' ? REQUESTS_KEPT.sentKeysMs : REQUESTS_KEPT.clientKeysMs,
-    bodyHash: platform.crypto.sha256(caller.client === undefined ? said : `${caller.client}\n${said}`),
+    bodyHash: platform.crypto.sha256(caller.client === undefined ? body : `${caller.client}\n${body}`),
   };
 }
 
 /**
- * The answer given to this request before, if there was one. The key belongs to one principal and one operation: nobody
- * reads another's answer with it.
- * @throws RametError IdempotencyKeyReused when the key came with another body
+ * Looks up the earlier answer to a request. A key belongs to one principal and one operation, so a client never reads the answer
+ * of another one.
+ * @throws RametError IdempotencyKeyReused when the key was used with another body
  */
 export async function earlierAnswer(reader: Reader | Tx, id: RequestId): Promise<{ answer: Reply | undefined } | undefined> {
   const rows = await reader.all<{ principal: string; body_hash: string; answer: string | null }>(
@@ -55,11 +55,14 @@ export async function earlierAnswer(reader: Reader | Tx, id: RequestId): Promise
   if (!row && rows.length > 0)
     throw new RametError(
       'IdempotencyKeyReused',
-      'the key was used before the issuer of its user was kept, so that its answer may be that of another user',
+      'the key was used before issuers were stored, so its answer may belong to another user; use a new key',
     );
   if (!row) return undefined;
   if (row.body_hash !== id.bodyHash)
-    throw new RametError('IdempotencyKeyReused', id.isAnonymous ? 'the key came with another body, or from another client' : undefined);
+    throw new RametError(
+      'IdempotencyKeyReused',
+      id.isAnonymous ? 'the key was used with another body or by another client; use a new key' : undefined,
+    );
   return { answer: row.answer === null ? undefined : (JSON.parse(row.answer) as Reply) };
 }
 
@@ -81,28 +84,28 @@ const claim = ({
     : [CLAIM_UNLESS_FORMER, operation, principal, key, bodyHash, keepMs, operation, formerPrincipal, key];
 
 /**
- * Refuses a request whose key is not known here, when it was made so long ago that its answer may have been deleted since.
- * @param ageMs how long ago it was made first, where the sender says so
+ * Refuses a request with an unknown key, if it is so old that its answer may have been deleted.
+ * @param ageMs how long ago the request was made first, if the sender says so
  * @throws RametError DedupHorizon
  */
 export async function refuseForgotten(tx: Tx, { operation }: RequestId, ageMs: number | undefined): Promise<void> {
   if (await mayBeForgotten(tx, 'requests', ageMs))
     throw new RametError(
       'DedupHorizon',
-      `${operation} was sent first ${Math.floor((ageMs as number) / DAY)} days ago, and keys from then may have been deleted: it is not run, because it may have been`,
+      `${operation} was sent first ${Math.floor((ageMs as number) / DAY)} days ago, and keys of that age may have been deleted; it is not run, because it may have run already`,
     );
 }
 
-/** Notes the key of a request that goes on by itself. @returns false when it was known */
+/** Notes the key of a request whose work continues after the transaction. @returns false if the key was known */
 export async function noteRequest(tx: Tx, id: RequestId): Promise<boolean> {
   return (await tx.run(...claim(id))) > 0;
 }
 
 /**
- * Answers a request once: `work` runs in a transaction that claims the key, and comes to nothing where somebody was faster,
- * whose answer is then this one.
- * @param ageMs how long ago the request was made first, where the sender says so
- * @throws RametError IdempotencyKeyReused when the key came with another body; ConcurrencyConflict, DedupHorizon
+ * Answers a request once. `work` runs in a transaction that claims the key. If another transaction has claimed it first, this one
+ * is rolled back, and the answer is the other one's.
+ * @param ageMs how long ago the request was made first, if the sender says so
+ * @throws RametError IdempotencyKeyReused when the key was used with another body; ConcurrencyConflict, DedupHorizon
  */
 export async function answeredOnce(
   store: Store,
@@ -123,7 +126,7 @@ export async function answeredOnce(
     if (!(error instanceof NoRowChanged)) throw error;
     const other = await earlierAnswer(store.reader, id);
     if (other?.answer) return other.answer;
-    throw new RametError('ConcurrencyConflict', 'the same request is under way');
+    throw new RametError('ConcurrencyConflict', 'the same request is under way; repeat it later');
   }
 }
 
@@ -138,8 +141,8 @@ function storeAnswer(tx: Tx, id: RequestId, answer: Reply): void {
 }
 
 /**
- * Runs `work` so that a declared failure undoes what it wrote and becomes the answer; every other error undoes everything
- * and is thrown.
+ * Runs `work` in a savepoint. A declared failure undoes what `work` wrote and becomes the answer; any other error is thrown and
+ * undoes the whole transaction.
  */
 export async function answerOf(tx: Tx, compiled: CompiledOperation, work: () => Promise<Reply>): Promise<Reply> {
   try {

@@ -3,24 +3,24 @@ import { AdaptiveLimit } from '../../load/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
 import type { CallMeta } from '../../rpc/index.ts';
 
-/** What is turned away first comes first. `admin` is never turned away: health, keys, and who sets things right. */
+/** The priorities, those that are refused first at the beginning. `admin` is never refused: health, keys, operators. */
 const PRIORITIES = ['read', 'write', 'step', 'compensation', 'admin'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
-/** An event loop that is later than this (99th percentile) has more to do than it can; each priority stands twice the lag of the one below. */
+/** An event loop that is later than this (99th percentile) is overloaded; each priority tolerates twice the lag of the one before. */
 const LAG_MS = 200;
 const READ_EVERY_MS = SECOND;
-/** A reading over a longer time says nothing about now. */
+/** A reading over a longer time says nothing about the present. */
 const READING_MAX_MS = 5 * SECOND;
-/** With fewer calls under way the lag is not theirs, and turning them away would not cure it. */
+/** Fewer calls under way than this do not cause the lag, and refusing them would not cure it. */
 const CALLS_MIN = 16;
 
 const LIMIT_MIN = 32;
-/** Which share of the limit each priority may fill. */
+/** The share of the limit that each priority may use. */
 const SHARES: Readonly<Record<Priority, number>> = { read: 0.8, write: 0.9, step: 0.95, compensation: 1, admin: Number.POSITIVE_INFINITY };
 const RETRY_AFTER_MS = SECOND;
 
-/** How a call ranks when not all can be answered: what undoes before what does, what others wait for before what they can ask again. */
+/** Ranks a call for the case that not all can be answered: undos before steps, and both before calls that their callers can repeat. */
 export function priorityOf(kind: 'command' | 'query' | 'stream', { caller, step, durable }: CallMeta): Priority {
   if (step) return step.undo ? 'compensation' : 'step';
   if (durable) return 'step';
@@ -29,8 +29,8 @@ export function priorityOf(kind: 'command' | 'query' | 'stream', { caller, step,
 }
 
 /**
- * How late the event loop of this process is, read once a second while there are calls. One for all services of a process:
- * the platform's figure is that since it was last asked for.
+ * Measures how late the event loop of this process is, once a second while there are calls. All services of a process share one,
+ * because the platform's figure covers the time since it was last read.
  */
 export class LoopLag {
   readonly #platform: Platform;
@@ -44,7 +44,7 @@ export class LoopLag {
     this.#platform = platform;
   }
 
-  /** Milliseconds, as of the last two readings: one alone may be a single pause. */
+  /** Returns the lag in milliseconds: the smaller of the last two readings, because one alone may be a single pause. */
   lagMs(nowMono: number): number {
     const sinceMs = nowMono - this.#readMono;
     if (sinceMs < READ_EVERY_MS) return this.#lagMs;
@@ -54,7 +54,7 @@ export class LoopLag {
     return this.#lagMs;
   }
 
-  /** The worst reading since this was asked last, in seconds: for metrics, which must not take the readings away. */
+  /** Returns the worst reading since the last call, in seconds; for metrics, which must not consume the readings. */
   worstSeconds(): number {
     this.#read(this.#platform.clock.monoNow());
     const worst = this.#worstS;
@@ -71,9 +71,9 @@ export class LoopLag {
 }
 
 /**
- * Turns calls away that a service cannot answer in time anyway, the least important first, so that the others are answered:
- * by a limit of calls under way, which falls by a tenth whenever a call outlives its deadline and grows by one when they come
- * in time, and by the lag of the event loop.
+ * Refuses calls that a service could not answer in time, the least important first, so that the others are answered. It uses the
+ * lag of the event loop, and a limit of calls under way: the limit falls by a tenth when a call outlives its deadline, and grows
+ * by one when calls are in time.
  */
 export class Shedder {
   readonly #lag: LoopLag;
@@ -88,7 +88,7 @@ export class Shedder {
     return this.#limit.value;
   }
 
-  /** Lets a call in, who then says `leave`, or says why not. */
+  /** Admits a call, which must call {@link leave} at its end. @returns the refusal of a call that is not admitted */
   enter(priority: Priority, nowMono: number): RametError | undefined {
     const lagMs = this.#lag.lagMs(nowMono);
     if (priority !== 'admin') {
@@ -101,7 +101,7 @@ export class Shedder {
     return undefined;
   }
 
-  /** @param late the answer came after the deadline: nobody had use of the work. Undefined where the call says nothing of this process */
+  /** Ends a call. @param late whether the answer missed the deadline; undefined if the duration says nothing about this process */
   leave(late: boolean | undefined, nowMono: number): void {
     const under = this.#calls--;
     this.#lag.calls--;

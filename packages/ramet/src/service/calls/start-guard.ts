@@ -4,7 +4,7 @@ import type { Cancellation, Reply } from '../../rpc/index.ts';
 import { isGivenUp, STARTS_MAX, type Store, Suspects } from '../../store/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
 
-/** Which work is started: of which operation, under which key its caller repeats it. */
+/** Work that is started again: its operation, and the key under which its caller repeats it. */
 export interface Started {
   readonly operation: string;
   readonly key: string;
@@ -12,10 +12,9 @@ export interface Started {
 }
 
 /**
- * Counts the starts of work whose caller suspects that it has ended this process before (the connection was lost, or the
- * caller ended with it). What never ended is found in `ramet_starts`: the first start costs nothing, and each further one is
- * committed before the work begins. After {@link STARTS_MAX} starts the work is refused, once: if its caller comes again after
- * that, an operator has said so.
+ * Counts the starts of work whose caller suspects that it has crashed this process before: the connection was lost, or the caller
+ * crashed with it. The first start costs nothing; each further one is committed to `ramet_starts` before the work begins. After
+ * {@link STARTS_MAX} starts the work is refused, once: if the caller repeats it after that, an operator has decided so.
  */
 export class StartGuard {
   readonly #store: Store;
@@ -35,7 +34,7 @@ export class StartGuard {
     if (row === undefined) return this.#counted(started, work);
     const earlyMs = this.#suspects.earlyMs(Number(row.starts));
     if (earlyMs > 0)
-      throw new RametError('StepPending', 'it ended its process before, and is started again later', { retryAfterMs: earlyMs });
+      throw new RametError('StepPending', 'the work crashed its process before, and starts again later', { retryAfterMs: earlyMs });
     const release = await this.#suspects.turn();
     try {
       if (started.cancellation.signal.aborted) throw new RametError('Cancelled', undefined, { executed: 'no' });
@@ -50,7 +49,7 @@ export class StartGuard {
     try {
       return await work();
     } finally {
-      // The start has ended, however it did.
+      // The start has ended, with an answer or an error.
       await this.#store.write((tx) => tx.defer('delete from ramet_starts where key = ?', started.key), { name: 'a start has ended' });
     }
   }
@@ -72,6 +71,9 @@ export class StartGuard {
     );
     if (!refused) return;
     this.#log.event('operation_given_up', { operation, key, starts: STARTS_MAX });
-    throw new RametError('GivenUp', `${operation} ended its process during each of ${STARTS_MAX} starts`);
+    throw new RametError(
+      'GivenUp',
+      `${operation} crashed its process during each of ${STARTS_MAX} starts; correct the cause, then repeat it`,
+    );
   }
 }

@@ -3,7 +3,7 @@ import { SECOND, Settings } from '../../platform/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 import type { Effect } from './effect.ts';
 
-/** An effect with its schemas made ready. */
+/** An effect with its compiled schemas. */
 export interface CompiledEffect {
   readonly compiled: CompiledOperation;
   readonly effect: Effect<any, any, any, any, any, any>;
@@ -12,10 +12,10 @@ export interface CompiledEffect {
   readonly quietMs: number;
 }
 
-/** How long after its last attempt another system may still act on it, unless an effect says otherwise. */
+/** How long after the last attempt the other system may still act (default). */
 const QUIET_MS = 10 * SECOND;
 
-/** Compiles the effects of a service. @returns them by operation, and what is wrong with them */
+/** Compiles the effects of a service. @returns the effects by operation, and their problems */
 export function compileEffects(
   definition: ServiceDefinition,
   contract: CompiledContract,

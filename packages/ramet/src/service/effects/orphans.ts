@@ -8,7 +8,7 @@ interface Environment {
   readonly owner: string;
 }
 
-/** Effects whose owner ended while it worked on them. Perhaps one of them ended it. */
+/** Takes over effects whose owner crashed while it worked on them; one of them may have caused the crash. */
 export class Orphans {
   readonly #environment: Environment;
   readonly #suspects: Suspects;
@@ -18,14 +18,15 @@ export class Orphans {
     this.#suspects = new Suspects(environment.platform);
   }
 
-  /** Whether another process works on it, or did until it ended. One that ended in good order has given it back. */
+  /** Whether another process works on the effect, or did until it crashed. A process that stops gives its effects back. */
   isOf({ owner }: EffectRow): boolean {
     return owner !== undefined && owner !== this.#environment.owner;
   }
 
   /**
-   * Takes an effect over when its turn has come. It is counted then, not before: what only waits has not been started.
-   * @returns whether it is given up, and what to call when its next attempt has ended
+   * Takes an effect over when it is its turn. The crash is counted at that moment, because an effect that waits for its turn has not
+   * started.
+   * @returns whether the effect is given up, and a function to call when its next attempt has ended
    */
   async takeOver(row: EffectRow, name: string, signal: AbortSignal): Promise<{ readonly givenUp: boolean; readonly release: () => void }> {
     const { platform, store, owner } = this.#environment;

@@ -14,7 +14,7 @@ export interface OutsideEnvironment {
   readonly externals: ClientFactory;
 }
 
-/** A perform that takes longer counts as unknown. */
+/** After this time the outcome of a `perform` counts as unknown. */
 export const PERFORM_TIMEOUT_MS = 15 * SECOND;
 
 /**
@@ -38,7 +38,7 @@ export function outside(
     now: () => new Date(platform.clock.wallNow()),
     fail: failures(compiled.compiled),
     use: externals({
-      // What fails is repeated by the effect's runner, and nowhere below.
+      // Only the effect runner repeats what fails.
       meta: { caller: row.origin.caller, trace: row.origin.trace, depth: 0, attempt, noRetry: true },
       remainingMs: () => PERFORM_TIMEOUT_MS,
       get signal() {
@@ -52,10 +52,7 @@ export function outside(
   };
   return new Promise((resolve, reject) => {
     const timer = platform.timers.set(PERFORM_TIMEOUT_MS, () => {
-      const late = new RametError(
-        'DeadlineExceeded',
-        `${compiled.compiled.fullName} did not come back in ${PERFORM_TIMEOUT_MS / SECOND} s`,
-      );
+      const late = new RametError('DeadlineExceeded', `${compiled.compiled.fullName} did not answer in ${PERFORM_TIMEOUT_MS / SECOND} s`);
       canceller.cancel(late);
       reject(late);
     });

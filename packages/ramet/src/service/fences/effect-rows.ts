@@ -8,11 +8,11 @@ import type { Trace } from '../../telemetry/index.ts';
 import { isOfRequest } from '../tables.ts';
 import type { FenceState } from './fences.ts';
 
-/** For whom an effect is done; kept, because another process may go on with it. */
+/** The caller of an effect, and its trace; stored, because another process may continue it. */
 export interface EffectOrigin {
   readonly caller: Caller;
   readonly trace: Trace;
-  /** The key of the step that this effect undoes, why, and what the step had answered. */
+  /** The key of the step that this effect undoes, the reason, and the answer of the step. */
   readonly undoes?: { readonly key: string; readonly reason: string; readonly result: unknown };
 }
 
@@ -27,17 +27,17 @@ export interface EffectRow {
   readonly attempt: number;
   /** Milliseconds of database time since the last attempt began. */
   readonly sinceAttemptMs: number;
-  /** Milliseconds until no further attempt may begin; undefined when it goes on until it is known. */
+  /** Milliseconds until no further attempt may begin; undefined if attempts continue until the outcome is known. */
   readonly remainingMs: number | undefined;
   readonly sagaEpoch: number;
-  /** The process that works on it, and for how long it is left to it, in milliseconds of database time. */
+  /** The process that works on it, and the rest of its lease, in milliseconds of database time. */
   readonly owner: string | undefined;
   readonly leaseMs: number;
-  /** How often in a row the process that worked on it ended. */
+  /** How often in a row the process that worked on it crashed. */
   readonly crashes: number;
 }
 
-/** Takes an effect over whose owner ended while it worked on it, and counts that. @returns false when another process was faster */
+/** Takes over an effect whose owner crashed, and counts the crash. @returns false if another process was faster */
 export async function takeOverEffect(tx: Tx, row: EffectRow, owner: string): Promise<boolean> {
   const taken = await tx.run(
     `update ramet_fences set crashes = crashes + 1, owner = ?, next_at = ramet_now() + ?
@@ -78,7 +78,7 @@ export async function effectRow(reader: Reader | Tx, key: string): Promise<Effec
   };
 }
 
-/** Writes the intent, counted as the first attempt. @returns false when the key is known */
+/** Writes the intent, counted as the first attempt. @returns false if the key is known */
 export async function insertEffect(
   tx: Tx,
   effect: {
@@ -99,7 +99,7 @@ export async function insertEffect(
     effect.operation,
     effect.epoch,
     effect.origin.caller.subject,
-    // A request's fence, longer than its key, so that a repeat joins the effect that runs.
+    // The fence of a request is kept longer than its key, so that a repetition joins the effect under way.
     isOfRequest(effect.key) ? FENCES_KEPT.endedMs : FENCES_KEPT.unheardMs,
     JSON.stringify(effect.input ?? null),
     JSON.stringify(effect.origin),
@@ -116,8 +116,8 @@ export function setRequest(tx: Tx, key: string, request: unknown): void {
 
 /**
  * Counts an attempt before it begins.
- * @param lastEnded whether the one before is known to have ended
- * @returns false when another process has moved the effect meanwhile
+ * @param lastEnded whether the previous attempt is known to have ended
+ * @returns false if another process has moved the effect in the meantime
  */
 export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEnded: boolean): Promise<boolean> {
   const mine = await tx.run(
@@ -131,12 +131,12 @@ export async function countAttempt(tx: Tx, row: EffectRow, owner: string, lastEn
   return mine > 0;
 }
 
-/** Keeps the effect in this process's hands while it waits. */
+/** Renews the lease of an effect that waits. */
 export function keepEffect(tx: Tx, key: string): void {
   tx.defer('update ramet_fences set next_at = ramet_now() + ? where step_key = ?', LEASE_MS, key);
 }
 
-/** Lets others take up at once what this process has not brought to an end, and says that it has ended in good order. */
+/** Gives back the effects of a process that stops, so that other processes adopt them at once and count no crash. */
 export function giveBackEffects(tx: Tx, owner: string): void {
   tx.defer(
     "update ramet_fences set next_at = ramet_now(), owner = null where state in ('STARTED', 'CANCELLING') and owner = ? and next_at is not null",
@@ -144,15 +144,15 @@ export function giveBackEffects(tx: Tx, owner: string): void {
   );
 }
 
-/** Somebody else has moved the effect on: what is in its row counts now. */
+/** Thrown when another process has moved the effect in the meantime: its row decides now. */
 export class EffectMoved extends RametError {
   constructor(key: string) {
-    super('ConcurrencyConflict', `effect '${key}' has been moved on by somebody else`);
+    super('ConcurrencyConflict', `another process has moved effect '${key}'`);
   }
 }
 
 /**
- * Moves an effect on, if it still is where it was.
+ * Moves an effect to another state, if it is still in one of the states `from`.
  * @throws EffectMoved when it is not
  */
 export async function moveEffect(
@@ -174,7 +174,7 @@ export async function moveEffect(
   if (mine === 0) throw new EffectMoved(key);
 }
 
-/** Effects under way whose owner gave no sign for a while, or, of a store that has one process only, all of them. */
+/** Returns the keys of effects under way whose lease has expired. @param all returns all effects under way, for a store of one process */
 export async function abandonedEffects(reader: Reader, all: boolean, limit: number): Promise<string[]> {
   const rows = await reader.all<{ step_key: string }>(
     `select step_key from ramet_fences where state in ('STARTED', 'CANCELLING') and next_at is not null ${all ? '' : 'and next_at <= ramet_now()'} order by next_at limit ?`,

@@ -13,15 +13,15 @@ const MINE = `step_key in (${PLACES}) and (asked_by = ? or asked_by is null)`;
 const OK: Reply = { ok: true, value: undefined };
 
 /**
- * A service says that sagas of its own have ended so long ago that nothing of them is on its way any more: their fences here
- * are deleted, and those of their undos. It may say so of what it has asked for itself, and of nothing else. An effect that is
- * still under way is brought to its end, and forgotten then.
+ * Forgets steps whose saga ended so long ago that no request of it is on its way: deletes their fences, and those of their undos. A
+ * service can only make this service forget steps that it requested itself. An effect that is still under way continues, and is
+ * forgotten after its end.
  */
 export async function forgetSteps(store: Store, { kind, subject }: Caller, input: unknown): Promise<Reply> {
   const { steps } = (input ?? {}) as { steps?: unknown };
-  if (kind !== 'service') return fault(new RametError('Forbidden', 'only the owner of sagas says that they have ended'));
+  if (kind !== 'service') return fault(new RametError('Forbidden', 'only the service that owns sagas may report their end'));
   if (!Array.isArray(steps) || steps.length > ENDED_AT_ONCE || !steps.every((key) => typeof key === 'string'))
-    return fault(new RametError('BadRequest', `sagas that have ended are named by at most ${ENDED_AT_ONCE} keys of steps`));
+    return fault(new RametError('BadRequest', `a report of ended sagas must name at most ${ENDED_AT_ONCE} keys of steps`));
   const keys = steps.filter((key) => !isOfRequest(key)).flatMap((key) => [key, undoKeyOf(key)]);
   if (keys.length === 0) return OK;
   const params = [...Array.from({ length: 2 * ENDED_AT_ONCE }, (_, i) => keys[i] ?? null), subject];
@@ -35,6 +35,10 @@ export async function forgetSteps(store: Store, { kind, subject }: Caller, input
     );
     return OK;
   } catch (error) {
-    return fault(error instanceof RametError ? error : new RametError('Internal', 'ended sagas cannot be forgotten', { cause: error }));
+    return fault(
+      error instanceof RametError
+        ? error
+        : new RametError('Internal', 'the steps of ended sagas could not be forgotten; the report is repeated', { cause: error }),
+    );
   }
 }

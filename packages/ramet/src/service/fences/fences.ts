@@ -4,23 +4,23 @@ import { FENCES_KEPT } from '../../saga/index.ts';
 import { mayBeForgotten, type Reader, type Tx } from '../../store/index.ts';
 
 /*
- * A fence is the participant's memory of one step, in the participant's own store, written with the step's effect:
+ * A fence is the participant's record of one step, in the participant's own store, written in the transaction of the step:
  *   (none) --forward--> DONE | REJECTED            a command: one transaction
  *   (none) --forward--> STARTED --> DONE | REJECTED | IN_DOUBT     an effect: between two transactions
- *   (none) --undo--> CANCELLED                     nothing happened, and now nothing can: the tombstone
+ *   (none) --undo--> CANCELLED                     nothing has happened, and nothing can any more: the tombstone
  *   DONE --undo--> UNDONE
  *   STARTED --undo--> CANCELLING --> CANCELLED | UNDONE | IN_DOUBT
- * A forward request that meets CANCELLED, CANCELLING or UNDONE comes too late and does nothing.
+ * A forward request that finds CANCELLED, CANCELLING or UNDONE is too late and does nothing.
  *
- * A fence is kept until the owner of its saga says that the saga has ended (30 days ago, so that nothing of it is on its way any
- * more). Of a saga of which nothing is heard it is kept for three years; a step that is older and has no fence is in doubt.
+ * A fence is kept until the owner of its saga reports that the saga has ended. The owner does so 30 days after the end, when no
+ * request of the saga can be on its way. Without a report a fence is kept for three years; an older step without one is in doubt.
  */
 export type FenceState = 'STARTED' | 'DONE' | 'REJECTED' | 'CANCELLING' | 'CANCELLED' | 'UNDONE' | 'IN_DOUBT';
 
 export interface Fence {
   readonly state: FenceState;
   readonly operation: string;
-  /** The answer that was given, encoded. */
+  /** The encoded answer of the step. */
   readonly result: Reply | undefined;
   readonly sagaEpoch: number;
 }
@@ -46,7 +46,7 @@ function read(row: FenceRow): Fence {
   };
 }
 
-/** What a repeated forward request is answered; undefined while the step is under way. */
+/** Returns the answer to a repeated forward request; undefined while the step is under way. */
 export function replyOf(fence: Fence): Reply | undefined {
   switch (fence.state) {
     case 'DONE':
@@ -64,21 +64,21 @@ export function replyOf(fence: Fence): Reply | undefined {
         executed: 'no',
       };
     case 'IN_DOUBT':
-      return inDoubt('whether the effect took place cannot be found out');
+      return inDoubt('whether the effect took place could not be found out; an operator must resolve it');
     case 'STARTED':
       return undefined;
   }
 }
 
-/** Refuses an owner of the saga whose time is over. */
+/** Refuses an owner that has lost the saga. @throws RametError StaleOwner */
 export function checkEpoch(fence: Fence, epoch: number): void {
   if (fence.sagaEpoch > epoch)
-    throw new RametError('StaleOwner', `epoch ${epoch} is past; this step has been asked for under epoch ${fence.sagaEpoch}`);
+    throw new RametError('StaleOwner', `epoch ${epoch} is outdated; this step was requested under epoch ${fence.sagaEpoch}`);
 }
 
 /**
- * Takes a fence for the rest of the transaction, and raises its epoch: whoever decides by it decides alone.
- * @throws RametError StaleOwner when it has been asked for under a later epoch
+ * Locks a fence for the rest of the transaction, and raises its epoch: only one transaction at a time decides by it.
+ * @throws RametError StaleOwner when it was requested under a later epoch
  */
 export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fence | undefined> {
   const row = await tx.get<FenceRow>(
@@ -97,30 +97,30 @@ export async function lockFence(tx: Tx, key: string, epoch: number): Promise<Fen
 const RAISE = `insert into ramet_fences (step_key, state, operation, saga_epoch, asked_by, updated_at, keep_until)
   values (?, ?, ?, ?, ?, ramet_now(), ramet_now() + ${FENCES_KEPT.unheardMs}) on conflict do nothing`;
 
-/** The step that a fence is put up for. */
+/** The step of a fence. */
 export interface Fenced {
   readonly key: string;
   readonly operation: string;
   /** The epoch of the saga's owner. */
   readonly epoch: number;
-  /** The service whose saga it is. */
+  /** The service that owns the saga. */
   readonly askedBy: string;
 }
 
-/** Puts up the fence of a step that ends in this transaction. @returns false when there is one */
+/** Raises the fence of a step that ends in this transaction. @returns false if there is one already */
 export async function raiseFence(tx: Tx, state: FenceState, { key, operation, epoch, askedBy }: Fenced): Promise<boolean> {
   return (await tx.run(RAISE, key, state, operation, epoch, askedBy)) > 0;
 }
 
-/** The same, where the transaction comes to nothing when there is one (`NoRowChanged`). */
+/** Raises a fence; if there is one already, the transaction fails with `NoRowChanged`. */
 export function mustRaiseFence(tx: Tx, state: FenceState, { key, operation, epoch, askedBy }: Fenced): void {
   tx.expectRow(RAISE, key, state, operation, epoch, askedBy);
 }
 
-/** What a step without a fence is answered that is so old that its fence may have been deleted; undefined for any other. */
+/** Returns the answer to a step without a fence that is so old that its fence may have been deleted; undefined for any other step. */
 export async function doubtOf(reader: Reader | Tx, ageMs: number | undefined): Promise<Reply | undefined> {
   if (!(await mayBeForgotten(reader, 'fences', ageMs))) return undefined;
-  return inDoubt('the step is older than the fences that are kept: whether it took effect is not known here any more');
+  return inDoubt('the step is older than the fences that are kept, so whether it took effect is unknown; an operator must resolve it');
 }
 
 const inDoubt = (detail: string): Reply => ({ ok: false, kind: 'fault', code: 'EffectInDoubt', detail, issues: [], executed: 'unknown' });
@@ -134,7 +134,7 @@ export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply)
   );
 }
 
-/** The key of the fence that an undo has for itself where it acts on an external system. */
+/** Returns the key of an undo's own fence, which it has if it acts on an external system. */
 export const undoKeyOf = (key: string): string => `${key}:undo`;
 
 /** Marks a step as undone by an effect; an operator may have resolved it in the meantime. */

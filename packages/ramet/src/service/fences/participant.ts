@@ -22,20 +22,20 @@ import {
   undoKeyOf,
 } from './fences.ts';
 
-/** So much of its time a step leaves for the answer that its effect goes on. */
+/** How long before the timeout of a step it is answered that its effect is under way. */
 const ANSWER_MS = 50;
-/** How long an undo waits for an effect to settle before it answers that it is under way. */
+/** How long an undo waits for an effect to end before it answers that the effect is under way. */
 const PENDING_MS = 3_000;
 
-/** What an undo has come to within its transaction: its answer, an effect that must settle first, or one that undoes it. */
+/** The result of an undo's transaction: its answer, an effect that must end first, or an effect that undoes the step. */
 type UndoStage =
   | { readonly kind: 'answer'; readonly reply: Reply }
   | { readonly kind: 'settling' }
   | { readonly kind: 'effect'; readonly effect: CompiledEffect; readonly result: unknown };
 
 /**
- * A service's side of sagas: every step leaves a fence in the transaction of its effect, so that it takes effect once however
- * often it is asked for, is undone once, and can never take effect after it was undone.
+ * A service's part in sagas. Every step writes a fence in its own transaction. So a step takes effect once, however many duplicates
+ * arrive; it is undone once; and it can never take effect after it was undone.
  */
 export class Participant {
   readonly #platform: Platform;
@@ -61,7 +61,7 @@ export class Participant {
       const reply = await this.#effects.begin({ ...effect, epoch: step.epoch, notAfterMs: step.remainingMs });
       return reply ?? (await this.#joined(call, step, arrivedMono));
     }
-    // A refusal by `prepare` is as final as one by the command: it stops the attempts that are still on their way.
+    // A refusal by `prepare` is as final as one by `run`: it stops the attempts that are still on their way.
     const preparation = await call.prepared();
     try {
       return await this.#store.write(
@@ -87,7 +87,7 @@ export class Participant {
     return replyOf(fence) ?? (await this.#joined(call, step, arrivedMono));
   }
 
-  /** Answers a little before whoever asks gives up: an effect that takes its time must not look like a service that is gone. */
+  /** Answers shortly before the caller's timeout: a slow effect must not look like a service that is unavailable. */
   #joined({ meta }: CommandCall, { key }: StepMeta, arrivedMono: number): Promise<Reply> {
     const leftMs = meta.timeoutMs - Math.min(ANSWER_MS, meta.timeoutMs / 10) - (this.#platform.clock.monoNow() - arrivedMono);
     return this.#effects.join(key, Math.max(0, leftMs), 'StepPending');
@@ -110,9 +110,9 @@ export class Participant {
     const answer = (reply: Reply) => ({ kind: 'answer', reply }) as const;
     const doubt = await doubtOf(tx, call.meta.ageMs);
     if (doubt && !(await fenceOf(tx, step.key))) return answer(doubt);
-    // Nothing happened, and now nothing can: the tombstone.
+    // Nothing has happened, and nothing can any more: the tombstone.
     if (await raiseFence(tx, 'CANCELLED', fencedBy(call, step))) return answer(OK);
-    // Two who undo at the same time must not both find it done.
+    // Two undos at the same time must not both find the step done.
     const fence = (await lockFence(tx, step.key, step.epoch)) as Fence;
     switch (fence.state) {
       case 'CANCELLED':
@@ -136,7 +136,7 @@ export class Participant {
     }
   }
 
-  /** Waits for the effect that is being cancelled. @returns undefined when it is settled and can be looked at again */
+  /** Waits for an effect that is being cancelled. @returns undefined when it has ended and the fence can be looked at again */
   async #settled(key: string): Promise<Reply | undefined> {
     const settled = await this.#effects.run(key).wait(this.#platform, PENDING_MS);
     if (settled === undefined) return pending();
@@ -144,7 +144,7 @@ export class Participant {
     return undefined;
   }
 
-  /** The undo acts outside as well: it has a row of its own, and the step's turns UNDONE with its second transaction. */
+  /** Undoes a step by an effect. The undo has its own fence; its second transaction turns the step's fence UNDONE. */
   async #undoByEffect(
     { input, meta }: CommandCall,
     step: StepMeta,
@@ -161,12 +161,12 @@ export class Participant {
     return (await this.#effects.run(key).wait(this.#platform, PENDING_MS, failed)) ?? pending();
   }
 
-  /** An operator has found out what became of an effect. */
+  /** Writes what an operator found out about an effect. */
   #resolve(call: CommandCall, step: StepMeta, resolution: 'applied' | 'absent'): Promise<Reply> {
     return this.#store.write(async (tx): Promise<Reply> => {
       const fence = await lockFence(tx, step.key, step.epoch);
       if (!fence) {
-        // It was forgotten, and from now on it is what the operator says.
+        // The fence was forgotten; the operator decides.
         await raiseFence(tx, resolution === 'absent' ? 'CANCELLED' : 'DONE', fencedBy(call, step));
         return OK;
       }
@@ -179,7 +179,7 @@ export class Participant {
         return OK;
       }
       if (fence.state === 'IN_DOUBT') setFence(tx, step.key, 'DONE');
-      // The undo is asked for again; what it did so far counts for nothing.
+      // The undo is tried again from the beginning.
       if (undo) forgetUndo(tx, step.key);
       return OK;
     });
@@ -196,5 +196,5 @@ const fencedBy = ({ command, meta: { caller } }: CommandCall, step: StepMeta): F
 const originOf = (meta: CallMeta) => ({ caller: meta.caller, trace: meta.trace });
 
 function pending(): Reply {
-  return fault(new RametError('StepPending', 'the effect is being settled', { retryAfterMs: 1_000 }));
+  return fault(new RametError('StepPending', 'the effect is under way; its outcome is being found out', { retryAfterMs: 1_000 }));
 }

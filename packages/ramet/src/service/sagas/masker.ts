@@ -3,8 +3,8 @@ import type { Masked, Masker, Saga } from '../../saga/index.ts';
 import type { ServiceDefinition } from '../definition.ts';
 
 /**
- * What hides the secrets of a service's sagas. It knows every version of every program and every contract that they use; a
- * saga, an operation or a failure that this deployment no longer has is hidden whole.
+ * Makes the function that hides the secrets of a service's sagas. It knows every version of every program and every contract that
+ * they use. Values of a saga, an operation or a failure that this deployment no longer has are hidden as a whole.
  */
 export function maskerOf(definition: ServiceDefinition): Masker {
   const shapes = new Map<string, JsonSchema[]>();
@@ -31,7 +31,7 @@ export function maskerOf(definition: ServiceDefinition): Masker {
   return (what, value) => (isPlain(what) ? value : mask(value, shapes.get(nameOf(what)) ?? []));
 }
 
-/** What the framework itself wrote: a sleep has neither input nor answer, and a wait is asked for by the event's key. */
+/** Whether the framework wrote the value: a sleep has neither input nor answer, and the input of a wait is the event's key. */
 const isPlain = (what: Masked): boolean =>
   'invocation' in what &&
   (what.invocation.kind === 'sleep' || (what.invocation.kind === 'event' && 'part' in what && what.part === 'input'));

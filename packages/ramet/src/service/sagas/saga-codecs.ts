@@ -10,7 +10,7 @@ const NAME = /^(?=.{1,100}$)[\p{L}\p{N}]+(?:[ ._-][\p{L}\p{N}]+)*$/u;
 export class SagaCodecs {
   readonly #codecs = new Map<string, Codec>();
 
-  /** @returns what is wrong with the sagas' inputs */
+  /** Compiles the inputs of sagas. @returns the codecs, and the problems of the sagas */
   static compile(service: string, sagas: readonly Saga[]): { codecs: SagaCodecs; problems: string[] } {
     const codecs = new SagaCodecs();
     const problems: string[] = [];
@@ -41,7 +41,7 @@ export class SagaCodecs {
     return { codecs, problems };
   }
 
-  /** @throws RametError InvalidOutput when the input does not fit */
+  /** Validates an input. @throws RametError InvalidOutput when it does not fit */
   decode(saga: Saga, input: unknown): Record<string, unknown> {
     const decoded = this.#codecs.get(saga.name)?.decode(input);
     if (!decoded) throw new RametError('Internal', `saga '${saga.name}' is not listed in 'sagas' of its service`);

@@ -219,7 +219,7 @@ test('a schedule during whose runs the process ends each time is given up after 
     workers.length = 0;
   }
   expect(starts).toBe(8);
-  expect(await poison()).toMatchObject({ lastError: 'the process ended during this run' });
+  expect(await poison()).toMatchObject({ lastError: 'the process crashed during this run' });
   // Another schedule is not held up by it.
   expect(await runs()).toHaveLength(1);
   const { made } = worker([{ ...dies, run: note('poison') }, hourly()]);

@@ -3,26 +3,27 @@ import { countCrash, EndedAttempts, NOT_DUE, type Store, type Tx } from '../../s
 import { type Instrument, newTrace, type Trace, Works } from '../../telemetry/index.ts';
 import type { CompiledTiming } from './timing.ts';
 
-/** A schedule as the worker takes it: when, and what to do in the transaction of a run. */
+/** A schedule as the worker takes it: its timing, and what a run does in its transaction. */
 export interface HostedSchedule {
   readonly name: string;
   readonly timing: CompiledTiming;
-  /** @param due the moment the run is for, which is not the moment at which it takes place */
+  /** @param due the moment that the run is for; it takes place then or later */
   readonly run: (tx: Tx, due: Date, trace: Trace) => Promise<void>;
 }
 
+/** A schedule as operators read it. */
 export interface ScheduleState {
   readonly service: string;
   readonly name: string;
   readonly timing: string;
-  /** When it is due next; in the past while a run is being tried again. */
+  /** When it is due next; in the past while a failed run is retried. */
   readonly dueAt: string;
   readonly lastDueAt?: string;
   readonly lastRunAt?: string;
-  /** How often the run that is due has been begun, and what came of it last. */
+  /** How often the due run was attempted, and the last error. */
   readonly attempts: number;
   readonly lastError?: string;
-  /** Since when it does not run any more, because the process ended each time: it waits for an operator. */
+  /** When it was given up because its process crashed each time; it waits for an operator. */
   readonly givenUpAt?: string;
 }
 
@@ -32,14 +33,14 @@ interface ScheduleRow {
   readonly due_at: number;
   readonly attempts: number;
   readonly epoch: number;
-  /** How often in a row the process ended during a run. */
+  /** How often in a row the process crashed during a run. */
   readonly crashes: number;
-  /** Set from the begin of a run to its end: of a run that never ended it stays. */
+  /** Set from the start of a run to its end; it remains if the process crashes. */
   readonly lease_until: number;
   readonly wait: number;
 }
 
-/** A clock that is set forward, and other replicas, are noticed within this time. */
+/** How soon a clock that was set forward, and runs of other replicas, are noticed. */
 const POLL_MS = 10 * SECOND;
 const BACKOFF: Backoff = { baseMs: SECOND, capMs: 5 * MINUTE };
 
@@ -51,17 +52,17 @@ interface ScheduleWorkerOptions {
   readonly schedules: readonly HostedSchedule[];
   readonly onError: (error: unknown, run?: { readonly schedule: string; readonly attempt: number }) => void;
   readonly instrument: Instrument;
-  /** A schedule was given up after so many starts. */
+  /** Called when a schedule is given up after so many starts. */
   readonly onGivenUp?: (schedule: string, starts: number) => void;
 }
 
-const CRASHED = 'the process ended during this run';
+const CRASHED = 'the process crashed during this run';
 
 /**
- * Runs what is due by the time of the database. The row of a schedule names the occurrence that comes next; a run moves it on
- * in its own transaction, so that each occurrence takes effect once, however often it was begun and by whom. What was due
- * while no process ran is made up for by one run. A run that fails is tried again with growing pauses until it succeeds. One
- * during which the process ends is too, eight times; then the schedule waits for an operator, or for a new timing.
+ * Runs schedules when they are due, by the clock of the database. The row of a schedule names the next occurrence. A run moves it
+ * in its own transaction, so each occurrence takes effect once, however many processes attempt it. One run stands for all
+ * occurrences that were missed while no process ran. A run that fails is retried with growing pauses until it succeeds. After
+ * eight runs during which the process crashed, the schedule waits for an operator, or for a new timing.
  */
 export class ScheduleWorker {
   readonly #options: ScheduleWorkerOptions;
@@ -86,7 +87,7 @@ export class ScheduleWorker {
     this.#loop.wake();
   }
 
-  /** Begins nothing more, and resolves when the run under way has ended. */
+  /** Starts no further run, and resolves when the current run has ended. */
   stop(): Promise<void> {
     return this.#loop.stop();
   }
@@ -94,7 +95,7 @@ export class ScheduleWorker {
   async #round(): Promise<number> {
     if (!this.#known) await this.#introduce();
     this.#known = true;
-    // A single process takes up what its predecessor left at once; where stores are shared, a lease says who is at it.
+    // A single process continues its predecessor's work at once; in a shared store, a lease says which process has a run.
     const free = this.#options.store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
     const rows = await this.#options.store.reader.all<ScheduleRow>(
       `select name, spec, due_at, attempts, epoch, crashes, lease_until, next_at - ramet_now() as wait from ramet_schedules
@@ -103,7 +104,7 @@ export class ScheduleWorker {
     let waitMs = POLL_MS;
     for (const row of rows) {
       const schedule = this.#byName.get(row.name);
-      // One that this version does not have, or has otherwise, belongs to another version that runs beside it.
+      // A schedule that this version does not have, or has with another timing, belongs to another version that runs beside it.
       if (!schedule || schedule.timing.spec !== row.spec) continue;
       if (Number(row.wait) > 0) waitMs = Math.min(waitMs, Number(row.wait));
       else {
@@ -114,7 +115,7 @@ export class ScheduleWorker {
     return waitMs === 0 ? 0 : Math.max(1, waitMs);
   }
 
-  /** Writes down when each schedule is due first; one whose timing has changed begins again. */
+  /** Writes when each schedule is due first; a schedule with a changed timing starts again. */
   async #introduce(): Promise<void> {
     const { store, schedules } = this.#options;
     await store.write(
@@ -160,7 +161,7 @@ export class ScheduleWorker {
     }
   }
 
-  /** Counts the attempt before it is made. @returns whether it is ours to make */
+  /** Counts an attempt before it is made. @returns false if another process makes it */
   async #begin(row: ScheduleRow, attempt: number): Promise<boolean> {
     const mine = await this.#options.store.write((tx) =>
       tx.run(
@@ -175,7 +176,7 @@ export class ScheduleWorker {
     return mine > 0;
   }
 
-  /** The effect and the next occurrence, or neither. @returns false when another process has begun the same since */
+  /** Runs the handler and moves to the next occurrence: both or neither. @returns false if another process has begun the same occurrence */
   async #occur(tx: Tx, { timing, run }: HostedSchedule, row: ScheduleRow, trace: Trace): Promise<boolean> {
     const nowMs = await databaseNowMs(tx);
     const dueMs = Number(row.due_at);
@@ -193,7 +194,7 @@ export class ScheduleWorker {
     return mine > 0;
   }
 
-  /** Whether a run was begun and never ended: its process ended first. */
+  /** Whether a run began and never ended, because its process crashed. */
   #isUnended({ name, epoch, lease_until }: ScheduleRow): boolean {
     return this.#attempts.isCrash(name, Number(epoch), Number(lease_until));
   }
@@ -230,7 +231,7 @@ export class ScheduleWorker {
   }
 }
 
-/** The schedules of a store, by name. */
+/** Lists the schedules of a store, by name. */
 export async function listSchedules(store: Store): Promise<ScheduleState[]> {
   const rows = await store.reader.all<Record<string, string | number | null>>('select * from ramet_schedules order by name');
   const moment = (ms: unknown) => isoOf(Number(ms));
@@ -246,7 +247,7 @@ export async function listSchedules(store: Store): Promise<ScheduleState[]> {
   }));
 }
 
-/** Makes a schedule that was given up due again, with all of its starts. @returns whether there was one */
+/** Makes a schedule that was given up due again, with a new count of crashes. @returns whether there was one */
 export async function retrySchedule(store: Store, name: string): Promise<boolean> {
   const found = await store.write((tx) =>
     tx.run(

@@ -116,9 +116,9 @@ test('schedules that cannot be are refused at boot, all at once', async () => {
   const at = (name: string) => `service 'reports', schedule '${name}': `;
   expect(failed.problems).toEqual([
     `${at('too often')}'10ms' is shorter than a second`,
-    expect.stringContaining(`${at('no pattern')}'0 3 * *' is no pattern of cron`),
-    expect.stringContaining(`${at('nowhere')}'Mars/Olympus' is no time zone`),
-    `${at('twice')}there are two of this name; rename one`,
+    expect.stringContaining(`${at('no pattern')}'0 3 * *' is not a cron pattern`),
+    expect.stringContaining(`${at('nowhere')}'Mars/Olympus' is not a time zone`),
+    `${at('twice')}two schedules have this name; rename one`,
     `${at('Shout!')}name it with lower-case letters, digits, spaces and hyphens`,
   ]);
 });

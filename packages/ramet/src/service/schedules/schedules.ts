@@ -9,14 +9,14 @@ import { compileTiming } from './timing.ts';
 
 const NAME = /^[a-z][a-z0-9 -]*$/;
 
-/** Everything that is wrong with the schedules of a service. */
+/** Returns the problems of a service's schedules. */
 export function scheduleProblems(service: string, schedules: readonly Schedule<any, any>[]): string[] {
   const problems: string[] = [];
   const names = new Set<string>();
   for (const { name, timing } of schedules) {
     const report = (problem: string) => problems.push(`service '${service}', schedule '${name}': ${problem}`);
     if (!NAME.test(name)) report('name it with lower-case letters, digits, spaces and hyphens');
-    if (names.has(name)) report('there are two of this name; rename one');
+    if (names.has(name)) report('two schedules have this name; rename one');
     names.add(name);
     try {
       compileTiming(timing);
@@ -27,7 +27,7 @@ export function scheduleProblems(service: string, schedules: readonly Schedule<a
   return problems;
 }
 
-/** What runs the schedules of a service: each run is one transaction, with everything that a handler can ask for in one. */
+/** Makes the worker that runs the schedules of a service. Each run is one transaction, with the same context as a command. */
 export function hostSchedules(
   { contract, schedules }: ServiceDefinition,
   environment: Omit<ConstructorParameters<typeof ScheduleWorker>[0], 'schedules'> & {

@@ -2,27 +2,27 @@ import { Cron } from 'croner';
 import { DAY, type Duration, durationMs, LAST_DATE_MS, SECOND } from '../../platform/index.ts';
 import { type Span, Zone } from './zone.ts';
 
-/** When a schedule is due. */
+/** When a schedule is due: at an interval, or by a cron pattern in a time zone. */
 export type Timing = { readonly every: Duration } | { readonly cron: string; readonly timezone: string };
 
 export interface CompiledTiming {
-  /** Says the same for the same timing: a schedule whose spec has changed begins anew. */
+  /** Equal for equal timings: a schedule whose spec has changed starts again. */
   readonly spec: string;
   /**
-   * The first occurrence behind `nowMs`, when `dueMs` is one. Those between the two were missed, and one run stands for all.
-   * All in milliseconds since 1970.
+   * Returns the first occurrence after `nowMs`, if `dueMs` is an occurrence. Those between the two were missed, and one run stands
+   * for all. All times are milliseconds since 1970.
    */
   next(dueMs: number, nowMs: number): number;
 }
 
-/** Occurrences are looked for up to here; the last moment less a day for the time zone. */
+/** The end of the search for occurrences: the last moment of a date, less a day for the time zone. */
 const LAST_MS = LAST_DATE_MS - DAY;
 
 /**
- * Makes a timing ready. Cron patterns have five fields and are read in their time zone: a time of day that a change of the
- * clocks leaves out comes as much later as the clocks jump, and one that comes twice is due the first time only.
- * Nothing here looks at a clock or starts a timer.
- * @throws RangeError when the duration is none or shorter than a second, and when pattern or time zone are none
+ * Compiles a timing. Cron patterns have five fields and apply in their time zone. If the clocks skip a time of day, it is due
+ * later by as much as the clocks jump. If a time of day occurs twice, it is due the first time only. Nothing here reads a clock or
+ * starts a timer.
+ * @throws RangeError when the duration is invalid or shorter than a second, or when the pattern or the time zone is invalid
  */
 export function compileTiming(timing: Timing): CompiledTiming {
   return 'every' in timing ? everyTiming(timing.every) : cronTiming(timing.cron, timing.timezone);
@@ -31,14 +31,14 @@ export function compileTiming(timing: Timing): CompiledTiming {
 function everyTiming(every: Duration): CompiledTiming {
   const everyMs = durationMs(every);
   if (everyMs < SECOND) throw new RangeError(`'${every}' is shorter than a second`);
-  // The beat is kept, however late a run was.
+  // The interval is kept, however late a run was.
   return { spec: `every ${every}`, next: (dueMs, nowMs) => dueMs + (Math.max(0, Math.floor((nowMs - dueMs) / everyMs)) + 1) * everyMs };
 }
 
 function cronTiming(pattern: string, timezone: string): CompiledTiming {
   const zone = new Zone(timezone);
   const cron = parsed(pattern);
-  /** The first time of day after one, both as the wall clock shows them, written as if they were UTC. */
+  /** Returns the first time of day after another one; both are wall-clock times, written as if they were UTC. */
   const shownAfter = (shownMs: number) => cron.nextRun(new Date(shownMs))?.getTime() ?? LAST_DATE_MS;
   if (shownAfter(0) === LAST_DATE_MS) throw new RangeError(`'${pattern}' is never due`);
   return {
@@ -58,8 +58,8 @@ function cronTiming(pattern: string, timezone: string): CompiledTiming {
 }
 
 /**
- * The first occurrence behind a moment, were the clocks not changed any more. A time of day that was shown before the last
- * change is not due again; one that the change has left out is due as if the clocks had not been changed yet.
+ * Returns the first occurrence after a moment, as if the clocks never changed again. A time of day that the clocks showed before
+ * the last change is not due again. A time that the change skipped is due as if the clocks had not changed yet.
  */
 function dueIn({ offsetMs, changed }: Span, afterMs: number, shownAfter: (shownMs: number) => number): number {
   const unshownMs = changed ? changed.atMs + changed.fromMs : Number.NEGATIVE_INFINITY;
@@ -70,13 +70,15 @@ function dueIn({ offsetMs, changed }: Span, afterMs: number, shownAfter: (shownM
   return leftOutMs < shownAgainMs ? Math.min(nextMs, leftOutMs - changed.fromMs) : nextMs;
 }
 
-/** Only its calendar is used, in UTC: what happens when clocks are changed is ours to say. */
+/** Parses a pattern. Only the calendar of the library is used, in UTC: this file decides what happens when clocks change. */
 function parsed(pattern: string): Cron {
   try {
-    // Without a function it starts no timers; it is always given the moment to begin at, so it looks at no clock.
+    // Without a function it starts no timers, and with a given moment it reads no clock.
     return new Cron(pattern, { timezone: 'UTC', mode: '5-part', paused: true });
   } catch (error) {
     const detail = (error as Error).message.replace(/^CronPattern: /, '');
-    throw new RangeError(`'${pattern}' is no pattern of cron: minute, hour, day, month, day of the week, as in '0 3 * * *' (${detail})`);
+    throw new RangeError(
+      `'${pattern}' is not a cron pattern; write minute, hour, day, month and day of the week, as in '0 3 * * *' (${detail})`,
+    );
   }
 }

@@ -1,20 +1,20 @@
 import { DAY, SECOND } from '../../platform/index.ts';
 
-/** A span in which the clocks of a zone are so many milliseconds ahead of UTC. */
+/** A span of time in which the clocks of a zone are ahead of UTC by the same number of milliseconds. */
 export interface Span {
   readonly offsetMs: number;
-  /** When the clocks were changed to it, where that was within the last {@link LOOK_BACK_MS}; and how far ahead they were before. */
+  /** When the span began, if within the last {@link LOOK_BACK_MS}, and by how much the clocks were ahead before. */
   readonly changed?: { readonly atMs: number; readonly fromMs: number };
 }
 
-/** Longer than anything that a change of the clocks leaves out or repeats: some zones have left out a whole day. */
+/** Longer than any time that a change of the clocks skips or repeats: some zones have skipped a whole day. */
 const LOOK_BACK_MS = DAY + DAY / 2;
 
 /** The clocks of a time zone. All moments are milliseconds since 1970. */
 export class Zone {
   readonly #format: Intl.DateTimeFormat;
 
-  /** @throws RangeError when there is no such zone */
+  /** Opens a zone by its IANA name. @throws RangeError when there is no such zone */
   constructor(timeZone: string) {
     try {
       this.#format = new Intl.DateTimeFormat('en-US', {
@@ -28,19 +28,19 @@ export class Zone {
         second: 'numeric',
       });
     } catch {
-      throw new RangeError(`'${timeZone}' is no time zone; name one as 'Europe/Berlin' or 'UTC'`);
+      throw new RangeError(`'${timeZone}' is not a time zone; write one like 'Europe/Berlin' or 'UTC'`);
     }
   }
 
-  /** The span that a moment is in. */
+  /** Returns the span of a moment. */
   spanOf(atMs: number): Span {
     const changed = this.#changeIn(atMs - LOOK_BACK_MS, atMs);
     return { offsetMs: this.#offsetMs(atMs), ...(changed === undefined ? {} : { changed }) };
   }
 
-  /** The first moment in (`fromMs`, `toMs`] at which the clocks are changed; undefined when they are not. */
+  /** Returns the first moment in (`fromMs`, `toMs`] at which the clocks change; undefined if they do not. */
   changeIn(fromMs: number, toMs: number): number | undefined {
-    // Two changes within a day that cancel each other out are not found. No zone has had them.
+    // Two changes within a day that cancel each other out are not found. No zone ever had them.
     for (let atMs = fromMs; atMs < toMs; atMs += DAY) {
       const found = this.#changeIn(atMs, Math.min(atMs + DAY, toMs));
       if (found) return found.atMs;

@@ -7,14 +7,14 @@ import type { ServiceDefinition } from '../definition.ts';
 import type { KeptEvents } from './kept-events.ts';
 import { type HostedSubscription, hostHandlers, type SubscriptionEnvironment } from './subscriptions.ts';
 
-/** What has not come in by then does not hold up the ends of waits any longer: it may stand behind a failure. */
+/** How long waits do not time out while the mailbox catches up: an event may be blocked behind a failed one. */
 const CATCH_UP_MAX_MS = 30 * SECOND;
 
 /**
- * The subscription by which a service keeps the events that its sagas wait for. It is one of its own, so that a reaction that
- * fails does not keep an event from the sagas.
+ * Makes the subscription that keeps the events for which the sagas of a service wait. It is separate from the reactions, so that a
+ * reaction that fails does not withhold an event from the sagas.
  * @param kept is notified of every event that was kept
- * @returns undefined when no saga waits for anything
+ * @returns undefined if no saga waits for an event
  */
 export function hostListener(
   definition: ServiceDefinition,
@@ -35,7 +35,7 @@ function keeper(event: EventRef, kept: KeptEvents): EventHandler {
     if (!data.ok)
       throw new RametError(
         'UnknownEvent',
-        `'${topic}' (version ${envelope.version}) does not fit what the sagas that wait for it know: ${issuesText(data.issues)}`,
+        `'${topic}' (version ${envelope.version}) does not fit the contract that the waiting sagas know: ${issuesText(data.issues)}`,
         { issues: data.issues },
       );
     const woken = await keepEvent(tx, envelope, data.value);
@@ -44,9 +44,9 @@ function keeper(event: EventRef, kept: KeptEvents): EventHandler {
 }
 
 /**
- * Whether what had been published when the process started has come in. A reply that was given in time, while the process was
- * away, is seen before the time is over for it.
- * @param lag how many events the subscription has still to settle
+ * Makes the function that says whether the mailbox has every event that was published before the process started. So an event that
+ * was published in time, while the process was down, is seen before its wait times out.
+ * @param lag how many events the subscription has not handled yet
  */
 export function catchingUp(platform: Platform, listener: HostedSubscription | undefined, lag: HostLag | undefined): () => Promise<boolean> {
   let done = listener === undefined || lag === undefined;
@@ -54,11 +54,11 @@ export function catchingUp(platform: Platform, listener: HostedSubscription | un
   return async () => {
     if (done || listener === undefined || lag === undefined) return true;
     sinceMono ??= platform.clock.monoNow();
-    // A source that cannot be asked may have something.
+    // A source that does not answer may have an event.
     done = (await lag(listener).catch(() => 1)) === 0 || platform.clock.monoNow() - sinceMono > CATCH_UP_MAX_MS;
     return done;
   };
 }
 
-/** How many events a subscription has still to settle. */
+/** Counts the events that a subscription has not handled yet. */
 export type HostLag = (subscription: Pick<HostedSubscription, 'group' | 'topics' | 'sink'>) => Promise<number>;

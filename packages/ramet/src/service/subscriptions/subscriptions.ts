@@ -21,20 +21,21 @@ import type { UnitOfWork, WorkOrigin } from '../unit-of-work.ts';
 import type { EventInfo, Reaction } from './reaction.ts';
 
 /**
- * What a service takes events with: a subscription of the bus, and the work beside its deliveries. A group of reactions has its own checkpoint, inbox, retries and dead letters.
+ * A hosted subscription of a service: the subscription of the bus, and its work besides the deliveries. Each group of reactions has
+ * its own checkpoint, inbox, retries and dead letters.
  */
 export interface HostedSubscription extends Subscription {
   /** What happens to an event that cannot be handled. */
   readonly poison: PoisonPolicy;
-  /** Begins to retry what failed. */
+  /** Starts to retry failed events. */
   start(): void;
-  /** Ends the retries between two events. Deliveries are ended at the bus. */
+  /** Stops the retries between two events. The bus stops the deliveries. */
   stop(): Promise<void>;
-  /** Looks for retries now: an operator has made some due. */
+  /** Looks for retries now, because an operator has made some due. */
   wake(): void;
-  /** Writes the progress down, so that the next start does not read the same events again. */
+  /** Stores the progress, so that the next start does not read the same events again. */
   flush(): Promise<void>;
-  /** Where the subscription has halted and waits for an operator. */
+  /** Returns where the subscription has halted and waits for an operator. */
   standstills(): Promise<readonly Standstill[]>;
 }
 
@@ -43,7 +44,7 @@ export interface SubscriptionEnvironment {
   readonly store: Store;
   readonly log: EventLog;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
-  /** Whether alerts are posted to somebody. */
+  /** Whether alerts are posted to a webhook. */
   readonly alerts: boolean;
   readonly instrument: Instrument;
 }
@@ -58,7 +59,7 @@ interface ReactionGroup {
   readonly reactions: readonly Reaction<any, any>[];
 }
 
-/** The subscriptions of a service, and what is wrong with them. */
+/** Groups the reactions of a service by subscription. @returns the groups, and their problems */
 export function groupReactions(
   service: string,
   reactions: ServiceDefinition['reactions'],
@@ -78,10 +79,10 @@ export function groupReactions(
       const topic = topicOf(event.service, event.name);
       if (topics.has(topic))
         problems.push(
-          `service '${service}': two reactions to '${topic}' in subscription '${name}'; make them one, or give one of them a 'subscription' of its own`,
+          `service '${service}': two reactions to '${topic}' in subscription '${name}'; join them, or give one of them its own 'subscription'`,
         );
       topics.add(topic);
-      // Its own contract is checked as a whole; that of another service may be hosted elsewhere.
+      // The service's own contract is checked as a whole; another service may run elsewhere, so its event is checked here.
       if (event.service !== service)
         problems.push(...upcastProblems(event).map((problem) => `service '${service}' reacts to '${topic}': ${problem}`));
     }
@@ -89,11 +90,11 @@ export function groupReactions(
     const attempts = new Set(members.map((member) => member.attempts ?? DEFAULT_RETRY.maxAttempts));
     if (poison.size > 1)
       problems.push(
-        `service '${service}': the reactions of subscription '${name}' say ${[...poison].map((policy) => `'${policy}'`).join(' and ')} for 'poison'; say one, or give those that differ a 'subscription' of their own`,
+        `service '${service}': the reactions of subscription '${name}' say ${[...poison].map((policy) => `'${policy}'`).join(' and ')} for 'poison'; agree on one, or give the others their own 'subscription'`,
       );
     if (attempts.size > 1)
       problems.push(
-        `service '${service}': the reactions of subscription '${name}' say ${[...attempts].join(' and ')} for 'attempts'; say one`,
+        `service '${service}': the reactions of subscription '${name}' say ${[...attempts].join(' and ')} for 'attempts'; agree on one`,
       );
     const settings = new Settings(`service '${service}', subscription '${name}': `);
     for (const policy of poison) settings.word('poison', policy, ['park-key', 'skip', 'halt']);
@@ -104,7 +105,7 @@ export function groupReactions(
   return { groups, problems };
 }
 
-/** Puts the subscriptions of a service together on its store. */
+/** Makes the subscriptions of a service on its store. */
 export function hostSubscriptions(definition: ServiceDefinition, environment: SubscriptionEnvironment): HostedSubscription[] {
   const service = definition.contract.name;
   return groupReactions(service, definition.reactions).groups.map((group) => hostSubscription(service, group, environment));
@@ -117,7 +118,7 @@ function hostSubscription(service: string, group: ReactionGroup, environment: Su
   return hostHandlers(service, group, handlers, environment);
 }
 
-/** Puts a subscription together from its handlers, by topic. */
+/** Makes a subscription from its handlers, by topic. */
 export function hostHandlers(
   service: string,
   group: Pick<ReactionGroup, 'name' | 'poison' | 'attempts'>,
@@ -144,7 +145,7 @@ export function hostHandlers(
         key: envelope.key,
         correlationId: envelope.correlationId,
       };
-      // Where it failed is said at the first attempt, and again when it is given up.
+      // The stack is logged at the first attempt, and again when the event is given up.
       const failed = { ...fields, failure: failure?.message, attempt };
       const whole = failure?.stack ? { ...failed, stack: failure.stack } : failed;
       if (outcome === 'halted') log.event('subscription_halted', whole);
@@ -185,11 +186,15 @@ async function alertHalt(
   postAlert(tx, { id, reason, ...where, event: type, eventId, key, correlationId });
 }
 
-/** For the health of the process. @throws RametError SubscriptionHalted */
+/** Checks that a subscription has not halted, for the health of the process. @throws RametError SubscriptionHalted */
 export async function checkStandstill(subscription: Pick<HostedSubscription, 'group' | 'standstills'>): Promise<void> {
   const { group } = subscription;
   const [first] = await subscription.standstills();
-  if (first) throw new RametError('SubscriptionHalted', `'${group}' stands at event ${first.eventId} of '${first.log}': ${first.error}`);
+  if (first)
+    throw new RametError(
+      'SubscriptionHalted',
+      `'${group}' has halted at event ${first.eventId} of '${first.log}': ${first.error}; replay or discard the event`,
+    );
 }
 
 function reactionHandler(
@@ -204,7 +209,7 @@ function reactionHandler(
     if (!data.ok)
       throw new RametError(
         'UnknownEvent',
-        `'${envelope.type}' (version ${envelope.version}) does not fit what '${service}' knows of it: ${issuesText(data.issues)}`,
+        `'${envelope.type}' (version ${envelope.version}) does not fit the contract that '${service}' knows: ${issuesText(data.issues)}`,
         { issues: data.issues },
       );
     const trace = { correlationId: envelope.correlationId, causationId: envelope.id, traceparent: envelope.traceparent };
