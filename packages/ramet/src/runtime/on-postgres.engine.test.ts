@@ -13,18 +13,18 @@ const ROWID = 'asks for the rowid of SQLite';
 const KILLED = 'the process that is killed has its store in a file';
 /** Tests that are about SQLite itself, and why. */
 const NOT_HERE: Readonly<Record<string, string>> = {
-  'run side by side, give their answers by name, and store their intents in one commit':
+  'run side by side, return their answers by name, and store their intents in one commit':
     'counts rows in a transaction, beside which others commit',
-  'hears after a kill what has come since': KILLED,
-  'goes on after the process was killed, also when its time was over meanwhile': KILLED,
-  'a run is one transaction: rows, events and the next occurrence come together, once, over restarts':
+  'receives after a kill what has arrived since': KILLED,
+  'continues after the process was killed, even if its time was over in the meantime': KILLED,
+  'a run is one transaction: rows, events and the next occurrence commit together, once, over restarts':
     'sets the clock of the process forward, not the server’s',
   'two reactions to one event, in subscriptions of their own, each take it once, over a restart too': ROWID,
   'a subscription that is new takes what was published before it': ROWID,
   "'attempts' says how often one event is started; 'skip' goes on with its key meanwhile and after": ROWID,
   'a subscription that halts is told to whoever is to be told, once; health says so until it is resumed': ROWID,
-  'two thousand that are open at boot are all brought to an end': 'its sagas have leases of a minute, which count where stores are shared',
-  'three hundred that cannot go on do not keep others from it': 'is about how much is in hand at once, which is slow here',
+  'two thousand that are open at boot all end': 'its sagas have leases of a minute, which count where stores are shared',
+  'three hundred that cannot continue do not block others': 'is about how much is in hand at once, which is slow here',
 };
 beforeEach((context) => {
   const reason = NOT_HERE[context.task.name];

@@ -45,7 +45,7 @@ describe('a cancellation that was accepted', () => {
     return { t, saga: await ended(t, 'a') };
   };
 
-  test('keeps a pivot from being made that is the first step', async () => {
+  test('prevents a pivot that is the first step', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const asked = gate();
@@ -63,7 +63,7 @@ describe('a cancellation that was accepted', () => {
     expect((await trips.state({ tripId: 'a' })).state).toBe('planned');
   });
 
-  test('waits for the first step, also when something was asked or drawn before it', async () => {
+  test('waits for the first step, even if a query or a value came before it', async () => {
     using folder = temporaryFolder();
     const { t, saga } = await cancelledAt(
       folder.path,
@@ -80,7 +80,7 @@ describe('a cancellation that was accepted', () => {
     expect(await t.runtime.client(Trips).state({ tripId: 'a' })).toMatchObject({ state: 'dropped', reason: 'changed my mind' });
   });
 
-  test('counts after the last step of a program without a pivot', async () => {
+  test('counts even after the last step of a program without a pivot', async () => {
     using folder = temporaryFolder();
     const { t, saga } = await cancelledAt(
       folder.path,
@@ -94,7 +94,7 @@ describe('a cancellation that was accepted', () => {
     expect((await t.runtime.client(Trips).state({ tripId: 'a' })).state).toBe('dropped');
   });
 
-  test('is answered the same when it is asked for again, whatever became of the undo', async () => {
+  test('gets the same answer when it is requested again, whatever the undo did', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const flown = gate();
@@ -113,8 +113,8 @@ describe('a cancellation that was accepted', () => {
   });
 });
 
-describe('a cancellation while a step is tried again', () => {
-  test.each(['alone', 'in parallel'])('takes effect before its next attempt, for its own reason: %s', async (how) => {
+describe('a cancellation while a step is retried', () => {
+  test.each(['alone', 'in parallel'])('takes effect before the next attempt, with its own reason: %s', async (how) => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, sleep, parallel, use: { trips, hotels } }) => {
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
@@ -144,7 +144,7 @@ describe('a cancellation while a step is tried again', () => {
     expect(attempts - cancelled).toBeLessThanOrEqual(how === 'alone' ? 1 : 2);
   });
 
-  test('waits for the first step, whose undo is how the owner learns of the end', async () => {
+  test('waits for the first step, because the undo of that step notifies the owner', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, use: { trips } }) => {
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }), deadline: '1h' });
@@ -167,28 +167,31 @@ describe('a cancellation while a step is tried again', () => {
 });
 
 describe('a saga with two pivots', () => {
-  test.each(['first', 'second'] as const)('cannot be cancelled when the %s one was accepted and the other refused', async (accepted) => {
-    using folder = temporaryFolder();
-    const saga = program(async ({ tripId }, { step, pivot, sleep, use: { trips, hotels, flights } }) => {
-      await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-      await pivot('by hotel', hotels.book({ tripId })).catch(() => {});
-      await pivot('by flight', flights.buy({ tripId })).catch(() => {});
-      await sleep('one', '100ms');
-      await sleep('two', '700ms');
-      await step('confirm', trips.confirm({ tripId }), FREE);
-    });
-    await using t = await startProgram(folder.path, saga);
-    const refused = accepted === 'first' ? 'flights' : 'hotels';
-    refuse(t, refused, refused === 'hotels' ? 'Full' : 'NoSeat');
-    const effects = effectsOf(t, ['trips', 'hotels', 'flights']);
-    await t.runtime.client(Trips).plan({ tripId: 'a' });
-    await stepIs(t, 'a', 'two', 'WAITING');
-    expect(await cancel(t, 'a')).toBe('refused');
-    expect((await ended(t, 'a')).state).toBe('COMPLETED');
-    expect(effects).toEqual(['accept', accepted === 'first' ? 'book' : 'buy', 'confirm']);
-  });
+  test.each(['first', 'second'] as const)(
+    'cannot be cancelled if the %s pivot was accepted and the other one refused',
+    async (accepted) => {
+      using folder = temporaryFolder();
+      const saga = program(async ({ tripId }, { step, pivot, sleep, use: { trips, hotels, flights } }) => {
+        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
+        await pivot('by hotel', hotels.book({ tripId })).catch(() => {});
+        await pivot('by flight', flights.buy({ tripId })).catch(() => {});
+        await sleep('one', '100ms');
+        await sleep('two', '700ms');
+        await step('confirm', trips.confirm({ tripId }), FREE);
+      });
+      await using t = await startProgram(folder.path, saga);
+      const refused = accepted === 'first' ? 'flights' : 'hotels';
+      refuse(t, refused, refused === 'hotels' ? 'Full' : 'NoSeat');
+      const effects = effectsOf(t, ['trips', 'hotels', 'flights']);
+      await t.runtime.client(Trips).plan({ tripId: 'a' });
+      await stepIs(t, 'a', 'two', 'WAITING');
+      expect(await cancel(t, 'a')).toBe('refused');
+      expect((await ended(t, 'a')).state).toBe('COMPLETED');
+      expect(effects).toEqual(['accept', accepted === 'first' ? 'book' : 'buy', 'confirm']);
+    },
+  );
 
-  test('can be cancelled when both were refused', async () => {
+  test('can be cancelled if both were refused', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, pivot, sleep, use: { trips, hotels, flights } }) => {
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
@@ -207,7 +210,7 @@ describe('a saga with two pivots', () => {
   });
 });
 
-test('a program that awaits something of its own for ever can be cancelled', async () => {
+test('a program that awaits something else for ever can be cancelled', async () => {
   using folder = temporaryFolder();
   const never = gate();
   const saga = program(async ({ tripId }, { step, use: { trips } }) => {
@@ -229,7 +232,7 @@ test('a program that awaits something of its own for ever can be cancelled', asy
 });
 
 test.each(['nothing', 'something'] as const)(
-  'a step that is cancelled between two attempts, and whose undo is %s, is left with an outcome',
+  'a step that is cancelled between two attempts, with %s to undo, has an outcome',
   async (undo) => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, use: { trips, hotels } }) => {

@@ -4,7 +4,7 @@ import { eventually, startTravel, temporaryFolder } from '../runtime/fixtures/st
 import { newWorld, Trips } from '../runtime/fixtures/travel.fixture.ts';
 
 describe('many sagas', () => {
-  test('two thousand that are open at boot are all brought to an end', async () => {
+  test('two thousand that are open at boot all end', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
@@ -33,7 +33,7 @@ describe('many sagas', () => {
     await eventually(() => hosted(t, 'trips').engine?.running === 0);
   });
 
-  test('three hundred that cannot go on do not keep others from it', async () => {
+  test('three hundred that cannot continue do not block others', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = program(async ({ tripId }, { step, pivot, use: { trips } }) => {

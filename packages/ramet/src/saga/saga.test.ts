@@ -7,7 +7,7 @@ import type { Saga, SagaContext } from './index.ts';
 const settled = (state: { state: string }) => ['confirmed', 'dropped'].includes(state.state);
 
 describe('a saga', () => {
-  test('completes, and its record reads as the guides have it', async () => {
+  test('completes, and its record has the form that the guides describe', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     const trips = t.runtime.client(Trips);
@@ -44,7 +44,7 @@ describe('a saga', () => {
     );
   });
 
-  test('undoes in reverse what it did when a step is refused, and nothing else', async () => {
+  test('undoes its steps in reverse order when a step is refused, and nothing else', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     const trips = t.runtime.client(Trips);
@@ -68,9 +68,14 @@ describe('a saga', () => {
 
   test.each([
     ['a declared failure', undefined, 'NoSeat', 'info'],
-    ['one told in other words', (cause: unknown) => new Error('all booked', { cause }), 'Error: all booked', 'info'],
-    ['what nobody declared', () => new Error('a mistake'), 'Error: a mistake', 'warn'],
-  ])('that ends with %s says so in the log as loudly as it concerns anybody', async (_, worded, reason, level) => {
+    [
+      'a declared failure as the cause of another error',
+      (cause: unknown) => new Error('all booked', { cause }),
+      'Error: all booked',
+      'info',
+    ],
+    ['an undeclared error', () => new Error('a mistake'), 'Error: a mistake', 'warn'],
+  ])('that ends with %s is logged at the level that fits', async (_, worded, reason, level) => {
     using folder = temporaryFolder();
     const run = async (trip: { tripId: string }, saga: SagaContext<typeof planTrip.uses>) => {
       try {
@@ -90,7 +95,7 @@ describe('a saga', () => {
     expect(JSON.stringify(told).includes('stack')).toBe(level === 'warn');
   });
 
-  test('starts once however often it is started', async () => {
+  test('starts once, however often it is started', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     const trips = t.runtime.client(Trips);
@@ -108,7 +113,7 @@ describe('a saga', () => {
     expect(t.world.calls.filter((call) => call === 'hotels.book')).toHaveLength(1);
   });
 
-  test('undoes a step whose answer never came although it took effect', async () => {
+  test('undoes a step that took effect and whose answer never arrived', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     // The airline issues the ticket, and every answer, the look-up's too, gets lost until the deadline has passed.
@@ -136,7 +141,7 @@ describe('a saga', () => {
     expect(world.calls.filter((call) => call === 'flights.refund')).toHaveLength(1);
   });
 
-  test('leaves a tombstone, so that a request that arrives after its undo has no effect', async () => {
+  test('leaves a tombstone, so that a request has no effect if it arrives after the undo', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const held: (() => void)[] = [];
@@ -155,7 +160,7 @@ describe('a saga', () => {
     await staysTrueFor(200, async () => (await t.runtime.client(Hotels).booked({})).trips.length === 0);
   });
 
-  test('takes a cancellation at its next step, and refuses it after the pivot', async () => {
+  test('obeys a cancellation at its next step, and refuses it after the pivot', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     let release = () => {};
@@ -177,7 +182,7 @@ describe('a saga', () => {
 });
 
 describe('a saga between two owners', () => {
-  test('goes on with the new owner, and the old one, when it wakes, can write nothing', async () => {
+  test('continues with the new owner, and the old owner can write nothing when it wakes up', async () => {
     using folder = temporaryFolder();
     // The first owner falls asleep right after the hotel answered, with its lease running out.
     const { realPlatform } = await import('../platform/index.ts');
@@ -212,7 +217,7 @@ describe('a saga between two owners', () => {
   });
 });
 
-test('an effect that was refused for certain is recorded and not performed again', async () => {
+test('an effect that was certainly refused is recorded and not performed again', async () => {
   using folder = temporaryFolder();
   await using t = await startTravel(folder.path);
   const flights = t.runtime.client(Flights);
@@ -247,7 +252,7 @@ describe('a saga and its program', () => {
     previous: Saga[] = [],
   ) => ({ ...planTrip, version, previous, run }) as unknown as Saga<{ tripId: string }, unknown>;
 
-  test('a program that does not fit what was done suspends the saga, which keeps everything and waits for the operator', async () => {
+  test('a program that does not fit the journal suspends the saga, which keeps everything and waits for an operator', async () => {
     using folder = temporaryFolder();
     const tickets = await stoppedAtFlight(folder.path);
     const other = withProgram(async ({ tripId }, saga) => {
@@ -271,7 +276,7 @@ describe('a saga and its program', () => {
     expect([...tickets.values()]).not.toContain('issued');
   });
 
-  test('goes on after a deploy that brings a fitting program back', async () => {
+  test('continues after a deploy that restores a fitting program', async () => {
     using folder = temporaryFolder();
     const tickets = await stoppedAtFlight(folder.path);
     const newest = withProgram(async () => 'nothing', 2);
@@ -286,7 +291,7 @@ describe('a saga and its program', () => {
     expect([...tickets.values()]).toEqual(['issued']);
   });
 
-  test('two steps with one name, and a step with an undo after the pivot, are refused when they are reached', async () => {
+  test('two steps with one name, and a step with an undo after the pivot, are refused when the program requests them', async () => {
     using folder = temporaryFolder();
     const twice = withProgram(async ({ tripId }, saga) => {
       const { trips } = saga.use as any;
@@ -308,7 +313,7 @@ describe('a saga and its program', () => {
     expect(await ended(t, 'm')).toMatchObject({ state: 'DIVERGED', attention: expect.stringContaining('CompensationAfterPivot') });
   });
 
-  test('a pivot that is refused is no point of no return: the saga is undone', async () => {
+  test('a refused pivot is not a point of no return: the saga is undone', async () => {
     using folder = temporaryFolder();
     const refused = withProgram(async ({ tripId }, saga) => {
       const { trips, hotels } = saga.use as any;
@@ -320,7 +325,7 @@ describe('a saga and its program', () => {
     expect(await ended(t, 'full-p')).toMatchObject({ state: 'COMPENSATED', failureReason: 'Full', compensatedSteps: ['accept'] });
   });
 
-  test('values of chance and time are the same when the program runs again', async () => {
+  test('random values and times are the same when the program runs again', async () => {
     using folder = temporaryFolder();
     const seen: unknown[][] = [];
     const chancy = withProgram(async ({ tripId }, saga) => {

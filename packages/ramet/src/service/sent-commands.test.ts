@@ -85,7 +85,7 @@ test('a command is sent to the service itself and to those it uses, and delivere
   await eventually(async () => (await left(runtime)) === 0);
 });
 
-test('what is sent for later is sent although the process ended in between', async () => {
+test('a command with a delay is sent, even if the process ended in between', async () => {
   using folder = temporaryFolder();
   const first = await open(folder.path);
   await first.client(Desk).write({ to: 'mail', text: 'later', after: '1500ms' });
@@ -97,7 +97,7 @@ test('what is sent for later is sent although the process ended in between', asy
   expect(delivered).toEqual(['later']);
 });
 
-test('a refusal that is declared ends it', async () => {
+test('a declared failure of the target ends the delivery', async () => {
   using folder = temporaryFolder();
   const runtime = await open(folder.path);
   refused = 0;
@@ -106,7 +106,7 @@ test('a refusal that is declared ends it', async () => {
   expect(refused).toBe(1);
 });
 
-test('a command to a service that is not declared is refused where it is sent, and nothing of the handler is kept', async () => {
+test('a command to an undeclared service is refused where it is sent, and the handler’s writes are undone', async () => {
   using folder = temporaryFolder();
   const runtime = await open(folder.path);
   await expect(runtime.client(Desk).write({ to: 'other', text: 'hello' })).rejects.toMatchObject({ code: 'UndeclaredTarget' });

@@ -30,7 +30,7 @@ async function replicas(run: (one: Travelling, two: Travelling) => Promise<void>
 const count = (name: string) => world.calls.filter((call) => call === name).length;
 
 describe('two replicas', () => {
-  test('undo a step once, when they are asked at the same time', () =>
+  test('undo a step once, even if both are called at the same time', () =>
     replicas(async (one, two) => {
       for (const [i, epochs] of [
         [1, 1],
@@ -46,14 +46,14 @@ describe('two replicas', () => {
           callAs(t, 'hotels', 'cancel', { tripId }, { step: { key, epoch, undo: true, reason: 'twice' } });
         const replies = await Promise.all([undo(one, epochs[0]), undo(two, epochs[1])]);
         expect(count('hotels.cancel')).toBe(1);
-        // An owner whose time is over is told so, unless it was first.
+        // An owner that has lost the saga gets StaleOwner, unless it was first.
         expect(
           replies.map((reply) => (reply.ok ? 'undone' : reply.kind === 'fault' && reply.code)).filter((end) => end !== 'StaleOwner'),
         ).toContain('undone');
       }
     }));
 
-  test('perform an effect one at a time, and both have its answer', () =>
+  test('perform an effect once, and both answer with its outcome', () =>
     replicas(async (one, two) => {
       let at = 0;
       let most = 0;
@@ -73,19 +73,19 @@ describe('two replicas', () => {
       expect([count('flights.perform'), most]).toEqual([1, 1]);
     }));
 
-  test('answer a request that comes to both with one answer', () =>
+  test('give one answer to a request that reaches both', () =>
     replicas(async (one, two) => {
       const plan = (t: Travelling) => t.runtime.client(Trips).plan({ tripId: 'a' }, { key: 'same' });
       expect(await Promise.all([plan(one), plan(two)])).toEqual([{ tripId: 'a' }, { tripId: 'a' }]);
     }));
 
-  test('give a dead letter back once', () =>
+  test('replay a dead letter once', () =>
     replicas(async (one, two) => {
       const { store } = hosted(one, 'trips');
       await store.write((tx) =>
         tx.run(
           `insert into ramet_dead_letters (id, subscriber, event_id, event, key, envelope, reason, error, stack_hash, attempts, first_failed_at, last_failed_at)
-           values ('dl_1', 'nobody', 'evt_1', 'hotels.RoomBooked', 'a', '{"id":"evt_1","key":"a"}', 'x', 'x', '', 3, 0, 0)`,
+           values ('dl_1', 'ghost', 'evt_1', 'hotels.RoomBooked', 'a', '{"id":"evt_1","key":"a"}', 'x', 'x', '', 3, 0, 0)`,
         ),
       );
       const both = await Promise.allSettled([store, hosted(two, 'trips').store].map((each) => replayDeadLetter(each, 'dl_1')));
@@ -94,7 +94,7 @@ describe('two replicas', () => {
     }));
 });
 
-test('a saga that starts while an event is kept either comes after it, or sees it', () =>
+test('a saga that starts while an event is kept either starts after it, or sees it', () =>
   replicas(async (one, two) => {
     const [keeping, kept] = [gate(), gate()];
     const waiting = { ...planTrip, waitsFor: [{ service: 'hotels', name: 'RoomBooked' }] } as never;
@@ -106,7 +106,7 @@ test('a saga that starts while an event is kept either comes after it, or sees i
     });
     await keeping.opened;
     const started = hosted(two, 'trips').store.write((tx) =>
-      insertSaga(tx, realPlatform(), 'nobody', 60_000, {
+      insertSaga(tx, realPlatform(), 'no process', 60_000, {
         saga: waiting,
         input: { tripId: 'a' },
         initiation: {},

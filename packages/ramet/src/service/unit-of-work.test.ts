@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { eventually, startTravel, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../runtime/fixtures/travel.fixture.ts';
 
-test('what a handler asks for after it has returned is refused, not lost without a word', async () => {
+test('what a handler requests after it has returned is refused, and not silently lost', async () => {
   using folder = temporaryFolder();
   const late: unknown[] = [];
   const world = newWorld();

@@ -3,8 +3,8 @@ import type { Tx } from '../../store/index.ts';
 import { requestCancel } from './start.ts';
 
 /*
- * A saga is written by its owner while somebody asks to cancel it, on another connection. What a transaction has read is old
- * when it writes, where transactions run beside each other.
+ * The owner writes a saga while another connection cancels it. Where transactions run in parallel, what a transaction has read
+ * may be outdated when it writes.
  */
 
 /** A transaction that reads `before`, while the saga becomes `after`. */
@@ -22,13 +22,16 @@ function meanwhile(before: object, after: { readonly state: string; readonly piv
 
 const cancel = (tx: Tx) => requestCancel(tx, { name: 'fulfil' }, 'ord_1', 'no more');
 
-test.each(['COMPENSATING', 'COMPENSATED', 'IN_DOUBT'])('a saga that becomes %s meanwhile is being cancelled already', async (state) => {
-  const { tx, written } = meanwhile({ state: 'RUNNING' }, { state, pivoted: 0 });
-  expect(await cancel(tx)).toEqual({ answer: 'accepted', sagaId: 'saga_1' });
-  expect(written).toEqual([]);
-});
+test.each(['COMPENSATING', 'COMPENSATED', 'IN_DOUBT'])(
+  'a saga that becomes %s in the meantime is being cancelled already',
+  async (state) => {
+    const { tx, written } = meanwhile({ state: 'RUNNING' }, { state, pivoted: 0 });
+    expect(await cancel(tx)).toEqual({ answer: 'accepted', sagaId: 'saga_1' });
+    expect(written).toEqual([]);
+  },
+);
 
-test('one whose pivot is stored meanwhile, or that ends well, is not cancelled', async () => {
+test('a saga whose pivot is stored in the meantime, or that completes, is not cancelled', async () => {
   for (const after of [
     { state: 'RUNNING', pivoted: 1 },
     { state: 'COMPLETED', pivoted: 1 },
@@ -39,7 +42,7 @@ test('one whose pivot is stored meanwhile, or that ends well, is not cancelled',
   }
 });
 
-test('one that still runs is, and its log says so', async () => {
+test('a saga that still runs is cancelled, and its log says so', async () => {
   const { tx, written } = meanwhile({ state: 'RUNNING' }, { state: 'RUNNING', pivoted: 0 });
   expect(await cancel(tx)).toEqual({ answer: 'accepted', sagaId: 'saga_1' });
   expect(written).toHaveLength(1);

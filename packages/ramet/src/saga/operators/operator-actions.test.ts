@@ -24,7 +24,7 @@ describe('an undo that fails', () => {
     return { t, world, saga };
   };
 
-  test('is tried three times, raises one alert, and does not keep the others from being undone', async () => {
+  test('is tried three times, raises one alert, and does not block the other undos', async () => {
     using folder = temporaryFolder();
     const { t, world, saga } = await failing(folder.path);
     await using _t = t;
@@ -38,7 +38,7 @@ describe('an undo that fails', () => {
     expect(t.lines.filter((line) => line.includes('its undo failed 3 times'))).toHaveLength(1);
   });
 
-  test('is tried again when the operator says retry', async () => {
+  test('is tried again when an operator retries it', async () => {
     using folder = temporaryFolder();
     const { t, world, saga } = await failing(folder.path);
     await using _t = t;
@@ -51,7 +51,7 @@ describe('an undo that fails', () => {
     await expect(act(t, saga.sagaId, { kind: 'retry' })).rejects.toMatchObject({ code: 'ActionRefused' });
   });
 
-  test('is done by hand when the operator resolves it as absent', async () => {
+  test('counts as done when an operator resolves it as absent', async () => {
     using folder = temporaryFolder();
     const { t, world, saga } = await failing(folder.path);
     await using _t = t;
@@ -64,7 +64,7 @@ describe('an undo that fails', () => {
     expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(3);
   });
 
-  test('is tried again when the operator resolves it as applied', async () => {
+  test('is tried again when an operator resolves it as applied', async () => {
     using folder = temporaryFolder();
     const { t, world, saga } = await failing(folder.path);
     await using _t = t;
@@ -74,7 +74,7 @@ describe('an undo that fails', () => {
     expect(world.calls.filter((call) => call === 'hotels.cancel')).toHaveLength(4);
   });
 
-  test('stays as it is when the operator skips it, and asks nobody any more', async () => {
+  test('stays as it is when an operator skips it, and no longer needs an operator', async () => {
     using folder = temporaryFolder();
     const { t, saga } = await failing(folder.path);
     await using _t = t;
@@ -86,7 +86,7 @@ describe('an undo that fails', () => {
   });
 });
 
-test('an alert reaches the webhook, once, also when the webhook is away at first', async () => {
+test('an alert reaches the webhook once, even if the webhook is unavailable at first', async () => {
   using folder = temporaryFolder();
   const posted: { id: string; body: { reason: string } }[] = [];
   let away = 2;
@@ -119,7 +119,7 @@ test('an alert reaches the webhook, once, also when the webhook is away at first
   server.close();
 });
 
-test('a service reacts to the sagas of another one that need a person, with typed data', async () => {
+test('a service reacts to sagas of another service that need an operator, with typed data', async () => {
   using folder = temporaryFolder();
   const Desk = contract('desk', { queries: { open: query({ input: z.object({}), output: z.array(z.string()) }) } });
   const desk = service(Desk, {
@@ -147,7 +147,7 @@ test('a service reacts to the sagas of another one that need a person, with type
       () => runtime.client(Desk).open({}),
       (open) => open.length > 0,
     );
-    // What a handler threw is not told to other services: only that it failed.
+    // Other services learn that a handler failed, but not what it threw.
     expect(tickets).toEqual(['plan-trip grounded-a BOOK HOTEL: false']);
   } finally {
     await runtime.stop();

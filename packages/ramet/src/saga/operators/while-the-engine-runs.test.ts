@@ -3,8 +3,8 @@ import { act, ended, gate, intercept, show } from '../../runtime/fixtures/drivin
 import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
-describe('an operator who acts while the engine does', () => {
-  test('settling one undo does not end a saga whose other undos are still to come', async () => {
+describe('an operator who acts while the engine runs the saga', () => {
+  test('resolving one undo does not end a saga with further undos', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const dropping = gate();
@@ -29,7 +29,7 @@ describe('an operator who acts while the engine does', () => {
     expect((await t.runtime.client(Trips).state({ tripId: 'grounded-a' })).state).toBe('dropped');
   });
 
-  test('cancelling leaves the saga in the hands that have it: it is undone at its next step, not after a lease', async () => {
+  test('cancelling leaves the saga with its owner: it is undone at its next step, not after a lease', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const flown = gate();

@@ -5,7 +5,7 @@ import { eventually, startTravel, staysTrueFor, temporaryFolder } from '../../ru
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 describe('branches of a program', () => {
-  test('a branch that goes on after its program failed takes no further step, so nothing escapes the compensation', async () => {
+  test('a branch that continues after its program failed takes no further step, so the compensation misses nothing', async () => {
     using folder = temporaryFolder();
     const accepted = gate();
     const undoing = gate();
@@ -41,7 +41,7 @@ describe('branches of a program', () => {
     expect([...world.tickets.values()]).not.toContain('issued');
   });
 
-  test('a saga is not over while steps are under way that its program did not wait for', async () => {
+  test('a saga does not end while steps are under way that its program did not await', async () => {
     using folder = temporaryFolder();
     const booked = gate();
     const world = newWorld();
@@ -59,7 +59,7 @@ describe('branches of a program', () => {
     expect(saga).toMatchObject({ state: 'COMPLETED', completedSteps: ['accept', 'book hotel'] });
   });
 
-  test('a refused step that nobody waits for does not end the process', async () => {
+  test('a refused step that the program does not await does not end the process', async () => {
     using folder = temporaryFolder();
     const unhandled: unknown[] = [];
     const note = (error: unknown) => void unhandled.push(error);
@@ -78,7 +78,7 @@ describe('branches of a program', () => {
     expect(unhandled).toEqual([]);
   });
 
-  test('a step beside the pivot whose outcome stays unknown never leads to a compensation', async () => {
+  test('a step beside the pivot whose outcome stays unknown never causes a compensation', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const lost = gate();
@@ -123,7 +123,7 @@ describe('a branch that fails while no code awaits it', () => {
     await step('confirm', trips.confirm({ tripId }), FREE);
   });
 
-  test('ends no process, and fails where it is awaited', async () => {
+  test('does not end the process, and fails where it is awaited', async () => {
     using folder = temporaryFolder();
     const survived: boolean[] = [];
     const hear = (error: unknown) => survived.push(noticeUnawaited(error));

@@ -129,7 +129,7 @@ async function live(program: Saga, order: readonly number[], journal: readonly S
 
 const names = (asked: readonly RehearsedStep[]) => asked.map(({ name }) => name);
 describe('a program that runs again', () => {
-  test('asks for the same after every outcome, however its promises are put together', async () => {
+  test('requests the same steps after every outcome, however it combines its promises', async () => {
     await fc.assert(
       fc.asyncProperty(tree, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), async (root, order) => {
         const program = programOf(root);
@@ -149,7 +149,7 @@ describe('a program that runs again', () => {
     );
   });
 
-  test('comes to its end from every point at which it is interrupted, and calls nothing again that has an outcome', async () => {
+  test('ends from every point of interruption, and does not repeat a call that has an outcome', async () => {
     await fc.assert(
       fc.asyncProperty(tree, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), fc.nat(), fc.nat(), async (root, order, at, cut) => {
         const program = programOf(root);
@@ -173,7 +173,7 @@ describe('a program that runs again', () => {
     );
   });
 
-  test('has diverged when its journal has a row that it does not ask for, whichever it is', async () => {
+  test('has diverged if its journal has any row that it does not request', async () => {
     await fc.assert(
       fc.asyncProperty(tree, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), fc.nat(), async (root, order, which) => {
         const program = programOf(root);

@@ -3,8 +3,8 @@ import { effectsOf, ended, FREE, program, startProgram } from '../../runtime/fix
 import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
-describe('a program that does what it must not', () => {
-  test('one that waits for something else for ever does not keep the process from stopping', async () => {
+describe('a program that breaks the rules', () => {
+  test('does not keep the process from stopping when it awaits something else for ever', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
@@ -24,7 +24,7 @@ describe('a program that does what it must not', () => {
     await eventually(() => stopped, Boolean, 5_000);
   });
 
-  test('one whose result cannot be kept, or that throws what is no error, ends all the same', async () => {
+  test('ends, even if its result cannot be stored, or if it throws a value that is not an error', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
@@ -39,7 +39,7 @@ describe('a program that does what it must not', () => {
     }
   });
 
-  test('a step whose name is that of another ones undo is refused', async () => {
+  test('cannot have a step with the name of another step’s undo', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = program(async ({ tripId }, { step, use: { hotels } }) => {
@@ -50,7 +50,7 @@ describe('a program that does what it must not', () => {
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: expect.stringContaining('DuplicateStep') });
   });
 
-  test('a saga of a hundred and fifty steps completes, and is undone', async () => {
+  test('a saga of 150 steps completes, and is undone', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = program(async ({ tripId }, { step, use: { trips } }) => {
@@ -65,7 +65,7 @@ describe('a program that does what it must not', () => {
   });
 });
 
-describe('a call that is given to no step', () => {
+describe('a call that no step receives', () => {
   const fails = async (run: Parameters<typeof program>[0]) => {
     using folder = temporaryFolder();
     await using t = await startProgram(folder.path, program(run));
@@ -85,7 +85,7 @@ describe('a call that is given to no step', () => {
     expect({ state, failureReason, effects }).toEqual({ state: 'COMPENSATED', failureReason: why, effects: ['accept', 'drop'] });
   });
 
-  test('is an error before the pivot, and at the end, when it is not', async () => {
+  test('is an error before the pivot or at the end if it is not awaited', async () => {
     const before = await fails(async ({ tripId }, { step, pivot, use: { trips, hotels } }) => {
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
       hotels.book({ tripId });
@@ -99,7 +99,7 @@ describe('a call that is given to no step', () => {
     expect(atEnd).toMatchObject({ state: 'COMPENSATED', failureReason: why, effects: ['accept', 'drop'] });
   });
 
-  test('may be made long before it is given to its step', async () => {
+  test('may be written long before its step receives it', async () => {
     const { state } = await fails(async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
       const [book, undo] = [hotels.book({ tripId }), hotels.cancel({ tripId })];
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
@@ -110,8 +110,8 @@ describe('a call that is given to no step', () => {
   });
 });
 
-describe('a program that awaits something of its own', () => {
-  test('is named in the log once, and goes on', async () => {
+describe('a program that awaits something other than a step', () => {
+  test('is named in the log once, and continues', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, use: { trips } }) => {
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
@@ -128,7 +128,7 @@ describe('a program that awaits something of its own', () => {
     expect(warnings[0]).toContain('"saga":"plan-trip"');
   });
 
-  test('is not when its promises take many turns of their own', async () => {
+  test('is not named when its promises only take many turns', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, sleep, use: { trips } }) => {
       await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });

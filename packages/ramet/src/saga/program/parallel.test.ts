@@ -21,7 +21,7 @@ const both = (more: { deadline?: '600ms'; failed?: (error: unknown) => void } = 
   });
 
 describe('parallel branches', () => {
-  test('run side by side, give their answers by name, and store their intents in one commit', async () => {
+  test('run side by side, return their answers by name, and store their intents in one commit', async () => {
     using folder = temporaryFolder();
     const met = { hotel: gate(), flight: gate() };
     const world = { ...newWorld(), saga: both() };
@@ -82,7 +82,7 @@ describe('parallel branches', () => {
     ]);
   });
 
-  test('throw the error of the first that failed as they are written, when the last has ended', async () => {
+  test('throw the error of the first failed branch as they are written, after the last has ended', async () => {
     using folder = temporaryFolder();
     const full = gate();
     const failed: unknown[] = [];
@@ -104,7 +104,7 @@ describe('parallel branches', () => {
     expect(failed).toEqual([expect.objectContaining({ error: 'Full' })]);
   });
 
-  test('are undone only when the others are definite, when one stays unknown', async () => {
+  test('are undone only after the others are definite, if one stays unknown', async () => {
     using folder = temporaryFolder();
     const issued = gate();
     const saga = program(async ({ tripId }, { step, parallel, use: { trips, hotels, flights } }) => {
@@ -131,7 +131,7 @@ describe('parallel branches', () => {
     expect([...world.tickets.values()]).toEqual(['refunded']);
   });
 
-  test('are undone together when a cancellation was asked for while they were under way', async () => {
+  test('are undone together if a cancellation was requested while they were under way', async () => {
     using folder = temporaryFolder();
     const booked = gate();
     const world = { ...newWorld(), saga: both() };
@@ -170,7 +170,7 @@ describe('parallel branches', () => {
     expect([...world.tickets.values()]).toEqual(['issued']);
   });
 
-  test('a join that fails while nobody waits for it does not end the process', async () => {
+  test('a join that fails before the program awaits it does not end the process', async () => {
     using folder = temporaryFolder();
     const unhandled: unknown[] = [];
     const note = (error: unknown) => void unhandled.push(error);

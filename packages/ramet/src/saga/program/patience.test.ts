@@ -22,7 +22,7 @@ test('the default deadline of a step outlasts three probes of a circuit by defau
   expect(over({ openFor: '8s' })).toEqual([]);
 });
 
-test('a circuit that stays open too long for the deadline of a step is named, with what fits', () => {
+test('a circuit that stays open too long for the deadline of a step is named, with the values that fit', () => {
   const [slow] = over({ openFor: '30s' });
   expect(slow).toMatchObject({ saga: 'ship', target: 'carrier' });
   expect(slow?.advice).toContain("set 'openFor' to 8s or less, or give its steps a 'deadline' of 108s");

@@ -26,8 +26,8 @@ const stepsOf = async (t: Travelling, tripId: string) => (await show(t, tripId))
 const asleep = (t: Travelling) =>
   eventually(() => hosted(t, 'trips').store.reader.get("select 1 from ramet_sagas where owner is null and state = 'RUNNING'"));
 
-describe('a program that chose one of two ways', () => {
-  test('never takes the other one, whichever event comes while it sleeps later', async () => {
+describe('a program that took one of two ways', () => {
+  test('never takes the other one, whichever event arrives while it sleeps later', async () => {
     using folder = temporaryFolder();
     const saga = program(
       async ({ tripId }, { step, sleep, waitFor, use: { trips, hotels } }) => {
@@ -103,7 +103,7 @@ describe('a program that chose one of two ways', () => {
   });
 
   test.each(['another event', 'the end of a sleep'])(
-    'is that of the event that came first while no process had it, before %s',
+    'takes the way of the event that arrived first while no process ran it, before %s',
     async (what) => {
       using folder = temporaryFolder();
       const saga = program(
@@ -126,7 +126,7 @@ describe('a program that chose one of two ways', () => {
         await asleep(t);
       }
       {
-        // The service of the saga is away.
+        // The service of the saga is down.
         await using t = await startTravel(folder.path, { world, hosts: ['hotels'] });
         for (const tripId of ['first', SECOND]) await t.runtime.client(Hotels).book({ tripId });
       }
@@ -137,7 +137,7 @@ describe('a program that chose one of two ways', () => {
     },
   );
 
-  test('ends only when the step that lost is definite; its effect stands, and is undone when the program fails', async () => {
+  test('ends only after the step that lost is definite; the effect of that step stays, and is undone if the program fails', async () => {
     using folder = temporaryFolder();
     const booked = gate();
     const saga = program(async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
@@ -175,7 +175,7 @@ describe('a program that chose one of two ways', () => {
     expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'patience: CANCELLED']);
   });
 
-  test('takes it again when its journal is from before outcomes were numbered', async () => {
+  test('takes it again if its journal is older than the numbers of outcomes', async () => {
     using folder = temporaryFolder();
     const saga = program(
       async ({ tripId }, { step, sleep, waitFor, use: { trips, hotels } }) => {
@@ -207,7 +207,7 @@ describe('a program that chose one of two ways', () => {
   });
 });
 
-describe('a journal that a program does not reach', () => {
+describe('a journal with rows that the program does not request', () => {
   const usual = program(async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
     await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
     await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
@@ -263,7 +263,7 @@ describe('a journal that a program does not reach', () => {
     },
   };
 
-  test.each(Object.keys(others))('%s: the saga has diverged, and has no effect; the right program brings it to its end', async (name) => {
+  test.each(Object.keys(others))('%s: the saga has diverged and has no effect; with the right program it ends', async (name) => {
     using folder = temporaryFolder();
     await sleeping(folder.path);
     const { run, missing } = others[name] as (typeof others)[string];
@@ -296,7 +296,7 @@ describe('a journal that a program does not reach', () => {
     expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
   });
 
-  test('a cancellation that was accepted before it diverged counts', async () => {
+  test('a cancellation that was accepted before the saga diverged counts', async () => {
     using folder = temporaryFolder();
     {
       await using t = await startProgram(folder.path, usual);
@@ -309,7 +309,7 @@ describe('a journal that a program does not reach', () => {
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind' });
   });
 
-  test('a diverged saga behind its pivot is not cancelled', async () => {
+  test('a diverged saga after its pivot is not cancelled', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { pivot, use: { trips } }) => {
       await pivot('confirm', trips.confirm({ tripId }));
@@ -324,7 +324,7 @@ describe('a journal that a program does not reach', () => {
   });
 });
 
-test('a program that changes what it was given is given the same again when it runs again', async () => {
+test('a program that changes what it receives, receives the same again when it runs again', async () => {
   using folder = temporaryFolder();
   const seen: Readonly<Record<string, unknown>>[] = [];
   const saga = program(
@@ -356,7 +356,7 @@ test('a program that changes what it was given is given the same again when it r
   expect(JSON.parse(rooms?.result ?? '')).toEqual({ room: (seen[0]?.['room'] as number) - 1 });
 });
 
-test('what numbers the outcomes costs no write: a saga of three steps is written four times', async () => {
+test('the numbers of outcomes cost no write: a saga of three steps is written four times', async () => {
   using folder = temporaryFolder();
   const saga = program(async ({ tripId }, { step, use: { trips } }) => {
     for (const n of [1, 2, 3]) await step(`accept ${n}`, trips.accept({ tripId }), FREE);
@@ -377,7 +377,7 @@ test('what numbers the outcomes costs no write: a saga of three steps is written
 });
 
 test.each(['answered at last', 'never answered'] as const)(
-  'a step without an undo that is under way when its program throws is made definite: %s',
+  'a step without an undo becomes definite if it is under way when its program throws: %s',
   async (how) => {
     using folder = temporaryFolder();
     const answer = gate();

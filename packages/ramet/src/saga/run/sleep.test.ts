@@ -22,7 +22,7 @@ const sleeper = (duration: '1200ms' | '2s' | '10m') =>
   });
 
 describe('a saga that sleeps', () => {
-  test('goes on when its time is over and not before, and is in no hands meanwhile', async () => {
+  test('continues when its time is over and not before, and has no owner meanwhile', async () => {
     using folder = temporaryFolder();
     // One that sleeps longer does not make the others late.
     const saga = program(async (trip, context) => sleeper(trip.tripId === 'long' ? '10m' : '1200ms').run(trip, context as never));
@@ -36,11 +36,11 @@ describe('a saga that sleeps', () => {
     expect(after).toMatchObject({ state: 'COMPLETED', completedSteps: ['accept', 'think it over', 'confirm'], epoch: 2 });
     const [slept, woke] = after.log.filter((entry) => entry.step === 'think it over').map((entry) => Date.parse(entry.at));
     expect((woke as number) - (slept as number)).toBeGreaterThanOrEqual(1_200);
-    // The moment is known: nobody looks once a second until then.
+    // The wake-up time is known: the engine does not look once a second until then.
     expect((woke as number) - (slept as number)).toBeLessThan(1_750);
   });
 
-  test('shows until when', async () => {
+  test('shows its wake-up time', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: sleeper('10m') } });
     const before = Date.now();
@@ -54,7 +54,7 @@ describe('a saga that sleeps', () => {
     expect(saga.status).toBe('running');
   });
 
-  test('sleeps on over a restart, which does not take it in hand', async () => {
+  test('stays asleep over a restart, which does not claim it', async () => {
     using folder = temporaryFolder();
     const world = { ...newWorld(), saga: sleeper('2s') };
     const startedAt = Date.now();
@@ -72,7 +72,7 @@ describe('a saga that sleeps', () => {
     expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2_000);
   });
 
-  test('goes on after the process was killed, also when its time was over meanwhile', async () => {
+  test('continues after the process was killed, even if its time was over in the meantime', async () => {
     using folder = temporaryFolder();
     await killedAsleep(folder.path, 'sleeps', 'a');
     const killedAt = Date.now();
@@ -105,7 +105,7 @@ describe('a saga that sleeps', () => {
     expect(await ended(t, 'a', 3_000)).toMatchObject({ state: 'COMPENSATED', failureReason: 'the office closes' });
   });
 
-  test('is cancelled before its first step too: time would bring nothing but a step to undo', async () => {
+  test('is cancelled before its first step, too, because waiting would only add a step to undo', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { step, sleep, use: { trips } }) => {
       await sleep('think it over', '10m');
@@ -118,7 +118,7 @@ describe('a saga that sleeps', () => {
     expect(await ended(t, 'a', 3_000)).toMatchObject({ state: 'COMPENSATED', compensatedSteps: [] });
   });
 
-  test('refuses a cancellation behind its pivot and goes on to its end', async () => {
+  test('refuses a cancellation after its pivot and continues to its end', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { pivot, step, sleep, use: { trips } }) => {
       await pivot('confirm', trips.confirm({ tripId }));
@@ -132,7 +132,7 @@ describe('a saga that sleeps', () => {
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPLETED', completedSteps: ['confirm', 'until the journey', 'accept'] });
   });
 
-  test('does not keep a step beside it waiting, nor is it given out of hands before that step has ended', async () => {
+  test('does not delay a step beside it, and is not released before that step has ended', async () => {
     using folder = temporaryFolder();
     const booked = gate();
     const saga = program(async ({ tripId }, { step, sleep, parallel, use: { trips, hotels } }) => {
@@ -163,7 +163,7 @@ describe('a sleep and a program that has changed', () => {
     await asleep(t);
   };
 
-  test('its name coming back as a step diverges', async () => {
+  test('diverges if the name returns as a step', async () => {
     using folder = temporaryFolder();
     await sleeping(folder.path);
     const saga = program(async ({ tripId }, { step, use: { trips, hotels } }) => {
@@ -177,7 +177,7 @@ describe('a sleep and a program that has changed', () => {
     });
   });
 
-  test('another duration is no divergence: it ends when it was to end', async () => {
+  test('does not diverge for another duration: it ends at its original time', async () => {
     using folder = temporaryFolder();
     await sleeping(folder.path);
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: sleeper('10m') } });

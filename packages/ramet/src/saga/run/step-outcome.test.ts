@@ -19,7 +19,7 @@ describe('the outcome of a step', () => {
     held.open();
   });
 
-  test('a refusal at the door says nothing of an earlier attempt whose reply was lost: the step is undone', async () => {
+  test('a refusal of the request says nothing about an earlier attempt whose reply was lost: the step is undone', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     await using t = await startTravel(folder.path, { world });
@@ -36,7 +36,7 @@ describe('the outcome of a step', () => {
     expect(await t.runtime.client(Hotels).booked({})).toEqual({ trips: [], cancelled: ['a'] });
   });
 
-  test('a refusal by what prepares a command holds for its attempts that are still on their way', async () => {
+  test('a refusal by `prepare` also counts for attempts that are still on their way', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     const held = gate();
@@ -54,8 +54,8 @@ describe('the outcome of a step', () => {
   });
 });
 
-describe('a store that is away for one write', () => {
-  test('loses no value: what was not written is not built upon', async () => {
+describe('a store that is unavailable for one write', () => {
+  test('loses no value: the saga does not build on what was not written', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     let failNext = false;

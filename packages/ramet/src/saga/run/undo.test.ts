@@ -4,7 +4,7 @@ import { startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixtu
 import { Hotels, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
 describe('an undo that could not be attempted', () => {
-  test('does not count, also when its deadline passed in the queue', async () => {
+  test('does not count, even if its deadline passed in the queue', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     let queued = 0;
@@ -14,7 +14,7 @@ describe('an undo that could not be attempted', () => {
     expect((await t.runtime.client(Hotels).booked({})).cancelled).toEqual(['grounded-a']);
   });
 
-  test('and one that an operator wants tried again has three attempts, however many were used', async () => {
+  test('has three attempts when an operator retries it, however many were used', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     let answer = fault('EffectInDoubt', 'unknown');

@@ -49,7 +49,7 @@ const resultOf = async (t: Travelling, tripId: string) => {
 };
 
 describe('a saga that waits for an event', () => {
-  test('is in no hands until the event comes, and gets its data', async () => {
+  test('has no owner until the event arrives, and receives its data', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: waiter('1m') } });
     await t.runtime.client(Trips).plan({ tripId: 'a' });
@@ -70,7 +70,7 @@ describe('a saga that waits for an event', () => {
     expect(saga.log.find(({ step, became }) => step === 'the hotel' && became === 'OK')?.detail).toMatch(/^event evt_/);
   });
 
-  test('sees an event that came after its start and before it waited', async () => {
+  test('sees an event that arrived after its start and before it waited', async () => {
     using folder = temporaryFolder();
     const reached = gate();
     const world = { ...newWorld(), saga: waiter('1m', () => reached.opened) };
@@ -90,7 +90,7 @@ describe('a saga that waits for an event', () => {
     expect((await show(t, 'a')).epoch).toBe(1);
   });
 
-  test('sees neither an event from before its start nor one of another key, and goes on without when the time is over', async () => {
+  test('sees neither an event from before its start nor one of another key, and continues without an event after the timeout', async () => {
     using folder = temporaryFolder();
     // Another saga is open from the beginning, so that events are kept.
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: waiter('1s') } });
@@ -110,7 +110,7 @@ describe('a saga that waits for an event', () => {
     expect(Date.parse(log.at(-1)?.at ?? '') - Date.parse(log[0]?.at ?? '')).toBeGreaterThanOrEqual(1_000);
   });
 
-  test('does not take history that arrives late for an answer', async () => {
+  test('does not mistake late history for an answer', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: waiter('1s') } });
     await t.runtime.client(Trips).plan({ tripId: 'a' });
@@ -122,7 +122,7 @@ describe('a saga that waits for an event', () => {
     expect(await resultOf(t, 'a')).toEqual({ heard: null });
   });
 
-  test('gets the first event under every name, also when more have come', async () => {
+  test('receives the first event under every name, even if more have arrived', async () => {
     using folder = temporaryFolder();
     const reached = gate();
     const { TripPlanned } = Trips.events;
@@ -151,7 +151,7 @@ describe('a saga that waits for an event', () => {
     expect(heard).toEqual(['event evt_1', 'event evt_1']);
   });
 
-  test('hears an event that its service has a reaction to, though the reaction fails', async () => {
+  test('receives an event even if its service’s own reaction to the event fails', async () => {
     using folder = temporaryFolder();
     const world = { ...newWorld(), saga: waiter('1m') };
     world.hook = (name) => {
@@ -163,7 +163,7 @@ describe('a saga that waits for an event', () => {
     expect(await resultOf(t, 'a')).toEqual({ heard: { tripId: 'a' } });
   });
 
-  test('goes on while another step is under way', async () => {
+  test('continues while another step is under way', async () => {
     using folder = temporaryFolder();
     const bought = gate();
     const saga = program(
@@ -192,7 +192,7 @@ describe('a saga that waits for an event', () => {
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPLETED', epoch: 1 });
   });
 
-  test('misses no event that comes while it is being given out of hands', async () => {
+  test('misses no event that arrives while the saga is being released', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: waiter('10m') } });
     const { store } = hosted(t, 'trips');
@@ -228,7 +228,7 @@ describe('a saga that waits for an event', () => {
     expect(saga.steps.find(({ name }) => name === 'the hotel')?.state).toBe('CANCELLED');
   });
 
-  test('gives what it gave before when the program runs again, whatever has come since', async () => {
+  test('returns the same when the program runs again, whatever has arrived since', async () => {
     using folder = temporaryFolder();
     const heard: unknown[] = [];
     const bought = gate();
@@ -263,7 +263,7 @@ describe('a saga that waits for an event', () => {
 });
 
 describe('a wait and a process that ends', () => {
-  test('hears after a kill what has come since', async () => {
+  test('receives after a kill what has arrived since', async () => {
     using folder = temporaryFolder();
     await killedAsleep(folder.path, 'waits', 'a');
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: PROGRAMS.waits } });
@@ -271,7 +271,7 @@ describe('a wait and a process that ends', () => {
     expect(await ended(t, 'a')).toMatchObject({ state: 'COMPLETED', epoch: 2 });
   });
 
-  test('after a downtime an event that was published meanwhile goes before the end of the time', async () => {
+  test('prefers an event that was published during a downtime to the timeout', async () => {
     using folder = temporaryFolder();
     const world = { ...newWorld(), saga: waiter('1s') };
     {
@@ -280,7 +280,7 @@ describe('a wait and a process that ends', () => {
       await asleep(t);
     }
     {
-      // The service of the saga is away; the other one goes on, and publishes a lot.
+      // The service of the saga is down; the other one continues, and publishes a lot.
       await using t = await startTravel(folder.path, { world, hosts: ['hotels'] });
       for (let from = 0; from < 1_500; from += 100)
         await Promise.all(Array.from({ length: 100 }, (_, i) => book(t, `someone ${from + i}`)));
@@ -294,7 +294,7 @@ describe('a wait and a process that ends', () => {
 });
 
 describe('events kept for sagas', () => {
-  test('are not kept while no saga may wait for them, and are deleted when none may any more', async () => {
+  test('are kept only while a saga may wait for them, and deleted after that', async () => {
     using folder = temporaryFolder();
     const world = { ...newWorld(), saga: waiter('1m') };
     {
@@ -318,7 +318,7 @@ describe('events kept for sagas', () => {
     );
   });
 
-  test('that this service cannot read become dead letters of its sagas as well', async () => {
+  test('that this service cannot read become dead letters of its sagas, too', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: waiter('300ms') } });
     await publish(t, { id: 'evt_odd', version: 2 });
@@ -331,8 +331,8 @@ describe('events kept for sagas', () => {
   });
 });
 
-describe('a wait that cannot be', () => {
-  test('its event coming back as another one, or under another key, diverges', async () => {
+describe('a wait that is not possible', () => {
+  test('diverges if it returns for another event or another key', async () => {
     using folder = temporaryFolder();
     {
       await using t = await startTravel(folder.path, { world: { ...newWorld(), saga: waiter('10m') } });
@@ -356,7 +356,7 @@ describe('a wait that cannot be', () => {
     });
   });
 
-  test('for an event that the saga does not name is an error of the program', async () => {
+  test('is an error of the program if the saga does not list the event', async () => {
     using folder = temporaryFolder();
     const saga = program(async ({ tripId }, { waitFor }) => void (await waitFor('x', RoomBooked, { key: tripId, timeout: '1m' })));
     await using t = await startTravel(folder.path, { world: { ...newWorld(), saga } });
@@ -367,7 +367,7 @@ describe('a wait that cannot be', () => {
     });
   });
 
-  test('for an event of a service that the topology does not have is a problem at boot', async () => {
+  test('is a problem at boot if the topology does not have the event’s service', async () => {
     using folder = temporaryFolder();
     const lonely = declare('lonely', {
       input: Trips.commands.plan.input,

@@ -33,7 +33,7 @@ const meta = (more: Partial<CallMeta> = {}): CallMeta => ({
   ...more,
 });
 
-test('what undoes ranks before what does, this before what users write, and that before what they read', () => {
+test('undos rank before steps, steps before users’ commands, and those before their queries', () => {
   const step = { key: 's', epoch: 1, undo: false };
   expect(priorityOf('query', meta())).toBe('read');
   expect(priorityOf('command', meta())).toBe('write');
@@ -58,7 +58,7 @@ describe('a service whose event loop is late', () => {
     return ALL.filter((priority) => shedder.enter(priority, state.now) === undefined);
   };
 
-  test('turns reads away at 200 ms, writes at 400, steps at 800, compensations at 1600, and admin never', () => {
+  test('refuses reads at 200 ms, writes at 400, steps at 800, compensations at 1600, and admin never', () => {
     expect(enteredAt(200, 16)).toEqual(ALL);
     expect(enteredAt(210, 16)).toEqual(ALL.slice(1));
     expect(enteredAt(410, 16)).toEqual(ALL.slice(2));
@@ -66,7 +66,7 @@ describe('a service whose event loop is late', () => {
     expect(enteredAt(1_610, 16)).toEqual(ALL.slice(4));
   });
 
-  test('turns nobody away when hardly anybody is there, nor for a single pause', () => {
+  test('refuses nothing while few calls are under way, nor for a single pause', () => {
     expect(enteredAt(5_000, 2)).toEqual(ALL);
     const { state, shedder } = process();
     for (let i = 0; i < 20; i++) shedder.enter('admin', 0);
@@ -76,7 +76,7 @@ describe('a service whose event loop is late', () => {
     expect(shedder.enter('read', state.now)).toBeUndefined();
   });
 
-  test('says when to come again, and that nothing was done', () => {
+  test('says when to retry, and that nothing was done', () => {
     const { state, shedder } = process();
     for (let i = 0; i < 20; i++) shedder.enter('admin', 0);
     state.lagS = 1;
@@ -99,7 +99,7 @@ describe('a service whose event loop is late', () => {
 });
 
 describe('the limit of calls under way', () => {
-  test('falls when calls outlive their deadlines, keeps room for what matters more, and grows again', () => {
+  test('falls when calls outlive their deadlines, keeps room for more important calls, and grows again', () => {
     const { state, shedder } = process();
     for (let i = 0; i < 100; i++) expect(shedder.enter('read', 0)).toBeUndefined();
     state.now = 1_000;
@@ -122,7 +122,7 @@ describe('the limit of calls under way', () => {
     expect(shedder.limit).toBe(121);
   });
 
-  test('stays within its bounds, and lets admin in, whatever happens', () => {
+  test('stays within its bounds, and always admits admin', () => {
     const step = fc.record({ enter: fc.boolean(), priority: fc.constantFrom(...ALL), late: fc.boolean(), ms: fc.nat(200) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), (steps) => {

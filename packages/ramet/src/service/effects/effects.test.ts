@@ -12,7 +12,7 @@ const flight = (timeout: `${number}ms` = '500ms', deadline: `${number}ms` = '150
   });
 
 describe('the second transaction of an effect', () => {
-  test('cannot refuse what has happened, not even in the words of the contract', async () => {
+  test('cannot refuse what has happened, not even with a declared failure', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = flight();
@@ -31,7 +31,7 @@ describe('the second transaction of an effect', () => {
     expect([...world.tickets.values()]).toEqual(['refunded']);
   });
 
-  test('is tried again by itself when it fails: what has happened is not done again', async () => {
+  test('is retried alone when it fails: what has happened is not done again', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = flight('500ms', '9000ms');
@@ -47,7 +47,7 @@ describe('the second transaction of an effect', () => {
 });
 
 describe('an effect whose outcome is unknown', () => {
-  test('counts as absent only when the quiet time has passed since its last attempt ended', async () => {
+  test('counts as absent only after the quiet time since the end of its last attempt', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.quiet = '1500ms';
@@ -65,7 +65,7 @@ describe('an effect whose outcome is unknown', () => {
     await staysTrueFor(500, () => [...world.tickets.values()].join() === 'refunded');
   });
 
-  test('is not performed without pause when what it calls answers with a conflict', async () => {
+  test('is not performed without pauses when the other system answers with a conflict', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
     world.saga = flight();
@@ -78,7 +78,7 @@ describe('an effect whose outcome is unknown', () => {
   });
 });
 
-describe('an undo that acts outside', () => {
+describe('an undo that acts on an external system', () => {
   test('is tried again after it was refused', async () => {
     using folder = temporaryFolder();
     const world = newWorld();
@@ -99,7 +99,7 @@ describe('an undo that acts outside', () => {
 });
 
 describe('the key of a request for an effect', () => {
-  test('belongs to its principal, however the two are written', async () => {
+  test('belongs to its principal, whatever characters the two contain', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     const as = (subject: string, key: string, tripId: string) =>
@@ -110,7 +110,7 @@ describe('the key of a request for an effect', () => {
     expect(t.world.tickets.size).toBe(2);
   });
 
-  test('is free again when it is forgotten: another request under it gets its own answer', async () => {
+  test('can be used again when it is forgotten: another request gets its own answer', async () => {
     using folder = temporaryFolder();
     await using t = await startTravel(folder.path);
     const buy = (tripId: string) => callAs(t, 'flights', 'buy', { tripId }, { key: 'k', timeoutMs: 5_000 });
@@ -120,7 +120,7 @@ describe('the key of a request for an effect', () => {
   });
 });
 
-test('whoever asks for an effect that is under way is answered in his own time', async () => {
+test('a caller of an effect under way is answered within its own timeout', async () => {
   using folder = temporaryFolder();
   const world = newWorld();
   const held = gate();
@@ -139,7 +139,7 @@ test('whoever asks for an effect that is under way is answered in his own time',
   expect(world.calls.filter((call) => call === 'flights.perform')).toHaveLength(1);
 });
 
-test('effects of an operation that is gone do not keep the others waiting, and are told', async () => {
+test('effects of an operation that no longer exists do not block the others, and are logged', async () => {
   using folder = temporaryFolder();
   const world = newWorld();
   {

@@ -74,7 +74,7 @@ const started = (folder: string, fails = false) =>
     alertWebhook: `${url}/alerts`,
   });
 
-test('a step that is named after user data reaches the other system once, under a key of its own', async () => {
+test('a step that is named after user data reaches the other system once, under its own key', async () => {
   using folder = temporaryFolder();
   const runtime = await started(folder.path);
   try {

@@ -27,7 +27,7 @@ let clock = movable();
 let folder = temporaryFolder();
 let runtime: Runtime | undefined;
 let lines: string[] = [];
-/** Stands between the services; undefined lets calls through. */
+/** Stands between the services; undefined passes calls on. */
 let between: ((operation: string, real: () => Promise<Reply>) => Promise<Reply>) | undefined;
 
 const trial = saga('trial', {
@@ -38,7 +38,7 @@ const trial = saga('trial', {
     await step('reserve', stock.reserve({ id }), { undo: stock.release({ id }) });
     if (id === 'quick') return;
     await sleep('trial period', id.split(' ')[1] as '31d');
-    throw new Error('the trial was not taken up');
+    throw new Error('the customer did not buy');
   },
 });
 
@@ -104,7 +104,7 @@ async function retained(name: string): Promise<void> {
 }
 
 describe('a step of a saga', () => {
-  test.each(['31d', '700d'])('is undone after a sleep of %s, however often its participant has deleted what is old', async (forHowLong) => {
+  test.each(['31d', '700d'])('is undone after a sleep of %s, however often its participant has deleted old rows', async (forHowLong) => {
     await restart();
     const id = `a ${forHowLong}`;
     await runtime?.client(Owner).begin({ id });
@@ -121,7 +121,7 @@ describe('a step of a saga', () => {
     expect(effects).toEqual([`reserve ${id}`, `release ${id}`]);
   });
 
-  test('that is older than any fence is in doubt, and an operator says what became of it', async () => {
+  test('that is older than any fence is in doubt, and an operator resolves it', async () => {
     await restart();
     const id = 'a 1200d';
     await runtime?.client(Owner).begin({ id });
@@ -183,7 +183,7 @@ describe('when a saga has ended', () => {
     await restart(keepSagas);
   };
 
-  test('its participants forget it after 30 days, and its owner after 90, but for its key', async () => {
+  test('its participants forget it after 30 days, and its owner after 90, except for its key', async () => {
     await quick();
     await later(29);
     await retained('stock');
@@ -195,7 +195,7 @@ describe('when a saga has ended', () => {
     await eventually(async () => (await state('quick')) === undefined, Boolean, 20_000);
     for (const table of ['ramet_saga_steps', 'ramet_saga_log'])
       expect(await storeOf('owner').reader.all(`select * from ${table}`)).toEqual([]);
-    // It does not start again, and is no news to a cancellation.
+    // It does not start again, and a cancellation still knows it.
     await runtime?.client(Owner).begin({ id: 'quick' });
     expect(await runtime?.client(Owner).stop({ id: 'quick' })).toBe('refused');
     expect(await state('quick')).toBeUndefined();
@@ -209,7 +209,7 @@ describe('when a saga has ended', () => {
     expect(await fences()).toBe(0);
   });
 
-  test('it is kept while a participant has not been told, and one that does not know what it is told is told again', async () => {
+  test('it is kept until every participant was notified, and a participant that does not know the call is notified again', async () => {
     await quick();
     const told: string[] = [];
     between = async (operation, real) => {
@@ -227,7 +227,7 @@ describe('when a saga has ended', () => {
     expect(await fences()).toBe(0);
   });
 
-  test('nobody but its owner can make a participant forget it', async () => {
+  test('only its owner can make a participant forget it', async () => {
     await quick();
     const keys = (await storeOf('stock').reader.all<{ step_key: string }>('select step_key from ramet_fences')).map(
       ({ step_key }) => step_key,
@@ -276,7 +276,7 @@ describe('a sent command', () => {
     expect(effects).toEqual(['reserve a']);
   });
 
-  test('whose key may be forgotten is neither run nor dropped: it is given up with the reason', async () => {
+  test('whose key may be forgotten is neither run nor dropped: it is given up with a reason', async () => {
     await deaf();
     clock.move(15 * DAY);
     await restart();

@@ -13,7 +13,7 @@ import { compileTiming } from './timing.ts';
 const HOUR_MS = 3_600_000;
 const real = realPlatform();
 let folder: string;
-/** How far the clock of the database has been set forward. */
+/** By how much the clock of the database is ahead. */
 let aheadMs: number;
 let platform: Platform;
 let store: Store;
@@ -69,7 +69,7 @@ async function known(): Promise<void> {
   await eventually(async () => (await listSchedules(store)).length > 0);
 }
 
-test('a schedule is not due when it is new, and runs once for each occurrence from then on', async () => {
+test('a new schedule is not due, and runs once for each occurrence after that', async () => {
   const { made, outcomes } = worker([hourly()]);
   await known();
   await staysTrueFor(30, async () => (await runs()).length === 0);
@@ -84,7 +84,7 @@ test('a schedule is not due when it is new, and runs once for each occurrence fr
   expect(outcomes).toEqual(['done', 'done', 'done']);
 });
 
-test('what was missed while no process ran is made up for by one run, and the beat is kept', async () => {
+test('one run stands for what was missed while no process ran, and the interval is kept', async () => {
   await worker([hourly()]).made.stop().then(known);
   const [before] = await listSchedules(store);
   const due = Date.parse(before?.dueAt as string);
@@ -96,7 +96,7 @@ test('what was missed while no process ran is made up for by one run, and the be
   expect((await listSchedules(store))[0]).toMatchObject({ dueAt: new Date(due + 10 * HOUR_MS).toISOString(), attempts: 0 });
 });
 
-test('of several replicas one runs each occurrence', async () => {
+test('one of several replicas runs each occurrence', async () => {
   const shared = { ...store, capabilities: { ...store.capabilities, shared: true } };
   const replicas = ['a', 'b', 'c'].map((who) => worker([hourly(note(who))], shared));
   await known();
@@ -110,7 +110,7 @@ test('of several replicas one runs each occurrence', async () => {
   expect(replicas.flatMap(({ outcomes, failed }) => [...outcomes, ...failed])).toEqual(Array(5).fill('done'));
 });
 
-test('a run that another process began is left to it until its lease ends, and what that one wrote then is refused', async () => {
+test('a run belongs to the process that began it until the lease ends, and late writes of that process are refused', async () => {
   const shared = { ...store, capabilities: { ...store.capabilities, shared: true } };
   let stall: (() => void) | undefined;
   const stalling: Store = {
@@ -139,7 +139,7 @@ test('a run that another process began is left to it until its lease ends, and w
   expect(slow.outcomes).toEqual([]);
 });
 
-test('a run that fails leaves nothing behind, is told, and is tried again with growing pauses for the same occurrence', async () => {
+test('a run that fails leaves nothing behind, is reported, and is retried with growing pauses for the same occurrence', async () => {
   let broken = true;
   const { made, failed, outcomes } = worker([
     hourly(async (tx, due) => {
@@ -171,7 +171,7 @@ test('a run that fails leaves nothing behind, is told, and is tried again with g
   expect(outcomes).toEqual(['failed', 'failed', 'done']);
 });
 
-test('a process that ends in a run has had no effect; the next one runs it, and counts both attempts', async () => {
+test('a process that crashes in a run has had no effect; the next one runs it, and counts both attempts', async () => {
   const dying = worker([hourly(() => new Promise(() => {}))], {
     ...store,
     write: (work, options) => (options?.name?.includes('schedule hourly') ? new Promise(() => {}) : store.write(work, options)),
@@ -186,7 +186,7 @@ test('a process that ends in a run has had no effect; the next one runs it, and 
   expect((await runs()).map(({ who }) => who)).toEqual(['next']);
 });
 
-test('a schedule during whose runs the process ends each time is given up after eight starts, and runs again when an operator says so', async () => {
+test('a schedule that crashes its process each time is given up after eight starts, and runs again when an operator retries it', async () => {
   let dead = false;
   const dies = { ...hourly(), name: 'poison' };
   const dying = (): Store => {
@@ -233,7 +233,7 @@ test('a schedule during whose runs the process ends each time is given up after 
   expect(await retrySchedule(store, 'poison')).toBe(false);
 });
 
-test('a schedule whose timing has changed begins anew, and one of another version is left alone', async () => {
+test('a schedule with a changed timing starts again, and one of another version is left alone', async () => {
   await worker([hourly(), { ...hourly(note('old')), name: 'gone' }])
     .made.stop()
     .then(known);

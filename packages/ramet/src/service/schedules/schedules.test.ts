@@ -44,7 +44,7 @@ async function open(folder: string, services: Record<string, ServiceDefinition>,
   return runtime;
 }
 
-test('a run is one transaction: rows, events and the next occurrence come together, once, over restarts', async () => {
+test('a run is one transaction: rows, events and the next occurrence commit together, once, over restarts', async () => {
   using folder = temporaryFolder();
   const { platform, ahead } = settable();
   const seen: unknown[] = [];
@@ -84,7 +84,7 @@ test('a run is one transaction: rows, events and the next occurrence come togeth
   await first.stop();
   running.length = 0;
 
-  // Three nights pass while nobody is there.
+  // Three nights pass while no process runs.
   ahead(3 * 86_400_000 + 60_000);
   const second = await open(folder.path, { reports, readers }, options);
   await eventually(() => failures === 1);
@@ -100,7 +100,7 @@ test('a run is one transaction: rows, events and the next occurrence come togeth
   expect(await second.services.get('reports')?.store.reader.all('select day from pages')).toMatchObject([{ day }]);
 }, 30_000);
 
-test('schedules that cannot be are refused at boot, all at once', async () => {
+test('impossible schedules are refused at boot, all at once', async () => {
   using folder = temporaryFolder();
   const reports = service(Reports, { store: sql<{}>({ migrations: {} }) }).implement({
     schedules: (every, cron) => [

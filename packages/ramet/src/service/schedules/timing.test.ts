@@ -14,7 +14,7 @@ function occurrences(cron: string, timezone: string, from: string, count: number
 }
 
 describe('a daily time where clocks are changed (Berlin)', () => {
-  test('that the spring leaves out comes an hour later on that day, and only once', () => {
+  test('that the clocks skip in spring is due an hour later on that day, and only once', () => {
     expect(occurrences('30 2 * * *', 'Europe/Berlin', '2026-03-27T12:00:00Z', 4)).toEqual([
       '2026-03-28T01:30:00Z',
       '2026-03-29T01:30:00Z',
@@ -71,7 +71,7 @@ describe('wherever and whenever clocks are changed, a pattern is due as the slow
     const format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
     return (ms: number) => Date.parse(`${format.format(ms).replace(' ', 'T')}Z`);
   };
-  /** Minute, hour, day and day of the week as sets; `*` for a day is no restriction. */
+  /** Minute, hour, day and day of the week as sets; `*` for a day does not restrict. */
   const values = (field: string, from: number, to: number) => {
     const [range = '', step = '1'] = field.split('/');
     const [low, high] = range === '*' ? [from, to] : (range.split('-').map(Number) as [number, number?]);
@@ -87,7 +87,7 @@ describe('wherever and whenever clocks are changed, a pattern is due as the slow
       return minutes.has(at.getUTCMinutes()) && hours.has(at.getUTCHours()) && days.has(at.getUTCDate()) && weekdays.has(at.getUTCDay());
     };
   };
-  /** What each minute of the wall clock means: the first moment that shows it, or as long behind the change as it was left out. */
+  /** What each minute of the wall clock means: the first moment that shows it, or, for a skipped time, as long after the change. */
   const moments = (zone: string, from: number, to: number) => {
     const shownAt = wallClock(zone);
     const means = new Map<number, number>();
