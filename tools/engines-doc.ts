@@ -17,6 +17,7 @@ import { mux } from 'ramet/transport/mux';
 
 /** What each property means, for people. */
 const MEANING: Readonly<Record<string, string>> = {
+  shape: 'what it is',
   durable: 'acknowledged data survives the loss of power',
   shared: 'several processes share one',
   sharedCommits: 'transactions that share a commit, at most',
@@ -67,12 +68,18 @@ export function tables(): string {
   }).join('\n\n');
 }
 
-const ORDER: Readonly<Record<string, string>> = { key: 'events of one key', 'topic-key': 'events of one key in one topic' };
+const WORDS: Readonly<Record<string, string>> = {
+  log: 'a log with positions',
+  queue: 'a queue',
+  key: 'events of one key',
+  'topic-key': 'events of one key in one topic',
+  none: 'nothing',
+};
 
 function said(value: unknown): string {
   if (value === undefined) return '–';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
-  return ORDER[String(value)] ?? String(value);
+  return WORDS[String(value)] ?? String(value);
 }
 
 const BEGIN = '<!-- made by tools/engines-doc.ts -->';
