@@ -35,7 +35,7 @@ export {
   type Sample,
   type UpDownCounter,
 } from './metrics.ts';
-export { metricsInstrument, SAGA_RELEASED } from './metrics-instrument.ts';
+export { DELIVERED_AGAIN, metricsInstrument, SAGA_RELEASED } from './metrics-instrument.ts';
 export type { CircuitState, Note } from './notes.ts';
 export { type ProcessGauges, type StandardMetrics, standardMetrics } from './standard-metrics.ts';
 export {

@@ -8,6 +8,8 @@ import type { StandardMetrics } from './standard-metrics.ts';
 const CIRCUIT_VALUES: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 /** How a process leaves a saga that has not ended. */
 export const SAGA_RELEASED = 'released';
+/** How an attempt at an event ends that came to nothing: the event is delivered again. */
+export const DELIVERED_AGAIN = 'again';
 
 /** Counts and times what a process does, under the names of {@link standardMetrics}. */
 export function metricsInstrument(standard: StandardMetrics, platform: Platform): Instrument {
@@ -77,6 +79,7 @@ class Counting {
   #count(work: Work, outcomes: Outcomes, outcome: string): void {
     const { eventsHandled, deadLetters, sagasFinished, scheduleRuns } = this.#standard;
     if (work.kind === 'delivery') {
+      if (outcome === DELIVERED_AGAIN) return;
       eventsHandled.add(1, outcomes.labels(outcome) as never);
       if (outcome === 'dead' || outcome === 'halted') deadLetters.add(1, work.labels as never);
     } else if (work.kind === 'schedule') {

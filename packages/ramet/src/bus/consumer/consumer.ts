@@ -1,4 +1,6 @@
+import { silentInstrument } from '../../telemetry/index.ts';
 import type { Batch, Missed, QueueSink, Sink } from '../bus.ts';
+import { DeliverySpans } from './delivery-spans.ts';
 import { type Standstill, standstills } from './halts.ts';
 import { ByKey } from './intake/by-key.ts';
 import { OneByOne } from './intake/one-by-one.ts';
@@ -23,7 +25,17 @@ export class Consumer implements Sink {
 
   constructor(options: ConsumerOptions) {
     const policy = POLICIES[options.poison ?? 'park-key'];
-    this.#context = { ...options, retry: options.retry ?? DEFAULT_RETRY, wakeRetries: () => this.retries.wake() };
+    const spans = new DeliverySpans(options.instrument ?? silentInstrument, options.subscriber);
+    this.#context = {
+      ...options,
+      spans,
+      retry: options.retry ?? DEFAULT_RETRY,
+      wakeRetries: () => this.retries.wake(),
+      onOutcome(outcome, envelope, failure, attempt) {
+        spans.end(envelope, outcome, failure);
+        options.onOutcome?.(outcome, envelope, failure, attempt);
+      },
+    };
     this.#progress = new GroupProgress(options);
     this.#order = policy.oneByOne ? new OneByOne(this.#context, policy) : new ByKey(this.#context, policy);
     this.queue = new QueueIntake(this.#context, policy);

@@ -1,7 +1,9 @@
 import type { Platform } from '../../platform/index.ts';
 import type { Store, Tx } from '../../store/index.ts';
+import type { Instrument } from '../../telemetry/index.ts';
 import type { Missed } from '../bus.ts';
 import type { Envelope } from '../envelope.ts';
+import type { DeliverySpans } from './delivery-spans.ts';
 import type { Failure } from './failure.ts';
 
 /** Handles one event inside the subscriber's own transaction. What it throws rolls back what it wrote. */
@@ -22,6 +24,8 @@ export interface ConsumerOptions {
   /** The name under which the inbox remembers what was handled. */
   readonly subscriber: string;
   readonly handlers: ReadonlyMap<string, EventHandler>;
+  /** Listens to what becomes of events. */
+  readonly instrument?: Instrument;
   readonly retry?: RetryPolicy;
   /** Default: `park-key`. */
   readonly poison?: PoisonPolicy;
@@ -50,6 +54,7 @@ export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 8, baseMs: 100, capMs: 
 /** What the parts of one consumer share. */
 export interface ConsumerContext extends ConsumerOptions {
   readonly retry: RetryPolicy;
+  readonly spans: DeliverySpans;
   /** Has the retry worker look now: something became due. */
   readonly wakeRetries: () => void;
 }

@@ -110,8 +110,16 @@ export class RetryWorker {
   /** @returns the row of the key's next event, when that one is due now */
   async #advance(row: RetryRow): Promise<RetryRow | undefined> {
     if (row.state === 'DRAINING') return this.#promote(row.key);
+    const { envelope } = this.#context.spans.begin({ envelope: JSON.parse(row.envelope) as Envelope });
+    try {
+      return await this.#attempt(row, envelope);
+    } finally {
+      this.#context.spans.leave(envelope);
+    }
+  }
+
+  async #attempt(row: RetryRow, envelope: Envelope): Promise<RetryRow | undefined> {
     const { subscriber, handlers, platform } = this.#context;
-    const envelope = JSON.parse(row.envelope) as Envelope;
     const attempts = await this.#count(row);
     if (attempts === undefined) return undefined;
     if (attempts > this.#context.retry.maxAttempts) {
@@ -178,7 +186,7 @@ export class RetryWorker {
         if (mine > 0) await handler(envelope, tx);
         return mine > 0;
       },
-      { name: `${subscriber} on ${envelope.type}, again` },
+      { name: `${subscriber} on ${envelope.type}, again`, trace: envelope },
     );
   }
 

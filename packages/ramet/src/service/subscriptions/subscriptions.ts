@@ -126,18 +126,17 @@ export function hostHandlers(
   environment: Omit<SubscriptionEnvironment, 'unitOfWork'>,
 ): HostedSubscription {
   const { platform, store, log, instrument } = environment;
-  const works = new Works('delivery', 'subscriber', 'event');
   const subscription = group.name;
   const consumer = new Consumer({
     platform,
     store,
     subscriber: subscription,
     handlers,
+    instrument,
     poison: group.poison,
     retry: { ...DEFAULT_RETRY, maxAttempts: group.attempts },
     onError: (error) => log.event('retries_unavailable', { err: error, subscription }),
     onOutcome: (outcome, envelope, failure, attempt = 0) => {
-      instrument.begin(works.of(subscription, envelope.type), envelope, envelope.id).end(outcome, failure);
       const fields = {
         subscription,
         eventType: envelope.type,

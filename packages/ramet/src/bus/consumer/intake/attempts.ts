@@ -26,12 +26,28 @@ export class Attempts {
    * @param attempt which attempt it is, from 1
    * @throws what says nothing about the event (the store is unavailable, the partition is lost), and SubscriptionHalted
    */
-  async make(origin: Origin, delivery: Delivery, attempt: number): Promise<void> {
+  make(origin: Origin, delivery: Delivery, attempt: number): Promise<void> {
+    return this.#context.spans.on ? this.#announced(origin, delivery, attempt) : this.#settle(origin, delivery, attempt);
+  }
+
+  async #announced(origin: Origin, delivery: Delivery, attempt: number): Promise<void> {
+    const begun = this.#context.spans.begin(delivery);
+    try {
+      await this.#settle(origin, begun, attempt);
+    } finally {
+      this.#context.spans.leave(begun.envelope);
+    }
+  }
+
+  async #settle(origin: Origin, delivery: Delivery, attempt: number): Promise<void> {
     const { store, subscriber, platform, onOutcome } = this.#context;
     const { envelope } = delivery;
     let outcome: EventOutcome;
     try {
-      outcome = await store.write((tx) => this.#apply(tx, origin, delivery), { name: `${subscriber} on ${envelope.type}` });
+      outcome = await store.write((tx) => this.#apply(tx, origin, delivery), {
+        name: `${subscriber} on ${envelope.type}`,
+        trace: envelope,
+      });
     } catch (error) {
       const spared = isNotItsFault(error);
       origin.unspent = spared ? envelope.id : undefined;

@@ -35,7 +35,22 @@ export class SharedTransactions {
   }
 
   /** Handles all of them in one transaction, in their order. @throws what says nothing about the events */
-  async run(origin: Origin, deliveries: readonly Delivery[]): Promise<Shared> {
+  run(origin: Origin, deliveries: readonly Delivery[]): Promise<Shared> {
+    return this.#context.spans.on ? this.#announced(origin, deliveries) : this.#run(origin, deliveries);
+  }
+
+  async #announced(origin: Origin, deliveries: readonly Delivery[]): Promise<Shared> {
+    const { spans } = this.#context;
+    const begun = deliveries.map((delivery) => spans.begin(delivery));
+    try {
+      const shared = await this.#run(origin, begun);
+      return shared === 'settled' ? shared : { ...shared, failed: deliveries[begun.indexOf(shared.failed as Delivery)] };
+    } finally {
+      for (const { envelope } of begun) spans.leave(envelope);
+    }
+  }
+
+  async #run(origin: Origin, deliveries: readonly Delivery[]): Promise<Shared> {
     const { store, subscriber, platform, onOutcome } = this.#context;
     let startedMono = 0;
     let failed: Delivery | undefined;
@@ -57,7 +72,7 @@ export class SharedTransactions {
       );
     } catch (error) {
       if (isNotItsFault(error)) throw error;
-      if (error instanceof Interleaved) return this.run(origin, deliveries);
+      if (error instanceof Interleaved) return this.#run(origin, deliveries);
       this.#size = EVENTS.min;
       return { failed, error };
     }
