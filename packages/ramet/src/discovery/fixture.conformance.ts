@@ -13,7 +13,7 @@ export interface DiscoveryPlace {
   /** Makes the registry unreachable until {@link mend}. */
   cut?(): Promise<void>;
   mend?(): Promise<void>;
-  /** Makes the registry lose everything that it was told, as when it is set up anew. */
+  /** Makes the registry lose all its data, as if it were set up again. */
   forget?(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -26,7 +26,7 @@ const SEEN_MS = 30_000;
 export class DiscoveryFixture {
   readonly capabilities: DiscoveryCapabilities;
   readonly platform: Platform;
-  /** What background loops told of. */
+  /** The failures that background loops reported. */
   readonly errors: unknown[] = [];
   readonly #place: DiscoveryPlace;
   readonly #open: Discovery[] = [];

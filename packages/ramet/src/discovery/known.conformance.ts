@@ -28,10 +28,10 @@ export function knownCases(it: Case, onDiscovery: OnDiscovery, known: readonly R
   );
 
   it(
-    'a service that nobody offers has no instance, and following it succeeds',
+    'a service without instances can be followed, and has none',
     onDiscovery(async (fixture) => {
-      const discovery = await fixture.following('nobody', 'orders');
-      expect(discovery.instances('nobody')).toEqual([]);
+      const discovery = await fixture.following('ghost', 'orders');
+      expect(discovery.instances('ghost')).toEqual([]);
       await fixture.seen(discovery, 'orders', orders);
     }),
   );
@@ -39,13 +39,13 @@ export function knownCases(it: Case, onDiscovery: OnDiscovery, known: readonly R
   it(
     'the same array is given until something changes',
     onDiscovery(async (fixture) => {
-      const discovery = await fixture.following('orders', 'nobody');
+      const discovery = await fixture.following('orders', 'ghost');
       await fixture.seen(discovery, 'orders', orders);
       const first = discovery.instances('orders');
-      const none = discovery.instances('nobody');
+      const none = discovery.instances('ghost');
       await fixture.platform.timers.sleep(300);
       expect(discovery.instances('orders')).toBe(first);
-      expect(discovery.instances('nobody')).toBe(none);
+      expect(discovery.instances('ghost')).toBe(none);
     }),
   );
 
@@ -67,7 +67,7 @@ export function knownCases(it: Case, onDiscovery: OnDiscovery, known: readonly R
       const discovery = await fixture.following('orders');
       await Promise.all([discovery.close(), discovery.close()]);
       await discovery.close();
-      // Who comes late is not kept waiting.
+      // A late call is not kept waiting.
       await discovery.follow(['stock'], 5_000);
     }),
   );

@@ -2,10 +2,10 @@ import { expect } from 'vitest';
 import type { Case } from '../platform/cases.conformance.ts';
 import type { OnDiscovery } from './fixture.conformance.ts';
 
-/** What holds while the registry is away, and after it has been. */
+/** What holds while the registry is unavailable, and after that. */
 export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   it(
-    'a registry that is away takes nothing away',
+    'a registry that is unavailable removes no instance',
     onDiscovery(async (fixture) => {
       const { instance } = await fixture.offering('billing');
       const follower = await fixture.following('billing');
@@ -20,7 +20,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'failures of the background are told while the registry is away, and no more when it is back',
+    'failures in the background are reported while the registry is unavailable, and no longer after that',
     onDiscovery(async (fixture) => {
       await fixture.following('billing');
       await fixture.cut();
@@ -34,7 +34,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'what changes while the registry is away is found when it is back',
+    'changes during an outage of the registry are found after it',
     onDiscovery(async (fixture) => {
       const gone = await fixture.offering('billing');
       const stays = await fixture.offering('billing');
@@ -49,7 +49,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'making oneself known fails with Unavailable while the registry is away',
+    'registering fails with Unavailable while the registry is unavailable',
     onDiscovery(async (fixture) => {
       await fixture.cut();
       const process = fixture.process();
@@ -62,7 +62,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'taking back and closing succeed while the registry is away',
+    'taking back and closing succeed while the registry is unavailable',
     onDiscovery(async (fixture) => {
       const { discovery } = await fixture.offering('billing');
       const other = await fixture.offering('billing');
@@ -75,7 +75,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'following does not wait for longer than it was given, and goes on',
+    'following does not wait longer than its limit, and continues in the background',
     onDiscovery(async (fixture) => {
       const { instance } = await fixture.offering('billing');
       await fixture.cut();
@@ -90,7 +90,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'a registry that has lost everything is told again',
+    'instances are registered again in a registry that has lost its data',
     onDiscovery(async (fixture) => {
       const one = await fixture.offering('billing');
       const two = await fixture.offering('billing');

@@ -30,7 +30,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
-    'an instance that is taken back is left out, and the others stay',
+    'an instance that is taken back is excluded, and the others stay',
     onDiscovery(async (fixture) => {
       const gone = await fixture.offering('billing');
       const stays = await fixture.offering('billing');
@@ -155,7 +155,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
 
   if (!capabilities.checks) return;
   it(
-    'an instance that fails its check is left out, and found again when it is well',
+    'an instance that fails its check is excluded, and found again when it passes',
     onDiscovery(async (fixture) => {
       const sick = await fixture.offering('billing');
       const well = await fixture.offering('billing', { healthUrl: fixture.alwaysWellUrl });

@@ -89,7 +89,7 @@ test('what waits for something else than this process takes no place for longer 
   expect(admission.enter('read', () => false)).toHaveProperty('leave');
 });
 
-test('a client that has left while it waited is not begun, and holds up nobody', async () => {
+test('the request of a client that left while it waited does not begin, and delays no other', async () => {
   const loop = new Loop();
   const admission = new Admission(loop.platform);
   const places = Array.from({ length: 64 }, () => admission.enter('write', () => false)) as Place[];

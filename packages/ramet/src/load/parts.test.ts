@@ -119,7 +119,7 @@ describe('a waiting line', () => {
     expect(log).toEqual(['a out', 'b out', 'c out', 'd in']);
   });
 
-  test('serves the newest first where it is told to', () => {
+  test('serves the newest first on request', () => {
     const log: string[] = [];
     const line = new WaitingLine(10);
     for (const name of ['a', 'b', 'c']) line.join(waiter(name, 100, log), 0);

@@ -124,7 +124,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'answers that a service which nobody hosts is unavailable, and nothing was done',
+    'answers that a service which no process hosts is unavailable, and nothing was done',
     onRpc(async (rpc) => {
       rpc.host('stock', {});
       const nowhere = await rpc.edge('nowhere');

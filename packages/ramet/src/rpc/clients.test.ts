@@ -203,7 +203,7 @@ describe('a client of an external system that fails', () => {
     expect(asked).toHaveLength(1);
   });
 
-  test('is not asked for a while after five failures of one kind of request; 5xx are such, and refusals are not', async () => {
+  test('is not called for a while after five failures of one kind of request: 5xx counts, a refusal does not', async () => {
     const psp = client({ retries: 0 });
     answers = Array.from({ length: 20 }, () => status(404));
     for (let i = 0; i < 20; i++) expect((await psp.fetch('/charges/1')).status).toBe(404);
@@ -236,7 +236,7 @@ describe('a client of a service', () => {
   const failing: TransportRoutes = {
     call: async () => fault(new RametError('NotFound', 'nothing')),
     stream: () => {
-      throw new Error('not asked for');
+      throw new Error('not expected');
     },
   };
 

@@ -26,15 +26,15 @@ function clientOf(client: { send(to: string): Promise<string> }, policy: object 
 test('a method answers what the client answers, and throws what it throws', async () => {
   const mail = clientOf({
     async send(to) {
-      if (to === 'nobody') throw new Refused('no such mailbox');
+      if (to === 'unknown') throw new Refused('no such mailbox');
       return `sent to ${to}`;
     },
   });
   expect(await mail.send('ada')).toBe('sent to ada');
-  await expect(mail.send('nobody')).rejects.toBeInstanceOf(Refused);
+  await expect(mail.send('unknown')).rejects.toBeInstanceOf(Refused);
 });
 
-test('a client that fails again and again is not asked any more; what is no failure does not count', async () => {
+test('a client that fails again and again is no longer called; an error that is not a failure does not count', async () => {
   let calls = 0;
   let error: Error = new Refused();
   const mail = clientOf({

@@ -114,7 +114,7 @@ describe('an edge whose target fails', () => {
     const step = (key: string) => stock.call(command, {}, origin(), { step: { key, epoch: 1, undo: false } });
     for (let i = 0; i < 30; i++) for (const key of ['bad-1', 'bad-2']) expect(await step(key)).toMatchObject({ code: 'Unavailable' });
     for (let i = 0; i < 30; i++) expect(await stock.call(command, {}, origin(), { key: 'bad-3' })).toMatchObject({ code: 'Unavailable' });
-    // What belongs to one event or step is repeated as a whole, and known by what it asks for.
+    // The calls of one event or step are repeated as a whole, and identified by their input.
     const within = { ...origin(), meta: { ...origin().meta, trace: { ...trace, causationId: 'evt_1' } } };
     for (let i = 0; i < 30; i++) expect(await stock.call(query, { id: 1 }, within)).toMatchObject({ code: 'Unavailable' });
     expect(log).toEqual([]);
@@ -143,7 +143,7 @@ describe('an edge whose target fails', () => {
     expect(sent).toHaveLength(50);
   });
 
-  test('is not judged by refusals, by what the caller ends, by who sheds, and by deadlines that were too short for most calls', async () => {
+  test('is not judged by refusals, cancelled calls, load shedding, or deadlines that were too short for most calls', async () => {
     const stock = edge();
     const refusals: Reply[] = [
       declared(new DeclaredError('OutOfStock', 409, {})),
@@ -177,7 +177,7 @@ describe('an edge whose target fails', () => {
     expect(log).toEqual(['shop->stock left: closed -> open']);
   });
 
-  test('lets one probe through, though a thousand wait for it, and takes all of them in again within fifteen seconds', async () => {
+  test('allows one probe while a thousand calls wait, and allows all of them again within fifteen seconds', async () => {
     const stock = edge({ bulkhead: 5_000 });
     answer = () => DOWN;
     await call(stock, 5);
@@ -217,7 +217,7 @@ describe('an edge whose target fails', () => {
     expect(sent).toHaveLength(5);
   });
 
-  test('lets nobody wait in the queue for a target that is not tried', async () => {
+  test('lets no call wait in the queue for a target that is not tried', async () => {
     const stock = edge({ bulkhead: 10 });
     let fail: () => void = () => {};
     const failing = new Promise<void>((resolve) => {
@@ -251,7 +251,7 @@ describe('an edge to ten instances', () => {
     expect(log.at(-1)).toBe('shop->stock instance i3: half-open -> closed');
   });
 
-  test('leaves out one that fails at once while the others take their time, and its own circuit stays closed', async () => {
+  test('ejects one that fails at once while the others are slow, and its own circuit stays closed', async () => {
     instances = ten.slice(0, 3);
     const stock = edge({ bulkhead: 100 });
     let failures = 0;
@@ -266,7 +266,7 @@ describe('an edge to ten instances', () => {
     expect(failures).toBeLessThan(5 + 20);
   });
 
-  test('hears no more of one that is left out: what was under way there fails, and its own circuit stays closed', async () => {
+  test('ignores one that is ejected: the calls under way there fail, and its own circuit stays closed', async () => {
     instances = ten.slice(0, 3);
     const stock = edge({ bulkhead: 100 });
     answer = ({ instance }) => time.platform.timers.sleep(instance === 'i1' ? 10 : 50).then(() => (instance === 'i1' ? DOWN : OK));
@@ -296,7 +296,7 @@ describe('an edge to ten instances', () => {
     expect(new Set(sent.map(({ instance }) => instance)).size).toBe(10);
   });
 
-  test('lets a probe through as soon as an instance comes that was not there before', async () => {
+  test('probes at once when a new instance appears', async () => {
     instances = ['i1'];
     const stock = edge();
     answer = () => DOWN;
@@ -304,7 +304,7 @@ describe('an edge to ten instances', () => {
     expect(log.at(-1)).toBe('shop->stock left: closed -> open');
     answer = () => OK;
     sent.length = 0;
-    // The same one, told again, is no news; nor is that one has gone.
+    // The same instance in a new list is not new; nor does the end of an instance count.
     instances = ['i1'];
     await call(stock);
     instances = [];

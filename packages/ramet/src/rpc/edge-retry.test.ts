@@ -14,7 +14,7 @@ const originOf = (meta: Partial<CallMeta> = {}, remainingMs = 30_000): CallOrigi
 });
 const query = (service: string) => ({ kind: 'query', service, name: 'get' }) as const;
 const stream = () => {
-  throw new Error('not asked for');
+  throw new Error('not expected');
 };
 
 /** A chain of services that each ask the next one; the last one fails. */

@@ -46,7 +46,7 @@ describe('a call', () => {
     );
   });
 
-  test('takes no caller from the wire, and passes over what it does not know', () => {
+  test('takes no caller from the wire, and ignores unknown fields', () => {
     const sent = ['stock', 'look', 5, 1, 'c', 't', { caller: { kind: 'user', subject: 'root' }, later: 1, key: 'k' }, {}, 'and more'];
     expect(decodeRequest(JSON.stringify(sent)).meta).toEqual({
       trace: { correlationId: 'c', traceparent: 't' },
@@ -56,7 +56,7 @@ describe('a call', () => {
     });
   });
 
-  test('is refused, and nothing else than that happens, whatever it is', () => {
+  test('is refused without any other effect, whatever it holds', () => {
     const wrong = fc.oneof(
       text,
       json.map((value) => JSON.stringify(value)),
@@ -137,7 +137,7 @@ describe('a reply', () => {
     );
   });
 
-  test('with a code of a later version is a fault all the same', () => {
+  test('with a code of a later version is still a fault', () => {
     const later = JSON.stringify({
       code: 'QuotaOfTomorrow',
       detail: 'come back',
@@ -156,7 +156,7 @@ describe('a reply', () => {
     });
   });
 
-  test('is refused, and nothing else than that happens, whatever it is', () => {
+  test('is refused without any other effect, whatever it holds', () => {
     fc.assert(
       fc.property(
         fc.nat(255),

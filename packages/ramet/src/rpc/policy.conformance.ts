@@ -118,7 +118,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'lets so many calls through an edge, so many wait, and refuses the rest',
+    'admits calls up to the limit of an edge, queues as many, and refuses the rest',
     onRpc(async (rpc) => {
       const { slow, release, started } = await gate(rpc, { bulkhead: 3, retries: 0 });
       const replies = Array.from({ length: 8 }, (_, i) => slow.call(command('slow', 'wait'), i, rpc.origin()));
@@ -155,7 +155,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'calls nobody for a caller who went away in the moment when a place became free',
+    'sends no call for a caller that was cancelled in the moment when a place became free',
     onRpc(async (rpc) => {
       let release: (() => void) | undefined;
       let canceller = new Canceller();

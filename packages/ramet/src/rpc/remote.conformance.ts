@@ -19,7 +19,7 @@ const never = () => new Promise<never>(() => {});
 /** Cases about transports between processes: limits, several instances, and ends, in good order and otherwise. */
 export function remoteCases(it: Case, onRpc: OnRpc): void {
   it(
-    'tells the caller of what is too large, and goes on with everything else',
+    'refuses what is too large, and continues with everything else',
     onRpc(async (rpc) => {
       let calls = 0;
       const large = 'x'.repeat(rpc.payloadBytes);
@@ -261,7 +261,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'tells the handler who called, and for whom, as it was signed',
+    'gives the handler the caller and its initiator, as they were signed',
     onRpc(async (rpc) => {
       await rpc.remotes('stock', { calls: { look: (_, call) => call.meta.caller } });
       const callers = [

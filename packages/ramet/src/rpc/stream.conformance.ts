@@ -147,7 +147,7 @@ export function streamCases(it: Case, onRpc: OnRpc): void {
       await rpc.platform.timers.sleep(10);
       canceller.cancel(new RametError('Cancelled'));
       await expect(next).rejects.toMatchObject({ code: 'Cancelled' });
-      await rpc.until('the handler is told', () => aborted === 1);
+      await rpc.until('the handler is aborted', () => aborted === 1);
       const again = count.stream(follow('count', 'deaf'), {}, rpc.origin({ canceller }));
       await expect(again.next()).rejects.toMatchObject({ code: 'Cancelled', executed: 'no' });
     }),

@@ -1,6 +1,6 @@
 import { type Platform, realPlatform } from '../platform/index.ts';
 
-/** Time that passes only when it is told to: tests of tens of seconds take none. */
+/** Time that passes only on request, so that tests of tens of seconds take no time. */
 export class VirtualTime {
   now = 1_000;
   readonly platform: Platform;

@@ -69,7 +69,7 @@ describe('is refused', () => {
       expect(says(forged(token, { header, signature: signedBy(SHOP.privateKey) }))).toEqual(because('it is not signed by EdDSA'));
   });
 
-  test('a key that nobody knows, whatever name it goes by, and the name is told to who looks for it', () => {
+  test('an unknown key, whatever its id, which the message names for the operator', () => {
     const { token, says } = pair();
     const kids = ['shop', '../../etc/passwd', '__proto__', 'constructor', "' or 1=1", '', 7, null];
     for (const kid of kids)
@@ -105,7 +105,7 @@ describe('is refused', () => {
       expect(says(resigned({ aud }))).toMatch(/^Unauthenticated/);
   });
 
-  test('who does not declare that it uses the service, with what to declare', () => {
+  test('a caller that does not declare that it uses the service, with what to declare', () => {
     const { shop, says } = pair();
     for (const [from, to] of [
       ['web', 'payments'],
@@ -140,7 +140,7 @@ describe('is refused', () => {
     for (const iat of [undefined, null, `${now}`, 0]) expect(says(resigned({ iat }))).toEqual(because('it lacks a claim'));
   });
 
-  test('a token that was let in, once the clock of who is called was set back: it does not live twice', () => {
+  test('a token that was accepted, once the clock of the called process was set back: it does not live twice', () => {
     const { there, token, says } = pair();
     expect(says(token)).toBe('let in');
     there.pass(66_000);
@@ -148,7 +148,7 @@ describe('is refused', () => {
     expect(says(token)).toEqual(because('it expired'));
   });
 
-  test('a token that was let in, once the clock of who is called was set forward', () => {
+  test('a token that was accepted, once the clock of the called process was set forward', () => {
     const { there, token, says } = pair();
     expect(says(token)).toBe('let in');
     there.wallMs += 66_000;
@@ -189,7 +189,7 @@ describe('is refused', () => {
       expect(says(resigned(claims))).toEqual(because('it lacks a claim'));
   });
 
-  test('a payload that is no JSON object, although the signature fits', () => {
+  test('a payload that is not a JSON object, although the signature fits', () => {
     const { token, says } = pair();
     const [header = ''] = token.split('.');
     for (const payload of ['', 'null', '[]', '"a"', '7', '{', 'nonsense', '\ufeff{}']) {
@@ -261,7 +261,7 @@ describe('is refused', () => {
   });
 });
 
-test('who is attacked is told, and not by the thousand', () => {
+test('an attack is reported, and not by the thousand', () => {
   const machine = new Machine();
   const told: unknown[] = [];
   const money = identitiesOf('money', machine, { onRefused: (error, where) => told.push([(error as Error).name, where]) });
@@ -275,7 +275,7 @@ test('who is attacked is told, and not by the thousand', () => {
   ]);
 });
 
-test('a process that was replaced, but kept its old key, is nobody', () => {
+test('a process that was replaced, but kept its old key, is unknown', () => {
   const machine = new Machine();
   const old = identitiesOf('shop', machine).sign(ANNA, 'orders', 'payments');
   const next = generateIdentityKey(machine.platform);

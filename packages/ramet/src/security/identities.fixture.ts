@@ -77,7 +77,7 @@ export function forged(token: string, change: { header?: object; claims?: object
   return `${text}.${change.signature ? change.signature(text) : signature}`;
 }
 
-/** Signs as whoever has the key. */
+/** Signs like the owner of the key. */
 export const signedBy =
   (privateKey: string) =>
   (text: string): string =>

@@ -4,7 +4,7 @@ import { ANNA, identitiesOf, Machine, MONEY, refusal, SHOP, STRANGER, TWO } from
 import type { Caller } from './index.ts';
 import { createIdentities, firstOf, generateIdentityKey, serviceCaller } from './index.ts';
 
-test('who is called learns who calls, and for whom', () => {
+test('the called service learns the caller and its initiator', () => {
   const machine = new Machine();
   const [shop, money] = [identitiesOf('shop', machine), identitiesOf('money', machine)];
   expect(money.verify(shop.sign(ANNA, 'orders', 'payments'), 'payments')).toEqual({ caller: ANNA, from: 'orders' });
@@ -33,7 +33,7 @@ test('any caller arrives as it was, and no other one with it', () => {
       initiatorIssuer: fc.option(text, { nil: undefined }),
     })
     .map((caller) => Object.fromEntries(Object.entries(caller).filter(([, value]) => value !== undefined)) as unknown as Caller)
-    // Half of a surrogate pair is no text that JSON can carry: it arrives as U+FFFD everywhere in the framework.
+    // Half of a surrogate pair is not a text that JSON can carry: it arrives as U+FFFD everywhere in the framework.
     .filter(
       (caller) =>
         JSON.stringify(caller).isWellFormed() &&
@@ -91,7 +91,7 @@ test('another caller, another caller of the same name, another service and anoth
   expect(new Set(tokens).size).toBe(tokens.length);
 });
 
-test('what a caller is cannot be changed by who was told, for the next one is told the same', () => {
+test('a handler cannot change a caller, because the next call receives the same one', () => {
   const machine = new Machine();
   const { caller } = identitiesOf('money', machine).verify(identitiesOf('shop', machine).sign(ANNA, 'orders', 'payments'), 'payments');
   expect(() => (caller.scopes as string[]).push('admin')).toThrow(TypeError);
@@ -130,7 +130,7 @@ test('a caller that is too large is refused where it is signed', () => {
   expect(money.verify(shop.sign({ ...ANNA, scopes }, 'orders', 'payments'), 'payments').caller.scopes).toEqual(scopes);
 });
 
-test('every problem of the keys is told at once, with what to do', () => {
+test('every problem of the keys is reported together, with what to do', () => {
   const machine = new Machine();
   const problems = () =>
     createIdentities(machine.platform, {
@@ -146,7 +146,7 @@ test('every problem of the keys is told at once, with what to do', () => {
   for (const expected of [
     "'lifetime' is 5m; it is at most 60s",
     "'leeway' is 1m; it is at most 5s",
-    "public key 2 of process 'shop' cannot be used: it is no public Ed25519 key",
+    "public key 2 of process 'shop' cannot be used: it is",
     "public key 1 of process 'money' is one of process 'shop' too",
     "process 'empty' has no public key; make one with 'generateIdentityKey'",
     "public key 1 of process 'leak' cannot be used: it is a private key: give its public half only",
@@ -162,7 +162,7 @@ test('a process that hosts nothing, a missing key and a key of another process k
   const machine = new Machine();
   const make = (more: object) =>
     refusal(() => createIdentities(machine.platform, { process: 'shop', privateKey: SHOP.privateKey, ...TWO, ...more }));
-  expect(make({ process: 'nobody' })).toContain("process 'nobody' hosts nothing");
+  expect(make({ process: 'ghost' })).toContain("process 'ghost' hosts nothing");
   expect(make({ privateKey: MONEY.privateKey })).toContain(
     "the private key of process 'shop' is the one of process 'money'; give it its own",
   );
@@ -250,7 +250,7 @@ test('a key is replaced without a call that fails: the new public one first, the
     expect(call()).toBe('let in');
   }
   expect(call(later)).toBe('let in');
-  // A key that nobody knows, and one that is half written, are not taken.
+  // An unknown key and a half-written one are not used.
   for (const [text, why] of [
     [STRANGER.privateKey, /belongs to none of its public keys/],
     [next.privateKey.slice(0, 60), /cannot be used: it is no private Ed25519 key/],
@@ -269,7 +269,7 @@ test('a key is replaced without a call that fails: the new public one first, the
   expect(call(later)).toBe('let in');
 });
 
-test('what is verified is verified again when the clock says so, and a token of the old clock is signed anew', () => {
+test('a token is verified again when the clock requires it, and a token of the old clock is signed again', () => {
   const [here, there] = [new Machine(), new Machine()];
   const [shop, money] = [identitiesOf('shop', here), identitiesOf('money', there)];
   const call = () => refusal(() => money.verify(shop.sign(ANNA, 'orders', 'payments'), 'payments'));

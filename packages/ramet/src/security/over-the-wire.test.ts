@@ -4,7 +4,7 @@ import { answering, META, Site } from '../rpc/mux/mux.fixture.ts';
 import { ANNA, MONEY, SHOP, STRANGER, TWO } from './identities.fixture.ts';
 import { createIdentities, generateIdentityKey, type IdentityOptions } from './index.ts';
 
-/** `money` answers for payments and ledger on a real socket; `shop`, or who says that he is it, calls. */
+/** `money` answers for payments and ledger on a real socket; `shop`, or a process that claims to be it, calls. */
 let site: Site;
 let seen: CallMeta[];
 let refused: string[];
@@ -61,7 +61,7 @@ test('what the caller believes of the graph does not count', async () => {
   expect(await call('web', 'payments', { graph })).toMatchObject({ code: 'Forbidden' });
 });
 
-test('a process with a key that nobody was told of gets nowhere', async () => {
+test('a process with an unknown key is refused everywhere', async () => {
   const publicKeys = { ...TWO.publicKeys, shop: [STRANGER.publicKey] };
   expect(await call('orders', 'payments', { privateKey: STRANGER.privateKey, publicKeys })).toMatchObject({
     code: 'Unauthenticated',
@@ -83,7 +83,7 @@ test('a call in the name of a service of another process is refused before it le
   expect(refused).toEqual([]);
 });
 
-test('a key is replaced while calls go on, and none of them fails', async () => {
+test('a key is replaced during calls, and none of them fails', async () => {
   const next = generateIdentityKey(site.platform);
   const publicKeys = { ...TWO.publicKeys, shop: [SHOP.publicKey, next.publicKey] };
   const money = createIdentities(site.platform, { process: 'money', privateKey: MONEY.privateKey, ...TWO, publicKeys });

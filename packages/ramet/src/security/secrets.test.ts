@@ -27,12 +27,12 @@ const inMemory = (values: Record<string, string>): SecretSource => ({
 describe('a secret', () => {
   const secret = new Secret('orders-database', () => VALUE);
 
-  test('gives its value to who reveals it', () => {
+  test('returns its value when it is revealed', () => {
     expect(secret.reveal()).toBe(VALUE);
     expect(secret.name).toBe('orders-database');
   });
 
-  test('shows nothing to whoever prints, serialises, copies or walks through it', () => {
+  test('shows nothing when it is printed, serialised, copied or traversed', () => {
     const seen = [
       String(secret),
       `${secret}`,
@@ -82,7 +82,7 @@ describe('secrets', () => {
     expect(secrets.get('a')).toBe(secrets.get('a'));
   });
 
-  test('that are missing are told all at once, by name and place and never by value', () => {
+  test('that are missing are reported together, by name and place and never by value', () => {
     const secrets = firstOf(files('/nowhere/'), environment({ prefix: 'SHOP_', variables: { SHOP_PAYMENTS_KEY: VALUE, SHOP_EMPTY: '' } }));
     expect(secrets.problems(['payments-key', 'orders-database', 'empty', 'orders-database'])).toEqual([
       "the secret 'orders-database' is missing or empty: looked for the file /nowhere/orders-database and the environment variable SHOP_ORDERS_DATABASE",
@@ -91,7 +91,7 @@ describe('secrets', () => {
     expect(() => secrets.get('orders-database').reveal()).toThrow(expect.objectContaining({ code: 'SecretMissing' }));
   });
 
-  test('are asked for by their names only', () => {
+  test('are looked up by their names only', () => {
     const secrets = firstOf(inMemory({}));
     for (const name of ['', '../users.key', 'a/b', 'A', 'a_b', '-a', 'a-', 'a..b', '.a', 'a b', 'a\u0000', 'ä', '1a', 'a'.repeat(101)])
       expect(() => secrets.get(name), name).toThrow(/is not the name of a secret: write small letters/);
@@ -188,7 +188,7 @@ describe('files', () => {
     expect(secrets.problems(['other'])).toEqual([expect.stringContaining(`the file ${at}/other`)]);
   });
 
-  test('are found anew when they are replaced, as Kubernetes replaces them: by turning a link over', () => {
+  test('are found again when they are replaced as Kubernetes does it: by switching a link', () => {
     const at = folder();
     const version = (name: string, value: string) => {
       mkdirSync(join(at, name));

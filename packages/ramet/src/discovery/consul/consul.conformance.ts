@@ -22,6 +22,6 @@ discoveryConformance('consul, before a double of the registry', {
     };
   },
   exceptions: {
-    'an instance that fails its check is left out, and found again when it is well': 'the double checks nobody; a real Consul does',
+    'an instance that fails its check is excluded, and found again when it passes': 'the double runs no checks; a real Consul does',
   },
 });

@@ -57,7 +57,7 @@ describe('a real Consul', () => {
       expect(check).toMatchObject({ Type: 'http', Interval: '10s', Timeout: '5s', Status: 'passing' });
     }));
 
-  test('that stands still takes nothing away, fails who comes in time, and goes on', () =>
+  test('that is paused removes nothing, refuses a late process in time, and works again afterwards', () =>
     onConsul(async (fixture) => {
       const { instance } = await fixture.offering('billing');
       const follower = await fixture.following('billing');
@@ -80,7 +80,7 @@ describe('a real Consul', () => {
       await fixture.seen(follower, 'billing', [instance, next.instance]);
     }));
 
-  test('that crashes and comes back has kept everybody, and followers go on', () =>
+  test('that crashes and restarts has kept every instance, and followers continue', () =>
     onConsul(async (fixture) => {
       const { instance } = await fixture.offering('billing');
       const follower = await fixture.following('billing');

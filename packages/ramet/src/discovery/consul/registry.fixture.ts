@@ -15,7 +15,7 @@ export function silence(_: string, { signal }: HttpRequest): Promise<Response> {
   return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
 }
 
-/** A Consul in memory, as far as the adapter asks it; everything that it is asked is kept. Nobody checks the instances. */
+/** A Consul in memory that answers the requests of the adapter and keeps all of them. It runs no checks. */
 export class ConsulDouble {
   readonly asked: { readonly method: string; readonly path: string; readonly body: string | undefined; readonly headers: object }[] = [];
   /** Answers instead of the registry, unless it gives undefined. */

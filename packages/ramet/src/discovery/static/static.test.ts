@@ -74,7 +74,7 @@ describe('addresses of a topology', () => {
     );
   });
 
-  test('that are missing for a service that is called are told, not fatal', async () => {
+  test('that are missing for a called service are reported, and not fatal', async () => {
     const { discovery, told } = open({ orders: ['127.0.0.1:4001'] });
     await discovery.follow(['orders', 'stock'], 100);
     expect(discovery.instances('stock')).toEqual([]);

@@ -112,7 +112,7 @@ describe('what a call brings within a process is what it brings over a wire', ()
     },
   };
   const odd = {
-    'minus nought': { n: -0 },
+    'minus zero': { n: -0 },
     'a field that is undefined': { a: undefined, b: 1 },
     NaN: { a: [Number.NaN] },
     'a bigint': { a: 1n },

@@ -57,7 +57,7 @@ async function load(edge: Edge, times: number, together = 20): Promise<Reply[]> 
 }
 
 describe('of three instances', () => {
-  test('a bad one is left out after five failures, while the circuit of the operation stays closed', async () => {
+  test('a bad one is ejected after five failures, while the circuit of the operation stays closed', async () => {
     const edge = await three();
     bad.add('b');
     const replies = await load(edge, 600, 1);
@@ -78,7 +78,7 @@ describe('of three instances', () => {
     expect(log).toEqual(['instance b: closed -> open']);
   });
 
-  test('one that is gone is left out as well, and its calls reach the others', async () => {
+  test('one that is gone is ejected too, and its calls reach the others', async () => {
     const edge = await three({ retries: 2 });
     await load(edge, 30);
     await site.servers[1]?.close();
@@ -86,7 +86,7 @@ describe('of three instances', () => {
     expect(replies.every(({ ok }) => ok)).toBe(true);
   });
 
-  test('all that are bad, and then good, are taken in again', async () => {
+  test('instances that were all bad are called again once they are good', async () => {
     const edge = await three({ breaker: { openFor: '1s' } });
     for (const name of ['a', 'b', 'c']) bad.add(name);
     await load(edge, 200, 4);
@@ -106,7 +106,7 @@ describe('of three instances', () => {
     expect([...calls.keys()].sort()).toEqual(['a', 'b', 'c']);
   });
 
-  test('the one that is slow is called less', async () => {
+  test('a slow one is called less', async () => {
     const edge = await three();
     let release = () => {};
     const released = new Promise<void>((resolve) => {

@@ -39,7 +39,7 @@ async function behindNetwork(): Promise<FaultyNetwork> {
 }
 
 describe('a connection', () => {
-  test('is one for all services of a process, and made by the first call', async () => {
+  test('is shared by all services of a process, and opened by the first call', async () => {
     const server = await site.process('both').listen(
       new Map([
         ['stock', echo],
@@ -59,7 +59,7 @@ describe('a connection', () => {
     expect(network.connections).toBe(1);
   });
 
-  test('that cannot be made refuses calls, with nothing done, and is tried again after a growing pause', async () => {
+  test('that cannot be opened refuses calls, with nothing done, and is tried again after a growing pause', async () => {
     const server = await site.serve('stock', echo);
     const { port } = server;
     await server.close();
@@ -88,7 +88,7 @@ describe('a connection', () => {
     expect(reply).toEqual({ ok: true, value: 7 });
   });
 
-  test('on which nothing is heard is given up within seconds, and made anew', async () => {
+  test('that stays silent is given up within seconds', async () => {
     site = new Site({ pingAfterMs: 100, deadAfterMs: 1_000 });
     let running = 0;
     let aborted = 0;
@@ -138,7 +138,7 @@ describe('a connection', () => {
     await site.until('it has ended', () => network.connections === 0);
   });
 
-  test('of who asked to be called no more is made again when somebody new is there, or the same one has come back', async () => {
+  test('to a process that asked to be called no longer is opened again for a new instance, or when the process is back', async () => {
     const first = await site.serve(
       'stock',
       answering(() => 'first'),
@@ -174,7 +174,7 @@ describe('a connection', () => {
     expect(await transport.call({ ...target, instance: 'stock-new' }, 5, META, NEVER)).toEqual({ ok: true, value: 5 });
   });
 
-  test('tells each token once, of however many callers', async () => {
+  test('sends each token once, however many callers there are', async () => {
     let verified = 0;
     const seen = new Set<string>();
     const identities: Identities = {
@@ -238,7 +238,7 @@ describe('a connection', () => {
     expect((await stream.next()).value).toMatchObject({ code: 'Forbidden' });
   });
 
-  test('lets a call whose caller hangs end by itself a moment after its time', async () => {
+  test('ends a call whose caller hangs a moment after its time', async () => {
     let aborted = 0;
     await site.serve('stock', {
       call: (_, __, ___, { signal }) => {
@@ -255,7 +255,7 @@ describe('a connection', () => {
     expect(aborted).toBe(1);
   });
 
-  test('sends nothing of a stream that nobody reads, or whose caller has gone', async () => {
+  test('sends nothing of a stream without a reader, or whose caller is gone', async () => {
     let opened = 0;
     await site.serve('stock', {
       call: echo.call,
@@ -299,7 +299,7 @@ describe('another way', () => {
       expect(reply).toEqual(refused());
       expect((reply as { detail: string }).detail).toMatch(why);
     }
-    // The certificate is replaced; the connection that there is goes on, and whoever wants a name that is not in it is told.
+    // The certificate is replaced. Existing connections continue, and a client that expects another name is refused.
     const before = site.process('before').from('web');
     expect(await look(before, 1)).toEqual({ ok: true, value: 1 });
     shown = ELSEWHERE_TLS;
@@ -314,13 +314,13 @@ describe('another way', () => {
     expect(await look(named, 3)).toEqual({ ok: true, value: 3 });
   });
 
-  test('that is taken already is told at once', async () => {
+  test('whose port is taken is refused at once', async () => {
     const { port } = await site.serve('stock', echo);
     await expect(site.process('second').listen(new Map(), { host: '127.0.0.1', port })).rejects.toThrow('EADDRINUSE');
   });
 });
 
-test('who was held up does not take the silence of that time for a dead other side', async () => {
+test('a process that was blocked does not take the silence of that time for a dead peer', async () => {
   const real = realPlatform();
   let ahead = 0;
   const platform = { ...real, clock: { ...real.clock, monoNow: () => real.clock.monoNow() + ahead } };
@@ -334,7 +334,7 @@ test('who was held up does not take the silence of that time for a dead other si
   // Both have asked. Then twenty seconds pass in which nothing of this process runs, and the answers lie unread.
   ahead += 20_000;
   await real.timers.sleep(600);
-  network.goOn();
+  network.deliver();
   expect(await look(transport, 2)).toEqual({ ok: true, value: 2 });
   expect(network.made).toBe(1);
 });

@@ -14,7 +14,7 @@ interface Seen {
   kept: number;
 }
 
-/** What a decoder tells of bytes that arrive in these pieces. */
+/** Decodes bytes that arrive in these pieces. @returns everything that the decoder reports */
 function told(pieces: readonly Uint8Array[]): Seen {
   const seen: Seen = { frames: [], oversized: [], malformed: [], kept: 0 };
   const decoder = new FrameDecoder(
@@ -74,7 +74,7 @@ describe('a decoder', () => {
     );
   });
 
-  test('never throws, tells of noise once, and keeps no more than one frame, whatever arrives', () => {
+  test('never throws, reports noise once, and keeps no more than one frame, whatever arrives', () => {
     const noise = fc.uint8Array({ maxLength: 5_000 });
     fc.assert(
       fc.property(noise, cuts, fc.boolean(), (bytes, at, greeted) => {
@@ -86,7 +86,7 @@ describe('a decoder', () => {
     );
   });
 
-  test('never throws for frames of which some bytes are others, and never tells more than was sent', () => {
+  test('never throws for frames with changed bytes, and never reports more than was sent', () => {
     fc.assert(
       fc.property(frames, cuts, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), (given, at, changes) => {
         const bytes = Buffer.concat([MAGIC, ...given.map(({ type, flags, id, body }) => frame(type, flags, id, body))]);
@@ -106,7 +106,7 @@ describe('a decoder', () => {
     expect(told([MAGIC, announced]).kept).toBeLessThan(50);
   });
 
-  test('passes over a frame that is too large, names it, and goes on after it', () => {
+  test('skips a frame that is too large, reports it, and continues after it', () => {
     fc.assert(
       fc.property(fc.integer({ min: FRAME_BYTES + 1, max: 15 * FRAME_BYTES }), cuts, (size, at) => {
         const large = frame(2, 0, 77, Buffer.alloc(size - HEADER_BYTES, 0x41));
@@ -119,7 +119,7 @@ describe('a decoder', () => {
     );
   });
 
-  test('hears nothing more of whoever speaks another protocol', () => {
+  test('ignores everything from a peer that speaks another protocol', () => {
     expect(told([Buffer.from('GET / HTTP/1.1\r\n\r\n')])).toMatchObject({ frames: [], malformed: ['the other side does not speak mux'] });
     expect(told([MAGIC, Buffer.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4, 5, 6]), frame(1, 0, 1, Buffer.alloc(0))])).toMatchObject({
       frames: [],

@@ -119,7 +119,7 @@ test('every call and stream of a client ends, whatever frames come and however t
     let heard = 0;
     socket.on('data', (chunk) => {
       heard += chunk.toString().split('"look"').length - 1;
-      // All three have come.
+      // All three have arrived.
       if (heard >= 3) socket.end(bytes.subarray(helloBytes));
     });
     socket.write(bytes.subarray(0, helloBytes));

@@ -36,7 +36,7 @@ const counting: Dispatcher = {
   }).stream,
 };
 
-/** Somebody who speaks to a server by hand. */
+/** A client that sends frames by hand. */
 class Stranger {
   readonly socket: Socket;
   readonly out: FrameWriter;
@@ -85,10 +85,10 @@ describe('a server', () => {
       out.frame(FRAME.hello, 0, 0, '[]');
     },
     'only later versions': (stranger) => stranger.greet({ ...HELLO, least: 7, most: 9 }),
-    'a token that was not told': (stranger) => stranger.greet().out.request(FRAME.call, 1, 5, call()),
+    'a token that was not announced': (stranger) => stranger.greet().out.request(FRAME.call, 1, 5, call()),
     'a token with a number that is too large': (stranger) => stranger.greet().token(5_000),
-    'a call that is no JSON': (stranger) => stranger.greet().token().out.request(FRAME.call, 1, 0, '{'),
-    'a call that is no call': (stranger) => stranger.greet().token().out.request(FRAME.call, 1, 0, '{"service":"stock"}'),
+    'a call that is not JSON': (stranger) => stranger.greet().token().out.request(FRAME.call, 1, 0, '{'),
+    'a call that is not a list': (stranger) => stranger.greet().token().out.request(FRAME.call, 1, 0, '{"service":"stock"}'),
     'a call without an id': (stranger) => stranger.greet().token().out.request(FRAME.call, 0, 0, call()),
     'a call of a single byte': (stranger) => stranger.greet().token().out.frame(FRAME.call, 0, 1, 'x'),
     'two calls with one id': (stranger) => {
@@ -103,7 +103,7 @@ describe('a server', () => {
     'a length that no frame has': (stranger) => stranger.greet().out.raw(Buffer.alloc(64, 0xff)),
   };
 
-  test.each(Object.keys(wrong))('ends the connection of who sends %s, and no other', async (name) => {
+  test.each(Object.keys(wrong))('ends the connection of a client that sends %s, and no other', async (name) => {
     const { port } = await site.serve('stock', counting);
     const transport = site.process('web').from('web');
     expect(await transport.call(target, 1, META, NEVER)).toEqual({ ok: true, value: 1 });
@@ -130,7 +130,7 @@ describe('a server', () => {
     expect(stranger.closed).toBe(false);
   });
 
-  test('begins nothing without a token that holds', async () => {
+  test('begins nothing without a valid token', async () => {
     const { port } = await site.serve('stock', counting);
     const stranger = new Stranger(port).greet();
     stranger.out.frame(FRAME.token, 0, 0, 'forged');
@@ -158,7 +158,7 @@ describe('a server', () => {
     await site.until('those that ran are aborted', () => aborted === 3);
   });
 
-  test('keeps little for who reads nothing, and asks for no more of its calls', async () => {
+  test('keeps little for a client that reads nothing, and reads no more of its calls', async () => {
     site = new Site({ limits: { unsentBytes: 1_000_000 } });
     const { port } = await site.serve('stock', counting);
     const stranger = new Stranger(port).greet().token();
@@ -171,10 +171,10 @@ describe('a server', () => {
     // What the network itself holds, and what is allowed to wait: of thirty megabytes.
     expect(calls).toBeLessThan(200);
     stranger.socket.resume();
-    await site.until('it goes on', () => calls === 300);
+    await site.until('it continues', () => calls === 300);
   });
 
-  test('lets go who connects and says nothing', async () => {
+  test('disconnects a client that says nothing', async () => {
     site = new Site({ connectMs: 50 });
     const { port } = await site.serve('stock', counting);
     const stranger = new Stranger(port);
@@ -209,12 +209,12 @@ describe('a client', () => {
     out.frame(FRAME.hello, 0, 0, encodeHello(hello as typeof HELLO));
   };
 
-  /** Tells of each call that has come, by its number. */
+  /** Reports each call that arrives, by its number. */
   function onCalls(socket: Socket, then: (id: number) => void): void {
-    let [text, told] = ['', 0];
+    let [text, seen] = ['', 0];
     socket.on('data', (chunk) => {
       text += chunk.toString();
-      while (text.split('"stock","look"').length - 1 > told) then(++told);
+      while (text.split('"stock","look"').length - 1 > seen) then(++seen);
     });
   }
 
@@ -229,7 +229,7 @@ describe('a client', () => {
 
   test.each([
     ['another protocol', (out: FrameWriter) => out.raw(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')), 'no'],
-    ['a reply that is no JSON', (out: FrameWriter) => out.frame(FRAME.reply, 0, 1, '{'), 'unknown'],
+    ['a reply that is not JSON', (out: FrameWriter) => out.frame(FRAME.reply, 0, 1, '{'), 'unknown'],
     ['a reply of no kind', (out: FrameWriter) => out.frame(FRAME.reply, 9, 1, '{}'), 'unknown'],
     ['an answer of a stream to a call', (out: FrameWriter) => out.frame(FRAME.item, 0, 1, '1'), 'unknown'],
     ['an end without an answer to a call', (out: FrameWriter) => out.frame(FRAME.end, 3, 1), 'unknown'],
@@ -256,7 +256,7 @@ describe('a client', () => {
     expect(await transport.call(target, {}, META, NEVER)).toEqual({ ok: true, value: { admin: false } });
   });
 
-  test('that is told which call was the last to be begun answers for those after it that nothing was done', async () => {
+  test('that learns which call was the last to begin answers that nothing was done for those after it', async () => {
     await impostor((socket, out) => {
       greeting(out);
       onCalls(socket, (id) => {
@@ -275,7 +275,7 @@ describe('a client', () => {
     ]);
   });
 
-  test('gives up who accepts its connection and says nothing', async () => {
+  test('gives up on a server that accepts the connection and says nothing', async () => {
     site = new Site({ connectMs: 50 });
     await impostor(() => {});
     expect(await site.process('web').from('web').call(target, {}, META, NEVER)).toMatchObject({ code: 'Unavailable', executed: 'no' });

@@ -51,13 +51,13 @@ export class FaultyNetwork {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  /** Lets nothing through, and ends nothing. */
+  /** Holds everything back, and ends nothing. */
   silence(): void {
     this.#held = [];
   }
 
-  /** Lets through what was held up. */
-  goOn(): void {
+  /** Delivers what was held back. */
+  deliver(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const pass of held) pass();

@@ -1,7 +1,7 @@
 import type { MuxTls } from './sockets.ts';
 
 /**
- * Certificates for tests, valid for a hundred years and believed by nobody else: `openssl ecparam -name prime256v1 -genkey`, then
+ * Certificates for tests, valid for a hundred years and trusted only here: `openssl ecparam -name prime256v1 -genkey`, then
  * `openssl x509 -req` with `subjectAltName`.
  */
 const AUTHORITY = `-----BEGIN CERTIFICATE-----

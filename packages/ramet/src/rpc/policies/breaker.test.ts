@@ -75,7 +75,7 @@ describe('a breaker', () => {
     }
   });
 
-  test('lets one probe through at a time, and closes after two that succeed', () => {
+  test('allows one probe at a time, and closes after two that succeed', () => {
     const { breaker, open, changes, probes } = breakerOf();
     open();
     const at = T0 + 30_000;
@@ -169,7 +169,7 @@ describe('a breaker', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  test('counts what is no row of its own for the rate', () => {
+  test('counts failures that are not in a row for the rate', () => {
     const { breaker } = breakerOf();
     for (let i = 0; i < 20; i++) {
       expect(breaker.state).toBe('closed');

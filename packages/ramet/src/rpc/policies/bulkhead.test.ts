@@ -53,7 +53,7 @@ describe('a bulkhead', () => {
     }
   });
 
-  test('serves nobody for whom it is too late, and takes somebody new in his place', () => {
+  test('serves no call that is too late, and takes a new one instead', () => {
     const log: string[] = [];
     const bulkhead = new Bulkhead(1);
     bulkhead.tryEnter();
@@ -75,7 +75,7 @@ describe('a bulkhead', () => {
     expect([log.length, log.at(-1), bulkhead.busy, bulkhead.waiting]).toEqual([20_000, 'in 19999', 20_000, 0]);
   });
 
-  test('never lets more in than its limit nor more wait, and forgets nobody', () => {
+  test('never admits or queues more than its limit, and forgets no call', () => {
     const step = fc.record({
       do: fc.constantFrom<'enter' | 'leave' | 'give up' | 'wait'>('enter', 'enter', 'enter', 'leave', 'leave', 'give up', 'wait'),
       which: fc.nat(99),
@@ -105,7 +105,7 @@ describe('a bulkhead', () => {
           expect(bulkhead.busy).toBe(inside - left);
           expect(bulkhead.busy).toBeLessThanOrEqual(limit);
           expect(bulkhead.waiting).toBeLessThanOrEqual(limit);
-          // Whoever waits waits because all places are taken.
+          // A call waits only because all places are taken.
           if (bulkhead.waiting > 0) expect(bulkhead.busy).toBe(limit);
         }
         expect(admitted + gone + bulkhead.waiting).toBe(all.length);
@@ -137,7 +137,7 @@ test('a shop whose payments are slow still has its catalogue and its notificatio
       });
     },
     stream: () => {
-      throw new Error('not asked for');
+      throw new Error('not expected');
     },
   };
   const { uses } = compileUses(realPlatform(), transport, 'shop', {

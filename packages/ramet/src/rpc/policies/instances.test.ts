@@ -35,7 +35,7 @@ function end(instances: Instances, chosen: Chosen, ok: boolean): void {
   else chosen.breaker?.failed(chosen.generation, nowMono);
 }
 
-describe('who is called', () => {
+describe('the chosen instance', () => {
   test('is everybody alike where nothing is under way', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 12 }), fc.integer(), (count, seed) => {
@@ -99,7 +99,7 @@ describe('who is called', () => {
 });
 
 describe('a bad one', () => {
-  test('of any number is left out after five failures, and at most half of all are', () => {
+  test('of any number of instances is ejected after five failures, and at most half of all are', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 12 }), fc.integer(), fc.integer({ min: 1, max: 12 }), (count, seed, bad) => {
         const instances = instancesOf(drawn(seed));
@@ -124,7 +124,7 @@ describe('a bad one', () => {
     const callsTo = (rounds: number) => {
       let calls = 0;
       for (let i = 0; i < rounds; i++) {
-        // Three at once: one caller alone is let through whatever its share.
+        // Three at once: a single call is always allowed, whatever its share.
         const together = [1, 2, 3].map(() => instances.choose(keysOf(3), nowMono));
         for (const chosen of together) {
           if (chosen.instance === 'i1') calls++;

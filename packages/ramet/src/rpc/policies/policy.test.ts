@@ -45,7 +45,7 @@ describe('backoff', () => {
 });
 
 describe('a policy', () => {
-  test('has defaults, and all its mistakes are told at once', () => {
+  test('has defaults, and all its mistakes are reported together', () => {
     expect(compilePolicy({})).toEqual({ policy: DEFAULT_POLICY, problems: [] });
     const tuned = compilePolicy({ timeout: '1.5s', retries: 0, bulkhead: 1, breaker: { consecutive: 3, openFor: '5s' } });
     expect(tuned).toEqual({
