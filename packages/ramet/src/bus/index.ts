@@ -10,6 +10,7 @@ export {
   type PoisonPolicy,
   type RetryPolicy,
 } from './consumer/options.ts';
+export { unmetDemands } from './demands.ts';
 export { type Envelope, topicOf } from './envelope.ts';
 export type { BusEnvironment, BusFactory } from './factory.ts';
 export { createOutbox, type Outbox, type OutboxRow, type OutboxWriter } from './source/outbox.ts';

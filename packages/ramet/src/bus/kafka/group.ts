@@ -3,7 +3,8 @@ import { Periodic, SECOND, steadyBackoffMs } from '../../platform/index.ts';
 import { batched } from '../batched.ts';
 import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
-import { type EventLog, PartitionReader } from '../source/partition-reader.ts';
+import { OwnedPartitions } from '../source/owned-partitions.ts';
+import type { EventLog } from '../source/partition-reader.ts';
 import type { Cluster } from './cluster.ts';
 import { Ending } from './ending.ts';
 import { Fetcher } from './fetcher.ts';
@@ -15,12 +16,6 @@ const BACKOFF = { baseMs: 250, capMs: 10_000 };
 const QUIET_MS = 10 * SECOND;
 /** How long each step of leaving a group may take when the brokers do not answer. */
 const LEAVE_MS = 2 * SECOND;
-
-interface Held {
-  readonly topic: string;
-  readonly p: number;
-  readonly reader: PartitionReader;
-}
 
 /**
  * One process as a member of a consumer group. The broker says who has which partition; how far the group has come stands in
@@ -38,7 +33,7 @@ export class KafkaGroup {
   readonly #fetcher: Fetcher;
   /** Where the partitions of all topics begin and end. */
   readonly #edges: Readonly<Record<'earliest' | 'latest', () => Promise<Map<string, readonly bigint[]>>>>;
-  readonly #held = new Map<string, Held>();
+  readonly #owned: OwnedPartitions;
   readonly #loop: Periodic;
   #member: Consumer | undefined;
   readonly #ending = new Ending();
@@ -64,6 +59,7 @@ export class KafkaGroup {
     this.#environment = environment;
     this.#cluster = cluster;
     this.#subscription = subscription;
+    this.#owned = new OwnedPartitions(environment, subscription, 1);
     this.#sessionMs = sessionMs;
     this.#alone = alone;
     const topics = new Map<string, Set<string>>();
@@ -180,41 +176,25 @@ export class KafkaGroup {
   #assign(assignments: readonly GroupAssignment[]): void {
     for (const { topic, partitions } of assignments) {
       for (const p of partitions) {
-        const id = idOf(topic, p);
-        if (this.#held.has(id)) continue;
-        const subscription = this.#subscription;
-        const reader = new PartitionReader(this.#environment, {
-          log: this.#logOf(topic),
-          p,
-          subscription,
-          pollMs: 1,
-          begin: () => subscription.sink.begin(topic, p),
-          // The broker has taken it from us, or will say that it has not.
-          onLost: () => {
-            this.#broken = true;
-            this.#loop.wake();
-          },
+        if (this.#owned.keeps(topic, p)) continue;
+        this.#owned.take(this.#logOf(topic), p, undefined, () => {
+          // The broker has given it to another member, or will say that it has not.
+          this.#broken = true;
+          this.#loop.wake();
         });
-        this.#held.set(id, { topic, p, reader });
       }
     }
-    this.#fetcher.readers = this.#held.size;
+    this.#fetcher.readers = this.#owned.kept().length;
   }
 
   /** Ends what is under way in all partitions, and writes it down; at the latest when the broker stops waiting for it. */
   async #revoke(): Promise<void> {
     const { timers } = this.#environment.platform;
-    const held = [...this.#held.values()];
-    if (held.length === 0) return;
-    this.#held.clear();
+    const owned = this.#owned.kept();
+    if (owned.length === 0) return;
     this.#fetcher.readers = 0;
     const ended = Promise.all(
-      held.map(async ({ topic, p, reader }) => {
-        await reader.stop();
-        const { sink } = this.#subscription;
-        this.#settled(topic, p, await sink.checkpoint(topic, p).catch(() => 0));
-        await sink.end(topic, p).catch((error: unknown) => this.#tell(error, 'checkpoint', topic, p));
-      }),
+      owned.map((partition) => this.#owned.release(partition, (position) => this.#settled(partition.log, partition.p, position))),
     );
     await Promise.race([ended, timers.sleep(this.#sessionMs * 2)]);
     await this.#commit();

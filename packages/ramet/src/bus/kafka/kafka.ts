@@ -74,6 +74,7 @@ export function kafka(options: KafkaOptions): BusFactory {
   };
   return {
     capabilities,
+    topicOf: settings.topic,
     create: (environment) => createBus(environment, settings, { keepMs, sessionMs, alone: topic === undefined }),
     async check({ platform }) {
       const cluster = new Cluster(platform, settings);

@@ -153,7 +153,7 @@ describe('topics of Kafka', () => {
     const missed: Missed[] = [];
     await bus.start('search', { onMissed: (told) => missed.push(told) });
     await bus.untilEffects('search', 6);
-    expect(missed).toEqual([{ source: `${prefix}orders.changed`, p: 0, after: 0, through: 4 }]);
+    expect(missed).toEqual([{ log: `${prefix}orders.changed`, p: 0, after: 0, through: 4 }]);
     expect(first.errors).toEqual([]);
   });
 

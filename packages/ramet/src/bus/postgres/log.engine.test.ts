@@ -87,7 +87,7 @@ describe('the log on PostgreSQL', () => {
     await bus.until('they are gone', async () => (await onServer('select pos from bus.log')).length === 10);
     await bus.start('search', { onMissed: (told) => missed.push(told) });
     await bus.untilEffects('search', 10);
-    expect(missed).toEqual([{ source: 'orders', p: 0, after: 0, through: 20 }]);
+    expect(missed).toEqual([{ log: 'orders', p: 0, after: 0, through: 20 }]);
     await bus.publish('orders', keys(3, 3));
     await bus.untilEffects('mail', 33);
     expect([...first.errors, ...second.errors]).toEqual([]);
@@ -119,7 +119,7 @@ describe('the log on PostgreSQL', () => {
     const missed: Missed[] = [];
     await bus.start('mail', { onMissed: (told) => missed.push(told) });
     await bus.untilEffects('mail', 6);
-    expect(missed).toEqual([{ source: 'orders', p: 0, after: 0, through: 4 }]);
+    expect(missed).toEqual([{ log: 'orders', p: 0, after: 0, through: 4 }]);
   });
 
   test('takes members of a group on again when the tables of the bus are new', async () => {

@@ -1,21 +1,12 @@
 import { Periodic, SECOND } from '../../platform/index.ts';
 import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
-import { PartitionReader } from '../source/partition-reader.ts';
+import { type OwnedPartition, OwnedPartitions } from '../source/owned-partitions.ts';
 import type { BusDatabase } from './database.ts';
 import type { BusLog } from './log.ts';
 
 /** Readers are woken; this is the net under that net. */
 const POLL_MS = 30 * SECOND;
-
-interface Held {
-  readonly source: string;
-  readonly p: number;
-  readonly epoch: number;
-  readonly reader: PartitionReader;
-  /** Given back as soon as what is under way has ended. */
-  releasing?: Promise<void>;
-}
 
 interface ClaimRow {
   readonly source: string;
@@ -35,7 +26,7 @@ export class Membership {
   readonly #sources: readonly string[];
   /** How long a partition stays with a process that is not heard of, by the time of the database. */
   readonly #leaseMs: number;
-  readonly #held = new Map<string, Held>();
+  readonly #owned: OwnedPartitions;
   readonly #loop: Periodic;
   /** Until when the leases last at least, by this process's clock. */
   #leasedUntilMono = 0;
@@ -48,6 +39,7 @@ export class Membership {
     this.#log = log;
     this.#subscription = subscription;
     this.#sources = sourcesOf(subscription);
+    this.#owned = new OwnedPartitions(environment, subscription, POLL_MS);
     this.#leaseMs = leaseMs;
     this.#loop = new Periodic(
       environment.platform,
@@ -71,7 +63,7 @@ export class Membership {
   async #stop(): Promise<void> {
     this.#stopping = true;
     await this.#loop.stop();
-    await Promise.all([...this.#held.values()].map((held) => this.#release(held)));
+    await Promise.all([...this.#owned].map((owned) => this.#release(owned)));
     const { schema } = this.#db.names;
     await this.#db
       .query('leave', `delete from ${schema}.members where grp = $1 and member = $2`, this.#subscription.group, this.#environment.owner)
@@ -84,12 +76,12 @@ export class Membership {
     const askedMono = platform.clock.monoNow();
     const { joined, mine, taken, fair } = await this.#agree();
     this.#leasedUntilMono = askedMono + this.#leaseMs;
-    const still = new Set(mine.map(idOf));
-    for (const [id, held] of this.#held)
-      if (!still.has(id) || held.epoch !== Number(mine.find((row) => idOf(row) === id)?.epoch)) this.#drop(held);
-    for (const row of [...mine, ...taken]) if (!this.#held.has(idOf(row))) this.#follow(row);
-    const surplus = [...this.#held.values()].filter((held) => !held.releasing).slice(fair);
-    for (const held of surplus) void this.#release(held);
+    for (const owned of this.#owned) {
+      const row = mine.find(({ source, p }) => source === owned.log && p === owned.p);
+      if (Number(row?.epoch) !== owned.epoch) this.#owned.drop(owned);
+    }
+    for (const row of [...mine, ...taken]) if (!this.#owned.get(row.source, row.p)) this.#follow(row);
+    for (const surplus of this.#owned.kept().slice(fair)) void this.#release(surplus);
     if (joined) await this.#announce();
     return this.#leaseMs / 3;
   }
@@ -145,58 +137,28 @@ export class Membership {
     });
   }
 
-  #follow({ source, p, epoch: text }: ClaimRow): void {
+  #follow({ source, p, epoch }: ClaimRow): void {
     if (this.#stopping) return;
-    const subscription = this.#subscription;
-    const epoch = Number(text);
-    const reader = new PartitionReader(this.#environment, {
-      log: this.#log.of(source),
-      p,
-      subscription,
-      pollMs: POLL_MS,
-      begin: () => subscription.sink.begin(source, p, epoch),
-      onLost: () => this.#lost(source, p, epoch),
+    this.#owned.take(this.#log.of(source), p, Number(epoch), (lost) => {
+      // The group's store says that another replica owns it: the next look says so too, or takes it again.
+      if (this.#owned.get(source, p) === lost) void this.#release(lost);
     });
-    this.#held.set(idOf({ source, p }), { source, p, epoch, reader });
   }
 
-  /** The group's store says that another replica has it: the next look says so too, or takes it anew. */
-  #lost(source: string, p: number, epoch: number): void {
-    const held = this.#held.get(idOf({ source, p }));
-    if (held?.epoch === epoch) void this.#release(held);
+  #release(owned: OwnedPartition): Promise<void> {
+    return this.#owned.release(owned, () => this.#giveBack(owned));
   }
 
-  /** It is another's already: nothing is written any more. */
-  #drop(held: Held): void {
-    this.#held.delete(idOf(held));
-    void held.reader.stop().then(() => this.#subscription.sink.end(held.source, held.p).catch(() => {}));
-  }
-
-  #release(held: Held): Promise<void> {
-    held.releasing ??= this.#giveBack(held).catch((error: unknown) => {
-      this.#environment.onError(error, { group: this.#subscription.group, source: held.source, partition: held.p, doing: 'release' });
-    });
-    return held.releasing;
-  }
-
-  async #giveBack(held: Held): Promise<void> {
-    const { source, p, epoch, reader } = held;
-    const { group, sink } = this.#subscription;
-    await reader.stop();
-    // Whoever comes next begins at what is written down.
-    await sink
-      .end(source, p)
-      .catch((error: unknown) => this.#environment.onError(error, { group, source, partition: p, doing: 'checkpoint' }));
-    if (this.#held.get(idOf(held)) === held) this.#held.delete(idOf(held));
+  async #giveBack({ log, p, epoch }: OwnedPartition): Promise<void> {
     const { schema } = this.#db.names;
     await this.#db.query(
       'release',
       `update ${schema}.claims set owner = null, lease_until = clock_timestamp() where grp = $1 and source = $2 and p = $3 and owner = $4 and epoch = $5`,
-      group,
-      source,
+      this.#subscription.group,
+      log,
       p,
       this.#environment.owner,
-      epoch,
+      Number(epoch),
     );
     if (!this.#stopping) await this.#announce();
   }
@@ -209,12 +171,10 @@ export class Membership {
   #failed(error: unknown): void {
     this.#environment.onError(error, { group: this.#subscription.group, doing: 'sharing partitions' });
     if (this.#environment.platform.clock.monoNow() < this.#leasedUntilMono) return;
-    for (const held of [...this.#held.values()]) this.#drop(held);
+    for (const owned of this.#owned) this.#owned.drop(owned);
   }
 }
 
 /** The services whose events a subscription takes. */
 export const sourcesOf = ({ topics }: Pick<Subscription, 'topics'>): string[] =>
   [...new Set([...topics].map((topic) => topic.slice(0, topic.indexOf('.'))))].sort();
-
-const idOf = ({ source, p }: { readonly source: string; readonly p: number }): string => `${source}/${p}`;

@@ -1,7 +1,7 @@
 import { operatorsDispatcher, serviceRoutes } from '../../admin/index.ts';
 import { alertPoster } from '../../alert/index.ts';
-import type { Bus } from '../../bus/index.ts';
-import { RametError, reasonOf, type Warn } from '../../errors/index.ts';
+import { type Bus, unmetDemands } from '../../bus/index.ts';
+import { BootError, RametError, reasonOf, type Warn } from '../../errors/index.ts';
 import { Edges, Outbound, type TransportRoutes } from '../../rpc/index.ts';
 import { localTransport } from '../../rpc/local/index.ts';
 import { hostService, LoopLag, newOwner } from '../../service/index.ts';
@@ -49,6 +49,7 @@ export async function hostProcess(
   const environment = homeEnvironmentOf(planned, parts, { source, calls, owner, bus });
   for (const [name, definition] of definitions) homes.set(name, new Home(definition, environment));
   for (const home of homes.values()) home.host();
+  checkSubscriptions(planned, parts);
   for (const home of homes.values()) home.connect();
   for (const home of homes.values()) await home.reportMissing(wait).catch(failBoot);
   const rpcPorts = await links
@@ -82,6 +83,17 @@ async function openBus({ platform, log, wait, instrument, profile: { bus } }: Pl
     log.event('bus_unavailable_at_start', fields, reasonOf(error));
   }
   return bus.create(environment);
+}
+
+/** Reports what the bus does not have that a subscription needs. @throws BootError when a subscription cannot work on it */
+function checkSubscriptions({ log, profile: { bus } }: PlannedProcess, { directory }: RunningParts): void {
+  const refused: string[] = [];
+  for (const subscription of directory.hosted.flatMap(({ consumers }) => consumers)) {
+    const unmet = unmetDemands(bus.capabilities, subscription, bus.topicOf);
+    refused.push(...unmet.refused);
+    for (const weakness of unmet.weaker) log.event('bus_weak', { bus: bus.capabilities.name, subscription: subscription.group }, weakness);
+  }
+  if (refused.length > 0) throw new BootError(refused);
 }
 
 interface Around {
