@@ -51,6 +51,7 @@ export interface Registration extends Instance {
   readonly healthUrl: string;
 }
 
+/** What a discovery can do, as data: the boot, the suite and the documents read it. */
 export interface DiscoveryCapabilities {
   readonly name: string;
   /** Whether processes register themselves. If not, their instances are listed elsewhere. */
@@ -67,6 +68,7 @@ export interface DiscoveryFactory {
   create(environment: DiscoveryEnvironment): Discovery;
 }
 
+/** What a process gives to its discovery. */
 export interface DiscoveryEnvironment {
   readonly platform: Platform;
   /** Called with every failure of a background loop, which then tries again. */

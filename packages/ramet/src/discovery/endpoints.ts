@@ -19,4 +19,5 @@ export function parseEndpoint(text: string, protocol: string = DEFAULT_PROTOCOL)
 /** Writes the place of an endpoint, `host:port`. {@link parseEndpoint} reads it. */
 export const placeOf = ({ host, port }: Endpoint): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 
+/** Checks that a number is a port that can be called. */
 export const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port < 65_536;

@@ -124,14 +124,17 @@ export class DiscoveryFixture {
 /** Runs a case with a registry of its own. */
 export type OnDiscovery = (run: (fixture: DiscoveryFixture) => Promise<void>) => () => Promise<void>;
 
+/** Makes a registration with a random port. */
 export function registration(platform: Platform, service: string, healthPort: number, more: Partial<Registration> = {}): Registration {
   const port = 20_000 + Math.floor(platform.random.next() * 10_000);
   const healthUrl = `http://127.0.0.1:${healthPort}/health`;
   return { id: newId(platform, service), service, endpoints: [muxAt(port)], tags: ['conformance'], healthUrl, ...more };
 }
 
+/** Makes an endpoint on this machine. */
 export const muxAt = (port: number): Endpoint => ({ protocol: 'mux', host: '127.0.0.1', port });
 
+/** Makes the instance that a registration makes known. */
 export const instanceOf = ({ id, endpoints }: Registration): Instance => ({ id, endpoints });
 
 /** Ids are what the processes said; where these say nothing, the adapter makes them up. */
@@ -151,6 +154,7 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
+/** Starts a server that answers health checks. */
 export async function serveHealth(): Promise<HealthServer> {
   const health = { healthy: true };
   const server = createServer((request, answer) => {

@@ -4,6 +4,7 @@ import { isPort, placeOf } from './endpoints.ts';
 
 const NONE: readonly Instance[] = [];
 
+/** Options of {@link KnownInstances}. */
 export interface KnownOptions extends DiscoveryEnvironment {
   readonly service: string;
   /** The name of the registry, for messages. */

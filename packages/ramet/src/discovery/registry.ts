@@ -20,6 +20,7 @@ export interface Registry {
   look(service: string, since: Since | undefined, signal: AbortSignal): Promise<Look>;
 }
 
+/** How long a look waits, and for a change after which position. */
 export interface Since {
   readonly position: string;
   readonly waitMs: number;

@@ -43,6 +43,7 @@ export interface StepMeta {
   readonly remainingMs?: number;
 }
 
+/** The operation that a call is for. */
 export interface Target {
   readonly service: string;
   readonly operation: string;
@@ -50,6 +51,7 @@ export interface Target {
   readonly instance?: string;
 }
 
+/** A failure that the contract does not declare: of the network, of a policy, or of the handler. */
 export interface Fault {
   readonly ok: false;
   readonly kind: 'fault';
@@ -63,6 +65,7 @@ export interface Fault {
   readonly stopped?: true;
 }
 
+/** A failure that the contract of the operation declares. */
 export interface DeclaredReply {
   readonly ok: false;
   readonly kind: 'declared';
@@ -71,6 +74,7 @@ export interface DeclaredReply {
   readonly data: unknown;
 }
 
+/** The outcome of a call, as data. */
 export type Reply = { readonly ok: true; readonly value: unknown } | DeclaredReply | Fault;
 
 /** The maximum size of one text (a call with its metadata, a reply, or one answer of a stream), unless a transport sets another one. */
@@ -90,6 +94,7 @@ export interface Cancellation {
   readonly signal: AbortSignal;
 }
 
+/** Turns an error into the fault that stands for it. */
 export const fault = (error: RametError): Fault => ({
   ok: false,
   kind: 'fault',
@@ -111,6 +116,7 @@ export const stopped = (service: string): Fault => ({
   stopped: true,
 });
 
+/** Turns a declared failure into its reply. */
 export const declared = (error: DeclaredError): DeclaredReply => ({
   ok: false,
   kind: 'declared',

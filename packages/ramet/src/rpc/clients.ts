@@ -14,6 +14,7 @@ import type { Dependency, Uses } from './use.ts';
 /** Makes the clients of one caller for one call. Handlers receive `clients(origin)` as `use`. */
 export type ClientFactory = (origin: CallOrigin) => Record<string, unknown>;
 
+/** What a service or gateway declares in `uses`, compiled. */
 export interface CompiledUses {
   /** Clients of every dependency, commands included. */
   readonly all: ClientFactory;

@@ -30,6 +30,7 @@ export interface TransportHarness {
   readonly exceptions?: Exceptions;
 }
 
+/** What a transport between processes gives to its conformance suite in addition. */
 export interface RemoteHarness {
   /** What the text of one call, or of one answer, may have at most. */
   readonly payloadBytes: number;
@@ -37,6 +38,7 @@ export interface RemoteHarness {
   connect(hosted: readonly ReadonlyMap<string, Dispatcher>[], platform: Platform): Promise<Remotes>;
 }
 
+/** The processes of one case. */
 export interface Remotes {
   readonly transport: Transport;
   /** In the order in which they were given. */
@@ -54,9 +56,12 @@ export interface Received {
   readonly origin: CallOrigin;
 }
 
+/** A handler of a case. */
 export type Handler = (input: any, call: Received) => unknown;
+/** A handler of a case that answers a stream. */
 export type StreamHandler = (input: any, call: Received) => AsyncIterable<unknown>;
 
+/** The handlers of one service, by operation. */
 export interface Handlers {
   readonly calls?: Readonly<Record<string, Handler>>;
   readonly streams?: Readonly<Record<string, StreamHandler>>;
@@ -146,8 +151,11 @@ export class RpcFixture {
 /** Runs a case with services of its own. */
 export type OnRpc = (run: (fixture: RpcFixture) => Promise<void>) => () => Promise<void>;
 
+/** Matches a fault. */
 export const faulty = (code: string, executed: 'no' | 'unknown') => expect.objectContaining({ ok: false, kind: 'fault', code, executed });
+/** Names a query. */
 export const query = (service: string, name: string) => ({ kind: 'query', service, name }) as const;
+/** Names a command. */
 export const command = (service: string, name: string) => ({ kind: 'command', service, name }) as const;
 
 /** As the host of a service answers, without one: decodes what comes in and encodes what goes out, so that both are copies. */

@@ -25,6 +25,7 @@ export interface EdgeOptions extends CallOptions {
   readonly ageMs?: number;
 }
 
+/** The operation that a call is for, as its caller declares it. */
 export interface Called extends Pick<Operation, 'kind' | 'service' | 'name'> {
   /** Selects what people may read of the data of a declared failure. Callers that show none of it omit the function. */
   readonly shown?: (error: string, data: unknown) => unknown;

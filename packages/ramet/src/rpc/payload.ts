@@ -17,6 +17,7 @@ export const notSent = (target: Target, error: JsonError | string): Fault =>
 export const notAnswered = (what: string, error: JsonError | string): Fault =>
   fault(new RametError('InvalidOutput', `the answer of ${what} cannot be sent: ${messageOf(error)}`));
 
+/** Makes the fault of a text that is too large. */
 export const tooLarge = (what: string, limitBytes: number, executed: Fault['executed']): Fault =>
   fault(new RametError('PayloadTooLarge', `${what} is larger than ${limitBytes} bytes`, { executed }));
 

@@ -10,6 +10,7 @@ export interface ServingLimits {
   readonly streamsPerConnection: number;
 }
 
+/** What a transport gives to its serving side. */
 export interface ServingSettings {
   readonly platform: Platform;
   /** The name of this process, for messages that people read. */

@@ -10,6 +10,7 @@ export interface Transport extends TransportRoutes {
   readonly capabilities: TransportCapabilities;
 }
 
+/** The calls that a transport carries. */
 export interface TransportRoutes {
   /** Calls one operation. Never rejects: an unreachable service is a reply as well. */
   call(target: Target, input: unknown, meta: CallMeta, signal: Cancellation): Promise<Reply>;
@@ -19,6 +20,7 @@ export interface TransportRoutes {
   instances?(service: string): readonly string[];
 }
 
+/** What a transport can do, as data: the boot, the suite and the documents read it. */
 export interface TransportCapabilities {
   /** The name of the transport. Between processes it is also the protocol that an instance's address names. */
   readonly name: string;
@@ -32,6 +34,7 @@ export interface TransportFactory {
   create(environment: TransportEnvironment): RemoteTransport;
 }
 
+/** What a process gives to its transports. */
 export interface TransportEnvironment {
   readonly platform: Platform;
   /** Where the instances of a service answer by this protocol. The same array until something changes; empty when none is known. */
@@ -63,6 +66,7 @@ export interface RemoteTransport {
   close(): Promise<void>;
 }
 
+/** The serving side of a transport. */
 export interface RpcServer {
   readonly port: number;
   /** Calls and streams under way. */

@@ -11,6 +11,7 @@ import type {
   TransportFactory,
 } from './transport.ts';
 
+/** What a process gives to its transports together. */
 export interface TransportsEnvironment extends Omit<TransportEnvironment, 'addresses'> {
   /** The instances of a service, each with its endpoints. The same array until something changes. */
   readonly instances: (service: string) => readonly Instance[];

@@ -37,6 +37,7 @@ export function external(name: string, o: Policy & { readonly url?: string; read
   return { external: name, url: '', ...o };
 }
 
+/** The dependencies that a service or gateway declares, by the name under which handlers use them. */
 export type Uses = Record<string, Dependency<any> | External<any>>;
 
 /** A client method for one operation. The type of a fallback joins that of the answer. */
@@ -59,13 +60,16 @@ export interface ExternalClient {
   readonly fetch: (path: string, request?: HttpRequest) => Promise<Response>;
 }
 
+/** A client of the queries of a dependency. */
 export type QueriesOf<D> =
   D extends Dependency<Contract<any, any, infer Q, any>>
     ? { readonly [K in keyof Q]: Call<Q[K]> }
     : D extends External<infer T>
       ? T
       : never;
+/** The clients of queries that a reading handler uses. */
 export type Queries<U extends Uses> = { readonly [K in keyof U]: QueriesOf<U[K]> };
+/** The clients of the external systems among the dependencies. */
 export type Externals<U extends Uses> = { readonly [K in keyof U as U[K] extends External<any> ? K : never]: QueriesOf<U[K]> };
 
 /** A client of every operation of a contract, commands included, for gateways and for callers inside the runtime. */

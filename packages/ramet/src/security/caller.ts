@@ -20,6 +20,7 @@ export interface Caller extends Initiation {
   readonly scopes: readonly string[];
 }
 
+/** The caller of a request without a token. */
 export const ANONYMOUS: Caller = { kind: 'anonymous', subject: '', scopes: [] };
 
 /**

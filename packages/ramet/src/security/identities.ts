@@ -7,6 +7,7 @@ import { type KnownKeys, OwnKey, readPublicKeys } from './key-ring.ts';
 import type { Secret } from './secret.ts';
 import { openToken, TOKEN_MAX, unauthenticated } from './token.ts';
 
+/** Options of {@link createIdentities}. */
 export interface IdentityOptions {
   /** The process that signs tokens. */
   readonly process: string;

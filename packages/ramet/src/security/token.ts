@@ -38,5 +38,6 @@ function keyIdIn(header: string): string {
   return id === undefined ? '' : ` (key ${id})`;
 }
 
+/** Makes the error of a token that is not valid. */
 export const unauthenticated = (why: string): RametError =>
   new RametError('Unauthenticated', `The identity of the caller is not valid: ${why}`);

@@ -3,8 +3,10 @@ import type { Look, Registry, Since } from '../registry.ts';
 import { type RegistryOptions, registryFactory } from '../registry-discovery.ts';
 import { Agent, type Token } from './agent.ts';
 
+/** What this adapter can do. */
 export const capabilities: DiscoveryCapabilities = { name: 'consul', registers: true, checks: true, pushes: true };
 
+/** Options of {@link consul}. */
 export interface ConsulOptions extends RegistryOptions {
   /** For Consul's ACL: a text, a secret, or a function. It needs `service:write` for what is registered here and `service:read` for what is called. */
   readonly token?: Token;

@@ -2,6 +2,7 @@ import { RametError } from '../../errors/index.ts';
 import type { Discovery, DiscoveryCapabilities, DiscoveryFactory, Instance } from '../discovery.ts';
 import { parseEndpoint, placeOf } from '../endpoints.ts';
 
+/** What this adapter can do. */
 export const capabilities: DiscoveryCapabilities = { name: 'static', registers: false, checks: false, pushes: false };
 
 const NOBODY: readonly Instance[] = [];

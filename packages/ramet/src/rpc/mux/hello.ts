@@ -19,6 +19,7 @@ const NAME_MAX = 200;
 /** The least payload that a side must accept. */
 const PAYLOAD_LEAST = 1_024;
 
+/** Writes a hello. */
 export const encodeHello = (hello: Hello): string => JSON.stringify(hello);
 
 /** Reads a hello. Fields of later versions are ignored. @throws ProtocolError when the text is not a hello */

@@ -7,6 +7,7 @@ import type { MuxTls } from './sockets.ts';
 import { Upkeep } from './upkeep.ts';
 import { LIMITS, type MuxLimits } from './wire.ts';
 
+/** Options of {@link mux}. */
 export interface MuxOptions {
   /**
    * Encrypts connections, and accepts only peers whose certificate the authority has signed. A function is called for each

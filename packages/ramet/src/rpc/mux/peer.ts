@@ -8,6 +8,7 @@ import { dial, type MuxTls, placeName, type SocketPlace } from './sockets.ts';
 
 const RECONNECT: Backoff = { baseMs: 50, capMs: 2_000 };
 
+/** The settings of the calling side of a connection. */
 export interface PeerSettings extends LinkSettings {
   readonly tls: () => MuxTls | undefined;
   readonly onError: (error: unknown, where: object) => void;

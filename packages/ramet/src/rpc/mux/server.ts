@@ -5,6 +5,7 @@ import { ServerConnection } from './server-connection.ts';
 import { type Listening, listenAt, type MuxTls, type SocketPlace } from './sockets.ts';
 import { Upkeep } from './upkeep.ts';
 
+/** The settings of the serving side of mux. */
 export interface MuxServerSettings extends LinkSettings, Omit<ServingSettings, 'limits'> {
   readonly tls: () => MuxTls | undefined;
 }

@@ -12,6 +12,7 @@ export interface MuxTls {
   readonly serverName?: string;
 }
 
+/** Where a process listens: a port, or a Unix socket. */
 export interface SocketPlace {
   readonly host: string;
   readonly port: number;
@@ -41,6 +42,7 @@ export function dial(place: SocketPlace, tls: MuxTls | undefined, opened: () => 
   return socket;
 }
 
+/** A server that listens. */
 export interface Listening {
   readonly port: number;
   /** Shows another certificate to new connections. */
@@ -49,6 +51,7 @@ export interface Listening {
   close(): void;
 }
 
+/** How a server listens. */
 export interface ListenOptions {
   readonly tls: MuxTls | undefined;
   /** How many connections there may be at once. */

@@ -11,8 +11,10 @@ export const VERSIONS = { least: 1, most: 1 } as const;
 
 /** Length (u32), type (u8), flags (u8), id (u32), big-endian. The length counts what follows it. */
 export const HEADER_BYTES = 10;
+/** The size of the length, which it does not count. */
 export const LENGTH_BYTES = 4;
 
+/** The types of frames. */
 export const FRAME = {
   hello: 1,
   call: 2,
@@ -43,6 +45,7 @@ export const TOKEN_SLOTS = 1_024;
 /** The size of the number of the token, which precedes the text of a call. */
 export const SLOT_BYTES = 2;
 
+/** Limits of mux, as its options set them. */
 export interface MuxLimits {
   /** The maximum text of one frame: a call with its metadata, a reply, an answer of a stream. */
   readonly payloadBytes: number;
@@ -56,6 +59,7 @@ export interface MuxLimits {
   readonly connections: number;
 }
 
+/** The limits without options. */
 export const LIMITS: MuxLimits = {
   payloadBytes: PAYLOAD_BYTES,
   windowBytes: 256 * 1024,

@@ -13,6 +13,7 @@ export interface BreakerSettings {
   readonly openForMs: number;
 }
 
+/** The state of a circuit, as instruments see it. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
 /**
@@ -37,6 +38,7 @@ export type Weight = 'whole' | 'rate' | 'repeated';
 /** Computes how long work must wait to outlast several probes of a circuit with these settings. */
 export const probesTakeMs = ({ openForMs }: BreakerSettings): number => PROBES_OUTLASTED * openForMs * (1 + JITTER);
 
+/** What a breaker needs from its owner, and reports to it. */
 export interface BreakerEvents {
   /** Uniform in [0, 1). */
   random(): number;

@@ -23,6 +23,7 @@ const NO_FAILURES: ReadonlySet<ErrorCode> = new Set([
   'UnknownOperation',
 ]);
 
+/** What an answer says about the other side. */
 export type Verdict = 'succeeded' | 'failed' | 'ignored';
 
 /** Judges what an answer says about the other side. A refusal of the request, declared or not, comes from a side that works. */

@@ -5,6 +5,7 @@ const EJECTED_MAX = 0.5;
 /** The most instances that are remembered. Instances come and go, so the oldest are forgotten. */
 const KEPT_MAX = 1_000;
 
+/** The instance that was chosen for a call. */
 export interface Chosen {
   readonly instance: string;
   /** The breaker that the call has entered, and to which its outcome must be reported. */

@@ -27,6 +27,7 @@ export interface BreakerPolicy {
   readonly openFor?: Duration;
 }
 
+/** A policy with every default filled in. */
 export interface CompiledPolicy {
   readonly timeoutMs: number;
   readonly retries: number;
@@ -34,6 +35,7 @@ export interface CompiledPolicy {
   readonly breaker: BreakerSettings | false;
 }
 
+/** The breaker without options. */
 export const DEFAULT_BREAKER: BreakerSettings = {
   consecutive: 5,
   failureRate: 0.5,
@@ -42,6 +44,7 @@ export const DEFAULT_BREAKER: BreakerSettings = {
   // A step of a saga has 30 s by default, so several probes fit into it.
   openForMs: 5 * SECOND,
 };
+/** The policy without options. */
 export const DEFAULT_POLICY: CompiledPolicy = { timeoutMs: 5 * SECOND, retries: 2, bulkhead: 100, breaker: DEFAULT_BREAKER };
 /** The pause between attempts: full jitter, doubling from the base. */
 export const RETRY_BACKOFF = { baseMs: 50, capMs: 2 * SECOND };
