@@ -34,7 +34,7 @@ test.each<[string, unknown, string[]]>([
         .max(9)
         .overwrite((text) => text.padEnd(12)),
     }),
-    ["field 'a': what it makes of "],
+    ["field 'a': its output for "],
   ],
   ['preprocessing that counts up', z.object({ a: z.preprocess((given) => Number(given) + 1, z.number()) }), ["field 'a': it makes "]],
   [
@@ -131,7 +131,7 @@ test('a schema of another library is checked by its standard interface', () => {
   ]);
 });
 
-test('a field that changes its kind or is asynchronous is found wherever it stands', () => {
+test('a field that changes its type or is asynchronous is found at any depth', () => {
   const inside = fc.constantFrom<(schema: z.ZodType) => z.ZodType>(
     (schema) => z.object({ f: schema, other: z.string().optional() }),
     (schema) => z.array(schema),

@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { samplesOf } from './sample.ts';
 import type { JsonSchema, Schema } from './standard.ts';
 
-/** Both sides of a schema as JSON Schema. */
+/** The input and the output of a schema, as JSON Schema. */
 interface Sides {
   readonly input: JsonSchema;
   readonly output: JsonSchema;
 }
 
-/** What zod has that JSON has not, and what to write instead. */
+/** Types of zod that JSON does not have, and what to write instead. */
 const NOT_JSON: Readonly<Record<string, string>> = {
   date: 'a Date is not JSON: declare z.iso.datetime(), and make the Date in the handler',
   bigint: 'a bigint is not JSON: declare z.int(), or text',
@@ -27,19 +27,19 @@ const NOT_JSON: Readonly<Record<string, string>> = {
     'a transform changes the value each time that it is validated, and a value is validated at each boundary: transform in the handler',
 };
 
-/** A schema without a validator is none: the usual mistake is an object of schemas. */
+/** Whether a value is a schema, with a validator. The usual mistake is an object of schemas. */
 export function isSchema(value: unknown): value is Schema {
   const standard = (value as { '~standard'?: { validate?: unknown } } | null | undefined)?.['~standard'];
   return typeof standard?.validate === 'function';
 }
 
-/** Says what something is that stands in the place of a schema. */
+/** Describes a value that was given instead of a schema. */
 export function notSchema(value: unknown): string {
   const what = value === null || typeof value !== 'object' ? `${JSON.stringify(value) ?? String(value)}` : 'a plain object';
   return `${what} is not a schema: write one, as z.object({ … })`;
 }
 
-/** Both sides of a schema, and every place of it that cannot cross a boundary. */
+/** Returns both sides of a schema, and every place in it that cannot cross a boundary. */
 export function sidesOf(schema: Schema): Sides & { readonly problems: readonly string[] } {
   const nothing = { input: {}, output: {} };
   const found: string[] = [];
@@ -73,15 +73,15 @@ export function sidesOf(schema: Schema): Sides & { readonly problems: readonly s
 }
 
 /**
- * What shows only when a schema is used: that it is asynchronous, or that what comes out of it is refused or changed when it is
- * validated once more. Looks with a few values that are made from its JSON Schema; where none fits, nothing is found.
+ * Finds problems that appear only when a schema is used: it is asynchronous, or its output is refused or changed when it is validated
+ * again. It tries a few values that are made from the JSON Schema; where none of them fits, it finds nothing.
  */
 export function usageProblems(schema: Schema, input: JsonSchema): string[] {
   for (const sample of samplesOf(input)) {
     const first = validated(schema, sample);
     if (first === 'asynchronous')
       return [
-        `${at(asynchronousField(schema, sample))}it is validated asynchronously: a value is checked at once, so ask elsewhere in the handler`,
+        `${at(asynchronousField(schema, sample))}it is validated asynchronously: boundaries validate synchronously, so do this check in the handler`,
       ];
     if (!('value' in first)) continue;
     const once = JSON.stringify(first.value);
@@ -89,7 +89,7 @@ export function usageProblems(schema: Schema, input: JsonSchema): string[] {
     if (again === 'asynchronous') continue;
     if ('refused' in again)
       return [
-        `${at(again.refused)}what it makes of ${JSON.stringify(sample)} is refused when it is validated again, as it is at the next boundary: ${STABLE}`,
+        `${at(again.refused)}its output for ${JSON.stringify(sample)} is refused when it is validated again, as happens at the next boundary: ${STABLE}`,
       ];
     if (JSON.stringify(again.value) !== once)
       return [
@@ -99,7 +99,7 @@ export function usageProblems(schema: Schema, input: JsonSchema): string[] {
   return [];
 }
 
-const STABLE = 'a value is validated at each boundary, so a schema must leave alone what it has accepted; change it in the handler';
+const STABLE = 'a value is validated at each boundary, so a schema must not change what it has accepted; change it in the handler';
 
 /**
  * Validates at once.
@@ -107,7 +107,7 @@ const STABLE = 'a value is validated at each boundary, so a schema must leave al
  */
 export function validateNow(schema: Schema, value: unknown): StandardSchemaV1.Result<unknown> | 'asynchronous' {
   if (schema instanceof z.ZodType) {
-    // By its standard interface zod begins again, asynchronously, when a check throws.
+    // Through its standard interface, zod starts again, asynchronously, when a check throws.
     try {
       const { data, error } = schema.safeParse(value);
       return error ? { issues: error.issues } : { value: data };
@@ -131,12 +131,12 @@ function validated(schema: Schema, value: unknown): Validated {
     if (!result.issues) return { value: result.value };
     return { refused: (result.issues[0]?.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)) };
   } catch {
-    // A check that fails on such a value fails on none that fits, or says so when it is used.
+    // A check that throws for a sample may still accept real values; if not, it fails when it is used.
     return { refused: [] };
   }
 }
 
-/** The first place where two values differ. */
+/** Finds the first place where two values differ. */
 function difference(one: unknown, other: unknown): string[] {
   if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null) return [];
   const fields = other as Record<string, unknown>;
@@ -145,7 +145,7 @@ function difference(one: unknown, other: unknown): string[] {
   return [];
 }
 
-/** Where the asynchronous check is, as far as fields of objects lead to it. */
+/** Finds the asynchronous check, as far as fields of objects lead to it. */
 function asynchronousField(schema: Schema, value: unknown): string[] {
   const shape = (schema as { shape?: Record<string, Schema> }).shape;
   if (!shape || typeof value !== 'object' || value === null) return [];
@@ -156,7 +156,7 @@ function asynchronousField(schema: Schema, value: unknown): string[] {
   return [];
 }
 
-/** Places where one kind of value goes in and another comes out. The two sides of one schema have the same form, but for those. */
+/** Finds places where the input and the output have different types. Otherwise the two sides of a schema have the same form. */
 function compareSides(input: JsonSchema, output: JsonSchema, path: readonly string[], found: string[]): void {
   const [takes, makes] = [typesOf(input), typesOf(output)];
   if (takes && makes && !makes.every((type) => takes.includes(type))) {
@@ -190,7 +190,7 @@ function typesOf(node: JsonSchema): string[] | undefined {
 
 const isNode = (value: unknown): value is JsonSchema => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Fields whose schema is an object of schemas. */
+/** Finds fields whose schema is an object of schemas. */
 function plainObjects(schema: unknown, path: readonly string[], seen = new Set<unknown>()): string[] {
   if (seen.has(schema)) return [];
   seen.add(schema);
@@ -200,7 +200,7 @@ function plainObjects(schema: unknown, path: readonly string[], seen = new Set<u
     innerType?: unknown;
   };
   if (!isSchema(schema)) return [`${at(path)}${notSchema(schema)}`];
-  // What a getter makes may contain itself.
+  // A schema from a getter may contain itself.
   const fields = Object.entries(Object.getOwnPropertyDescriptors(shape ?? {})).filter(([, { get }]) => !get);
   return [
     ...fields.flatMap(([name, { value }]) => plainObjects(value, [...path, name], seen)),
@@ -211,7 +211,7 @@ function plainObjects(schema: unknown, path: readonly string[], seen = new Set<u
 
 const at = (path: readonly string[]): string => (path.length === 0 ? '' : `field '${path.join('.')}': `);
 
-/** The fields on a path of a JSON Schema. */
+/** Lists the fields on a path of a JSON Schema. */
 function fieldsOf(path: readonly (string | number)[]): string[] {
   const fields: string[] = [];
   for (let n = 0; n < path.length; n++) {

@@ -26,7 +26,7 @@ const requests = fc.record(
   { requiredKeys: ['lines'] },
 );
 
-test('a request says the same before and after fields with a default were added, and fields changed places', () => {
+test('a request has the same form before and after fields with a default were added and fields were reordered', () => {
   fc.assert(
     fc.property(requests, (request) => {
       expect(said(fresh, request)).toBe(said(old, request));
@@ -34,7 +34,7 @@ test('a request says the same before and after fields with a default were added,
   );
 });
 
-test('what differs in more than a default says something else', () => {
+test('values that differ in more than a default have different forms', () => {
   fc.assert(
     fc.property(requests, requests, (a, b) => {
       const same = JSON.stringify(old.parse(a)) === JSON.stringify(old.parse(b));
@@ -44,7 +44,7 @@ test('what differs in more than a default says something else', () => {
   expect(said(fresh, { lines: [], gift: true })).not.toBe(said(fresh, { lines: [] }));
 });
 
-test('a default that is said says what is left unsaid', () => {
+test('an explicit default has the same form as an absent field', () => {
   expect(said(fresh, { lines: [{ sku: 'a', quantity: 1, colour: 'any' }], gift: false, wrap: { paper: 'brown' } })).toBe(
     said(fresh, { lines: [{ sku: 'a' }] }),
   );

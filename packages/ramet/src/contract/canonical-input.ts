@@ -3,9 +3,9 @@ import type { JsonSchema } from './schema.ts';
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Writes a decoded value in one form, whatever the order of its fields, and without the fields that hold their default. So a
- * request stays the same over a deployment that adds a field with a default. A default inside a union stays in the text.
- * @param schema of the value's codec
+ * Writes a decoded value in one form, independent of the order of its fields and without fields that hold their default. So a
+ * request stays the same when a deployment adds a field with a default. A default inside a union stays in the text.
+ * @param schema the JSON Schema of the value's codec
  */
 export const canonicalInput = (schema: JsonSchema, value: unknown): string => JSON.stringify(canonical(schema, value, schema) ?? null);
 

@@ -71,12 +71,12 @@ const UNREAD = 'consumers refuse it; give it a new version';
 const BEFORE = "what was published before is refused; give it a new version with 'upcast'";
 const FIRST = 'event shop.Placed goes from version 1 to 2: deploy every consumer before the service that publishes it';
 
-/** Of what, which change, and what is told of it: the rows of the table in docs/deploying.md. */
+/** The subject, the change, and the problem that is reported: the rows of the table in docs/deploying.md. */
 const ROWS: readonly (readonly [
   of: string,
   change: string,
   changes: { from?: Changes; to: Changes },
-  told?: string | readonly string[],
+  problems?: string | readonly string[],
 ])[] = [
   ['operation', 'new', { to: { more: true } }],
   ['operation', 'gone', { to: { without: 'place' } }, 'shop.place is gone: callers get UnknownOperation'],
@@ -262,23 +262,23 @@ const ROWS: readonly (readonly [
   ],
 ];
 
-test.each(ROWS.map(([of, change, ...row]) => ({ name: `${of}: ${change}`, row })))('$name', ({ row: [{ from, to }, told] }) => {
+test.each(ROWS.map(([of, change, ...row]) => ({ name: `${of}: ${change}`, row })))('$name', ({ row: [{ from, to }, problems] }) => {
   const deployed = JSON.parse(JSON.stringify(shop(from))) as ContractShape;
-  expect(breakingChanges(deployed, shop(to))).toEqual(told === undefined ? [] : [told].flat());
+  expect(breakingChanges(deployed, shop(to))).toEqual(problems === undefined ? [] : [problems].flat());
 });
 
-test('nothing has changed: nothing is told', () => {
+test('an unchanged contract has no breaking changes', () => {
   expect(breakingChanges(shop(), shop())).toEqual([]);
 });
 
-test('the table in docs/deploying.md has these rows and says the same of each', () => {
+test('the table in docs/deploying.md has these rows, with the same texts', () => {
   const page = readFileSync(new URL('../../../../docs/deploying.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| (operation|route|idempotency key|input|output|failure|event) \| (.+?) \| (yes|no)\b/gm)];
-  const told = rows.map(([, of, change, breaks]) => `${of}: ${change?.replaceAll('`', "'")}: ${breaks}`);
-  expect(told).toEqual(ROWS.map(([of, change, , expected]) => `${of}: ${change}: ${expected === undefined ? 'no' : 'yes'}`));
+  const problems = rows.map(([, of, change, breaks]) => `${of}: ${change?.replaceAll('`', "'")}: ${breaks}`);
+  expect(problems).toEqual(ROWS.map(([of, change, , expected]) => `${of}: ${change}: ${expected === undefined ? 'no' : 'yes'}`));
 });
 
-test('a schema that contains itself is compared to its end', () => {
+test('the comparison of a schema that contains itself ends', () => {
   const tree = (leaf: z.ZodType) => {
     const Node: z.ZodType = z.object({
       leaf,

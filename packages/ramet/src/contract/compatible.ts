@@ -3,7 +3,7 @@ import type { AnyContract, EventRef } from './contract.ts';
 import { fitProblems } from './fit.ts';
 import type { JsonSchema } from './schema.ts';
 
-/** A contract as data: what a deployed version promises, in a form that can be kept and compared. */
+/** A contract as data: what a deployed version promises, in a form that can be stored and compared. */
 export interface ContractShape {
   readonly name: string;
   readonly operations: Readonly<Record<string, OperationShape>>;
@@ -15,7 +15,7 @@ interface OperationShape {
   readonly input: JsonSchema;
   readonly output: JsonSchema;
   readonly errors: Readonly<Record<string, { readonly status: number; readonly data: JsonSchema }>>;
-  /** Method, path and status of success. */
+  /** Method, path and success status. */
   readonly http?: string;
   readonly key?: 'required';
 }
@@ -24,11 +24,11 @@ interface EventShape {
   readonly version: number;
   readonly key: string;
   readonly data: JsonSchema;
-  /** The versions that it can be read from. */
+  /** The versions that `upcast` can read. */
   readonly upcast: readonly number[];
 }
 
-/** The shape of a contract, for {@link breakingChanges}; plain JSON, the same text for the same contract. */
+/** Describes a contract for {@link breakingChanges}, as plain JSON: the same text for the same contract. */
 export function shapeOf(contract: AnyContract): ContractShape {
   const { compiled } = compileContract(contract);
   const byName = <T>(entries: Iterable<readonly [string, T]>) => Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -62,11 +62,11 @@ export function shapeOf(contract: AnyContract): ContractShape {
 }
 
 /**
- * What in `next` breaks what was built with `deployed`: callers, which send what the old contract asks for and read what
- * it promises; consumers of events, which read what the next version publishes; and the next version's own consumers, which read the
- * events that were published before. Empty when every change only adds. A new version of an event is in it too: it is
- * right when every consumer is deployed with it first. docs/deploying.md has the table.
- * @returns sentences, each with where and what
+ * Lists the changes in `next` that break code that was built with `deployed`: callers, which send what the old contract requires and
+ * read what it promises; consumers of events, which read what the next version publishes; and the consumers of the next version, which
+ * read events that were published before. A new version of an event is listed too: it is correct when every consumer is deployed first.
+ * docs/deploying.md has the table.
+ * @returns sentences, each with the place and the problem; empty when every change only adds
  */
 export function breakingChanges(deployed: ContractShape, next: ContractShape): string[] {
   const found: string[] = [];
@@ -95,7 +95,7 @@ function operationChanges(at: string, old: OperationShape, fresh: OperationShape
   if (fresh.key === 'required' && old.key !== 'required') found.push(`${at} wants an idempotency key now`);
   const input = fitProblems(old.input, fresh.input, { filled: false, strict: true, newer: 'to' });
   found.push(...input.map((problem) => `${at}, input${problem}: callers are refused`));
-  // Callers of an operation that answered nothing pass over an answer.
+  // Callers of an operation without an output ignore an answer.
   const output = isNothing(old.output) ? [] : fitProblems(fresh.output, old.output, { filled: true, strict: false });
   found.push(...output.map((problem) => `${at}, output${problem}: callers get what they do not expect`));
   for (const [name, { status, data }] of Object.entries(fresh.errors)) {
@@ -118,7 +118,7 @@ function eventChanges(at: string, old: EventShape, fresh: EventShape): string[] 
   }
   const news = fitProblems(fresh.data, old.data, { filled: true, strict: true, newer: 'from' });
   found.push(...news.map((problem) => `${at}${problem}: consumers refuse it; give it a new version`));
-  // Events are kept and come again: what was published before the deployment is read after it.
+  // Events are kept: consumers read after a deployment what was published before it.
   const told = new Set(news.map(fieldOf));
   for (const problem of fitProblems(old.data, fresh.data, { filled: true, strict: true, newer: 'to' }))
     if (!told.has(fieldOf(problem)))
@@ -126,7 +126,7 @@ function eventChanges(at: string, old: EventShape, fresh: EventShape): string[] 
   return [...found, ...olderVersions(at, old, fresh)];
 }
 
-/** Whether what was published in versions before can still be read. */
+/** Checks whether events of earlier versions can still be read. */
 function olderVersions(at: string, old: EventShape, fresh: EventShape): string[] {
   if (fresh.upcast.length > 0) {
     const missing = Array.from({ length: fresh.version - old.version }, (_, n) => old.version + n).filter(
@@ -142,7 +142,7 @@ function olderVersions(at: string, old: EventShape, fresh: EventShape): string[]
   );
 }
 
-/** The field that a problem is about. */
+/** Returns the field that a problem is about. */
 const fieldOf = (problem: string): string => /^, field '[^']*'/.exec(problem)?.[0] ?? '';
 
 /** The schema of an operation that declares no output. */

@@ -33,7 +33,7 @@ export interface CompiledContract {
   readonly events: ReadonlyMap<string, CompiledEvent>;
 }
 
-/** What people may read of the data of a declared failure; undefined when the operation declares no such failure. */
+/** Masks the data of a declared failure for people. @returns undefined when the operation does not declare this failure */
 export function shownFailure(operation: CompiledOperation | undefined, error: string, data: unknown): unknown {
   const declared = operation?.errors.get(error);
   return declared && mask(data, declared.data.shapes);
@@ -43,14 +43,14 @@ const NAME = /^[a-z][a-zA-Z0-9]*$/;
 const SERVICE = /^[a-z][a-z0-9-]*$/;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** Makes a contract ready: compiles every schema and route. Says everything that is wrong with it in `problems`, each with where and what to do. */
+/** Compiles every schema and route of a contract. `problems` lists every problem with it, each with the place and what to do. */
 export function compileContract(contract: AnyContract): { readonly compiled: CompiledContract; readonly problems: readonly string[] } {
   const known = compiledContracts.get(contract) ?? compile(contract);
   compiledContracts.set(contract, known);
   return known;
 }
 
-/** Contracts are data that never changes, and whoever calls a service compiles its contract: once is enough. */
+/** Contracts never change, and each caller of a service compiles its contract: once per process is enough. */
 const compiledContracts = new WeakMap<AnyContract, { readonly compiled: CompiledContract; readonly problems: readonly string[] }>();
 
 function compile(contract: AnyContract): { compiled: CompiledContract; problems: string[] } {
@@ -91,12 +91,12 @@ function compile(contract: AnyContract): { compiled: CompiledContract; problems:
   return { compiled: { contract, operations, events }, problems };
 }
 
-/** What is wrong with an operation that is none, or stands in the wrong place; nothing else of it can be looked at then. */
+/** Finds out whether a value is an operation, and in the right list. If not, nothing else of it can be checked. */
 function placeProblem({ kind, errors }: Operation, place: 'commands' | 'queries'): string | undefined {
   if (!['command', 'query', 'stream'].includes(kind) || typeof errors !== 'object' || errors === null)
     return 'it is not made by command(), query() or stream(): write command({ input: z.object({ … }) })';
   if ((kind === 'command') === (place === 'commands')) return undefined;
-  return `it stands in '${place}': move it to '${kind === 'command' ? 'commands' : 'queries'}'`;
+  return `it is listed in '${place}': move it to '${kind === 'command' ? 'commands' : 'queries'}'`;
 }
 
 function compileOperation(operation: Operation, report: (problem: string) => void): CompiledOperation {
@@ -126,7 +126,7 @@ function bindHttp(operation: Operation, input: Codec, report: (problem: string) 
   const { route, status } = typeof operation.http === 'string' ? { route: operation.http, status: undefined } : operation.http;
   const [method = '', path = '', ...rest] = route.split(' ');
   if (!METHODS.includes(method) || !path.startsWith('/') || rest.length > 0) {
-    report(`http '${route}' is no route: write a method and a path, as 'GET /orders/{orderId}'`);
+    report(`http '${route}' is not a route: write a method and a path, as 'GET /orders/{orderId}'`);
     return undefined;
   }
   const params = [...path.matchAll(/\{([^}]*)\}/g)].map((match) => match[1] as string);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { fitProblems } from './fit.ts';
 import { compileSchema } from './schema.ts';
 
-/** A schema, and values that fit it as somebody would write them. */
+/** A schema, and values that fit it as a caller would write them. */
 interface Kind {
   readonly schema: z.ZodType;
   readonly values: fc.Arbitrary<unknown>;
@@ -97,7 +97,7 @@ const { kind } = fc.letrec<{ kind: Kind }>((tie) => ({
 const json = (schema: z.ZodType) => compileSchema(schema).codec.jsonSchema;
 const INPUT = { filled: false, strict: true };
 
-test('where nothing is told, what fits the old schema fits the new one', () => {
+test('where no problem is reported, every value that fits the old schema fits the new one', () => {
   let compared = 0;
   fc.assert(
     fc.property(
@@ -114,7 +114,7 @@ test('where nothing is told, what fits the old schema fits the new one', () => {
   expect(compared).toBeGreaterThan(30);
 });
 
-test('a schema fits itself, and nothing is wrong with it', () => {
+test('a schema fits itself without a problem', () => {
   fc.assert(
     fc.property(kind, ({ schema }) => {
       expect(fitProblems(json(schema), json(schema), INPUT)).toEqual([]);

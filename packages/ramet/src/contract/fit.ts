@@ -1,25 +1,25 @@
 import type { JsonSchema } from './schema.ts';
 
 interface FitOptions {
-  /** Values have been through a codec, so that fields with a default are there. */
+  /** Whether a codec has decoded the values, so that fields with a default are present. */
   readonly filled: boolean;
-  /** Whoever takes the values validates them: limits count, and an object without room for further fields refuses them. */
+  /** Whether the receiver validates the values: then limits count, and a strict object refuses unknown fields. */
   readonly strict: boolean;
-  /** Which of the two schemas is the newer one: it says whether a field that is missing is new or gone (default `from`). */
+  /** Which of the two schemas is the newer one: it decides whether a missing field is new or was removed (default `from`). */
   readonly newer?: 'from' | 'to';
 }
 
 type Node = JsonSchema;
 
 const DEPTH_MAX = 32;
-/** Limits that a value keeps when the number is at least so large, and when it is at most so large. */
+/** Limits that a value keeps when the new number is at least as large, and when it is at most as large. */
 const LEAST = ['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties'];
 const MOST = ['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties'];
 const SAME = ['pattern', 'format', 'multipleOf', 'contentEncoding'];
 
 /**
- * Why values that fit one JSON Schema may not fit another. For the schemas that contracts are made of: what it cannot
- * compare, it takes to be different.
+ * Explains why values that fit one JSON Schema may not fit another. It is made for the schemas of contracts: what it cannot
+ * compare, it considers different.
  * @returns `, field 'a.b' …` for each place; empty when every value fits
  */
 export function fitProblems(from: JsonSchema, to: JsonSchema, options: FitOptions): string[] {
@@ -30,7 +30,7 @@ export function fitProblems(from: JsonSchema, to: JsonSchema, options: FitOption
   return [...new Set(problems)];
 }
 
-/** What a schema says about a value without limiting it. */
+/** Keywords that describe a value without limiting it. */
 const ABOUT = new Set([
   '$schema',
   '$defs',
@@ -44,7 +44,7 @@ const ABOUT = new Set([
   'readOnly',
   'deprecated',
 ]);
-/** What is compared here; of everything else only the same text fits. */
+/** Keywords that are compared here; any other keyword fits only if its text is the same. */
 const COMPARED = new Set([
   ...ABOUT,
   ...LEAST,
@@ -56,14 +56,14 @@ const COMPARED = new Set([
 
 interface Place {
   readonly node: Node;
-  /** Where its references lead from. */
+  /** The schema in which its references are resolved. */
   readonly root: Node;
 }
 type Report = (path: readonly string[], problem: string) => void;
 const STRING: Place = { node: { type: 'string' }, root: {} };
 
 function compare(given: Place, wanted: Place, path: readonly string[], options: FitOptions, report: Report): void {
-  // A schema that contains itself repeats from here on.
+  // A schema that contains itself repeats from here.
   if (path.length > DEPTH_MAX) return;
   const from = followed(given);
   const to = followed(wanted);
@@ -133,7 +133,7 @@ function objects(from: Place, to: Place, path: readonly string[], options: FitOp
   ]);
   const needed = [
     ...requiredOf(to.node),
-    // Who was sure of a default misses it.
+    // A reader that relied on a default misses it.
     ...(options.filled && !options.strict ? Object.entries(wants).flatMap(([name, field]) => ('default' in field ? [name] : [])) : []),
   ];
   for (const name of new Set(needed))
@@ -147,12 +147,12 @@ function objects(from: Place, to: Place, path: readonly string[], options: FitOp
   furtherFields(from, to, path, options, report);
 }
 
-/** Fields that an object may have without naming them: those of records, and of objects that let others pass. */
+/** Compares fields that an object may have without naming them: those of records, and of objects that allow unknown fields. */
 function furtherFields(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
   const [has, wants] = [fieldsOf(from.node), fieldsOf(to.node)];
   const { additionalProperties: given, propertyNames } = from.node;
   const { additionalProperties: wanted } = to.node;
-  // A codec removes what its object does not name; who sends without one may send anything.
+  // A codec removes fields that its object does not name; a sender without a codec may send any field.
   const isOpen = given !== false && (given !== undefined || (!options.filled && propertyNames === undefined));
   const named = given !== undefined && given !== false;
   if (named) {
@@ -214,7 +214,7 @@ function valuesOf(node: Node): readonly unknown[] | undefined {
   return Array.isArray(node['enum']) ? node['enum'] : undefined;
 }
 
-/** A value of an enumeration has a type, said or not. */
+/** Adds the type that the values of an enumeration imply. */
 function hasType(node: Node, type: unknown): boolean {
   if (node['type'] === undefined) {
     const values = valuesOf(node);
@@ -225,7 +225,7 @@ function hasType(node: Node, type: unknown): boolean {
 
 const saysNothing = (node: Node): boolean => Object.keys(node).every((keyword) => ABOUT.has(keyword));
 
-/** A schema that no value fits. */
+/** Whether no value fits a schema. */
 const neverIs = ({ not }: Node): boolean => typeof not === 'object' && not !== null && Object.keys(not).length === 0;
 
 const partsOf = (node: Node): readonly Node[] => (Array.isArray(node['allOf']) ? (node['allOf'] as Node[]) : []);

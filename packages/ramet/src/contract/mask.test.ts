@@ -54,12 +54,12 @@ describe('a secret is hidden', () => {
   });
 });
 
-describe('what the schemas do not know is hidden', () => {
-  test('a field that only an earlier version had', () => {
+describe('a value that the schemas do not describe is hidden', () => {
+  test('a field of an earlier version', () => {
     expect(masked(z.object({ id: z.string() }), { id: 'a', card: '4111' })).toEqual({ id: 'a', card: '•••' });
   });
 
-  test('a field that was something else in an earlier version', () => {
+  test('a field that had another type in an earlier version', () => {
     expect(masked(z.object({ card: z.object({ last4: z.string() }) }), { card: '4111' })).toEqual({ card: '•••' });
   });
 
@@ -73,14 +73,14 @@ describe('what the schemas do not know is hidden', () => {
     expect(mask('x', [{ type: 'string', if: { secret: true } }])).toBe('•••');
   });
 
-  test('but a schema that takes anything shows it', () => {
+  test('but a schema that accepts every value shows it', () => {
     expect(masked(z.object({ any: z.unknown(), loose: z.looseObject({}) }), { any: { a: [1] }, loose: { b: 2 } })).toEqual({
       any: { a: [1] },
       loose: { b: 2 },
     });
   });
 
-  test('and what one of several versions knows is shown, unless another one marks it', () => {
+  test('and a field that one of several versions knows is shown, unless another one marks it as a secret', () => {
     const shapes = [
       ...shapesOf(z.object({ a: z.string() })),
       ...shapesOf(z.object({ b: z.string(), t: z.string() })),
@@ -90,7 +90,7 @@ describe('what the schemas do not know is hidden', () => {
   });
 });
 
-test('no secret is shown in any combination of shapes, and everything else is', () => {
+test('no secret is shown in any combination of shapes, and everything else is shown', () => {
   /** A schema with a value that fits it: secrets read `hidden`, everything else `plain`. */
   interface Shape {
     schema: z.ZodType;
@@ -135,7 +135,7 @@ test('no secret is shown in any combination of shapes, and everything else is', 
   );
 });
 
-test('a document shows no default, example or value of a secret, but its shape', () => {
+test('a document shows the shape of a secret, and no default, example or value of it', () => {
   const schema = z.object({
     t: secret(
       z
@@ -153,7 +153,7 @@ test('a document shows no default, example or value of a secret, but its shape',
   });
 });
 
-test('a field that is a secret is known', () => {
+test('isSecretField knows which fields are secrets', () => {
   const shapes = shapesOf(z.object({ id: z.string(), t: token.optional() }));
   expect([isSecretField(shapes, 'id'), isSecretField(shapes, 't')]).toEqual([false, true]);
 });

@@ -2,19 +2,19 @@ import type { JsonSchema } from './schema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A schema, or a part of one, and the whole that its references lead into. */
+/** A schema or a part of it, and the whole schema in which its references are resolved. */
 interface Place {
   readonly node: Fields;
   readonly root: Fields;
 }
 
-/** What a secret reads as. */
+/** The text that replaces a secret. */
 const HIDDEN = '•••';
-/** Deeper values are hidden whole: JSON from elsewhere is never nested deeper. */
+/** Deeper values are hidden completely: received JSON is never nested deeper. */
 const DEPTH_MAX = 128;
 /** Keywords under which other schemas describe the same value. */
 const SAME_VALUE = ['anyOf', 'oneOf', 'allOf'] as const;
-/** Every keyword that this walk follows, or that cannot hold a schema. A secret below any other keyword hides the whole value. */
+/** Keywords that this walk follows, or that cannot contain a schema. A secret below any other keyword hides the whole value. */
 const FOLLOWED: ReadonlySet<string> = new Set([
   ...SAME_VALUE,
   '$ref',
@@ -32,9 +32,9 @@ const FOLLOWED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * A copy of `value` in which every secret reads `•••`, for what people see. Where the schemas do not say whether something is
- * secret, it is hidden: a field that none of them knows, a reference that leads nowhere, a keyword that cannot be followed.
- * @param schemas of the value: all that may describe it, such as those of each version. Without one everything is hidden.
+ * Copies `value` for people, with `•••` instead of every secret. If the schemas do not say whether a part is secret, it is hidden: a
+ * field that none of them knows, a reference that leads nowhere, a keyword that cannot be followed.
+ * @param schemas all schemas that may describe the value, such as those of each version. Without a schema everything is hidden.
  */
 export function mask(value: unknown, schemas: readonly JsonSchema[]): unknown {
   return masked(
@@ -67,7 +67,7 @@ export function isSecretField(schemas: readonly JsonSchema[], name: string): boo
   return described === undefined || flattened(fieldOf(described, name)) === undefined;
 }
 
-/** Every schema that describes the same value, references followed; undefined when one of them hides it. */
+/** Lists every schema that describes the same value, with references resolved; undefined when one of them hides it. */
 function flattened(places: readonly Place[]): readonly Place[] | undefined {
   const seen = new Set<Fields>();
   const all: Place[] = [];
@@ -85,7 +85,7 @@ function flattened(places: readonly Place[]): readonly Place[] | undefined {
     }
     const others = SAME_VALUE.flatMap((keyword) => schemasIn(node[keyword], root));
     open.push(...others);
-    // A node that only refers to others says nothing about fields itself.
+    // A node that only refers to others does not describe fields.
     if (reference === undefined && others.length === 0) all.push(place);
     else if ('properties' in node || 'additionalProperties' in node || 'items' in node || 'prefixItems' in node) all.push(place);
   }
@@ -112,7 +112,7 @@ function elementsOf(described: readonly Place[], index: number): readonly Place[
   });
 }
 
-/** Whether a value that is no object may be what a node describes: data of an earlier version may be something else. */
+/** Whether a node may describe a value that is not an object: data of an earlier version may have another type. */
 function mayBe(node: Fields, value: unknown): boolean {
   const types = node['type'];
   if (types === undefined) return true;
@@ -120,10 +120,10 @@ function mayBe(node: Fields, value: unknown): boolean {
   return (Array.isArray(types) ? types : [types]).some((type) => (type === 'integer' ? 'number' : type) === own);
 }
 
-/** Whether a node lets everything through, as `z.unknown()` does: its author has said that nothing in it is secret. */
+/** Whether a node accepts every value, as `z.unknown()` does: its author has declared that nothing in it is secret. */
 const isOpen = (node: Fields): boolean => !('type' in node || 'properties' in node || 'patternProperties' in node || 'prefixItems' in node);
 
-/** A boolean stands for the schema that takes anything, or nothing. */
+/** A boolean is a schema that accepts everything, or nothing. */
 const schemaIn = (schema: unknown, root: Fields): readonly Place[] =>
   schema === true ? [{ node: {}, root }] : typeof schema === 'object' && schema !== null ? [{ node: schema as Fields, root }] : [];
 
@@ -139,17 +139,17 @@ function targetOf(reference: string, root: Fields): Fields | undefined {
   return typeof target === 'object' && target !== null ? (target as Fields) : undefined;
 }
 
-/** Whether a secret is marked where this walk does not look, such as the names of a record. */
+/** Whether a secret is marked in a place that this walk does not visit, such as the names of a record. */
 const hidesElsewhere = (node: Fields): boolean =>
   Object.entries(node).some(([keyword, child]) => !FOLLOWED.has(keyword) && hasSecret(child));
 
 const hasSecret = (node: unknown): boolean =>
   typeof node === 'object' && node !== null && ((node as Fields)['secret'] === true || Object.values(node).some(hasSecret));
 
-/** Keywords that show what a value may be. */
+/** Keywords that contain possible values. */
 const VALUES: ReadonlySet<string> = new Set(['default', 'examples', 'const', 'enum']);
 
-/** A schema without what its secrets may be: their defaults, examples and values. For documents that clients read. */
+/** Copies a schema without the possible values of its secrets: defaults, examples, enumerations. For documents that clients read. */
 export const withoutSecrets = (schema: JsonSchema): JsonSchema => emptied(schema, false) as JsonSchema;
 
 function emptied(node: unknown, hidden: boolean): unknown {
@@ -160,7 +160,7 @@ function emptied(node: unknown, hidden: boolean): unknown {
   return Object.fromEntries(
     kept.map(([keyword, child]) => {
       if (keyword !== 'properties') return [keyword, emptied(child, secret)];
-      // The names of fields are no keywords.
+      // Names of fields are not keywords.
       return [keyword, Object.fromEntries(Object.entries(fieldsOf(child)).map(([name, field]) => [name, emptied(field, secret)]))];
     }),
   );

@@ -4,7 +4,7 @@ import type { JsonSchema } from './standard.ts';
 const FEW = 6;
 const MANY = 64;
 const DEPTH_MAX = 6;
-/** With spaces and letters of both cases: what trims or changes them shows. */
+/** Texts with spaces and letters of both cases, so that a schema that trims or changes them is found. */
 const TEXTS = [' Ab 1', 'a', '1', 'true', 'Ab-cd_EF', '2026-02-03'];
 const FORMATS: Readonly<Record<string, string>> = {
   'date-time': '2026-02-03T04:05:06Z',
@@ -19,8 +19,8 @@ const FORMATS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Values that probably fit the schema, with every optional field. They differ in their text and numbers, and in the alternatives
- * that they take where there are several.
+ * Makes values that probably fit the schema, with every optional field. They differ in their texts and numbers, and in the
+ * alternatives that they use where there are several.
  */
 export function* samplesOf(schema: JsonSchema): Generator<unknown> {
   const count = /"(?:anyOf|oneOf)"|"type":\[/.test(JSON.stringify(schema)) ? MANY : FEW;
@@ -30,7 +30,7 @@ export function* samplesOf(schema: JsonSchema): Generator<unknown> {
 interface At {
   readonly root: JsonSchema;
   readonly nth: number;
-  /** Two places of one value choose independently of each other. */
+  /** Two places of one value choose independently. */
   readonly path: string;
   readonly depth: number;
 }

@@ -9,18 +9,20 @@ export type { In, JsonSchema, Out, Schema } from './standard.ts';
 
 export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] };
 
-/** A schema made ready for the hot path: validates and copies in one call. */
+/** A compiled schema for the hot path: it validates and copies in one call. */
 export interface Codec {
-  /** Validates `value` and gives a copy that shares nothing with it, as if it had travelled as JSON. */
+  /** Validates `value` and returns a copy that shares nothing with it, as if it had been sent as JSON. */
   decode(value: unknown): Decoded;
   readonly jsonSchema: JsonSchema;
-  /** The schema of what comes in and of what comes out, for {@link mask}: a secret may be marked in one of them only. */
+  /** The schemas of the input and of the output, for {@link mask}: a secret may be marked in only one of them. */
   readonly shapes: readonly JsonSchema[];
 }
 
 /**
- * Marks a field whose value people do not get to see: masked in the admin interface and on the command line. The store keeps
- * it as it is, because a step that is repeated needs it; so keep tokens there, and never what they stand for.
+ * Marks a field as a secret: its value is masked in the admin interface and on the command line. The store keeps the value, because a
+ * repeated step needs it: so put tokens there, and never what a token stands for.
+ * @example
+ * const charge = command({ input: z.object({ orderId: z.string(), cardToken: secret(z.string()) }) });
  */
 export function secret<T extends z.ZodType>(schema: T): T {
   return schema.meta({ secret: true }) as T;
@@ -30,9 +32,9 @@ export function secret<T extends z.ZodType>(schema: T): T {
 export const NOTHING: Codec = { decode: () => ({ ok: true, value: undefined }), jsonSchema: { type: 'null' }, shapes: [{ type: 'null' }] };
 
 /**
- * Compiles a boundary schema. It must be synchronous, JSON on both sides and idempotent, because a value crosses more than
- * one boundary and each validates it.
- * @returns the codec, and what is wrong with the schema; an empty list when nothing is
+ * Compiles a boundary schema. The schema must be synchronous, JSON on both sides and idempotent, because a value crosses several
+ * boundaries and each one validates it.
+ * @returns the codec, and every problem with the schema
  */
 export function compileSchema(schema: Schema): { readonly codec: Codec; readonly problems: readonly string[] } {
   if (!isSchema(schema)) return { codec: NOTHING, problems: [notSchema(schema)] };
@@ -41,7 +43,7 @@ export function compileSchema(schema: Schema): { readonly codec: Codec; readonly
   return known;
 }
 
-/** Schemas never change, and one is met at several boundaries: each is compiled once. */
+/** Schemas never change, and a schema appears at several boundaries: each is compiled once. */
 const compiledSchemas = new WeakMap<Schema, { readonly codec: Codec; readonly problems: readonly string[] }>();
 
 function compiled(schema: Schema): { codec: Codec; problems: readonly string[] } {
@@ -65,14 +67,14 @@ function validated(schema: Schema, value: unknown): StandardSchemaV1.Result<unkn
     const result = validateNow(schema, value);
     return result === 'asynchronous' ? refused('the schema is asynchronous; a boundary schema must not be') : result;
   } catch (error) {
-    // A check that is not written for this value does not accept it. What it says may be of the value, and stays here.
+    // A check that throws does not accept the value. Its message may contain the value, so it is not repeated.
     return refused(`a check of the schema threw ${(error as Error)?.name ?? 'something'}`);
   }
 }
 
 const refused = (message: string): StandardSchemaV1.FailureResult => ({ issues: [{ message }] });
 
-/** Whether some part of the schema lets any value through: then the validator does not copy it, and a JSON round trip must. */
+/** Whether some part of the schema accepts any value: then the validator does not copy that part, and a JSON round trip must. */
 function allowsAnything(schema: unknown): boolean {
   if (schema === true) return true;
   if (typeof schema !== 'object' || schema === null) return false;
@@ -90,7 +92,7 @@ function allowsAnything(schema: unknown): boolean {
   return false;
 }
 
-/** What JSON has no word for is refused: it would arrive as something else. */
+/** Refuses a value that JSON cannot express: it would arrive as another value. */
 function viaJson(value: unknown): Decoded {
   try {
     const text = encodeJson(value);

@@ -13,7 +13,7 @@ const STEPS = {
 const refOf = (made: ReturnType<typeof placed>): EventRef => made.events.OrderPlaced;
 
 describe('data of an older version', () => {
-  test('goes through every step to the present one, and is validated then', () => {
+  test('goes through every step to the current version, and is then validated', () => {
     const ref = refOf(placed(STEPS));
     const present = { orderId: 'o1', total: { amount: 5, currency: 'EUR' } };
     expect(readEvent(ref, 1, { id: 'o1', total: 5 })).toEqual({ ok: true, value: present });
@@ -22,13 +22,13 @@ describe('data of an older version', () => {
     expect(readEvent(ref, 1, { id: 'o1', total: 0.5 })).toMatchObject({ ok: false, issues: [{ path: 'total.amount' }] });
   });
 
-  test('must fit the present schema as it is where there are no steps', () => {
+  test('must fit the current schema unchanged where there are no steps', () => {
     const ref = refOf(placed(undefined));
     expect(readEvent(ref, 1, { orderId: 'o1', total: { amount: 5, currency: 'EUR' } })).toMatchObject({ ok: true });
     expect(readEvent(ref, 1, { id: 'o1', total: 5 })).toMatchObject({ ok: false });
   });
 
-  test('does not fit when a step fails on it, which says so and throws nothing', () => {
+  test('does not fit when a step throws, and the issue says so', () => {
     const ref = refOf(
       placed({
         ...STEPS,
@@ -44,12 +44,12 @@ describe('data of an older version', () => {
   });
 });
 
-test('a version that is not known yet, or none at all, does not fit', () => {
+test('an unknown version does not fit', () => {
   const ref = refOf(placed(STEPS));
   for (const version of [4, 0, -1, 1.5, Number.NaN]) expect(readEvent(ref, version, {})).toMatchObject({ ok: false });
 });
 
-test('every gap in a chain, and every step from nowhere, is a problem of the contract', () => {
+test('every gap in a chain, and every step from a version that does not exist, is a problem of the contract', () => {
   const all = [1, 2, 3, 4, 5, 6];
   fc.assert(
     fc.property(fc.subarray(all), fc.integer({ min: 1, max: 5 }), (given, version) => {

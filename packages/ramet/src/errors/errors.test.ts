@@ -14,12 +14,12 @@ const documented = [...document.matchAll(/^\| `(\w+)` \| (\d+) \| (yes|no) \| (y
 
 const codes = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
 
-/** Codes that no place raises, and why they are there all the same. One that is raised again must leave this list. */
+/** Codes that no code raises, and why they exist anyway. A code that is raised again must leave this list. */
 const NOT_RAISED: Readonly<Record<string, string>> = {
   CompensationAfterPivot: 'begins the reason of a divergence, as text',
 };
 
-test('docs/errors.md and the table list the same codes in the same order, and say the same of each', () => {
+test('docs/errors.md and the table list the same codes in the same order, with the same texts', () => {
   const inTable = codes.map((code) => {
     const { status, title, fix } = ERRORS[code];
     const { retryable, executed } = new RametError(code);
@@ -34,11 +34,11 @@ describe('the table', () => {
     sourceFiles().flatMap((text) => [...text.matchAll(/(?:RametError\(|super\(|code:)\s*'(\w+)'/g)].map(([, code]) => code as string)),
   );
 
-  test('has no code that nothing raises, but those that say why', () => {
+  test('has no code that nothing raises, except those with a reason', () => {
     expect(codes.filter((code) => !raised.has(code))).toEqual(Object.keys(NOT_RAISED));
   });
 
-  test('says what to do next in sentences, and names no status but one of an error', () => {
+  test('says in sentences what to do next, and has only the status codes of errors', () => {
     for (const [code, { title, fix, status }] of Object.entries(ERRORS)) {
       expect(`${code}: ${fix}`).toMatch(/^\w+: [A-Z].+[.`)]$/s);
       expect(`${code}: ${title}`).toMatch(/^\w+: [A-Z].+[^.]$/);
@@ -54,8 +54,8 @@ describe('the table', () => {
   }
 });
 
-describe('what a client is told', () => {
-  test('of a declared failure: all of it', () => {
+describe('what a client receives', () => {
+  test('of a declared failure: everything', () => {
     expect(problemOf(new DeclaredError('OutOfStock', 409, { sku: 'a' }), 'cor_1')).toEqual({
       type: 'urn:ramet:failure:OutOfStock',
       title: 'OutOfStock',
@@ -66,7 +66,7 @@ describe('what a client is told', () => {
     });
   });
 
-  test('of a bad request: which fields, and what to do', () => {
+  test('of a bad request: the fields, and what to do', () => {
     const error = new RametError('BadRequest', 'the input of orders.place does not fit', {
       issues: [{ path: 'lines', message: 'too few' }],
     });
@@ -77,7 +77,7 @@ describe('what a client is told', () => {
     });
   });
 
-  test('of a fault: its code and what to do, and nothing of the inside', () => {
+  test('of a fault: its code and what to do, and nothing internal', () => {
     const faults = [
       new Error('connect ECONNREFUSED 10.0.0.7:5432'),
       new RametError('Internal', 'orders.place failed', { cause: new Error('secret') }),
@@ -91,7 +91,7 @@ describe('what a client is told', () => {
     }
   });
 
-  test('of any fault of ours, whatever its code: where a server is and what it said stays inside', () => {
+  test('of a fault of any code: no address of a server, and no message', () => {
     for (const code of Object.keys(ERRORS) as (keyof typeof ERRORS)[]) {
       if (ERRORS[code].status < 500) continue;
       const problem = problemOf(new RametError(code, "The store of 'orders' is not available (connect ECONNREFUSED 10.0.0.7:5432)"));

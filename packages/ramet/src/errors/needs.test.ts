@@ -6,7 +6,7 @@ const missing = (name: string) =>
     code: 'ERR_MODULE_NOT_FOUND',
   });
 
-test('a package that is not installed is named, with who needs it and how to install it', async () => {
+test('a missing package is reported with the adapter that needs it and the command that installs it', async () => {
   const load = () => Promise.reject(missing('pg'));
   await expect(peer('pg', 'ramet/store/postgres', load)).rejects.toMatchObject({
     code: 'Misconfigured',
@@ -15,12 +15,12 @@ test('a package that is not installed is named, with who needs it and how to ins
   expect(await peer('pg', 'ramet/store/postgres', async () => 7)).toBe(7);
 });
 
-test('whatever else keeps it from being loaded passes as it is', async () => {
+test('any other failure to load it is thrown unchanged', async () => {
   for (const error of [missing('pg-protocol'), new SyntaxError('pg')])
     await expect(peer('pg', 'ramet/store/postgres', () => Promise.reject(error))).rejects.toBe(error);
 });
 
-test('a Node that is too old is told which one to install', () => {
+test('a Node that is too old is reported with the version to install', () => {
   for (const version of ['18.20.8', '20.19.4', '22.18.0'])
     expect(nodeProblem(version)).toMatch(`needs Node 22.19 or later, and this is ${version}`);
   for (const version of ['22.19.0', '22.21.1', '24.0.0']) expect(nodeProblem(version)).toBeUndefined();

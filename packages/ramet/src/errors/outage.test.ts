@@ -4,7 +4,7 @@ import { isOutage, postgresPasses, postgresRemedy, RametError, reasonOf, unreach
 const network = (code: string, more: object = {}) => Object.assign(new Error(`connect ${code}`), { code, ...more });
 const server = (code: string) => Object.assign(new Error(`said ${code}`), { code, severity: 'FATAL' });
 
-test('finds what the network said, however deep a client has put it', () => {
+test('finds the error of the network, however deep a client has nested it', () => {
   const refused = network('ECONNREFUSED');
   const all = Object.assign(new AggregateError([network('X'), refused]), { code: 'ECONNREFUSED' });
   for (const error of [
@@ -25,7 +25,7 @@ test('a server whose socket or name does not exist yet is unreachable, and a mis
   expect(unreachable(undefined)).toBeUndefined();
 });
 
-test('an outage of PostgreSQL passes in each of its forms', () => {
+test('an outage of PostgreSQL is recognized in each of its forms', () => {
   const said = ['57P03', '57P01', '57P02', '53300', '53100', '25006', '08006', '08P01', '58030', '40001', '40P01', '55P03', '57014'].map(
     server,
   );
@@ -36,7 +36,7 @@ test('an outage of PostgreSQL passes in each of its forms', () => {
     expect(postgresPasses(error), error.message).toBe(true);
 });
 
-test('a mistake about PostgreSQL does not pass, and says what to do', () => {
+test('a mistake in the use of PostgreSQL is not an outage, and says what to do', () => {
   const mistakes: [string, RegExp][] = [
     ['28P01', /password/],
     ['28000', /pg_hba/],
@@ -53,7 +53,7 @@ test('a mistake about PostgreSQL does not pass, and says what to do', () => {
     expect(postgresPasses(error ?? new Error('x'))).toBe(false);
 });
 
-test('an outage is what says so by its code', () => {
+test('an outage is recognized by its code', () => {
   expect([new RametError('StoreUnavailable'), new RametError('Unavailable')].map(isOutage)).toEqual([true, true]);
   expect([new RametError('StoreUnusable'), new RametError('Misconfigured'), new Error('x'), undefined].map(isOutage)).toEqual([
     false,

@@ -12,7 +12,7 @@ const UNREACHABLE = new Set([
   'ENETUNREACH',
   'ENETDOWN',
   'EAI_AGAIN',
-  // The name of a server that starts as well may not exist yet, and neither may its socket.
+  // A server that is still starting may not have its name or its socket yet.
   'ENOTFOUND',
   'ENOENT',
   'UND_ERR_CONNECT_TIMEOUT',
@@ -20,11 +20,11 @@ const UNREACHABLE = new Set([
   'UND_ERR_BODY_TIMEOUT',
   'UND_ERR_SOCKET',
 ]);
-/** An error of a connection stands in one of a request, which stands in one for all addresses. */
+/** The error of a connection is nested in that of a request, which is nested in one for all addresses. */
 const DEPTH_MAX = 6;
 
 /**
- * What the network said of a server that cannot be reached.
+ * Finds the error of the network about a server that cannot be reached.
  * @returns the error with the code, wherever it is within `error`; undefined when the network is not the reason
  */
 export function unreachable(error: unknown, depth = DEPTH_MAX): (Error & { readonly code: string }) | undefined {
@@ -39,6 +39,6 @@ export function unreachable(error: unknown, depth = DEPTH_MAX): (Error & { reado
   return known ? (error as Error & { code: string }) : undefined;
 }
 
-/** Whether this error says that a store, a broker or a registry is unavailable: it passes without a person, so it can be waited for. */
+/** Whether this error means that a store, a broker or a registry is unavailable. An outage ends without an operator, so a process can wait for its end. */
 export const isOutage = (error: unknown): boolean =>
   error instanceof RametError && (error.code === 'StoreUnavailable' || error.code === 'Unavailable');

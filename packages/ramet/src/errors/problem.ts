@@ -1,7 +1,7 @@
 import { DeclaredError, type Issue, RametError } from './ramet-error.ts';
 import { ERRORS } from './table.ts';
 
-/** An error as clients get it: RFC 9457, `application/problem+json`. */
+/** An error as clients receive it: RFC 9457, `application/problem+json`. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -14,8 +14,8 @@ export interface Problem {
 }
 
 /**
- * What a client may know of an error: declared failures whole, faults of ours by code and fix, and nothing at all of the
- * inside (no message of a library, no stack, no name of a host).
+ * Reduces an error to what a client may know: a declared failure is complete; a fault has its code and fix, and nothing internal (no
+ * message of a library, no stack, no name of a host).
  */
 export function problemOf(error: unknown, correlationId?: string): Problem {
   const tail = correlationId === undefined ? {} : { correlationId };

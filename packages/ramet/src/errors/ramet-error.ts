@@ -1,25 +1,25 @@
 import { ERRORS, type ErrorCode } from './table.ts';
 
-/** One field that does not fit: where it is, as a path such as `lines.0.quantity`, and what is wrong with it. */
+/** One field that does not fit: its path, such as `lines.0.quantity`, and what is wrong with it. */
 export interface Issue {
   readonly path: string;
   readonly message: string;
 }
 
-/** Issues in one line, as `lines.0.quantity: expected a number; id: missing`. */
+/** Writes issues in one line, as `lines.0.quantity: expected a number; id: missing`. */
 export const issuesText = (issues: readonly Issue[]): string =>
   issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
 
 export interface RametErrorOptions {
   readonly cause?: unknown;
   readonly issues?: readonly Issue[];
-  /** When it makes sense to try again, in milliseconds from now. */
+  /** When another attempt makes sense, in milliseconds from now. */
   readonly retryAfterMs?: number;
-  /** Overrides the table where the place knows better: 'no' means that certainly nothing happened. */
+  /** Overrides the table where the code knows more: 'no' means that certainly nothing happened. */
   readonly executed?: 'no' | 'unknown';
 }
 
-/** A fault of the framework: a code from the table, what exactly was wrong, and the cause. */
+/** A fault of the framework: a code from the table, what exactly is wrong, and the cause. */
 export class RametError extends Error {
   readonly code: ErrorCode;
   readonly issues: readonly Issue[];
@@ -51,7 +51,7 @@ export class DeclaredError extends Error {
   readonly status: number;
   readonly data: unknown;
 
-  /** @param shown what people may read of the data: without its secrets. Left out, the message says nothing of the data. */
+  /** @param shown what people may read of the data: without its secrets. If it is absent, the message contains none of the data. */
   constructor(error: string, status: number, data: unknown, shown?: unknown) {
     super(shown === undefined ? error : `${error} ${JSON.stringify(shown)}`);
     this.name = error;
@@ -61,14 +61,20 @@ export class DeclaredError extends Error {
   }
 }
 
-/** Thrown by a handler of events to say that another attempt is pointless: the event goes to the dead letters at once. */
+/**
+ * Says, when a handler of events throws it, that another attempt is pointless: the event becomes a dead letter at once.
+ * @example
+ * on(Orders.events.Placed, ({ country }) => {
+ *   if (!served.has(country)) throw new PermanentError(`'${country}' is not served`);
+ * });
+ */
 export class PermanentError extends RametError {
   constructor(message: string, cause?: unknown) {
     super('PermanentFailure', message, { cause });
   }
 }
 
-/** Every reason why a process cannot start, at once. */
+/** All reasons why a process cannot start, in one error. */
 export class BootError extends RametError {
   readonly problems: readonly string[];
 

@@ -6,8 +6,8 @@ interface Noted {
 }
 
 /**
- * Marks the error of a promise that the framework gave to code which may leave it unawaited. When no code handles the rejection,
- * `notice` is called, and the process continues: the failure has been accounted for elsewhere. A mark that is there already stays.
+ * Marks the error of a promise that user code may leave unawaited. When no code handles the rejection, `notice` is called and the
+ * process continues: the failure is accounted for elsewhere. An error that is already marked keeps its mark.
  * @returns the same error
  */
 export function whenUnawaited<E>(error: E, notice: () => void): E {
@@ -16,10 +16,10 @@ export function whenUnawaited<E>(error: E, notice: () => void): E {
   return error;
 }
 
-/** Whether a rejection that no code handles is of {@link whenUnawaited}, so that it is no reason to end the process. */
+/** Whether an unhandled rejection was marked by {@link whenUnawaited}, so that it does not end the process. */
 export const isNoted = (error: unknown): boolean => typeof error === 'object' && error !== null && NOTICE in error;
 
-/** An error stands for another one that is marked: that one is its `cause`, or is among the errors of a `Promise.any`. */
+/** An error can stand for a marked one: that one is its `cause`, or is among the errors of a `Promise.any`. */
 const markedIn = (error: unknown): unknown => {
   if (isNoted(error) || !(error instanceof Error)) return error;
   return error instanceof AggregateError ? (error.errors as unknown[]).find(isNoted) : error.cause;
@@ -32,7 +32,7 @@ export type RejectionListener = (reason: unknown, promise: Promise<unknown>) => 
 export const asGuard = <L extends RejectionListener>(listener: L): L => Object.assign(listener, { [GUARD]: true });
 export const isGuard = (listener: object): boolean => GUARD in listener;
 
-/** Calls the notice of an error whose rejection no code has handled, or of the one that it stands for. @returns whether it had one */
+/** Calls the notice of an error whose rejection no code has handled, or of the error that it stands for. @returns whether there was one */
 export function noticeUnawaited(error: unknown): boolean {
   const marked = markedIn(error);
   if (!isNoted(marked)) return false;

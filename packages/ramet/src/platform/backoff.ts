@@ -6,8 +6,8 @@ export interface Backoff {
 }
 
 /**
- * How long to wait before attempt `attempt + 1`: full jitter, uniform between nothing and the exponential cap, so that
- * callers that failed together do not come back together (AWS Architecture Blog, "Exponential Backoff And Jitter").
+ * Says how long to wait before attempt `attempt + 1`: full jitter, uniform between zero and the exponential cap, so that
+ * callers that failed together do not return together (AWS Architecture Blog, "Exponential Backoff And Jitter").
  * @param attempt how many attempts have failed, from 1
  */
 export function backoffMs(platform: Platform, { baseMs, capMs }: Backoff, attempt: number): number {

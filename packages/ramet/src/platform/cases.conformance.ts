@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 
-/** What an adapter cannot do although its port asks for it: the name of the case, and why. */
+/** What an adapter cannot do although its port requires it: the name of the case, and why. */
 export type Exceptions = Readonly<Record<string, string>>;
 
 /** Registers one case of a suite. */
 export type Case = (title: string, run: () => Promise<void> | void) => void;
 
 /**
- * Registers a conformance suite. Every case is on; an adapter leaves one out only by naming it with a reason, which the
- * report then shows, and a name that no case bears fails.
+ * Registers a conformance suite. Every case is on. An adapter excludes one only by naming it with a reason, which the report
+ * shows; a name that belongs to no case fails.
  */
 export function conformanceSuite(name: string, exceptions: Exceptions | undefined, cases: (it: Case) => void): void {
   describe(name, () => {

@@ -33,12 +33,12 @@ test.each([
   null,
   undefined,
   {},
-])('%j is no duration', (text) => {
-  expect(() => durationMs(text as Duration)).toThrow(/is no duration: write/);
-  expect(() => waitMs(text as Duration)).toThrow(/is no duration: write/);
+])('%j is not a duration', (text) => {
+  expect(() => durationMs(text as Duration)).toThrow(/is not a duration: write/);
+  expect(() => waitMs(text as Duration)).toThrow(/is not a duration: write/);
 });
 
-test('a duration that no date could hold the end of is refused, and a wait of it lasts a hundred years', () => {
+test('a duration whose end no date can hold is refused, and a wait of that length lasts a hundred years', () => {
   for (const text of ['36526d', '99999999d', '99999999999d', `${'9'.repeat(400)}ms`] as Duration[]) {
     expect(() => durationMs(text)).toThrow(/is longer than the longest duration/);
     expect(waitMs(text)).toBe(36_525 * DAY);
@@ -51,7 +51,7 @@ test('a duration outside of its range is refused with the text that was given', 
   expect(durationMs('1s', { least: '1s', most: '1s' })).toBe(1_000);
 });
 
-test('whatever is read is a whole number of milliseconds up to a hundred years', () => {
+test('every duration that is accepted is a whole number of milliseconds up to a hundred years', () => {
   const text = fc
     .tuple(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.constantFrom('ms', 's', 'm', 'h', 'd'))
     .map(([n, unit]) => `${n.toFixed(3)}${unit}` as Duration);

@@ -18,7 +18,7 @@ test('keys that were generated are points of the curve, and not of small order',
   }
 });
 
-test('the eight points of small order are refused: anybody can sign for them', () => {
+test('the eight points of small order are refused: any sender can sign for them', () => {
   const small = [encode(1n), encode(P - 1n), encode(0n), encode(0n, true), ...ORDER_EIGHT.map((hex) => Buffer.from(hex, 'hex'))];
   for (const point of small) {
     expect([point.toString('hex'), weaknessOfEd25519(point)]).toEqual([point.toString('hex'), expect.stringContaining('small order')]);
@@ -31,7 +31,7 @@ test('a coordinate that is too large, or a sign of zero, writes a point in a sec
     expect(weaknessOfEd25519(bytes)).toContain('not a point');
 });
 
-test('about half of all numbers are no points, and each is judged without an error', () => {
+test('about half of all numbers are not points, and each is judged without an error', () => {
   let points = 0;
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (bytes) => {

@@ -6,7 +6,7 @@ const SIGN = 2n ** 255n;
 
 /**
  * Says what is wrong with a public key of Ed25519, beside its length. OpenSSL accepts any 32 bytes, and two kinds of them are harmful:
- * bytes that are no point of the curve or write one in a second way, and points of small order, for which any sender can make a
+ * bytes that are not a point of the curve or encode one in a second way, and points of small order, for which any sender can make a
  * signature that verifies.
  * @param bytes 32 of them, as RFC 8032 encodes a point
  * @returns a reason, or undefined when the key can be trusted with signatures

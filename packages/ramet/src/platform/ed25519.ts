@@ -3,8 +3,8 @@ import { weaknessOfEd25519 } from './ed25519-point.ts';
 import type { Signatures } from './platform.ts';
 
 /**
- * Ed25519 by Node's own crypto, in the calling thread: a signature takes some ten microseconds and depends on nothing but the
- * text and the key, so that the simulator uses it too.
+ * Ed25519 by Node's crypto, in the calling thread. A signature takes about ten microseconds and depends only on the text and the
+ * key, so that the simulator uses it too.
  */
 export const ed25519: Signatures = {
   signer(privateKey) {
@@ -23,7 +23,7 @@ const coordinateOf = (publicKey: KeyObject): string => publicKey.export({ format
 function privateKeyOf(text: string): KeyObject {
   const jwk = jwkIn(text);
   const key = readable('private', () => createPrivateKey(jwk ? { key: jwk, format: 'jwk' } : text));
-  // Node takes the private half and forgets the other: a key put together of two would sign what nobody can verify.
+  // Node uses the private half and ignores the other one: with halves of two keys, no process could verify the signatures.
   if (jwk && jwk['x'] !== coordinateOf(createPublicKey(key)))
     throw new RangeError("the parts 'd' and 'x' of the JWK do not belong together");
   return key;
@@ -31,15 +31,15 @@ function privateKeyOf(text: string): KeyObject {
 
 function publicKeyOf(text: string): KeyObject {
   const jwk = jwkIn(text);
-  // Node would make the public half of it, and nobody would notice that the private one lies about.
-  if (jwk?.['d'] !== undefined || text.includes('PRIVATE KEY')) throw new RangeError('it is a private key: give its public half only');
+  // Node would derive the public half, and the private key would lie unnoticed where it does not belong.
+  if (jwk?.['d'] !== undefined || text.includes('PRIVATE KEY')) throw new RangeError('it is a private key: configure only its public half');
   const key = readable('public', () => createPublicKey(jwk ? { key: jwk, format: 'jwk' } : text));
   const weakness = weaknessOfEd25519(Buffer.from(coordinateOf(key), 'base64url'));
   if (weakness !== undefined) throw new RangeError(`it is not a public key that can be trusted: ${weakness}`);
   return key;
 }
 
-/** What Node says of a key that it cannot read may hold a part of it, so it is left out. */
+/** Node's error about a key that it cannot read may contain a part of the key, so it is not repeated. */
 function readable(half: 'private' | 'public', read: () => KeyObject): KeyObject {
   let key: KeyObject | undefined;
   try {
@@ -47,7 +47,7 @@ function readable(half: 'private' | 'public', read: () => KeyObject): KeyObject 
   } catch {}
   if (key?.asymmetricKeyType === 'ed25519') return key;
   const form = half === 'private' ? "'-----BEGIN PRIVATE KEY-----'" : "'-----BEGIN PUBLIC KEY-----'";
-  throw new RangeError(`it is no ${half} Ed25519 key: write PEM (${form}) or a JWK with kty OKP and crv Ed25519`);
+  throw new RangeError(`it is not a ${half} Ed25519 key: write PEM (${form}) or a JWK with kty OKP and crv Ed25519`);
 }
 
 function jwkIn(text: string): Record<string, unknown> | undefined {

@@ -64,14 +64,14 @@ test.each(['postgres', 'redis', 'kafka', 'consul'] as const)(
   },
 );
 
-test('PostgreSQL asks for the password of its URL', async () => {
+test('PostgreSQL requires the password of its URL', async () => {
   const url = new URL((await open('postgres')).url);
   expect(url.password.length).toBeGreaterThan(20);
   url.password = 'another';
   await expect(onPostgres(url.href, 'select 1')).rejects.toThrow('password authentication failed');
 });
 
-test('a process that has got the id of an engine that is gone is left alone', async () => {
+test('a process that now has the process id of an ended engine is not touched', async () => {
   const engine = await open('redis');
   await engine.stop();
   const stranger = spawn('sleep', ['60']);

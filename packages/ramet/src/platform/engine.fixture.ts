@@ -9,27 +9,27 @@ const execute = promisify(execFile);
 
 export type Engine = 'postgres' | 'redis' | 'kafka' | 'consul';
 
-/** An engine of one test alone, which may stop and hurt it. */
+/** An engine that belongs to one test, which may stop and damage it. */
 export interface OwnEngine {
   /** A URL; `host:port` for Kafka. It stays the same over restarts. */
   readonly url: string;
-  /** Where it keeps everything: its log in `log`, its data in `data`. */
+  /** Its folder: the log is in `log`, the data in `data`. */
   readonly folder: string;
   /** Resolves when it answers again. `immediate` as after a crash. */
   restart(how?: 'immediate'): Promise<void>;
   stop(): Promise<void>;
   /** Starts it again after {@link stop}, with its data. */
   start(): Promise<void>;
-  /** Stops the process where it stands, until {@link resume}: connections stay open and nothing answers. */
+  /** Pauses the process until {@link resume}: connections stay open and nothing answers. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Ends it and removes its data. Call it however the test ends. */
+  /** Ends it and removes its data. Call it whether the test passes or fails. */
   wipe(): Promise<void>;
 }
 
 /**
- * The engine that `npm run test:engines` has started for all tests: leave nothing in it. Name it by a literal, for that is
- * how the run knows which engines to start.
+ * Returns the address of the engine that `npm run test:engines` has started for all tests: leave nothing in it. Name it by a literal:
+ * the run reads the literals to know which engines to start.
  * @returns a URL; `host:port` for Kafka
  * @throws Error when there is none
  */
@@ -43,7 +43,7 @@ export function sharedEngine(engine: Engine): string {
 export async function ownEngine(engine: Engine): Promise<OwnEngine> {
   // Within the folder of the run, which is wiped even when this process is killed.
   const parent = await mkdtemp(join(process.env.RAMET_ENGINES ?? tmpdir(), `own-${engine}-`));
-  // PostgreSQL runs as another user where we are root; it has to come to its folder.
+  // Where this process runs as root, PostgreSQL runs as another user, which must be able to enter its folder.
   await chmod(parent, 0o755);
   const folder = join(parent, engine);
   const script = async (command: string, ...more: string[]): Promise<string> => {

@@ -3,14 +3,14 @@ import type { Platform } from './platform.ts';
 const BASE32 = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
- * Makes ids that sort by the time they were made: a prefix and a UUIDv7 (RFC 9562) in Crockford's base 32, as `ord_06f2…`.
+ * Makes an id. Ids sort by the time at which they were made: a prefix and a UUIDv7 (RFC 9562) in Crockford's base 32, as `ord_06f2…`.
  * @param prefix two to eight lower-case letters that name the kind of thing
  */
 export function newId(platform: Platform, prefix: string): string {
   return `${prefix}_${base32(uuidv7(platform))}`;
 }
 
-/** The 16 bytes of a UUID version 7: 48 bits of wall time in milliseconds, the rest unpredictable. */
+/** Makes the 16 bytes of a UUID version 7: 48 bits of wall time in milliseconds, the rest unpredictable. */
 export function uuidv7(platform: Platform): Uint8Array {
   const bytes = platform.random.bytes(16);
   let ms = platform.clock.wallNow();
@@ -39,7 +39,7 @@ function base32(bytes: Uint8Array): string {
   return bits > 0 ? text + BASE32[(buffer << (5 - bits)) & 31] : text;
 }
 
-/** A stable, well-mixed 32-bit hash of text (FNV-1a with a final mix): partitions and lanes are chosen by it. */
+/** Computes a stable, well-mixed 32-bit hash of a text (FNV-1a with a final mix). It selects partitions and lanes. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

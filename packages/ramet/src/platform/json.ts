@@ -1,9 +1,9 @@
-/** Containers in each other, at most: whatever goes over a value by recursion must come to its end. */
+/** How deep containers may be nested: a recursive walk over a value must end. */
 const DEPTH_MAX = 100;
 
-/** Why a value cannot travel, or what came is none. */
+/** A value that cannot be sent as JSON, or a received text that is not acceptable JSON. */
 export class JsonError extends Error {
-  /** Whether it is no JSON at all: then the other side does not speak the format. */
+  /** Whether the text is not JSON at all: then the other side does not use the format. */
   readonly noJson: boolean;
 
   constructor(message: string, noJson = false) {
@@ -14,8 +14,8 @@ export class JsonError extends Error {
 }
 
 /**
- * The text of a value, or of a list whose last element is the value. What JSON would silently change is refused where that is
- * a number: `NaN` and the infinities would arrive as null. (`-0` arrives as 0, and a field that is undefined not at all.)
+ * Writes a value, or a list whose last element is the value, as JSON text. Numbers that JSON would silently change are refused: `NaN`
+ * and the infinities would arrive as null. (`-0` arrives as 0, and an undefined field does not arrive.)
  * @throws JsonError
  */
 export function encodeJson(value: unknown, within: unknown = value): string {
@@ -24,10 +24,10 @@ export function encodeJson(value: unknown, within: unknown = value): string {
     text = JSON.stringify(within);
   } catch (error) {
     throw new JsonError(
-      error instanceof RangeError ? 'it is nested too deep' : `it is no JSON: ${(error as Error).message.split('\n')[0]}`,
+      error instanceof RangeError ? 'it is nested too deep' : `it is not JSON: ${(error as Error).message.split('\n')[0]}`,
     );
   }
-  // Only what has become null has to be looked at.
+  // Only a value that has become null needs a look.
   if (text?.includes('null') && hasOtherNumber(value)) throw new JsonError('it has a number that is not finite');
   return text ?? '';
 }
@@ -40,15 +40,15 @@ function hasOtherNumber(value: unknown): boolean {
   return false;
 }
 
-/** What a value may be as JSON for {@link isPlainJson}. Larger ones are left to the text: it is what every transport takes, less room for what travels beside. */
+/** The largest value that {@link isPlainJson} judges, as JSON: what every transport accepts, minus room for the metadata. Larger values are judged by their text. */
 const LIGHT_BYTES = 4_000_000;
-/** What any character takes as JSON at most: `\\u0000`. */
+/** The most that one character takes as JSON: `\\u0000`. */
 const CHARACTER_BYTES = 6;
 const NODE_BYTES = 8;
 
 /**
- * Whether a value is a small one that comes back from JSON as it is, found without writing it: no field that is undefined, no
- * `-0`, no number that is not finite, nothing with a prototype of its own, no circle. False says only that the text has to tell.
+ * Decides, without writing it, whether a small value survives JSON unchanged: no undefined field, no `-0`, only finite numbers,
+ * no prototypes, no cycle. False means only that the text must decide.
  */
 export function isPlainJson(value: unknown): boolean {
   try {
@@ -59,7 +59,7 @@ export function isPlainJson(value: unknown): boolean {
   }
 }
 
-/** What is left of `room` behind a value; negative when it is too large or not plain. */
+/** Returns what is left of `room` after a value; negative when it is too large or not plain. */
 function roomAfter(value: unknown, room: number, depth: number): number {
   switch (typeof value) {
     case 'string':
@@ -95,8 +95,8 @@ function roomAfterFields(fields: object, room: number, depth: number): number {
 }
 
 /**
- * The value of a text that came from elsewhere.
- * @throws JsonError when it is no JSON, is nested deeper than 100, or has a key that reaches into the prototype of what it is put on
+ * Reads a text that another process sent.
+ * @throws JsonError when it is not JSON, is nested deeper than 100, or has a key that reaches into the prototype of an object
  */
 export function decodeJson(text: string): unknown {
   if (text.length > 2 * DEPTH_MAX && depthOf(text) > DEPTH_MAX) throw new JsonError(`it is nested deeper than ${DEPTH_MAX}`);
@@ -104,9 +104,9 @@ export function decodeJson(text: string): unknown {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new JsonError('it is no JSON', true);
+    throw new JsonError('it is not JSON', true);
   }
-  // The key itself, or one that may be it, written in escapes.
+  // The key itself, or a key with escapes that may be it.
   if ((text.includes('__proto__') || text.includes('\\u00')) && hasReservedKey(value)) throw new JsonError("it has a key '__proto__'");
   return value;
 }
@@ -128,7 +128,7 @@ function depthOf(text: string): number {
   return most;
 }
 
-/** Where the string that begins at `from` ends. */
+/** Finds the end of the string that begins at `from`. */
 function endOfString(text: string, from: number): number {
   let at = from;
   for (;;) {

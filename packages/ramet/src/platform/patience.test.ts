@@ -50,7 +50,7 @@ function patient(forMs: number) {
   return { patience, told, platform, pending, over: () => over };
 }
 
-test('repeats what passes, tells of it after 2 s and every 10 s, and says when it is over', async () => {
+test('repeats work whose failures pass, reports the wait after 2 s and every 10 s, and reports its end', async () => {
   const { patience, told, platform, pending, over } = patient(60_000);
   const answered = await patience.until('a store', async () => {
     if (platform.clock.monoNow() < 25_000) throw new Error('away');
@@ -61,7 +61,7 @@ test('repeats what passes, tells of it after 2 s and every 10 s, and says when i
   expect([over(), pending()]).toEqual([1, 0]);
 });
 
-test('throws a mistake at once, and says nothing of it', async () => {
+test('throws a mistake at once, without a report', async () => {
   const { patience, told, over, pending } = patient(60_000);
   let attempts = 0;
   const mistaken = patience.until('a store', async () => {
@@ -72,7 +72,7 @@ test('throws a mistake at once, and says nothing of it', async () => {
   expect([attempts, told.length, over(), pending()]).toEqual([1, 0, 0, 0]);
 });
 
-test('has one bound for everything that it waits for', async () => {
+test('has one time limit for everything that it waits for', async () => {
   const { patience, platform } = patient(5_000);
   const away = async () => {
     throw new Error('away');
@@ -88,7 +88,7 @@ test('has one bound for everything that it waits for', async () => {
   expect(attempts).toBe(1);
 });
 
-test('tells of work that takes long, without a bound and without a repetition', async () => {
+test('reports work that takes long, without a time limit and without a repetition', async () => {
   const { patience, told, platform } = patient(1_000);
   let attempts = 0;
   const took = await patience.once('a migration', async () => {

@@ -7,7 +7,7 @@ const FIRST_MS = 2 * SECOND;
 const AGAIN_MS = 10 * SECOND;
 const BACKOFF: Backoff = { baseMs: 100, capMs: 2 * SECOND };
 
-/** Something that is waited for. */
+/** Something that a process waits for. */
 export interface Wait {
   /** What it is, as `the store of 'orders'`. */
   readonly what: string;
@@ -16,9 +16,9 @@ export interface Wait {
 }
 
 export interface PatienceOptions {
-  /** For how long failures are waited for, in milliseconds, from the start on and over everything together. */
+  /** How long failures are tolerated, in milliseconds from the start, over all waits together. */
   readonly forMs: number;
-  /** Whether a failure passes without a person. Any other is thrown at once. */
+  /** Whether a failure ends without an operator. Any other failure is thrown at once. */
   readonly passes: (error: unknown) => boolean;
   /** Called 2 s after a wait has begun, and every 10 s while anything is waited for. */
   readonly onWait: (waits: readonly Wait[]) => void;
@@ -45,8 +45,9 @@ export class Patience {
   }
 
   /**
+   * Repeats `work` until it succeeds.
    * @param what for people, as `the store of 'orders'`
-   * @throws what `work` threw: at once when it does not pass, else the last failure when the time is over
+   * @throws the failure of `work`: at once when an operator has to act, else the last one when the time is over
    */
   async until<T>(what: string, work: () => Promise<T>): Promise<T> {
     const { clock, timers } = this.#platform;
@@ -64,7 +65,7 @@ export class Patience {
     });
   }
 
-  /** Runs `work` one time; it is reported when it takes long. @throws what `work` threw */
+  /** Runs `work` once, and reports it when it takes long. @throws the failure of `work` */
   once<T>(what: string, work: () => Promise<T>): Promise<T> {
     return this.#reported(what, work);
   }

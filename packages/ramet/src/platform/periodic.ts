@@ -4,8 +4,8 @@ import { Wakeable } from './wakeable.ts';
 const FAILED_MS = 1_000;
 
 /**
- * A background loop with an owner: runs `round` again and again, waits as long as each round says, can be woken early, and
- * stops when asked, after the round that is under way. A round that fails is told to `onError` and tried again.
+ * A background loop with an owner. It runs `round` repeatedly and waits between rounds as long as each round says. It can be woken
+ * early, and `stop` waits for the round that is under way. A round that fails is reported to `onError` and repeated.
  */
 export class Periodic {
   readonly #platform: Platform;
@@ -15,7 +15,7 @@ export class Periodic {
   #stopping = false;
   readonly #idle: Wakeable;
 
-  /** @param round does what is to be done now and answers in how many milliseconds to come again */
+  /** @param round does the work that is due, and returns in how many milliseconds the next round begins */
   constructor(platform: Platform, round: () => Promise<number>, onError: (error: unknown) => void = () => {}) {
     this.#platform = platform;
     this.#idle = new Wakeable(platform);

@@ -22,7 +22,7 @@ test.each([
   ['%E6', '%25E6'],
 ])('%j becomes %s', (key, expected) => expect(plain(key)).toBe(expected));
 
-test('no two keys become one, and each fits a header', () => {
+test('no two keys become the same, and each fits a header', () => {
   const unit = fc.oneof(
     fc.constantFrom(' ', '%', '~', 'E', '6', 'a', '\n', '\0', '\ud800', '\udc00', '東', 'é'),
     fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)),

@@ -1,15 +1,16 @@
-/** What other systems take as an idempotency key at most; a longer key ends in its hash. */
+/** The longest idempotency key that other systems accept; a longer key ends in its hash. */
 const LENGTH_MAX = 255;
 const HEAD_LENGTH = 160;
-/** Printable ASCII, without a blank at either end, which HTTP cuts off. */
+/** Printable ASCII, without a blank at either end, which HTTP removes. */
 const PLAIN = /^(?! )[ -~]*(?<! )$/;
-/** What only an encoded key holds: a plain key that looks like one is encoded too, so that no two keys become one. */
+/** Marks of an encoded key: a plain key that has one is encoded too, so that no two keys become the same. */
 const LOOKS_ENCODED = /%[0-9A-F]{2}|~[0-9a-f]{64}$/;
 
 /**
- * A key as one that every other system can take, in HTTP headers too: printable ASCII, at most 255 characters. A key that is
- * so already stays as it is. In any other, what is not plain is percent-encoded as UTF-8 (half a surrogate pair as the three
- * bytes that it would be), and what is too long ends in a hash. The same key always becomes the same, and no two become one.
+ * Converts a key to one that every other system accepts, in HTTP headers too: printable ASCII, at most 255 characters. A key that
+ * already is like this stays unchanged. In any other key, each other character is percent-encoded as UTF-8 (half a surrogate pair as the
+ * three bytes that it would be), and a key that is too long ends in a hash. The result is always the same for the same key, and differs
+ * for different keys.
  */
 export function plainKey(key: string, sha256: (text: string) => string): string {
   const safe = PLAIN.test(key) && !LOOKS_ENCODED.test(key);

@@ -1,6 +1,6 @@
 /**
- * The one door to time, chance and the outside. Framework code reaches none of these otherwise, and a check enforces it:
- * whoever hands in another platform (the simulator does) decides what time it is and what happens next.
+ * The only access to time, chance and the outside world. A check enforces that framework code uses nothing else, so that a
+ * different platform (such as the simulator's) decides what time it is and what happens next.
  *
  * Terms. *Wall time* is what a calendar shows and may jump; it is for people and for expiry dates. *Monotonic time* never
  * jumps and is for every duration.
@@ -15,14 +15,14 @@ export interface Platform {
   readonly files: Files;
   readonly process: ProcessFigures;
   /**
-   * The client of a system that is not ours and speaks no HTTP, as `make` makes it. Whoever hands in another platform gives
-   * a double of the system instead.
+   * Returns the client of an external system that does not use HTTP, as `make` creates it. Another platform returns a double of
+   * the system instead.
    * @param name as declared by `external(name, …)`
    */
   outside<T extends object>(name: string, make: () => T): T;
   /**
-   * A named place in the framework where a process may be stopped, delayed or looked at. In production it returns
-   * undefined at once; await the answer only where there is one, so that the hot path pays nothing.
+   * Marks a named place in the framework where a test may stop, delay or inspect the process. In production it returns
+   * undefined at once; await the answer only if there is one, so that the hot path pays nothing.
    */
   point(site: string): Promise<void> | undefined;
 }
@@ -35,23 +35,23 @@ export interface Clock {
 }
 
 export interface Timer {
-  /** Forgets the timer; harmless when it has fired. */
+  /** Cancels the timer; harmless when it has fired. */
   cancel(): void;
 }
 
 export interface Timers {
-  /** Calls `fire` once after `delayMs`. Delays of any length are kept, also those beyond the 2^31-1 ms of `setTimeout`. */
+  /** Calls `fire` once after `delayMs`. Delays may be longer than the 2^31-1 ms of `setTimeout`. */
   set(delayMs: number, fire: () => void): Timer;
   /** Resolves after `delayMs`, or rejects with the signal's reason when it aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
-  /** Resolves in a later turn of the event loop, when I/O has had its chance. */
+  /** Resolves in a later turn of the event loop, after pending I/O. */
   yield(): Promise<void>;
 }
 
 export interface Random {
-  /** Uniform in [0, 1). For jitter and samples, never for secrets. */
+  /** Returns a number that is uniform in [0, 1). For jitter and samples, never for secrets. */
   next(): number;
-  /** Unpredictable bytes, good for keys and tokens. */
+  /** Returns unpredictable bytes, fit for keys and tokens. */
   bytes(count: number): Uint8Array;
 }
 
@@ -70,18 +70,18 @@ export interface Crypto {
 export interface Signatures {
   /**
    * @param privateKey PKCS #8 as PEM, or a JWK as JSON text
-   * @throws RangeError when the text is no such key
+   * @throws RangeError when the text is not such a key
    */
   signer(privateKey: string): Signer;
   /**
    * @param publicKey SubjectPublicKeyInfo as PEM, or a JWK as JSON text
-   * @throws RangeError when the text is no such key, or a private one
+   * @throws RangeError when the text is not such a key, or is a private one
    */
   verifier(publicKey: string): Verifier;
 }
 
 export interface Signer {
-  /** The other half: 32 bytes as base64url, the `x` of a JWK. */
+  /** The public half: 32 bytes as base64url, the `x` of a JWK. */
   readonly publicKey: string;
   sign(text: string): Uint8Array;
 }
@@ -99,38 +99,38 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
 }
 
-/** A request, and which declared system it goes to. */
+/** A request, and the declared system that receives it. */
 export interface OutgoingRequest extends HttpRequest {
-  /** The system as `external(name, …)` declares it, and the path from its URL on: a simulator finds its double by them. */
+  /** The system as `external(name, …)` declares it, and the path after its URL: a simulator finds its double by them. */
   readonly external?: { readonly name: string; readonly path: string };
 }
 
 export interface HttpClient {
-  /** Sends one request over a pooled connection. Never follows a redirect and never repeats a request by itself. */
+  /** Sends one request over a pooled connection. Never follows a redirect, and never repeats a request. */
   fetch(url: string, request?: OutgoingRequest): Promise<Response>;
   close(): Promise<void>;
 }
 
 export interface ProcessFigures {
   residentMemoryBytes(): number;
-  /** How late the event loop ran, in seconds: the 99th percentile since this was asked last. */
+  /** Measures how late the event loop ran, in seconds: the 99th percentile since the last call. */
   eventLoopLagSeconds(): number;
 }
 
 export interface Files {
   /**
-   * The text of one file; undefined when there is no such file.
-   * @param maxBytes it may have at most
-   * @throws RangeError when it is longer; what the system says when it cannot be read
+   * Reads one file as text. @returns undefined when the file does not exist
+   * @param maxBytes the most that it may have
+   * @throws RangeError when it is longer; the system's error when it cannot be read
    */
   readText(file: URL, maxBytes: number): string | undefined;
-  /** The text files of a folder whose names end in `suffix`, by name. Empty when there are none; throws when there is no folder. */
+  /** Reads the text files of a folder whose names end in `suffix`, by name. Throws when the folder does not exist. */
   readFolder(folder: URL, suffix: string): readonly { readonly name: string; readonly text: string }[];
   /**
-   * All files of a folder and of the folders in it, by path (`assets/main.js`). Links are left out, so that nothing is read from
-   * elsewhere, and so is what begins with a dot.
-   * @param maxBytes of all files together
-   * @throws RangeError when they are more; what the system says when there is no folder
+   * Reads all files of a folder and of the folders in it, by path (`assets/main.js`). Links are excluded, so that no file outside is
+   * read, and so are names that begin with a dot.
+   * @param maxBytes the most that all files may have together
+   * @throws RangeError when they have more; the system's error when the folder does not exist
    */
   readTree(folder: URL, maxBytes: number): readonly { readonly path: string; readonly bytes: Uint8Array }[];
 }

@@ -14,7 +14,7 @@ export interface RealPlatformOptions {
   readonly onPoint?: (site: string) => Promise<void> | undefined;
 }
 
-/** The platform of production: the machine's clocks, timers, entropy and network. */
+/** Creates the platform of production: the machine's clocks, timers, random bytes and network. */
 export function realPlatform(options: RealPlatformOptions = {}): Platform {
   return {
     clock: { wallNow: () => Date.now(), monoNow: () => performance.now() },
@@ -94,7 +94,7 @@ function sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Entropy is fetched 4 KiB at a time: a call to the operating system for each id would cost more than the id. */
+/** Random bytes are fetched 4 KiB at a time: a call to the operating system for each id would cost more than the id. */
 function pooledBytes(): (count: number) => Uint8Array {
   let pool = new Uint8Array(0);
   let used = 0;
@@ -117,7 +117,7 @@ function processFigures(): Platform['process'] {
   return {
     residentMemoryBytes: () => process.memoryUsage.rss(),
     eventLoopLagSeconds() {
-      // The histogram measures whole turns of its own timer; what is beyond its resolution is the lag.
+      // The histogram measures whole turns of its own timer: the lag is what exceeds its resolution.
       const seconds = Math.max(0, delay.percentile(99) / 1e9 - 0.01);
       delay.reset();
       return Number.isFinite(seconds) ? seconds : 0;

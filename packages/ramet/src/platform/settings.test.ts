@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Settings } from './settings.ts';
 
-test('everything that is wrong is named with what was given, and the rest is read', () => {
+test('every problem is reported with the given value, and the other settings are read', () => {
   const settings = new Settings('bus: ');
   expect(settings.duration('keep', '2d', 1)).toBe(172_800_000);
   expect(settings.duration('lease', undefined, 15_000)).toBe(15_000);
@@ -13,12 +13,12 @@ test('everything that is wrong is named with what was given, and the rest is rea
   expect(settings.share('rate', 1, 0.5)).toBe(1);
   expect(settings.word('poison', 'nope' as 'skip', ['park-key', 'skip'])).toBe('park-key');
   expect(settings.problems).toEqual([
-    "bus: lease: '5 sec' is no duration: write a number and ms, s, m, h or d, as in '30s'",
+    "bus: lease: '5 sec' is not a duration: write a number and ms, s, m, h or d, such as '30s'",
     ...['-1', '0', '1.5', 'NaN', 'Infinity', '101', '9007199254740992', "'5'"].map(
       (value) => `bus: partitions: ${value} is not a whole number from 1 to 100`,
     ),
-    ...['0', '1.1', 'NaN'].map((value) => `bus: rate: ${value} is no share: write a number above 0 and up to 1, such as 0.5`),
-    "bus: poison: 'nope' is none of 'park-key', 'skip'",
+    ...['0', '1.1', 'NaN'].map((value) => `bus: rate: ${value} is not a share: write a number above 0 and up to 1, such as 0.5`),
+    "bus: poison: 'nope' is not one of 'park-key', 'skip'",
   ]);
   expect(() => settings.check()).toThrow(/'5 sec'.*'nope'/);
   expect(() => new Settings().check()).not.toThrow();

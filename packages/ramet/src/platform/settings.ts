@@ -1,19 +1,19 @@
 import { type Duration, type DurationRange, durationMs, shown } from './duration.ts';
 
 /**
- * Reads the options that were given, and collects everything that is wrong with them, each with its name and the value
- * that was given: boot reports all problems at once.
+ * Reads options and collects every problem with them, each with the name of the option and the given value: boot reports all
+ * problems at once.
  */
 export class Settings {
   readonly problems: string[] = [];
   readonly #where: string;
 
-  /** @param where before each problem, as `kafka: ` */
+  /** @param where stands before each problem, as `kafka: ` */
   constructor(where = '') {
     this.#where = where;
   }
 
-  /** Milliseconds of a duration; `otherwiseMs` where it is left out or wrong. */
+  /** Reads a duration, in milliseconds; `otherwiseMs` where it is absent or wrong. */
   duration(name: string, value: Duration | undefined, otherwiseMs: number, range: DurationRange = {}): number {
     if (value === undefined) return otherwiseMs;
     try {
@@ -24,7 +24,7 @@ export class Settings {
     }
   }
 
-  /** A whole number between `least` and `most`; `otherwise` where it is left out or wrong. */
+  /** Reads a whole number between `least` and `most`; `otherwise` where it is absent or wrong. */
   count(name: string, value: number | undefined, otherwise: number, least: number, most: number): number {
     if (value === undefined) return otherwise;
     if (Number.isInteger(value) && value >= least && value <= most) return value;
@@ -32,18 +32,18 @@ export class Settings {
     return otherwise;
   }
 
-  /** A number above 0 and up to 1; `otherwise` where it is left out or wrong. */
+  /** Reads a number above 0 and up to 1; `otherwise` where it is absent or wrong. */
   share(name: string, value: number | undefined, otherwise: number): number {
     if (value === undefined) return otherwise;
     if (typeof value === 'number' && value > 0 && value <= 1) return value;
-    this.report(`${name}: ${shown(value)} is no share: write a number above 0 and up to 1, such as 0.5`);
+    this.report(`${name}: ${shown(value)} is not a share: write a number above 0 and up to 1, such as 0.5`);
     return otherwise;
   }
 
-  /** One of several words; the first where it is left out or wrong. */
+  /** Reads one of several words; the first where it is absent or wrong. */
   word<W extends string>(name: string, value: W | undefined, words: readonly [W, ...W[]]): W {
     if (value === undefined || words.includes(value)) return value ?? words[0];
-    this.report(`${name}: ${shown(value)} is none of ${words.map((word) => `'${word}'`).join(', ')}`);
+    this.report(`${name}: ${shown(value)} is not one of ${words.map((word) => `'${word}'`).join(', ')}`);
     return words[0];
   }
 

@@ -1,15 +1,15 @@
-/** A secret: it gives its value only on request. `secrets.get(name)` is one. */
+/** A secret, which reveals its value only on request, such as `secrets.get(name)`. */
 export interface Revealed {
   reveal(): string;
 }
 
 /**
- * Where an adapter takes a URL or a credential from: the text itself, a secret, or a function that gives either of these. Functions and
- * secrets are asked again for each new connection, so that a password can be replaced while a process runs.
+ * Where an adapter gets a URL or a credential: the text itself, a secret, or a function that returns one of these. Functions and
+ * secrets are read again for each new connection, so that a password can be replaced while a process runs.
  */
 export type Source<A extends readonly unknown[] = []> = string | Revealed | ((...of: A) => string | Revealed | Promise<string | Revealed>);
 
-/** The text that a source holds now. @throws what the function or the secret throws */
+/** Reads the text that a source holds now. @throws the error of the function or of the secret */
 export async function sourced<A extends readonly unknown[]>(source: Source<A>, ...of: A): Promise<string> {
   const given = typeof source === 'function' ? await source(...of) : source;
   return typeof given === 'string' ? given : given.reveal();

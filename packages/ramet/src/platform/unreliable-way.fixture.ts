@@ -1,28 +1,28 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
-/** How a server, or the way to it, fails. */
+/** How a server, or the network on the way to it, fails. */
 export type Outage =
-  /** Connections are closed at once, as by a proxy whose server is gone. */
+  /** Connections are closed at once, as by a proxy whose server does not exist any more. */
   | 'closed'
   /** Connections are reset. */
   | 'reset'
-  /** Nothing listens: connections are refused, and those that exist are cut. */
+  /** Nothing listens: new connections are refused, and existing ones are cut. */
   | 'refused'
   /** Connections stay open and nothing comes back. */
   | 'silent';
 
-/** A way to a server that fails at a chosen moment, for a while. */
+/** A connection to a server that fails at a chosen moment, for some time. */
 export interface UnreliableWay<Said extends string = never> {
   readonly url: string;
   /** How many packets clients have sent to the server. */
   readonly packets: number;
-  /** Fails in this way from the next packet but `after` on, for `forMs` milliseconds; later connections fail as well until then. */
+  /** Fails in this way after `after` more packets, for `forMs` milliseconds; connections that are opened in this time fail as well. */
   fail(outage: Outage | Said, after: number, forMs: number): void;
-  /** A failure that was asked for and has not begun does not take place. */
+  /** Cancels a planned failure that has not begun. */
   spare(): void;
-  /** Whether the failure that was asked for has begun. */
+  /** Whether the planned failure has begun. */
   readonly failed: boolean;
-  /** Whether it is under way, so that nothing reaches the server. */
+  /** Whether the failure is under way, so that nothing reaches the server. */
   readonly failing: boolean;
   close(): Promise<void>;
 }

@@ -49,7 +49,7 @@ test('boot tells every mistake at once, with where and what to do', async () => 
     "LOG_LEVEL 'loud'",
     "service 'broken' cannot be loaded: no such file",
     "command 'doIt': input: field 'at': a Date is not JSON: declare z.iso.datetime()",
-    "http 'FETCH /it' is no route",
+    "http 'FETCH /it' is not a route",
     "query 'ask': output: field 'n': a transform changes the value",
     'names {id}, which is not a field of the input',
     "command 'forget' has no handler",

@@ -97,7 +97,7 @@ test('a version that the consumer does not know yet is parked with its key, neit
   await place(old, 'new');
   await eventually(async () => (await old.services.get('mails')?.store.reader.all('select 1 from ramet_parked'))?.length === 1);
   expect(await letters(old)).toMatchObject([
-    { key: 'new', reason: 'UnknownEvent', error: expect.stringContaining('came in version 3; known are versions up to 1') },
+    { key: 'new', reason: 'UnknownEvent', error: expect.stringContaining('has version 3; the newest known version is 1') },
   ]);
   expect(seen).toEqual([]);
 

@@ -124,11 +124,11 @@ test('what a contract holds that is no operation, event, failure or schema is na
   expect(await problemsOf({ wrong })).toEqual([
     at("operation 'bare'", not),
     at("command 'plain'", 'input: a plain object is not a schema: write one, as z.object({ … })'),
-    at("query 'asked'", "it stands in 'commands': move it to 'queries'"),
+    at("query 'asked'", "it is listed in 'commands': move it to 'queries'"),
     at("command 'failing'", "failure 'Gone' is not made by failure(): write failure(409, z.object({ … }))"),
     at("command 'failing'", "failure 'Lost': a plain object is not a schema: write one, as z.object({ … })"),
     at("operation 'nothing'", not),
-    at("command 'told'", "it stands in 'queries': move it to 'commands'"),
+    at("command 'told'", "it is listed in 'queries': move it to 'commands'"),
     at("event 'Bare'", "it is not made by event(): write event(z.object({ … }), { key: '…' })"),
     at("event 'Nothing'", "it is not made by event(): write event(z.object({ … }), { key: '…' })"),
   ]);

@@ -146,10 +146,10 @@ test('every problem of the keys is reported together, with what to do', () => {
   for (const expected of [
     "'lifetime' is 5m; it is at most 60s",
     "'leeway' is 1m; it is at most 5s",
-    "public key 2 of process 'shop' cannot be used: it is",
+    "public key 2 of process 'shop' cannot be used: it is not a public Ed25519 key",
     "public key 1 of process 'money' is one of process 'shop' too",
     "process 'empty' has no public key; make one with 'generateIdentityKey'",
-    "public key 1 of process 'leak' cannot be used: it is a private key: give its public half only",
+    "public key 1 of process 'leak' cannot be used: it is a private key: configure only its public half",
     "process 'mail' has no public key",
     "the private key of process 'shop' belongs to none of its public keys",
   ])
@@ -253,7 +253,7 @@ test('a key is replaced without a call that fails: the new public one first, the
   // An unknown key and a half-written one are not used.
   for (const [text, why] of [
     [STRANGER.privateKey, /belongs to none of its public keys/],
-    [next.privateKey.slice(0, 60), /cannot be used: it is no private Ed25519 key/],
+    [next.privateKey.slice(0, 60), /cannot be used: it is not a private Ed25519 key/],
     ['', /missing or empty/],
   ] as const) {
     inFile = text;

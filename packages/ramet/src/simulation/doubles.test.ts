@@ -92,6 +92,6 @@ test('what a service cannot start for is thrown at once', async () => {
   });
   const services = { ...one.services, wrong: async () => ({ default: wrong }) };
   await expect(simulate(topology({ services, profiles: {} }), { ...simulation, seeds: 1 })).rejects.toThrow(
-    /http 'FETCH \/it' is no route/,
+    /http 'FETCH \/it' is not a route/,
   );
 });

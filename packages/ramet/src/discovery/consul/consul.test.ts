@@ -321,6 +321,6 @@ describe('the settings of Consul', () => {
 
   test('are refused for a malformed range or duration', () => {
     expect(() => consul('http://127.0.0.1:8500', { allow: ['10.0.0.0/40'] })).toThrow("not a range of addresses: '10.0.0.0/40'");
-    expect(() => consul('http://127.0.0.1:8500', { keep: 'long' as never })).toThrow(/'long' is [a-z ]*duration/);
+    expect(() => consul('http://127.0.0.1:8500', { keep: 'long' as never })).toThrow("'long' is not a duration");
   });
 });

@@ -69,7 +69,7 @@ describe('a policy', () => {
       'retries: 3 is not a whole number from 0 to 2',
       'bulkhead: 0.5 is not a whole number from 1 to 1000000',
       expect.stringMatching(/^breaker\.consecutive: 0 /),
-      expect.stringMatching(/^breaker\.failureRate: 50 is no share/),
+      expect.stringMatching(/^breaker\.failureRate: 50 is not a share/),
       expect.stringMatching(/^breaker\.minimumCalls: -1 /),
       expect.stringMatching(/^breaker\.window: /),
       expect.stringMatching(/^breaker\.openFor: /),
