@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { AdminAnswer, AdminBody, AdminQuery, AdminRoutes } from 'ramet/admin';
 
+/** The options that locate a running process. */
 export interface AdminOptions {
   /** The address of the admin interface. */
   readonly admin: string;

@@ -87,10 +87,10 @@ test('given-up work says what it is and why', () => {
 });
 
 test('subscriptions say where they are halted, and schedules when they run and what went wrong', () => {
-  const standsAt = [{ log: 'payments', eventId: 'evt_1', error: 'boom' }];
+  const haltedAt = [{ log: 'payments', eventId: 'evt_1', error: 'boom' }];
   const list = subscriptionList([
-    { service: 'analytics', subscription: 'analytics', poison: 'skip', topics: ['a.B', 'a.C'], standsAt: [] },
-    { service: 'analytics', subscription: 'analytics.ledger', poison: 'halt', topics: ['a.B'], standsAt },
+    { service: 'analytics', subscription: 'analytics', poison: 'skip', topics: ['a.B', 'a.C'], haltedAt: [] },
+    { service: 'analytics', subscription: 'analytics.ledger', poison: 'halt', topics: ['a.B'], haltedAt },
   ]);
   expect(list).toMatch(/analytics +skip +2 +running/);
   expect(list).toMatch(/analytics\.ledger +halt +1 +HALTED at evt_1: boom/);

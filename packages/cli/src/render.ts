@@ -128,11 +128,11 @@ export function deadLetterList(items: readonly AdminItem<'GET /dead-letters'>[])
 /** Renders subscriptions: one a line, with the events at which it is halted. */
 export function subscriptionList(items: readonly AdminItem<'GET /subscriptions'>[]): string {
   if (items.length === 0) return 'No subscriptions.';
-  const rows = items.map(({ subscription, poison, topics, standsAt }) => [
+  const rows = items.map(({ subscription, poison, topics, haltedAt }) => [
     subscription,
     poison,
     String(topics.length),
-    standsAt.map(({ eventId, error }) => `HALTED at ${eventId}: ${error}`).join('; ') || 'running',
+    haltedAt.map(({ eventId, error }) => `HALTED at ${eventId}: ${error}`).join('; ') || 'running',
   ]);
   return table([['SUBSCRIPTION', 'POISON', 'EVENTS', 'STATE'], ...rows]);
 }

@@ -6,6 +6,7 @@ import { nameProblem, nearestName } from './name.ts';
 /** An error whose text says what is wrong and what to do. It is printed without a stack. */
 export class CreateError extends Error {}
 
+/** Options of {@link createProject}. */
 export interface CreateOptions {
   /** The folder of the project, relative to `cwd`, or `@scope/name`; `.` is `cwd` itself. */
   readonly target: string;
@@ -14,6 +15,7 @@ export interface CreateOptions {
   readonly ramet?: string;
 }
 
+/** A project that was created. */
 export interface Created {
   readonly folder: string;
   readonly name: string;

@@ -12,10 +12,12 @@ import { sagaRoutes } from './saga-routes.ts';
 import { type AdminRoute, type ServiceRoute, serve } from './serve.ts';
 import { workRoutes } from './work-routes.ts';
 
+/** The admin interface of a process. */
 export interface Admin {
   readonly routes: readonly AdminRoute[];
 }
 
+/** What the admin interface needs from its process. */
 export interface AdminEnvironment {
   readonly platform: Platform;
   readonly services: readonly HostedService[];

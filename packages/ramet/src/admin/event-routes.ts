@@ -20,7 +20,7 @@ export function eventRoutes(services: readonly HostedService[]): ServiceRoute[] 
           subscription: subscription.group,
           poison: subscription.poison,
           topics: [...subscription.topics],
-          standsAt: await subscription.standstills(),
+          haltedAt: await subscription.standstills(),
         })),
       ),
     ),

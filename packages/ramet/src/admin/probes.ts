@@ -3,6 +3,7 @@ import { createHttpServer, probeAnswer, problemAnswer } from '../http/index.ts';
 import type { Platform } from '../platform/index.ts';
 import { type EventLog, type Health, type Metrics, newTrace } from '../telemetry/index.ts';
 
+/** What the server of probes needs. */
 export interface ProbeServerOptions {
   readonly platform: Platform;
   readonly log: EventLog;

@@ -31,6 +31,7 @@ export interface AcceptedRequest<Shape extends RouteShape> {
   readonly body: Shape['body'] extends z.ZodType<infer Body> ? Frozen<Body> : undefined;
 }
 
+/** The answer of a route. */
 export type AnswerOf<Shape extends RouteShape> = Frozen<z.infer<Shape['output']>>;
 
 /** Joins a route with what it does, which sees only requests that fit the route. */

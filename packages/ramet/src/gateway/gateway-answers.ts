@@ -10,6 +10,7 @@ import { SHED, Shed } from './limits/shed.ts';
 import { documentOf, type OwnAnswers, ownAnswer } from './own-answers.ts';
 import type { GatewayResponse } from './response.ts';
 
+/** What the server of a gateway needs. */
 export interface GatewayServerOptions {
   readonly platform: Platform;
   readonly definition: GatewayDefinition;

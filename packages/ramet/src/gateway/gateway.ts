@@ -15,6 +15,7 @@ export type Access =
   /** Callers whose valid token has this scope. */
   | { readonly scope: string };
 
+/** What an exposed operation may declare beside its access. */
 export interface RouteOptions {
   /**
    * Replaces the gateway's limit for this route, and counts apart from it. A limit by a field of the input adds to the gateway's
@@ -23,6 +24,7 @@ export interface RouteOptions {
   readonly limit?: Limit | false;
 }
 
+/** How often a client may send requests. */
 export interface Limit {
   /** How many requests are allowed in a time, as `'100/15m'`. */
   readonly rate: string;
@@ -40,6 +42,7 @@ export interface Limit {
 
 type OperationNames<C> = C extends { commands: infer K; queries: infer Q } ? (keyof K | keyof Q) & string : never;
 
+/** The operations of one contract that a gateway exposes. */
 export interface Exposed {
   readonly kind: 'expose';
   readonly contract: AnyContract;
@@ -63,10 +66,12 @@ export const expose = <C extends AnyContract>(
   operations: o.operations as Exposed['operations'],
 });
 
+/** The clients of the declared dependencies. */
 export type ClientsOf<U extends Uses> = {
   readonly [K in keyof U]: U[K] extends Dependency<infer C> ? ClientOf<C> : U[K] extends External ? ExternalClient : never;
 };
 
+/** What a composed route gets. */
 export interface ComposeContext<U extends Uses, E extends Failures> {
   readonly caller: Caller;
   readonly use: ClientsOf<U>;
@@ -80,6 +85,7 @@ export interface ComposeContext<U extends Uses, E extends Failures> {
   readonly fail: { readonly [K in keyof E]: (data: any) => Error };
 }
 
+/** A route that {@link compose} has declared. */
 export interface Composed {
   readonly kind: 'compose';
   readonly route: string;
@@ -146,6 +152,7 @@ export interface Caps {
 
 const CAPS: Caps = { connections: 10_000, connectionsPerAddress: 100, streamsPerClient: 50 };
 
+/** A gateway that {@link gateway} has declared. */
 export interface GatewayDefinition {
   readonly name: string;
   readonly authenticate: JwtOptions | undefined;

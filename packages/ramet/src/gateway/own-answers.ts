@@ -6,6 +6,7 @@ import { openApi } from './openapi/openapi.ts';
 import type { GatewayResponse } from './response.ts';
 import { DOCUMENT_PATH, type GatewayRoute, OWN_PATHS } from './routes.ts';
 
+/** What a gateway needs to answer without a service. */
 export interface OwnAnswers {
   readonly platform: Platform;
   /** Gives the text of the OpenAPI document. */

@@ -21,11 +21,13 @@ interface RouteBase {
   readonly keyRequired: boolean;
   readonly status: number;
 }
+/** A route to an operation of a contract. */
 export interface OperationRoute extends RouteBase {
   readonly kind: 'operation' | 'stream';
   readonly compiled: CompiledOperation;
   readonly edge: Edge;
 }
+/** A route that the gateway composes. */
 export interface ComposedRoute extends RouteBase {
   readonly kind: 'compose';
   readonly composed: Composed;
@@ -33,6 +35,7 @@ export interface ComposedRoute extends RouteBase {
   readonly clients: ClientFactory;
   readonly errors: CompiledOperation['errors'];
 }
+/** A compiled route. */
 export type GatewayRoute = OperationRoute | ComposedRoute;
 
 /** The path of the OpenAPI document of a gateway. */

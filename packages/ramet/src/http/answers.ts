@@ -46,6 +46,7 @@ export interface StreamedAnswer {
   readonly lines: AsyncIterable<string>;
 }
 
+/** The answer to a request. */
 export type HttpAnswer = WholeAnswer | StreamedAnswer;
 
 /** The headers of every answer that does not set them itself. A browser that opens an answer as a page must run nothing in it. */

@@ -1,3 +1,4 @@
+/** A path in its one spelling, or why it was refused. */
 export type CanonicalPath =
   | {
       readonly ok: true;

@@ -11,6 +11,7 @@ export interface RawRequest {
   readonly rawHeaders: readonly string[];
 }
 
+/** What the gate checks beside the rules of HTTP. */
 export interface GateOptions {
   /** The hosts that are served, as `shop.example` (any port) or `shop.example:8443`; every host where absent. */
   readonly hosts?: readonly string[];

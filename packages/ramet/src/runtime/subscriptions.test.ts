@@ -230,8 +230,8 @@ describe('poison', () => {
       expect(await entriesOf(second, 'ledger')).toEqual([1]);
       const ask = admin(folder.path, second);
       expect((await ask('/subscriptions')).items).toMatchObject([
-        { subscription: 'books', poison: 'park-key', standsAt: [] },
-        { subscription: 'books.ledger', poison: 'halt', topics: ['bank.Paid'], standsAt: [{ log: 'bank', error: 'Error: unbalanced' }] },
+        { subscription: 'books', poison: 'park-key', haltedAt: [] },
+        { subscription: 'books.ledger', poison: 'halt', topics: ['bank.Paid'], haltedAt: [{ log: 'bank', error: 'Error: unbalanced' }] },
       ]);
       const [letter] = (await ask('/dead-letters')).items;
       expect(letter).toMatchObject({ subscriber: 'books.ledger', policy: 'halt', attempts: 2 });

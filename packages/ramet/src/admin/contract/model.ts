@@ -3,6 +3,7 @@ import { z } from 'zod';
 /** A moment: ISO 8601, in UTC. */
 const moment = () => z.string().meta({ format: 'date-time' });
 
+/** A service, with its edges in the graph. */
 export const Service = z.object({
   name: z.string(),
   uses: z.array(z.object({ name: z.string(), target: z.string(), kind: z.enum(['service', 'external']) })),
@@ -10,8 +11,10 @@ export const Service = z.object({
   reactsTo: z.array(z.string()),
 });
 
+/** The states of a saga. */
 export const SAGA_STATES = ['RUNNING', 'COMPENSATING', 'COMPLETED', 'COMPENSATED', 'COMPENSATION_FAILED', 'IN_DOUBT', 'DIVERGED'] as const;
 
+/** A saga in a list. */
 export const SagaSummary = z.object({
   sagaId: z.string(),
   saga: z.string(),
@@ -33,6 +36,7 @@ export const SagaSummary = z.object({
     .meta({ description: 'The open sleeps and waits' }),
 });
 
+/** A step of a saga. */
 export const SagaStep = z.object({
   name: z.string(),
   kind: z.enum(['step', 'pivot', 'ask', 'sleep', 'wait']),
@@ -52,6 +56,7 @@ export const SagaStep = z.object({
     .optional(),
 });
 
+/** A saga with its steps and its log. */
 export const SagaDetail = z.object({
   ...SagaSummary.shape,
   initiator: z.string(),
@@ -77,6 +82,7 @@ export const SagaDetail = z.object({
 
 const reason = z.string().min(1).meta({ description: 'Written to the log of the saga' });
 
+/** What an operator may do to a saga. */
 export const SagaAction = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('retry') }),
   z.object({ kind: z.literal('resolve'), step: z.string(), effect: z.enum(['applied', 'absent']), reason }),
@@ -85,18 +91,21 @@ export const SagaAction = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cancel'), reason }),
 ]);
 
+/** What a subscription does with an event that it cannot handle. */
 export const POISON_POLICIES = ['park-key', 'skip', 'halt'] as const;
 
+/** A subscription of a service. */
 export const Subscription = z.object({
   service: z.string(),
   subscription: z.string(),
   poison: z.enum(POISON_POLICIES),
   topics: z.array(z.string()),
-  standsAt: z
+  haltedAt: z
     .array(z.object({ log: z.string(), eventId: z.string(), error: z.string() }))
     .meta({ description: 'The events at which the subscription is halted' }),
 });
 
+/** A schedule of a service. */
 export const Schedule = z.object({
   service: z.string(),
   name: z.string(),
@@ -109,6 +118,7 @@ export const Schedule = z.object({
   givenUpAt: moment().optional(),
 });
 
+/** An event that a subscriber could not handle. */
 export const DeadLetter = z.object({
   id: z.string(),
   subscriber: z.string(),
@@ -125,6 +135,7 @@ export const DeadLetter = z.object({
   parked: z.int().meta({ description: 'How many events of the same key wait behind it' }),
 });
 
+/** A sent command or a schedule that ended the process at each of its starts. */
 export const GivenUp = z.object({
   service: z.string(),
   id: z.string(),
@@ -134,6 +145,7 @@ export const GivenUp = z.object({
   givenUpAt: moment(),
 });
 
+/** The health of a process. */
 export const Health = z.object({
   status: z.enum(['ok', 'degraded']),
   timestamp: moment(),
@@ -141,6 +153,7 @@ export const Health = z.object({
   checks: z.record(z.string(), z.enum(['healthy', 'unhealthy'])),
 });
 
+/** A call of an operation. */
 export const Call = z.object({
   service: z.string(),
   operation: z.string(),

@@ -38,8 +38,9 @@ export interface Order<Item> {
   readonly newestFirst: boolean;
 }
 
-/** How many items a page has at most, and how many it has where the request does not say. */
+/** How many items a page has at most. */
 export const PAGE_MAX = 200;
+/** How many items a page has where the request does not say. */
 export const PAGE_DEFAULT = 50;
 
 /** The query parameters that every list has beside its filters. */
@@ -51,6 +52,7 @@ export const PAGING = {
   cursor: z.string().meta({ description: "Where the page begins: the 'next' of the page before it" }),
 } as const;
 
+/** A service that did not answer, and the reason. */
 export const Unanswered = z.object({ service: z.string(), why: z.string() });
 
 const pageOf = <Item extends z.ZodType>(item: Item) =>

@@ -11,6 +11,7 @@ export interface LimitStoreHarness {
   readonly exceptions?: Exceptions;
 }
 
+/** A place where stores of limits keep their counts. */
 export interface LimitStorePlace {
   /** Opens a replica: a store on this place, ready to count. Shared stores on one place count together. */
   open(): Promise<LimitStore>;

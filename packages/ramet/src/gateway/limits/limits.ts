@@ -23,6 +23,7 @@ export interface Limits {
   take(limit: Limit, kind: LimitKind, key: string, headers?: Record<string, string>): void | Promise<void>;
 }
 
+/** What the limits of a gateway need. */
 export interface LimitsEnvironment {
   readonly platform: Platform;
   readonly log: EventLog;

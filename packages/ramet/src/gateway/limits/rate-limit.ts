@@ -18,6 +18,7 @@ export interface RateDecision {
   readonly retryAfterMs: number;
 }
 
+/** Limits requests per key, in memory. */
 export interface RateLimiter {
   /** Counts one request of `key`, unless it is refused: refused requests cost nothing, so a client that waits is allowed again. */
   take(key: string): RateDecision;

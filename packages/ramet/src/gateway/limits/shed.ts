@@ -9,6 +9,7 @@ import { type GatewayResponse, refusal } from '../response.ts';
 /** The route, in metrics, of a request that was refused before its route was looked up. */
 export const SHED = '(shed)';
 
+/** What {@link Shed} needs. */
 export interface ShedOptions {
   readonly platform: Platform;
   readonly log: EventLog;

@@ -19,6 +19,7 @@ const WITH_TOKEN: readonly ErrorCode[] = ['MissingToken', 'InvalidToken'];
 /** The statuses whose answers say when to try again. */
 const TRY_AGAIN = new Set([429, 503]);
 
+/** The headers of answers, as components of the document. */
 export const HEADERS = {
   'X-Correlation-Id': { description: 'Names this request in logs and traces', schema: { type: 'string' } },
   'Retry-After': { description: 'Seconds until it makes sense to try again', schema: { type: 'integer', minimum: 1 } },
@@ -28,6 +29,7 @@ export const HEADERS = {
   'WWW-Authenticate': { description: 'What is wrong with the token (RFC 6750)', schema: { type: 'string' } },
 };
 
+/** The schema of a problem of the framework. */
 export const PROBLEM = {
   type: 'object',
   description: 'RFC 9457',

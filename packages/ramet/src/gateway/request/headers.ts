@@ -24,6 +24,7 @@ export function preferredWaitMs(prefer: string | undefined): number | undefined 
   return undefined;
 }
 
+/** The token of a request, or why it has none. */
 export type BearerToken =
   | { readonly kind: 'missing' }
   | { readonly kind: 'malformed' }

@@ -14,6 +14,7 @@ export interface JsonLimits {
 
 const LIMITS: JsonLimits = { maxDepth: 64, maxKeysPerObject: 10_000, maxNodes: 100_000, maxStringLength: 256 * 1024 };
 
+/** A parsed body, or why it was refused. */
 export type JsonBody =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly detail: string; readonly issues: readonly Issue[] };

@@ -3,7 +3,9 @@ import type { Issue } from '../../errors/index.ts';
 import { inexactness } from './exact-number.ts';
 import { isReservedKey } from './json-body.ts';
 
+/** A parameter of a query. */
 export type QueryPair = readonly [name: string, value: string];
+/** The parameters of a query, or why it was refused. */
 export type ParsedQuery = { readonly ok: true; readonly pairs: readonly QueryPair[] } | { readonly ok: false; readonly detail: string };
 
 const MAX_LENGTH = 8 * 1024;
@@ -51,6 +53,7 @@ export interface CoercedQuery {
   readonly issues: readonly Issue[];
 }
 
+/** Coerces the parameters of a query to the types of a schema. */
 export type QueryCoercer = (pairs: readonly QueryPair[]) => CoercedQuery;
 
 /** Coerces one query as {@link compileQuery} does. */

@@ -3,6 +3,7 @@ import { weaknessOfEd25519 } from '../../platform/index.ts';
 
 /** The algorithms that a gateway accepts. All of them use public keys, so that the issuer alone can sign. */
 export const ALGORITHMS = ['EdDSA', 'ES256', 'PS256', 'RS256'] as const;
+/** An accepted algorithm. */
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 /** A public key that verifies tokens. */
@@ -13,6 +14,7 @@ export interface TokenKey {
   readonly key: CryptoKey | Uint8Array;
 }
 
+/** The usable keys of a set. */
 export interface TokenKeys {
   readonly keys: ReadonlyMap<string, TokenKey>;
   /** A sentence for each key that was ignored. */

@@ -7,6 +7,7 @@ import { GCRA } from './gcra.ts';
 
 const { createClient } = await peer('redis', 'ramet/limits/redis', () => import('redis'));
 
+/** Options of {@link redis}. */
 export interface RedisLimitsOptions {
   /** The prefix of every key (default `ramet:limits:`). Systems that share a Redis need different prefixes. */
   readonly prefix?: string;
