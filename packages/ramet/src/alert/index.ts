@@ -1,2 +1,2 @@
-export { ALERT_WORK, postAlert } from './alert.ts';
+export { ALERT_WORK, alertGivenUp, postAlert } from './alert.ts';
 export { alertPoster, webhookProblems } from './webhook.ts';

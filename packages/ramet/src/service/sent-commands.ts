@@ -1,4 +1,4 @@
-import { ALERT_WORK } from '../alert/index.ts';
+import { ALERT_WORK, alertGivenUp } from '../alert/index.ts';
 import { RametError } from '../errors/index.ts';
 import { MINUTE, type Platform } from '../platform/index.ts';
 import { Edges, mayHaveEndedIt, type Outbound, type TransportRoutes } from '../rpc/index.ts';
@@ -61,6 +61,10 @@ export function deliveries({ platform, store, transport, outbound, service, log,
     platform,
     handlers,
     onError: (error, work) => log.event('due_work_failed', { err: error, ...work }),
+    onGivingUp(tx, { id: workId, kind, lane: what }, why) {
+      // An alert that cannot be posted must not cause another one.
+      if (postAlert && kind !== ALERT_WORK) alertGivenUp(tx, platform, { service, kind, what, workId }, why);
+    },
     onGivenUp: ({ id, kind, lane, attempt }, why) => log.event('due_work_given_up', { id, kind, lane, attempt }, why),
   });
 }

@@ -118,10 +118,19 @@ export function postponeDue(store: Store, id: string, attempt: number, inMs: num
   );
 }
 
-/** Notes that the process ended during the last attempt. Work that is given up is not attempted again until an operator retries it. */
-export function noteCrash(store: Store, row: DueRow, { crashes, givenUp, waitMs }: CrashCount, error: string): Promise<number> {
-  return store.write((tx) =>
-    tx.run(
+/**
+ * Notes that the process ended during the last attempt. Work that is given up is not attempted again until an operator retries it.
+ * @param onGivingUp called in the transaction that gives the work up
+ */
+export function noteCrash(
+  store: Store,
+  row: DueRow,
+  { crashes, givenUp, waitMs }: CrashCount,
+  error: string,
+  onGivingUp: (tx: Tx) => void,
+): Promise<number> {
+  return store.write(async (tx) => {
+    const mine = await tx.run(
       `update ramet_timers set crashes = ?, lease_until = 0, last_error = ?, due_at = ${givenUp ? '?' : 'ramet_now() + ?'},
          given_up_at = ${givenUp ? 'ramet_now()' : 'null'} where id = ? and attempts = ? and lease_until = ?`,
       crashes,
@@ -130,21 +139,28 @@ export function noteCrash(store: Store, row: DueRow, { crashes, givenUp, waitMs 
       row.id,
       Number(row.attempts),
       Number(row.lease_until),
-    ),
-  );
+    );
+    if (mine > 0 && givenUp) onGivingUp(tx);
+    return mine;
+  });
 }
 
-/** Notes that no further attempt is made, because none can succeed any more. */
-export function giveUpDue(store: Store, id: string, attempt: number, error: string): Promise<number> {
-  return store.write((tx) =>
-    tx.run(
+/**
+ * Notes that no further attempt is made, because none can succeed any more.
+ * @param onGivingUp called in the transaction that gives the work up
+ */
+export function giveUpDue(store: Store, id: string, attempt: number, error: string, onGivingUp: (tx: Tx) => void): Promise<number> {
+  return store.write(async (tx) => {
+    const mine = await tx.run(
       'update ramet_timers set due_at = ?, lease_until = 0, last_error = ?, given_up_at = ramet_now() where id = ? and attempts = ?',
       NOT_DUE,
       error,
       id,
       attempt,
-    ),
-  );
+    );
+    if (mine > 0) onGivingUp(tx);
+    return mine;
+  });
 }
 
 /** Reads a page of the work that a store has given up, newest first. */

@@ -1,7 +1,7 @@
 import { ATTEMPT_LEASE_MS, Periodic, type Platform, steadyBackoffMs } from '../platform/index.ts';
 import { countCrash, EndedAttempts } from './crash-count.ts';
 import { beginDue, type DueRow, dueLanes, dueRows, giveUpDue, type Lane, noteCrash, postponeDue } from './due-rows.ts';
-import type { Store } from './store.ts';
+import type { Store, Tx } from './store.ts';
 
 /** Does one piece of due work. Resolving means done; what it throws is reported, and the work comes again with backoff. */
 export type DueHandler = (
@@ -20,6 +20,7 @@ const POLL_MS = 5_000;
 const LANE_PLACES = 32;
 const BACKOFF = { baseMs: 200, capMs: 30_000 };
 const CRASHED = 'the process ended during this attempt';
+const CRASHED_EACH_TIME = 'the process ended each time it was started';
 
 /** Which work something is said of. */
 export interface WorkInfo {
@@ -27,6 +28,9 @@ export interface WorkInfo {
   readonly kind: string;
   readonly attempt: number;
 }
+
+/** Work that is given up. */
+export type GivenUpInfo = WorkInfo & { readonly lane: string };
 
 /** Called at every failure; without `work` when nothing could be looked up at all. */
 type OnError = (error: unknown, work?: WorkInfo) => void;
@@ -44,7 +48,8 @@ export class DueWorker {
   readonly #platform: Platform;
   readonly #handlers: ReadonlyMap<string, DueHandler>;
   readonly #onError: OnError;
-  readonly #onGivenUp: (work: WorkInfo & { readonly lane: string }, why: string) => void;
+  readonly #onGivingUp: (tx: Tx, work: GivenUpInfo, why: string) => void;
+  readonly #onGivenUp: (work: GivenUpInfo, why: string) => void;
   readonly #loop: Periodic;
   readonly #busy = new Map<string, Lane & { readonly done: Promise<void> }>();
   readonly #attempts = new EndedAttempts();
@@ -55,12 +60,15 @@ export class DueWorker {
     platform: Platform;
     handlers: ReadonlyMap<string, DueHandler>;
     onError: OnError;
-    onGivenUp?: (work: WorkInfo & { readonly lane: string }, why: string) => void;
+    /** Called in the transaction that gives work up. */
+    onGivingUp?: (tx: Tx, work: GivenUpInfo, why: string) => void;
+    onGivenUp?: (work: GivenUpInfo, why: string) => void;
   }) {
     this.#store = options.store;
     this.#platform = options.platform;
     this.#handlers = options.handlers;
     this.#onError = options.onError;
+    this.#onGivingUp = options.onGivingUp ?? (() => {});
     this.#onGivenUp = options.onGivenUp ?? (() => {});
     this.#loop = new Periodic(
       options.platform,
@@ -165,8 +173,9 @@ export class DueWorker {
     this.#attempts.ended(id, attempt);
     if (failure?.error instanceof GiveUp) {
       const why = failure.error.message;
-      if ((await giveUpDue(this.#store, id, attempt, why.slice(0, 500))) > 0)
-        this.#onGivenUp({ id, kind: row.kind, lane: row.lane, attempt }, why);
+      const work = { id, kind: row.kind, lane: row.lane, attempt };
+      const mine = await giveUpDue(this.#store, id, attempt, why.slice(0, 500), (tx) => this.#onGivingUp(tx, work, why));
+      if (mine > 0) this.#onGivenUp(work, why);
     } else if (failure) {
       const error = String(failure.error).slice(0, 500);
       await postponeDue(this.#store, id, attempt, steadyBackoffMs(this.#platform, BACKOFF, attempt), error);
@@ -176,11 +185,8 @@ export class DueWorker {
 
   async #crashed(row: DueRow): Promise<void> {
     const count = countCrash(Number(row.crashes));
-    const noted = await noteCrash(this.#store, row, count, CRASHED);
-    if (noted > 0 && count.givenUp)
-      this.#onGivenUp(
-        { id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) },
-        'the process ended each time it was started',
-      );
+    const work = { id: row.id, kind: row.kind, lane: row.lane, attempt: Number(row.attempts) };
+    const noted = await noteCrash(this.#store, row, count, CRASHED, (tx) => this.#onGivingUp(tx, work, CRASHED_EACH_TIME));
+    if (noted > 0 && count.givenUp) this.#onGivenUp(work, CRASHED_EACH_TIME);
   }
 }

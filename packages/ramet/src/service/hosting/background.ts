@@ -1,3 +1,4 @@
+import { alertGivenUp } from '../../alert/index.ts';
 import { PastSagas, SagaEngine, slowCircuits } from '../../saga/index.ts';
 import { createRetention, type Tx } from '../../store/index.ts';
 import { FRAMEWORK_TABLES } from '../framework-tables.ts';
@@ -52,13 +53,17 @@ export function hostRetention({ platform, store, name, definition, transport, ou
 }
 
 export function hostScheduleWorker(base: HostBase, unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork) {
-  const { platform, store, owner, definition, log, instrument } = base;
+  const { platform, store, name, owner, definition, log, instrument, postAlert } = base;
   return hostSchedules(definition, {
     platform,
     store,
     owner,
     unitOfWork,
     onError: (error, run) => log.event(run ? 'schedule_failed' : 'schedules_unavailable', { err: error, ...run }),
+    onGivingUp(tx, schedule, why) {
+      const work = { service: name, kind: 'schedule', what: schedule, workId: schedule };
+      if (postAlert) alertGivenUp(tx, platform, work, why);
+    },
     onGivenUp: (schedule, starts) => log.event('schedule_given_up', { schedule, starts }),
     instrument,
   });

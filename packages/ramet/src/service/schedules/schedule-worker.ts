@@ -52,6 +52,8 @@ interface ScheduleWorkerOptions {
   readonly schedules: readonly HostedSchedule[];
   readonly onError: (error: unknown, run?: { readonly schedule: string; readonly attempt: number }) => void;
   readonly instrument: Instrument;
+  /** Called in the transaction that gives a schedule up. */
+  readonly onGivingUp?: (tx: Tx, schedule: string, why: string) => void;
   /** Called when a schedule is given up after so many starts. */
   readonly onGivenUp?: (schedule: string, starts: number) => void;
 }
@@ -200,10 +202,10 @@ export class ScheduleWorker {
   }
 
   async #crashed(row: ScheduleRow): Promise<void> {
-    const { store, onGivenUp } = this.#options;
+    const { store, onGivingUp, onGivenUp } = this.#options;
     const { crashes, givenUp, waitMs } = countCrash(Number(row.crashes));
-    const mine = await store.write((tx) =>
-      tx.run(
+    const mine = await store.write(async (tx) => {
+      const noted = await tx.run(
         `update ramet_schedules set crashes = ?, lease_until = 0, last_error = ?, next_at = ${givenUp ? '?' : 'ramet_now() + ?'},
            given_up_at = ${givenUp ? 'ramet_now()' : 'null'} where name = ? and epoch = ? and lease_until = ?`,
         crashes,
@@ -212,8 +214,10 @@ export class ScheduleWorker {
         row.name,
         Number(row.epoch),
         Number(row.lease_until),
-      ),
-    );
+      );
+      if (noted > 0 && givenUp) onGivingUp?.(tx, row.name, CRASHED);
+      return noted;
+    });
     if (mine > 0 && givenUp) onGivenUp?.(row.name, crashes);
   }
 
