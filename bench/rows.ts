@@ -3,6 +3,7 @@ import commandOnPostgres from './command-postgres/row.ts';
 import type { Row } from './core/row.ts';
 import edge from './edge/row.ts';
 import eventsOnPostgres from './events-postgres/row.ts';
+import instrument from './instrument/row.ts';
 import kafka from './kafka/row.ts';
 import policies from './policies/row.ts';
 import query from './query/row.ts';
@@ -17,6 +18,7 @@ import start from './start/row.ts';
 /** Every row of the targets that is measured, in their order. */
 export const rows: readonly Row[] = [
   query,
+  instrument,
   policies,
   command,
   reads,
