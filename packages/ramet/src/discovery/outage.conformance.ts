@@ -107,7 +107,7 @@ export function outageCases(it: Case, onDiscovery: OnDiscovery): void {
   );
 
   it(
-    'what was taken back is not made known again',
+    'an instance that was taken back is not registered again',
     onDiscovery(async (fixture) => {
       const gone = await fixture.offering('billing');
       const stays = await fixture.offering('billing');

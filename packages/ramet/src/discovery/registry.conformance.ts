@@ -6,7 +6,7 @@ import type { DiscoveryCapabilities } from './index.ts';
 /** What processes make known, change and take back. */
 export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: DiscoveryCapabilities): void {
   it(
-    'an instance that is made known later is found',
+    'an instance that registers later is found',
     onDiscovery(async (fixture) => {
       const follower = await fixture.following('billing');
       expect(follower.instances('billing')).toEqual([]);
@@ -17,7 +17,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
-    'several instances of one process are made known together',
+    'several instances of one process register together',
     onDiscovery(async (fixture) => {
       const process = fixture.process();
       const registrations = [fixture.registration('billing'), fixture.registration('mail'), fixture.registration('billing')];
@@ -62,7 +62,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
-    'closing takes back what was made known',
+    'closing takes back every instance',
     onDiscovery(async (fixture) => {
       const gone = await fixture.offering('billing');
       const stays = await fixture.offering('billing');
@@ -73,7 +73,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
-    'a process may make itself known again after it was taken back',
+    'a process may register again after it was taken back',
     onDiscovery(async (fixture) => {
       const { discovery, instance } = await fixture.offering('billing');
       const stays = await fixture.offering('billing');
@@ -86,7 +86,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
-    'an instance that is made known at another address is found there',
+    'an instance that registers at another address is found there',
     onDiscovery(async (fixture) => {
       const { discovery, instance } = await fixture.offering('billing', { endpoints: [muxAt(20_001)] });
       const follower = await fixture.following('billing');
@@ -127,7 +127,7 @@ export function registryCases(it: Case, onDiscovery: OnDiscovery, capabilities: 
   );
 
   it(
-    'a service that flaps ends where its last change leaves it',
+    'a service that flaps ends in the state of its last change',
     onDiscovery(async (fixture) => {
       const stays = await fixture.offering('billing');
       const follower = await fixture.following('billing');

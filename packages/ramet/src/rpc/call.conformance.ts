@@ -7,7 +7,7 @@ import { Canceller, type Edge, type Reply } from './index.ts';
 /** Cases about calls that are answered once. */
 export function callCases(it: Case, onRpc: OnRpc): void {
   it(
-    'gives values to the other side as they are',
+    'delivers values unchanged',
     onRpc(async (rpc) => {
       rpc.host('echo', { calls: { say: (input) => input } });
       const echo = await rpc.edge('echo');
@@ -53,7 +53,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'brings the caller, the trace and the key of a call, and how deep it is',
+    'delivers the caller, the trace, the key and the depth of a call',
     onRpc(async (rpc) => {
       rpc.host('orders', { calls: { place: (_, { meta }) => ({ ...meta, timeoutMs: undefined }) } });
       const caller = { kind: 'user', subject: 'usr_ü', scopes: ['orders'], initiator: 'usr_1' } as const;
@@ -73,7 +73,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'answers a declared failure with its data, and does not try it again',
+    'answers a declared failure with its data, and does not retry it',
     onRpc(async (rpc) => {
       let calls = 0;
       rpc.host('stock', {
@@ -124,7 +124,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'answers that a service which no process hosts is unavailable, and nothing was done',
+    'answers Unavailable, with nothing done, for a service that no process hosts',
     onRpc(async (rpc) => {
       rpc.host('stock', {});
       const nowhere = await rpc.edge('nowhere');
@@ -133,7 +133,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'keeps a thousand calls at once apart',
+    'keeps a thousand concurrent calls apart',
     onRpc(async (rpc) => {
       rpc.host('echo', {
         calls: {
@@ -153,7 +153,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'gives along a chain of calls less and less time',
+    'gives less and less time along a chain of calls',
     onRpc(async (rpc) => {
       const given: number[] = [];
       const edges: Edge[] = [];
@@ -204,7 +204,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'has no time for calls when the caller has none left',
+    'makes no call when the caller has no time left',
     onRpc(async (rpc) => {
       let calls = 0;
       rpc.host('stock', { calls: { look: () => ++calls } });
@@ -216,7 +216,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'cancels a whole chain when its caller goes away',
+    'cancels a whole chain when its caller is cancelled',
     onRpc(async (rpc) => {
       const aborted: string[] = [];
       let arrived = false;
@@ -244,7 +244,7 @@ export function callCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'does not lead a circle of calls deeper than eight',
+    'ends a cycle of calls at a depth of eight',
     onRpc(async (rpc) => {
       const depths: number[] = [];
       const edges: Edge[] = [];

@@ -7,7 +7,7 @@ import { Canceller, type Edge, type Reply } from './index.ts';
 /** Cases about what an edge does by its policy: tries again, lets wait, refuses. */
 export function policyCases(it: Case, onRpc: OnRpc): void {
   it(
-    'tries again only what may be repeated or was certainly not done',
+    'retries only calls that are safe to repeat or were certainly not executed',
     onRpc(async (rpc) => {
       let calls = 0;
       rpc.host('stock', {
@@ -40,7 +40,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'answers with the first attempt that succeeds',
+    'resolves with the first attempt that succeeds',
     onRpc(async (rpc) => {
       let calls = 0;
       rpc.host('stock', {
@@ -57,7 +57,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'does not say that nothing was done when an earlier attempt may have done it',
+    'does not claim that nothing was done when an earlier attempt may have done it',
     onRpc(async (rpc) => {
       let calls = 0;
       rpc.host('stock', {
@@ -74,7 +74,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'waits as long as it is asked to before it tries again, but not beyond the deadline',
+    'waits for the requested time before a retry, but not beyond the deadline',
     onRpc(async (rpc) => {
       const startsMono: number[] = [];
       rpc.host('stock', {
@@ -95,7 +95,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'ends the pause before another attempt when the caller goes away',
+    'ends the pause before a retry when the caller is cancelled',
     onRpc(async (rpc) => {
       let calls = 0;
       rpc.host('stock', {
@@ -135,7 +135,7 @@ export function policyCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'leaves the queue of an edge at the deadline, or when the caller goes away, with nothing done',
+    'leaves the queue of an edge at the deadline, or when the caller is cancelled, with nothing done',
     onRpc(async (rpc) => {
       const { slow, release, started } = await gate(rpc, { bulkhead: 1, retries: 0 });
       const running = slow.call(command('slow', 'wait'), 'running', rpc.origin());

@@ -55,7 +55,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'names the instances of a service, and calls the one that is named',
+    'names the instances of a service, and calls the chosen one',
     onRpc(async (rpc) => {
       await rpc.remotes('stock', naming('a'), naming('b'), naming('c'));
       const transport = await rpc.transport();
@@ -72,7 +72,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'calls no instance that drains, while there is another, and lets what it does come to its end',
+    'calls no draining instance while there is another one, and lets its calls end',
     onRpc(async (rpc) => {
       let release: () => void = () => {};
       const open = new Promise<void>((resolve) => {
@@ -97,7 +97,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'is answered by the only instance while it drains',
+    'calls the only instance even while it drains',
     onRpc(async (rpc) => {
       const { servers } = await rpc.remotes('stock', naming('a'));
       const transport = await rpc.transport();
@@ -109,7 +109,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'loses no call while one instance after the other drains and ends under load',
+    'loses no call while one instance after another drains and ends under load',
     onRpc(async (rpc) => {
       const work = (name: string): Handlers => ({
         calls: {
@@ -146,7 +146,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'answers, when the other side ends, whether anything may have been done, and aborts what runs there',
+    'says, when the other side ends, whether anything may have been done, and aborts its handlers',
     onRpc(async (rpc) => {
       const aborted: unknown[] = [];
       const { servers } = await rpc.remotes('stock', {
@@ -168,7 +168,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'answers, when the connection is cut, that anything may have been done, aborts what runs, and connects again',
+    'says, when the connection is cut, that anything may have been done, aborts the handlers, and reconnects',
     onRpc(async (rpc) => {
       let aborted = 0;
       const { servers, cut } = await rpc.remotes('stock', {
@@ -201,7 +201,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'keeps little of a stream whose reader is slow, and answers other calls meanwhile',
+    'buffers little of a stream with a slow reader, and answers other calls meanwhile',
     onRpc(async (rpc) => {
       let made = 0;
       await rpc.remotes('stock', {
@@ -232,7 +232,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'gives a thousand streams at once their own answers',
+    'keeps a thousand concurrent streams apart',
     onRpc(async (rpc) => {
       await rpc.remotes('stock', {
         streams: {
@@ -276,7 +276,7 @@ export function remoteCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'says of a call whose caller went at once that nothing was done only where that is so',
+    'claims that nothing was done for a call that was cancelled at once only where that is true',
     onRpc(async (rpc) => {
       let calls = 0;
       await rpc.remotes('stock', { calls: { look: () => ++calls } });

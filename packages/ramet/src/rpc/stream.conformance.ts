@@ -15,7 +15,7 @@ async function collected(stream: AsyncIterable<unknown>): Promise<unknown[]> {
 /** Cases about calls that are answered many times. */
 export function streamCases(it: Case, onRpc: OnRpc): void {
   it(
-    'gives the answers of a stream in order, then ends',
+    'delivers the answers of a stream in order, then ends',
     onRpc(async (rpc) => {
       rpc.host('count', {
         streams: {
@@ -85,7 +85,7 @@ export function streamCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'throws at the end of a stream what it ended with',
+    'throws the failure that ended a stream after its answers',
     onRpc(async (rpc) => {
       rpc.host('count', {
         streams: {
@@ -127,7 +127,7 @@ export function streamCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'ends a stream when its caller goes away, also one whose handler does not listen',
+    'ends a stream when its caller is cancelled, even if its handler ignores the signal',
     onRpc(async (rpc) => {
       let aborted = 0;
       rpc.host('count', {
@@ -197,7 +197,7 @@ export function streamCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'does not lead a circle of streams deeper than eight',
+    'ends a cycle of streams at a depth of eight',
     onRpc(async (rpc) => {
       const edges: Edge[] = [];
       rpc.host('circle', {

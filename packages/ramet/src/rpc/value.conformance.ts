@@ -8,7 +8,7 @@ import { type CallMeta, Canceller, NEVER } from './index.ts';
 /** Cases about what arrives on the other side, and what is not sent at all. */
 export function valueCases(it: Case, onRpc: OnRpc): void {
   it(
-    'gives nothing as nothing, and apart from null',
+    'distinguishes undefined from null',
     onRpc(async (rpc) => {
       const seen: unknown[] = [];
       rpc.host('echo', {
@@ -27,7 +27,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'gives values as JSON has them: a field that is undefined not at all, -0 as 0, a date as its text',
+    'delivers values as JSON has them: no undefined fields, -0 as 0, a date as text',
     onRpc(async (rpc) => {
       let seen: unknown;
       rpc.host('echo', {
@@ -47,7 +47,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'refuses what JSON does not have, and would silently change, on both ways',
+    'refuses values that JSON would silently change, in both directions',
     onRpc(async (rpc) => {
       let calls = 0;
       const circle: unknown[] = [];
@@ -70,7 +70,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'gives megabytes in both directions, beside small calls',
+    'delivers megabytes in both directions, beside small calls',
     onRpc(async (rpc) => {
       rpc.host('echo', { calls: { say: (input) => input } });
       const echo = await rpc.edge('echo', { bulkhead: 100 });
@@ -89,7 +89,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'brings everything that stands beside the input, and nothing else',
+    'delivers all metadata of a call, and nothing else',
     onRpc(async (rpc) => {
       rpc.host('orders', { calls: { place: (_, { meta }) => meta } });
       const transport = await rpc.transport();
@@ -119,7 +119,7 @@ export function valueCases(it: Case, onRpc: OnRpc): void {
   );
 
   it(
-    'aborts the handler within a tenth of a second after its caller has gone',
+    'aborts the handler within a tenth of a second after its caller is cancelled',
     onRpc(async (rpc) => {
       let arrived = 0;
       let abortedMono = 0;
