@@ -1,8 +1,8 @@
 import type { Platform } from '../platform/index.ts';
 
 /**
- * Lets those who ask for the same in the same turn of the event loop be answered by one request, which leaves when all of
- * them have asked: nobody gets an answer that is older than his question.
+ * Answers all calls of one turn of the event loop with one request, which is sent at the end of the turn. No caller gets an
+ * answer that is older than its call.
  */
 export function batched<T>(platform: Platform, load: () => Promise<T>): () => Promise<T> {
   let next: Promise<T> | undefined;

@@ -41,7 +41,7 @@ export interface Sink extends LogSink {
 
 /**
  * The consuming side of a log: partitions with dense positions, each owned by one process of the group at a time. Events of a
- * partition arrive in order, and the next batch only after the one before was settled. The group's own store keeps the position.
+ * partition arrive in order, and the next batch only after the one before was processed. The group's own store keeps the position.
  */
 export interface LogSink {
   /**
@@ -55,17 +55,17 @@ export interface LogSink {
   end(log: string, p: number): Promise<void>;
   /** The last position of this partition that the group has settled. Adapters whose broker keeps offsets need not call it. */
   checkpoint(log: string, p: number): Promise<number>;
-  /** As {@link checkpoint}, but durable: not even a restart of the group asks for earlier events again, so they may be deleted. */
+  /** As {@link checkpoint}, but durable: not even a restart of the group reads earlier events again, so they may be deleted. */
   settled(log: string, p: number): Promise<number>;
   /** Called when events of a partition were deleted before the group had them. */
   missed(missed: Missed): Promise<void>;
   /**
-   * Takes events of one partition, in order. Resolves when each is settled (handled, parked, or a dead letter) in the group's
+   * Takes events of one partition, in order. Resolves when each is processed (handled, parked, or a dead letter) in the group's
    * own store; only then may the adapter acknowledge. When it rejects, deliver the same again later, after `retryAfterMs` if the
    * error has one. It rejects
    * - with `StoreUnavailable` while the group's store is unavailable;
    * - with `SubscriptionHalted` while the group is halted at an event of this partition;
-   * - with `ShuttingDown` when the batch has ended: what was settled is written down, the rest must be delivered again;
+   * - with `ShuttingDown` when the batch has ended: what was processed is written down, the rest must be delivered again;
    * - with `ClaimLost` when another replica has begun with the partition: this process must not deliver it any more.
    */
   deliver(batch: Batch): Promise<void>;

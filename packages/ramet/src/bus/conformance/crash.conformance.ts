@@ -44,7 +44,7 @@ export function crashCases(it: Case, onBus: OnBus, { order }: BusCapabilities): 
           starts++;
           ended = true;
           process.kill();
-          throw new Error('nobody hears this');
+          throw new Error('the process has ended');
         };
         await bus.publish('orders', ['a', 'b', 'poison', 'a', 'c', 'poison', 'd']);
         await bus.until('a dead letter', async () => {
@@ -71,7 +71,7 @@ export function crashCases(it: Case, onBus: OnBus, { order }: BusCapabilities): 
         if (++starts === 1) throw new Error('the first time only an error');
         ended = true;
         process.kill();
-        throw new Error('nobody hears this');
+        throw new Error('the process has ended');
       };
       await bus.publish('orders', ['poison']);
       await bus.until('a dead letter', async () => {

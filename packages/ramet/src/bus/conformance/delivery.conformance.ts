@@ -54,7 +54,7 @@ export function deliveryCases(it: Case, onBus: OnBus, { replay }: BusCapabilitie
   );
 
   it(
-    'ends between two events of a batch when it is told to: the rest comes to the next process, and no attempt counts',
+    'stops between two events: the rest comes to the next process, and no attempt counts',
     onBus(async (bus) => {
       const policies = ['park-key', 'skip', 'halt'] as const;
       for (const poison of policies) await bus.introduce(poison);
@@ -119,7 +119,7 @@ export function deliveryCases(it: Case, onBus: OnBus, { replay }: BusCapabilitie
   );
 
   it(
-    'lets a group that was away catch up from where it was',
+    'lets a group that was stopped catch up from where it was',
     onBus(async (bus) => {
       const first = await bus.start('mail');
       await bus.publish('orders', keys(30, 4));
@@ -214,7 +214,7 @@ export function deliveryCases(it: Case, onBus: OnBus, { replay }: BusCapabilitie
   );
 
   it(
-    'delivers again, with growing pauses, while the store of the group is away, and blames no event for it',
+    'delivers again, with growing pauses, while the store of the group is unavailable, and blames no event for it',
     onBus(async (bus) => {
       let away = true;
       let refused = 0;

@@ -10,7 +10,7 @@ const nOf = (envelope: Envelope): number => (envelope.data as { n: number }).n;
 /** Cases about events that cannot be handled: tried again, set aside, given back. */
 export function failureCases(it: Case, onBus: OnBus): void {
   it(
-    'tries an event again with growing pauses; its key waits in order, and other keys go on',
+    'tries an event again with growing pauses; its key waits in order, and other keys continue',
     onBus(async (bus) => {
       const startsMono: number[] = [];
       const process = await bus.start('mail', {
@@ -168,7 +168,7 @@ export function failureCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'goes on without a dead letter that was discarded',
+    'continues without a dead letter that was discarded',
     onBus(async (bus) => {
       const process = await bus.start('mail', {
         handle: (envelope) => {

@@ -65,7 +65,7 @@ export interface GroupOptions {
 export interface Process {
   readonly consumer: Consumer;
   readonly outcomes: { readonly outcome: EventOutcome; readonly id: string }[];
-  /** What the bus told of its failures. */
+  /** What the bus reported of its failures. */
   readonly errors: unknown[];
   /** How many events the group has still to settle, as its bus says. */
   lag(): Promise<number>;
@@ -121,7 +121,7 @@ export class BusFixture {
     return opened;
   }
 
-  /** The one outbox of a service: who appends through another one wakes nobody. */
+  /** The one outbox of a service: an append through another one wakes no reader. */
   outbox(source: string): Promise<OutboxWriter> {
     const known = this.#outboxes.get(source) ?? this.store(source).then(createOutbox);
     this.#outboxes.set(source, known);
@@ -233,7 +233,7 @@ export class BusFixture {
     await process.stop();
   }
 
-  /** Makes everything that the group has had come again. Call it while no process hosts the group. */
+  /** Has everything delivered to the group once more. Call it while no process hosts the group. */
   async rewind(group: string): Promise<void> {
     if (this.#place.rewind) return this.#place.rewind(group);
     if (this.#capabilities.shape === 'queue') return this.#republish();

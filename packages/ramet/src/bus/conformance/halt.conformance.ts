@@ -16,7 +16,7 @@ async function standing(bus: BusFixture): Promise<void> {
   await bus.platform.timers.sleep(30);
 }
 
-/** Cases about subscriptions that stand at an event that fails. */
+/** Cases about subscriptions that halt at an event that fails. */
 export function haltCases(it: Case, onBus: OnBus): void {
   it(
     'tries an event again before anything behind it is handled (halt)',
@@ -43,7 +43,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
 
   for (const how of ['replay', 'discard'] as const)
     it(
-      `stands at an event that it cannot handle, over a restart too, until somebody decides: ${how} (halt)`,
+      `halts at an event that it cannot handle, over a restart too, until an operator decides: ${how} (halt)`,
       onBus(async (bus) => {
         let broken = true;
         let starts = 0;
@@ -63,7 +63,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
         await standing(bus);
         expect(await bus.effects('ledger')).toEqual(BEFORE);
         expect(first.outcomes.map(({ outcome }) => outcome)).toEqual(['handled', 'handled', 'retrying', 'retrying', 'halted']);
-        // Other partitions go on.
+        // Other partitions continue.
         await bus.publish('payments', ['bad']);
         await bus.untilEffects('ledger', 3);
         await first.stop();
@@ -95,7 +95,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
     );
 
   it(
-    'halts again, and tells again, when an event was replayed in vain (halt)',
+    'halts again, and alerts again, when an event was replayed in vain (halt)',
     onBus(async (bus) => {
       const told: string[] = [];
       const process = await bus.start('ledger', {
@@ -124,7 +124,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
         starts++;
         ended = true;
         process.kill();
-        throw new Error('nobody hears this');
+        throw new Error('the process has ended');
       };
       await bus.publish('orders', KEYS);
       await bus.until('a dead letter', async () => {
@@ -149,7 +149,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
         if (++starts === 1) throw new Error('the first time only an error');
         ended = true;
         process.kill();
-        throw new Error('nobody hears this');
+        throw new Error('the process has ended');
       };
       await bus.publish('orders', KEYS);
       await bus.until('a dead letter', async () => {
@@ -164,7 +164,7 @@ export function haltCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'does not spend attempts on a store that is away (halt)',
+    'does not spend attempts on a store that is unavailable (halt)',
     onBus(async (bus) => {
       let failures = 0;
       let away = false;

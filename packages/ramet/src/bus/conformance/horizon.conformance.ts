@@ -15,7 +15,7 @@ async function forget(bus: BusFixture, group: string, days: number, eventIds: re
   });
 }
 
-/** Cases about events that come again when nobody remembers them, and about who works on what. */
+/** Cases about events that come again when the inbox has forgotten them. */
 export function horizonCases(it: Case, onBus: OnBus): void {
   it(
     'gives no effect to an event that comes again after the inbox has forgotten it; it becomes a dead letter',

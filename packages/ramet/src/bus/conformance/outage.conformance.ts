@@ -33,7 +33,7 @@ export function outageCases(it: Case, onBus: OnBus, outage: Outage): void {
   );
 
   it(
-    'accepts what is published while the broker is away, and delivers it when it is back',
+    'accepts what is published while the broker is unavailable, and delivers it when it is back',
     onBus(async (bus) => {
       const process = await bus.start('mail');
       await bus.publish('orders', keys(20, 4));
@@ -41,7 +41,7 @@ export function outageCases(it: Case, onBus: OnBus, outage: Outage): void {
       await outage.stop();
       try {
         await bus.publish('orders', keys(500, 4));
-        await bus.until('it is told', () => process.errors.length > 0, RECOVERED_MS);
+        await bus.until('it is reported', () => process.errors.length > 0, RECOVERED_MS);
       } finally {
         await outage.start();
       }
@@ -53,13 +53,13 @@ export function outageCases(it: Case, onBus: OnBus, outage: Outage): void {
   );
 
   it(
-    'starts while the broker is away, and ends while it is away',
+    'starts and ends while the broker is unavailable',
     onBus(async (bus) => {
       await bus.publish('orders', keys(10, 2));
       await outage.stop();
       try {
         const early = await bus.start('mail');
-        await bus.until('it is told', () => early.errors.length > 0, RECOVERED_MS);
+        await bus.until('it is reported', () => early.errors.length > 0, RECOVERED_MS);
         await early.stop();
         await bus.start('mail');
       } finally {

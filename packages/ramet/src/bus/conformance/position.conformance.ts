@@ -25,7 +25,7 @@ export function positionCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'does not take an event for one that ends the process because the store is away after a crash',
+    'does not suspect an event of ending the process because the store is unavailable after a crash',
     onBus(async (bus) => {
       const first = await bus.start('mail', { handle: (_, __, process) => process.kill() });
       await bus.publish('orders', ['a', 'b']);
@@ -76,7 +76,7 @@ export function positionCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'does not say that it has come past an event that is under way',
+    'does not report progress past an event that is under way',
     onBus(async (bus) => {
       let release = (): void => {};
       const held = new Promise<void>((resolve) => {

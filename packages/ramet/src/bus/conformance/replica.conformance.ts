@@ -9,7 +9,7 @@ import { type BusFixture, FAST } from './fixture.conformance.ts';
 const SOURCES = ['orders', 'payments', 'shipping', 'stock'];
 const keys = (count: number, of: number) => Array.from({ length: count }, (_, i) => `k${i % of}`);
 const publishAll = (bus: BusFixture, count: number) => Promise.all(SOURCES.map((source) => bus.publish(source, keys(count, 7))));
-/** Until an adapter has shared anew, and more. */
+/** Until an adapter has shared again, and more. */
 const SHARED_MS = 30_000;
 
 /** Cases about several processes that share a group. */
@@ -84,7 +84,7 @@ export function replicaCases(it: Case, onBus: OnBus): void {
       const zombie = await bus.start('mail', { store: pause.store, platform: pause.platform, handle, retry: FAST });
       await bus.publish('orders', keys(20, 4));
       await bus.untilEffects('mail', 20);
-      // It stops between what it has read and what it writes, and the world goes on without it.
+      // It stops between its read and its write, and the others continue without it.
       pause.stop();
       await bus.publish('orders', keys(20, 4));
       await bus.until('it has something under way', () => pause.waiting() > 0);
@@ -101,7 +101,7 @@ export function replicaCases(it: Case, onBus: OnBus): void {
       expect(zombie.outcomes.filter(({ outcome }) => outcome === 'handled')).toHaveLength(20);
       expect(entered).toBe(enteredBefore);
       for (const [source, checkpoint] of await checkpoints(bus)) expect(checkpoint).toBeGreaterThanOrEqual(before.get(source) ?? 0);
-      // It is a member like any other from then on.
+      // After that it is a member like any other.
       await bus.publish('orders', keys(20, 4));
       await bus.untilEffects('mail', 80, SHARED_MS);
       await bus.expectOnceInOrder('mail', 80);
@@ -115,7 +115,7 @@ async function checkpoints(bus: BusFixture): Promise<Map<string, number>> {
   return new Map(rows.map(({ source, checkpoint }) => [source, Number(checkpoint)]));
 }
 
-/** A process that can be stopped where it stands: its timers do not ring, and its statements do not leave, until it goes on. */
+/** A process that can be paused: its timers do not ring, and its statements do not leave, until it continues. */
 function pausable(platform: Platform) {
   let gate: Promise<void> | undefined;
   let open = (): void => {};

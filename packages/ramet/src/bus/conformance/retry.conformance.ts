@@ -45,7 +45,7 @@ export function retryCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'does not spend the attempts of an event on a store that is away',
+    'does not spend the attempts of an event on a store that is unavailable',
     onBus(async (bus) => {
       let away = false;
       let failures = 0;

@@ -37,7 +37,7 @@ export function skipCases(it: Case, onBus: OnBus, { shape }: BusCapabilities): v
   );
 
   it(
-    'goes on behind a dead letter, of its key as well, and replays or discards each by itself (skip)',
+    'continues behind a dead letter, of its key as well, and replays or discards each alone (skip)',
     onBus(async (bus) => {
       let broken = true;
       const process = await bus.start('mail', {
@@ -88,7 +88,7 @@ export function skipCases(it: Case, onBus: OnBus, { shape }: BusCapabilities): v
         starts++;
         ended = true;
         process.kill();
-        throw new Error('nobody hears this');
+        throw new Error('the process has ended');
       };
       await bus.publish('orders', ['a', 'poison', 'poison', 'b']);
       await bus.until('a dead letter', async () => {

@@ -4,7 +4,7 @@ import type { OnBus } from './delivery.conformance.ts';
 
 const keys = (count: number, of: number) => Array.from({ length: count }, (_, i) => `k${i % of}`);
 
-/** Cases about what a bus holds, how far it says that it has come, and how it ends. */
+/** Cases about the lag that a bus reports, and about its end. */
 export function steadyCases(it: Case, onBus: OnBus): void {
   it(
     'lets go of the outbox of one source while others are read, and continues where it was when the outbox is back',
@@ -47,7 +47,7 @@ export function steadyCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'ends in good order although it is told so fifty times at once, and goes on where it was',
+    'ends in good order although it is stopped fifty times at once, and continues where it was',
     onBus(async (bus) => {
       const process = await bus.start('mail');
       await bus.publish('orders', keys(500, 5));

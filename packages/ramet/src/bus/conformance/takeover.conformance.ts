@@ -22,7 +22,7 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
     ['for good', new PermanentError('never')],
   ] as const)
     it(
-      `does not stand at an event that another process has handled while its own attempt failed ${kind} (halt)`,
+      `does not halt at an event that another process has handled while its own attempt failed ${kind} (halt)`,
       onBus(async (bus) => {
         let bad: Envelope | undefined;
         const told: string[] = [];
@@ -55,13 +55,13 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
     );
 
   it(
-    'does not go on standing at an event that another process handles while the halt is being written (halt)',
+    'does not stay halted at an event that another process handles while the halt is being written (halt)',
     onBus(async (bus) => {
       let bad: Envelope | undefined;
       let elsewhere: Promise<void> | undefined;
       const process = await bus.start('ledger', {
         poison: 'halt',
-        // It looks again by itself long after this case.
+        // Its own next look is long after this case.
         retry: { maxAttempts: 3, baseMs: 60_000, capMs: 60_000 },
         handle: (envelope) => {
           if (envelope.key !== 'bad') return;
@@ -93,7 +93,7 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
   );
 
   it(
-    'leaves a halt behind when the event at which it stands turns out to be handled (halt)',
+    'removes a halt when its event turns out to be handled (halt)',
     onBus(async (bus) => {
       let bad: Envelope | undefined;
       const process = await bus.start('ledger', {

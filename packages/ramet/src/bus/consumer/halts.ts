@@ -115,7 +115,7 @@ async function countAttempt(store: Store, subscriber: string, origin: Origin, ha
   return attempts;
 }
 
-/** How an attempt ended without success. */
+/** An attempt that did not succeed. */
 export interface FailedAttempt {
   readonly failure: Failure;
   /** What was counted for it, which says that the row is still the one that it was counted in. */

@@ -18,6 +18,6 @@ export interface Origin {
   hold(tx: Tx): Promise<void>;
   /** When an earlier delivery of the event was handled at the latest, if there was one; undefined when this is the first. */
   maybeHandledAtMs(delivery: Delivery): number | undefined;
-  /** Everything before the delivery is settled, and nothing behind it was started: writes that down. */
+  /** Writes down that everything before the delivery is processed, and nothing behind it was started. */
   reached(delivery: Delivery): Promise<void>;
 }

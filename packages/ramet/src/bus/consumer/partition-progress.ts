@@ -24,7 +24,7 @@ export const claimLost = (subscriber: string, log: string, p: number): RametErro
 export class PartitionProgress implements Origin {
   readonly log: string;
   readonly p: number;
-  /** Up to here everything is settled. */
+  /** Up to here everything is processed. */
   checkpoint: number;
   /** Whether the checkpoint is not written down yet. */
   dirty = false;
@@ -32,13 +32,13 @@ export class PartitionProgress implements Origin {
   readonly #group: { readonly platform: Platform; readonly store: Store; readonly subscriber: string };
   /** Under which this process owns the partition; undefined where no other process can. */
   readonly #epoch: number | undefined;
-  /** What was settled when this process began: everything before it arrives again. */
+  /** The checkpoint when this process began: events before it arrive again. */
   readonly #before: number;
   /** Positions up to here were being handled when the process last ended. */
   readonly #suspectTo: number;
   /** When that was written down, by database time. */
   readonly #claimedAtMs: number;
-  /** Up to here they have been settled since. */
+  /** Up to here this process has processed them. */
   #clearedTo = 0;
   /** How often the next suspect has been started. */
   #starts: number;
@@ -103,12 +103,12 @@ export class PartitionProgress implements Origin {
     return pos > this.#suspectTo && pos > this.#before;
   }
 
-  /** Whether the event was under way when the process last ended, and has not been settled since. */
+  /** Whether the event was under way when the process last ended, and has not been processed since. */
   isSuspect(pos: number): boolean {
     return pos <= this.#suspectTo && pos > this.#clearedTo;
   }
 
-  /** Notes that a suspect was settled. */
+  /** Notes that a suspect was processed. */
   clear(pos: number): void {
     if (!this.isSuspect(pos)) return;
     this.#clearedTo = pos;
@@ -125,7 +125,7 @@ export class PartitionProgress implements Origin {
     return this.#starts;
   }
 
-  /** Notes that everything up to `pos` is settled; it is written down with the next claim or {@link flush}. */
+  /** Notes that everything up to `pos` is processed; it is written down with the next claim or {@link flush}. */
   settledUpTo(pos: number): void {
     this.checkpoint = pos;
     this.dirty = true;

@@ -113,7 +113,7 @@ test('a replica that is woken within a batch gives no effect to what is left of 
   expect(await store.reader.all('select 1 from ramet_retries union all select 1 from ramet_dead_letters')).toEqual([]);
 });
 
-test('nobody begins under an epoch that is over', async () => {
+test('a begin under an epoch that is over is refused', async () => {
   const first = replica('first');
   await first.begin('orders', 0, 7);
   await expect(replica('late').begin('orders', 0, 6)).rejects.toMatchObject({ code: 'ClaimLost' });
@@ -121,7 +121,7 @@ test('nobody begins under an epoch that is over', async () => {
   expect(await effects()).toHaveLength(2);
 });
 
-test('who begins without an epoch gets the next one, also behind those of another bus', async () => {
+test('a begin without an epoch gets the next one, also behind those of another bus', async () => {
   const [first, second] = [replica('first'), replica('second')];
   await first.begin('orders', 0, 1_700_000_000_000);
   await second.begin('orders', 0);
@@ -130,13 +130,13 @@ test('who begins without an epoch gets the next one, also behind those of anothe
   await second.end('orders', 0);
   const alone = replica('alone');
   expect(await alone.checkpoint('orders', 0)).toBe(2);
-  // Where nobody else can have it, nobody begins, whatever epochs there were.
+  // Where no other process can own it, no process begins, whatever epochs there were.
   await alone.deliver(batch(3, 4));
   await alone.flush();
   expect(await checkpoint()).toBe(4);
 });
 
-test('a partition that was given back is taken up where it was, with nothing under suspicion', async () => {
+test('a partition that was given back continues where it was, with nothing under suspicion', async () => {
   const first = replica('first');
   await first.begin('orders', 0, 1);
   await first.deliver(batch(1, 5));
@@ -144,7 +144,7 @@ test('a partition that was given back is taken up where it was, with nothing und
   expect(await store.reader.all('select checkpoint, claimed_to, attempts from ramet_claims')).toEqual([
     { checkpoint: 5, claimed_to: 5, attempts: 0 },
   ]);
-  // How far others have come is read, not remembered.
+  // The progress of others is read, not remembered.
   const second = replica('second');
   await second.begin('orders', 0, 2);
   await second.deliver(batch(6, 7));
@@ -211,7 +211,7 @@ test('a replica that was thought dead spends no attempt of the event at which it
   expect(await store.reader.all('select state, attempts from ramet_halts')).toEqual([{ state: 'RETRYING', attempts: 1 }]);
 });
 
-test('an event at which its successor stands until a person decides is not handled behind his back', async () => {
+test('an event at which its successor is halted until an operator decides is not handled meanwhile', async () => {
   const heir = replica('heir', fails(new PermanentError('never')), store, 'halt');
   const stands = async () => void (await expect(heir.deliver(batch(1, 1))).rejects.toMatchObject({ code: 'SubscriptionHalted' }));
   // Where one process has the store there are no epochs, and a commit of one that was killed may still be under way.

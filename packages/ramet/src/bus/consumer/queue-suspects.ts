@@ -51,7 +51,7 @@ export class QueueSuspects {
     this.#unspent.set(eventId, start);
   }
 
-  /** Forgets an event that is settled. */
+  /** Forgets the starts of an event that was processed. */
   async settled(eventId: string): Promise<void> {
     const { store, subscriber } = this.#group;
     await store.write((tx) => tx.run('delete from ramet_redelivered where subscriber = ? and event_id = ?', subscriber, eventId), {

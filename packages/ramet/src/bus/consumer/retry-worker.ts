@@ -22,17 +22,17 @@ interface FoundRow extends RetryRow {
 }
 
 const COLUMNS = 'key, event_id, state, attempts, envelope';
-/** How long at most until a due retry is seen that nobody told of. */
+/** How long at most until a due retry is seen without a wake-up. */
 const POLL_MS = 5_000;
 const KEYS_AT_ONCE = 16;
 /** How long a key with a backlog is worked on until the other keys that are due have their turn. */
 const TURN_MS = 100;
 
-/** Takes blocked keys on when they are due: first the event that failed, then those that waited behind it, in their order. */
+/** Works on blocked keys when they are due: first the event that failed, then those that waited behind it, in their order. */
 export class RetryWorker {
   readonly #context: ConsumerContext;
   readonly #loop: Periodic;
-  /** Attempts that were counted and then not made, because the store was away: by event, the count. */
+  /** Attempts that were counted and then not made, because the store was unavailable: by event, the count. */
   readonly #unspent = new Map<string, number>();
   readonly #busy = new Map<string, Promise<void>>();
   /** Why a turn broke off: the next round reports it, and pauses. */
@@ -64,7 +64,7 @@ export class RetryWorker {
     this.#failure = undefined;
     if (failure) throw failure.error;
     const { store, subscriber } = this.#context;
-    // A single process takes up at once what its predecessor left; where stores are shared, a lease says who is at it.
+    // A single process continues at once what its predecessor left; where stores are shared, a lease names the process at work.
     const free = store.capabilities.shared ? 'and lease_until <= ramet_now()' : '';
     // One look-up for each state, of the earliest only. Those that have a turn are among them.
     const limit = KEYS_AT_ONCE + this.#busy.size + 1;
@@ -143,8 +143,8 @@ export class RetryWorker {
   }
 
   /**
-   * Counts an attempt before it is made, in a commit of its own: a handler that ends the process has been started all the same.
-   * @returns which attempt it is, or undefined when somebody else makes it
+   * Counts an attempt before it is made, in a commit of its own: a handler that ends the process was started, too.
+   * @returns which attempt it is, or undefined when another process makes it
    */
   async #count(row: RetryRow): Promise<number | undefined> {
     const { store, subscriber } = this.#context;

@@ -94,7 +94,7 @@ describe('embedded', () => {
     expect(await bus.deadLetters('mail')).toMatchObject([{ eventId: 'evt_orders_a_1', parked: 1 }]);
   });
 
-  test('remembers how far it has read although nothing there was for the group', async () => {
+  test('remembers its position although no event was for the group', async () => {
     bus = new BusFixture(await place());
     await bus.publish('orders', ['a', 'b', 'c']);
     const topics = new Set([topicOf('orders', 'placed')]);

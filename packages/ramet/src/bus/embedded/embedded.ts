@@ -26,7 +26,7 @@ export interface EmbeddedOptions {
  * checkpoint. Nothing is copied, so nothing can be lost on the way. Events are deleted when every group of this process has
  * settled them and they are older than `keep`; a group that is new learns how many it cannot have. While a group has left, as all do
  * when the process ends, nothing is deleted.
- * @throws RangeError when `keep` is no duration
+ * @throws RangeError when `keep` is not a duration
  */
 export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
   const settings = new Settings('embedded: ');
@@ -38,7 +38,7 @@ export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {
 interface Group {
   readonly subscription: Subscription;
   readonly readers: Map<Outbox, readonly PartitionReader[]>;
-  /** Ends with its readers: from then on nobody asks it anything. */
+  /** Aborted when its readers end: after that its progress is not read any more. */
   readonly leaving: AbortController;
 }
 

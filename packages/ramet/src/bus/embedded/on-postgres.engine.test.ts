@@ -22,7 +22,7 @@ async function place(): Promise<BusPlace> {
   return {
     platform,
     bus: (onError, platform) => embedded().create({ platform, onError, owner: newId(platform, 'own') }),
-    // Whoever comes after a killed process takes up its retries at once: that replicas wait for leases is tested by itself.
+    // The successor of a killed process continues its retries at once: another test shows that replicas wait for leases.
     async store(service) {
       const store = await stores.open(service, environment);
       return { ...store, capabilities: { ...store.capabilities, shared: false } };
@@ -43,7 +43,7 @@ busConformance('embedded on PostgreSQL', {
   capabilities: embedded().capabilities,
   place,
   exceptions: {
-    'does not say that it has come past an event that is under way':
+    'does not report progress past an event that is under way':
       'here several events share a transaction, so that more is held up than the case counts on',
   },
 });

@@ -105,7 +105,7 @@ test('a group restarts where it was although what it has settled is gone', async
   expect([missed, second.errors]).toEqual([[], []]);
 });
 
-test('a new group is told what it cannot have, once, and begins with what there is', async () => {
+test('a new group is notified once of what it cannot have, and begins with what there is', async () => {
   const bus = await fixture();
   await bus.publish('orders', ['a', 'b', 'c']);
   const orders = await bus.store('orders');
@@ -184,7 +184,7 @@ test('a bus closes although a group that has left does not answer any more, and 
   rmSync(place.folder, { recursive: true });
 });
 
-test('whatever ages and limits: only what is old and settled goes, from the beginning, without a hole, and new positions go on', async () => {
+test('whatever ages and limits: only old and processed events are deleted, from the beginning, without a hole, and new positions continue', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ramet-bus-'));
   const platform = realPlatform();
   const stores = sqlite(folder, { exclusive: false });

@@ -57,7 +57,7 @@ export class Cluster {
     });
   }
 
-  /** A client of a group. Nothing is tried again by it: whoever uses it knows what to do first. */
+  /** A client of a group. It does not retry: its user decides what to do first. */
   consumer(group: string, more: GroupOptions & { readonly protocolsMetadata?: () => Promise<Buffer> } = {}): Consumer {
     return new client.Consumer<Buffer, Buffer, Buffer, Buffer>({ ...this.#base(0), groupId: this.groupOf(group), ...more });
   }
@@ -69,7 +69,7 @@ export class Cluster {
     return ensured;
   }
 
-  /** Whether these topics exist is found out anew. */
+  /** Forgets that these topics exist, so that the next use looks them up again. */
   forget(topics: readonly string[]): void {
     for (const topic of topics) this.#known.delete(topic);
   }
@@ -144,7 +144,7 @@ export class Cluster {
       await this.#admin
         .createTopics({ topics: missing, partitions, replicas: replicas < 1 ? -1 : replicas, configs })
         .catch(async (error: unknown) => {
-          // Somebody else may have been faster with some of them.
+          // Another process may have created some of them first.
           if (!isOf(error, 'TOPIC_ALREADY_EXISTS')) throw error;
           for (const topic of await this.#missing(missing))
             await this.#admin

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { Ending } from './ending.ts';
 
-test('what has come before the end is given as it is', async () => {
+test('an answer before the end is given as it is', async () => {
   const ending = new Ending();
   await expect(ending.of(Promise.resolve(7))).resolves.toBe(7);
   await expect(ending.of(Promise.reject(new TypeError('x')))).rejects.toThrow(TypeError);
 });
 
-test('what has not come at the end is let go of, and so is what is asked for later', async () => {
+test('a wait that is open at the end is released, and so is a later one', async () => {
   const ending = new Ending();
   const never = ending.of(new Promise(() => {}));
   ending.end();
@@ -15,7 +15,7 @@ test('what has not come at the end is let go of, and so is what is asked for lat
   await expect(ending.of(new Promise(() => {}))).rejects.toMatchObject({ code: 'ShuttingDown' });
 });
 
-test('what fails after the end disturbs nobody', async () => {
+test('a failure after the end is not reported', async () => {
   const ending = new Ending();
   const { promise, reject } = Promise.withResolvers<void>();
   const late = ending.of(promise);

@@ -1,6 +1,6 @@
 import { RametError } from '../../errors/index.ts';
 
-/** Lets go of what brokers have not answered yet when nobody waits for it any more. */
+/** Ends the waits for brokers that have not answered, when the process ends. */
 export class Ending {
   readonly #waiting = new Set<(error: unknown) => void>();
   #ended = false;
@@ -12,7 +12,7 @@ export class Ending {
   }
 
   /**
-   * @returns what `asked` comes to, which goes on by itself when the end comes first
+   * @returns the result of `asked`, which continues alone when the end comes first
    * @throws RametError ShuttingDown when the end comes first
    */
   of<T>(asked: Promise<T>): Promise<T> {

@@ -4,8 +4,8 @@ import { isOf } from './cluster.ts';
 import type { Received } from './message.ts';
 
 /**
- * How long a broker holds a request when there is nothing: long while nobody else could ask; else for a moment, and for longer
- * the longer nothing comes.
+ * How long a broker holds a request when there is nothing: long while every reader waits; otherwise briefly, and longer the longer
+ * nothing arrives.
  */
 const HOLD_MS = { idle: 1_000, busy: 20, busyMax: 250 } as const;
 const MAX_BYTES = 16 * 2 ** 20;
@@ -19,11 +19,11 @@ type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 interface Wanted {
   readonly topic: string;
   readonly p: number;
-  /** What was asked for. */
+  /** The offset that the reader wants. */
   readonly from: bigint;
-  /** Where to go on, behind what has nothing for anybody. */
+  /** Where to continue, behind batches without records. */
   offset: bigint;
-  /** Who waits for it; nobody yet where it is asked for ahead. */
+  /** The reader that waits for it; undefined for a read-ahead. */
   reader: Reader | undefined;
 }
 
@@ -33,17 +33,16 @@ interface Reader {
 }
 
 /**
- * Reads the partitions of one group. Kafka answers the requests of a connection one after another, so that one request asks
- * for all partitions. What follows is asked for while a reader is busy with what it has, but no more than that: one answer waits
- * for each at most, which bounds what is held in memory.
+ * Reads the partitions of one group. Kafka answers the requests of a connection one after another, so that one request covers
+ * all partitions. While a reader is busy, one answer is read ahead for it, and no more: that bounds what is held in memory.
  */
 export class Fetcher {
   readonly #client: Consumer;
   readonly #wanted = new Map<string, Wanted>();
-  /** What has come ahead. */
+  /** The answers of read-aheads. */
   readonly #ready = new Map<string, { readonly from: bigint; readonly records: Received[] }>();
   readonly #asking = new Set<number>();
-  /** Brokers that have forgotten what they had been told, and were asked anew. */
+  /** Brokers that had forgotten their fetch session, and were asked again with a new one. */
   readonly #anew = new Set<number>();
   /** How many partitions have a reader: when all of them wait, a request may be held for longer. */
   readers = 0;
@@ -79,7 +78,7 @@ export class Fetcher {
     this.#schedule();
   }
 
-  /** Nobody waits for this partition any more. */
+  /** Ends the wait of a partition's reader. */
   cancel(topic: string, p: number): void {
     const id = idOf(topic, p);
     this.#wanted.get(id)?.reader?.resolve([]);
@@ -141,7 +140,7 @@ export class Fetcher {
       const came = this.#hand(all, response, ids);
       this.#holdMs = came ? HOLD_MS.busy : Math.min(HOLD_MS.busyMax, this.#holdMs * 2);
     } catch (error) {
-      // Brokers forget sessions when they restart, or have too many: the next request tells everything again (KIP-227).
+      // Brokers forget sessions when they restart, or have too many: the next request opens a new one (KIP-227).
       if (SESSION_LOST.some((id) => isOf(error, id)) && !this.#anew.has(leader)) this.#anew.add(leader);
       else this.#fail(all, error);
     } finally {
@@ -166,7 +165,7 @@ export class Fetcher {
         if ((batch.attributes & CONTROL) !== 0) continue;
         for (const record of batch.records) {
           const offset = batch.firstOffset + BigInt(record.offsetDelta);
-          // A batch is given as a whole, also when it begins before what was asked for.
+          // A batch arrives whole, even if it begins before the offset that was requested.
           if (offset < wanted.offset) continue;
           const timestampMs = Number(batch.firstTimestamp + record.timestampDelta);
           const { key, value, headers } = record;
@@ -194,7 +193,7 @@ export class Fetcher {
       const id = idOf(wanted.topic, wanted.p);
       if (this.#wanted.get(id) !== wanted) continue;
       this.#wanted.delete(id);
-      // Which one it was is found out by asking each where it begins. What was asked for ahead is asked for again by its reader.
+      // Each reader finds out whether its partition begins later. A read-ahead that failed is requested again by its reader.
       const why = gone
         ? new RametError('PositionGap', `topic '${wanted.topic}', partition ${wanted.p}: offset ${wanted.offset} is not kept`)
         : error;

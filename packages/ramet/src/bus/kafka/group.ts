@@ -12,15 +12,15 @@ import { rowOf } from './message.ts';
 
 const COMMIT_MS = 1 * SECOND;
 const BACKOFF = { baseMs: 250, capMs: 10_000 };
-/** How long joining may fail before anybody is told. */
+/** How long joining may fail before it is reported. */
 const QUIET_MS = 10 * SECOND;
 /** How long each step of leaving a group may take when the brokers do not answer. */
 const LEAVE_MS = 2 * SECOND;
 
 /**
- * One process as a member of a consumer group. The broker says who has which partition; how far the group has come stands in
- * the group's own store, in the transactions of the effects, and is told to the broker for its tools. Before the process
- * agrees to another share, what is under way ends and is written down.
+ * One process as a member of a consumer group. The broker assigns the partitions. The group's own store keeps its positions, in the
+ * transactions of the effects; the broker gets copies for its tools. Before the process accepts another share, deliveries under way
+ * end and are written down.
  */
 export class KafkaGroup {
   readonly #environment: BusEnvironment;
@@ -45,7 +45,7 @@ export class KafkaGroup {
   #partitions = 0;
   #lookAtMono = 0;
   #failingSinceMono = 0;
-  /** What the broker has been told, by partition, and what it is to be told. */
+  /** The offsets that the broker knows, by partition, and those to commit next. */
   readonly #committed = new Map<string, number>();
   readonly #offsets = new Map<string, { topic: string; partition: number; offset: bigint; leaderEpoch: number }>();
 
@@ -126,7 +126,7 @@ export class KafkaGroup {
     }
   }
 
-  /** Whether a topic has more partitions than when the process joined: whoever joins anew is given those too. */
+  /** Whether a topic has more partitions than when the process joined: a new join assigns those too. */
   async #grown(): Promise<boolean> {
     const { clock } = this.#environment.platform;
     if (clock.monoNow() < this.#lookAtMono) return false;
@@ -207,7 +207,7 @@ export class KafkaGroup {
     await this.#answered(Promise.resolve(member.close(true)).catch(() => {}));
   }
 
-  /** The broker's offsets are for its tools: one that is not told is told with the next. */
+  /** Commits offsets for the broker's tools: one that fails is committed with the next. */
   async #commit(): Promise<void> {
     const offsets = [...this.#offsets.values()];
     if (offsets.length === 0 || !this.#member?.memberId) return;
@@ -220,7 +220,7 @@ export class KafkaGroup {
     }
   }
 
-  /** The broker is to be told that everything up to `pos` is settled. */
+  /** Has the next commit say that everything up to `pos` is processed. */
   #settled(topic: string, p: number, pos: number): void {
     const id = idOf(topic, p);
     if (pos > (this.#committed.get(id) ?? 0)) this.#offsets.set(id, { topic, partition: p, offset: BigInt(pos), leaderEpoch: -1 });
@@ -232,7 +232,7 @@ export class KafkaGroup {
     return {
       name: topic,
       read: async (p, after) => {
-        // Whoever asks for what follows has settled what was before.
+        // A reader that reads on has processed what was before.
         this.#settled(topic, p, after);
         const records = await this.#fetcher.next(topic, p, BigInt(after));
         return records.map((record) => rowOf(record, types, this.#alone) ?? { pos: Number(record.offset) + 1, type: '', envelope: '{}' });

@@ -44,20 +44,21 @@ export interface KafkaOptions {
   /** How long the partitions of a process that is not heard of stay with it (default `15s`). */
   readonly session?: Duration;
   readonly tls?: ConnectionOptions['tls'];
-  /** Name, password and token are a text, a secret, or a function each; the last two are asked for at each connection. */
+  /** Name, password and token are a text, a secret, or a function each; the last two are resolved at each connection. */
   readonly sasl?: KafkaSasl;
 }
 
 /**
  * A bus over Kafka: the processes that host services give the events of their outboxes to topics, keyed and in order, and
  * each subscription is a consumer group. Events of one key are in order within a topic, that is within one type of event.
- * @throws RangeError when there is no broker, or `keep` or `session` is no duration
+ * @throws RangeError when there is no broker, or `keep` or `session` is not a duration
  */
 export function kafka(options: KafkaOptions): BusFactory {
   const { brokers, prefix = '', topic, keep, session, tls, sasl } = options;
   const given = new Settings('kafka: ');
   if (brokers.length === 0) given.report("'brokers' is empty; name some as 'host:port'");
-  for (const broker of brokers) if (!BROKER.test(broker)) given.report(`brokers: ${shown(broker)} is no address: write it as 'host:port'`);
+  for (const broker of brokers)
+    if (!BROKER.test(broker)) given.report(`brokers: ${shown(broker)} is not an address: write it as 'host:port'`);
   const partitions = given.count('partitions', options.partitions, PARTITIONS, 1, 10_000);
   const replicas = given.count('replicas', options.replicas, 0, 1, 100);
   const keepMs = given.duration('keep', keep, EVENTS_KEPT_MS, { least: '1m' });

@@ -30,15 +30,15 @@ function numberIn(headers: Received['headers'], name: Buffer): number | undefine
 }
 
 const TEXTS = ['id', 'type', 'source', 'key', 'timestamp', 'correlationId', 'traceparent'] as const;
-/** What is kept of something that is no envelope. */
+/** How many characters are kept of a record that is not an envelope. */
 const RAW_MAX = 10_000;
 
 /**
- * Reads a record. Whoever may write to a topic can write anything: what is no envelope of docs/events.md, or of another type
- * than its topic, becomes an event that its consumer refuses, and is seen as a dead letter.
- * @param types the types of this topic that somebody wants; the only one where the topic is of one type
+ * Reads a record. A producer can write anything to a topic: a record that is not an envelope of docs/events.md, or is of another
+ * type than its topic, becomes an event that its consumer refuses, and then a dead letter.
+ * @param types the types of this topic that the group takes; the only one where the topic has one type
  * @param alone whether the topic has one type only
- * @returns undefined when it is of a type that nobody wants
+ * @returns undefined when the group does not take events of its type
  */
 export function rowOf(record: Received, types: ReadonlySet<string>, alone: boolean): LogRow | undefined {
   const pos = Number(record.offset) + 1;
@@ -57,7 +57,7 @@ export function rowOf(record: Received, types: ReadonlySet<string>, alone: boole
   return {
     pos,
     type: expected,
-    refused: `the message at ${where} is no event '${expected}': ${problem}`,
+    refused: `the message at ${where} is not an event '${expected}': ${problem}`,
     envelope: {
       id: where,
       type: expected,
@@ -77,16 +77,16 @@ function envelopeOf(text: string): { envelope: Envelope } | { problem: string } 
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { problem: `it is no JSON (${(error as Error).message})` };
+    return { problem: `it is not JSON (${(error as Error).message})` };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'it is no JSON object' };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { problem: 'it is not a JSON object' };
   const fields = value as Record<string, unknown>;
-  for (const name of TEXTS) if (typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
+  for (const name of TEXTS) if (typeof fields[name] !== 'string') return { problem: `its '${name}' is not a text` };
   if (fields['id'] === '') return { problem: "its 'id' is empty" };
   if (!Number.isInteger(fields['version']) || (fields['version'] as number) < 1)
-    return { problem: "its 'version' is no whole number from 1" };
+    return { problem: "its 'version' is not a whole number from 1" };
   for (const name of ['causationId', 'initiator', 'initiatorIssuer'])
-    if (fields[name] !== undefined && typeof fields[name] !== 'string') return { problem: `its '${name}' is no text` };
-  if (typeof fields['data'] !== 'object' || fields['data'] === null) return { problem: "its 'data' is no object" };
+    if (fields[name] !== undefined && typeof fields[name] !== 'string') return { problem: `its '${name}' is not a text` };
+  if (typeof fields['data'] !== 'object' || fields['data'] === null) return { problem: "its 'data' is not an object" };
   return { envelope: value as Envelope };
 }

@@ -5,7 +5,7 @@ import { BusFixture } from '../conformance/fixture.conformance.ts';
 import { outageSuite } from '../conformance.ts';
 import { kafkaPlace } from './place.fixture.ts';
 
-/** Well below what orchestrators give a process that they have told to stop. */
+/** Well below what orchestrators give a process to stop. */
 const ENDED_MS = 15_000;
 
 describe('kafka', () => {

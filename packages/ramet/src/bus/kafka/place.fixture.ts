@@ -14,7 +14,7 @@ export async function kafkaPlace(broker: string, more: Partial<KafkaOptions> = {
   const folder = mkdtempSync(join(tmpdir(), 'ramet-bus-'));
   const platform = realPlatform();
   const stores = sqlite(folder, { exclusive: false });
-  // So short that nobody waits long for the partitions of a process that was killed.
+  // So short that no case waits long for the partitions of a process that was killed.
   const options: KafkaOptions = { brokers: [broker], prefix, partitions: 1, session: '1500ms', ...more };
   return {
     prefix,

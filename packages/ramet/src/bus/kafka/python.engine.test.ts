@@ -130,16 +130,16 @@ test('killed in the middle it loses nothing and does nothing twice', async () =>
   await until('all are handled', () => mails().length >= 60);
   await until('all is heard', () => heard.length >= 30);
   last.kill('SIGTERM');
-  await until('it has come to an end', () => last.exitCode !== null);
+  await until('it has ended', () => last.exitCode !== null);
   const totals = mails().map(({ total }) => total);
   expect(totals.sort((one, other) => one - other)).toEqual(placed.map(({ total }) => total));
   // What Python published again after a kill bears the same id, so that Ramet took it once.
   await publish([0, 1, 2].map((p) => ({ p, key: `end-${p}`, value: JSON.stringify(mail(`end-${p}`)) })));
-  await until('what lies before the end has come', () => heard.filter(({ data }) => data.orderId.startsWith('end-')).length === 3);
+  await until('what lies before the end has arrived', () => heard.filter(({ data }) => data.orderId.startsWith('end-')).length === 3);
   expect(heard).toHaveLength(30 + 3);
 });
 
-test('what a foreign program writes wrongly becomes a dead letter, and the partition goes on', async () => {
+test('what a foreign program writes wrongly becomes a dead letter, and the partition continues', async () => {
   const heard: { data: any; event: any }[] = [];
   const runtime = await shop(heard);
   const values = {

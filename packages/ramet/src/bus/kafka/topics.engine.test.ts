@@ -21,9 +21,9 @@ describe('topics of Kafka', () => {
   };
   afterEach(() => bus.dispose());
 
-  /** Writes as somebody does who is no service of ours. */
+  /** Writes as a foreign program does. */
   async function produce(messages: readonly { topic: string; key?: string; value?: string }[]): Promise<void> {
-    const producer = new Producer({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    const producer = new Producer({ clientId: 'foreign', bootstrapBrokers: [broker] });
     const bytes = (text: string | undefined) => (text === undefined ? {} : Buffer.from(text));
     await producer.send({
       messages: messages.map(({ topic, key, value }) => ({ topic, key: bytes(key) as Buffer, value: bytes(value) as Buffer })),
@@ -52,12 +52,12 @@ describe('topics of Kafka', () => {
     await bus.expectOnceInOrder('mail', count);
   });
 
-  test('are read anew when they get more partitions, without a restart', async () => {
+  test('are read again when they get more partitions, without a restart', async () => {
     await open();
     await bus.start('mail');
     await bus.publish('orders', keys(20, 20));
     await bus.untilEffects('mail', 20);
-    const admin = new Admin({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    const admin = new Admin({ clientId: 'foreign', bootstrapBrokers: [broker] });
     await admin.createPartitions({ topics: [{ name: `${prefix}${topicOf('orders', 'changed')}`, count: 4, assignments: null }] });
     await admin.close();
     let count = 20;
@@ -86,7 +86,7 @@ describe('topics of Kafka', () => {
     expect(process.errors).toEqual([]);
   });
 
-  test('take events of others; what is no envelope, or of another type or version, becomes a dead letter, and the rest goes on', async () => {
+  test('take events of others; what is not an envelope, or of another type or version, becomes a dead letter, and the rest continues', async () => {
     await open();
     const seen: Envelope[] = [];
     const process = await bus.start('mail', { handle: (envelope) => void seen.push(envelope) });
@@ -119,15 +119,15 @@ describe('topics of Kafka', () => {
     const letters = await bus.deadLetters('mail');
     expect(letters.every(({ reason, attempts }) => reason === 'UnknownEvent' && attempts === 1)).toBe(true);
     expect(letters.map(({ key, error }) => `${key}: ${error.replace(/^.*no event 'orders.changed': /, '')}`).toSorted()).toEqual([
-      expect.stringContaining('b: it is no JSON'),
-      'c: it is no JSON object',
+      expect.stringContaining('b: it is not JSON'),
+      'c: it is not a JSON object',
       "d: its 'type' is 'orders.other'",
-      "e: its 'version' is no whole number from 1",
-      "f: its 'data' is no object",
-      expect.stringContaining('g: it is no JSON'),
+      "e: its 'version' is not a whole number from 1",
+      "f: its 'data' is not an object",
+      expect.stringContaining('g: it is not JSON'),
     ]);
     await bus.publish('orders', ['z']);
-    await bus.until('it goes on', () => seen.some(({ key }) => key === 'z'));
+    await bus.until('it continues', () => seen.some(({ key }) => key === 'z'));
     expect(process.errors).toEqual([]);
   });
 
@@ -142,12 +142,12 @@ describe('topics of Kafka', () => {
     expect(await bus.deadLetters('mail')).toEqual([]);
   });
 
-  test('tell a group what was deleted before it came', async () => {
+  test('notify a group of what was deleted before it came', async () => {
     await open();
     const first = await bus.start('mail');
     await bus.publish('orders', keys(10, 2));
     await bus.untilEffects('mail', 10);
-    const admin = new Admin({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    const admin = new Admin({ clientId: 'foreign', bootstrapBrokers: [broker] });
     await admin.deleteRecords({ topics: [{ name: `${prefix}orders.changed`, partitions: [{ partition: 0, offset: 4n }] }] });
     await admin.close();
     const missed: Missed[] = [];
@@ -157,20 +157,20 @@ describe('topics of Kafka', () => {
     expect(first.errors).toEqual([]);
   });
 
-  test('show tools how far a group has come', async () => {
+  test('show tools the progress of a group', async () => {
     await open();
     const process = await bus.start('mail');
     await bus.publish('orders', keys(10, 2));
     await bus.untilEffects('mail', 10);
     await process.stop();
-    const admin = new Admin({ clientId: 'somebody', bootstrapBrokers: [broker] });
+    const admin = new Admin({ clientId: 'foreign', bootstrapBrokers: [broker] });
     const [group] = await admin.listConsumerGroupOffsets({ groups: [`${prefix}mail`] });
     await admin.close();
     expect(group?.topics).toMatchObject([{ name: `${prefix}orders.changed`, partitions: [{ committedOffset: 10n }] }]);
   });
 });
 
-test('a cluster that may lose what it took is told of at boot', async () => {
+test('a cluster that may lose what it took is reported at boot', async () => {
   const environment = { platform: realPlatform(), onError: () => {}, owner: newId(realPlatform(), 'own') };
   const told = await kafka({ brokers: [broker], replicas: 1 }).check?.(environment);
   expect(told?.join('\n')).toMatch(/has 1 broker[\s\S]*replicas: 3[\s\S]*min.insync.replicas = 1/);

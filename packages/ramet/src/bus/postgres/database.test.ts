@@ -3,7 +3,7 @@ import { realPlatform } from '../../platform/index.ts';
 import { BusDatabase } from './database.ts';
 import { namesOf } from './schema.ts';
 
-test('a URL that could not be had is asked for again by the next query', async () => {
+test('a URL that was unavailable is resolved again by the next query', async () => {
   let asked = 0;
   const source = async () => {
     if (++asked < 3) throw new Error('the vault is sealed');

@@ -23,7 +23,7 @@ export class BusDatabase {
   #ready: Promise<void> | undefined;
   #listener: Listener | undefined;
 
-  /** @param source the URL; asked for again after a connection was refused */
+  /** @param source the URL; resolved again after a connection was refused */
   constructor(platform: Platform, source: Source, names: Names) {
     this.#platform = platform;
     this.#source = source;
@@ -88,7 +88,7 @@ export class BusDatabase {
       return made;
     });
     this.#pool = pool;
-    // A URL that cannot be had now is asked for again by the next query.
+    // The next query resolves a URL again that is unavailable now.
     pool.catch(() => {
       if (this.#pool === pool) this.#pool = undefined;
     });
@@ -100,7 +100,7 @@ export class BusDatabase {
       return await work();
     } catch (error) {
       const known = asBusError(error);
-      // The next connection asks for the URL again: its password may have been replaced.
+      // The next connection resolves the URL again: its password may have been replaced.
       if (known !== error && typeof this.#source !== 'string') this.#renew();
       throw known;
     }
@@ -161,7 +161,7 @@ export class BusDatabase {
   }
 }
 
-/** A connection that listens, and is made anew when it breaks. */
+/** A connection that listens, and is opened again when it breaks. */
 class Listener {
   readonly #loop: Periodic;
   #client: pg.Client | undefined;
@@ -177,7 +177,7 @@ class Listener {
         hear(undefined);
         return LISTEN_CHECK_MS;
       } catch {
-        // Whoever reads and writes tells of the same failure, and polls meanwhile.
+        // Readers and relays report the same failure, and poll meanwhile.
         await this.#drop();
         return RECONNECT_MS;
       }

@@ -62,7 +62,7 @@ describe('the log on PostgreSQL', () => {
     expect((await onServer('select min(epoch) from bus.claims'))[0]?.['min']).toMatch(/^1[789]\d{11}$/);
   });
 
-  test('goes on although every connection that listens is cut', async () => {
+  test('continues although every connection that listens is cut', async () => {
     // What it reads comes from another process.
     const process = await bus.start('mail', { hosts: false });
     await bus.start('search');
@@ -76,7 +76,7 @@ describe('the log on PostgreSQL', () => {
     expect(process.errors).toEqual([]);
   });
 
-  test('deletes what is old, and tells a new group what it cannot have', async () => {
+  test('deletes what is old, and notifies a new group of what it cannot have', async () => {
     const first = await bus.start('mail');
     await bus.publish('orders', keys(30, 3));
     await bus.untilEffects('mail', 30);
@@ -103,7 +103,7 @@ describe('the log on PostgreSQL', () => {
       await tx.run('update ramet_partitions set pos = 2');
     });
     const second = await bus.start('mail');
-    await bus.until('it is told', () => second.errors.length > 0);
+    await bus.until('it is reported', () => second.errors.length > 0);
     await bus.platform.timers.sleep(100);
     expect(second.errors).toEqual([
       expect.objectContaining({ code: 'PositionGap', message: expect.stringContaining('restore all stores') }),
@@ -137,7 +137,7 @@ describe('the log on PostgreSQL', () => {
   });
 });
 
-test('a server that may forget what it took is told of at boot', async () => {
+test('a server that may forget what it took is reported at boot', async () => {
   const environment = { platform: realPlatform(), onError: () => {}, owner: newId(realPlatform(), 'own') };
   expect(await postgresBus(url).check?.(environment)).toEqual([]);
   const weak = `${url}?options=${encodeURIComponent('-c synchronous_commit=off')}`;

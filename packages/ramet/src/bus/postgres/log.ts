@@ -53,7 +53,7 @@ export class BusLog {
     return rows.map(({ source, p, pos, pruned }) => ({ source, p, pos: Number(pos), pruned: Number(pruned) }));
   }
 
-  /** Where the relay of a source brings its events: the end of the log itself says how far it has come. */
+  /** Where the relay of a source brings its events: the end of the log is its progress. */
   target(source: string, partitions: number): RelayTarget {
     const { schema, channel } = this.#db.names;
     const { head } = this.of(source);
@@ -91,8 +91,8 @@ export class BusLog {
   }
 
   /**
-   * Adds events behind `after`, all or none. Whoever finds that the partition ends elsewhere adds nothing: of two relays that
-   * copy the same, one does.
+   * Adds events behind `after`, all or none. If the partition ends elsewhere, nothing is added: of two relays that copy
+   * the same events, one does.
    * @returns whether they were added
    */
   async #append(source: string, p: number, after: number, topics: readonly string[], envelopes: readonly string[]): Promise<boolean> {
@@ -206,7 +206,7 @@ export class BusLog {
     for (const wake of this.#readers.get(idOf(source, p)) ?? []) wake();
   }
 
-  /** The net under the messages: wakes whoever reads a partition that has grown. @returns in how many milliseconds to look again */
+  /** Wakes the readers of partitions that have grown, in case a message was lost. @returns in how many milliseconds to look again */
   async #look(): Promise<number> {
     const sources = new Set([...this.#readers].filter(([, wakers]) => wakers.size > 0).map(([id]) => id.slice(id.indexOf('/') + 1)));
     if (sources.size > 0) {

@@ -49,7 +49,7 @@ export class Membership {
     this.#loop.start();
   }
 
-  /** Somebody has come or gone, or a source is new. */
+  /** Looks again: a member has joined or left, or a source is new. */
   hear(what: string | undefined): void {
     if (what === undefined || what === this.#subscription.group || this.#sources.includes(what)) this.#loop.wake();
   }
@@ -86,7 +86,7 @@ export class Membership {
     return this.#leaseMs / 3;
   }
 
-  /** One look at the table of the group, and what follows from it, while nobody else looks. */
+  /** Reads the tables of the group and takes free partitions, while no other member does. */
   #agree(): Promise<{ joined: boolean; mine: ClaimRow[]; taken: ClaimRow[]; fair: number }> {
     const { schema, channel } = this.#db.names;
     const { group } = this.#subscription;

@@ -8,7 +8,7 @@ import { sqlite } from '../../store/sqlite/index.ts';
 import type { BusPlace } from '../conformance/fixture.conformance.ts';
 import { postgresBus } from './index.ts';
 
-/** Leases so short that nobody waits for those of a process that was killed. */
+/** Leases so short that no case waits long for those of a process that was killed. */
 const LEASE = '400ms';
 
 /** A bus of its own on a server, with stores on SQLite; gone afterwards. */

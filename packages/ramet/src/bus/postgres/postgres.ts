@@ -25,7 +25,7 @@ export interface PostgresBusOptions {
  * A bus over a PostgreSQL: the processes that host services copy their outboxes into a log in a schema of its own, and
  * groups in any process read it there. It may be another database than those of the services, and these may be of any kind.
  * @param url of a session, not of a pooler that shares connections between transactions: it listens. A text, a secret, or a function
- * @throws RangeError when `keep` or `lease` is no duration
+ * @throws RangeError when `keep` or `lease` is not a duration
  */
 export function postgresBus(url: Source, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
   const settings = new Settings('postgresBus: ');

@@ -14,8 +14,8 @@ export interface Names {
 export const namesOf = (schema: string): Names => ({ schema: driver.escapeIdentifier(schema), channel: schema });
 
 /**
- * The tables of the bus, in a schema of their own. They are no service's: whoever hosts a service writes its events here, and
- * whoever consumes reads them here. How far a group has come is not here but in the group's own store.
+ * The tables of the bus, in their own schema. They belong to no service: a process that hosts a service writes its events here, and
+ * groups read them here. The progress of a group is in its own store.
  */
 export const MIGRATIONS: readonly ((names: Names) => string)[] = [
   ({ schema }) => `

@@ -10,7 +10,7 @@ const PRUNED_AT_ONCE = 500;
 const ROWS_AT_ONCE = 100;
 /** The counter has been raised by as many events as there are; each is as far below it as there are events behind it. */
 const ROW = '(?, (select pos from ramet_partitions where p = ?) - ?, ?, ?, ?, ?, ramet_now(), ?)';
-/** What the processes that share a store tell each other. */
+/** The hint that the processes of one store send each other. */
 const APPENDED = 'outbox';
 
 /** Events of one service, as they were committed: the only place events come from. */
@@ -23,11 +23,11 @@ export interface Outbox {
   head(p: number): Promise<number>;
   /** Where each partition that has had events begins and ends. */
   edges(): Promise<readonly Edge[]>;
-  /** Deletes what is old; none where this process does not know of everybody who reads. */
+  /** Deletes what is old; absent where this process does not know every reader. */
   readonly retention?: OutboxRetention;
-  /** How far relays have come that give the events to a broker; none where the outbox is not of this process. */
+  /** The progress of relays that publish the events to a broker; absent where the outbox belongs to another process. */
   readonly progress?: RelayProgress;
-  /** Calls `wake` after each commit that added events, with the partitions where they are known. A hint: whoever needs certainty polls as well. */
+  /** Calls `wake` after each commit that added events, with the partitions where they are known. A hint: a reader that needs certainty polls as well. */
   onAppend(wake: (partitions?: readonly number[]) => void): () => void;
 }
 
@@ -59,7 +59,7 @@ export interface OutboxWriter extends Outbox {
   /** Whether the event was published before. */
   has(reader: Pick<Reader, 'get'>, eventId: string): Promise<boolean>;
   /**
-   * Adds events to the transaction. Call it once, as the last thing before the transaction ends: it raises the counters of the partitions.
+   * Adds events to the transaction. Call it once, last in the transaction: it raises the counters of the partitions.
    * @throws RametError PayloadTooLarge for an event of more than 4 MiB
    */
   append(tx: Tx, envelopes: readonly Envelope[]): Promise<void>;

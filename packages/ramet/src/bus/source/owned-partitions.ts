@@ -71,7 +71,7 @@ export class OwnedPartitions implements Iterable<OwnedPartition> {
 
   /**
    * Releases a partition, once: what is under way ends and is written down.
-   * @param then gives the partition back to the broker; called with the position up to which everything is settled
+   * @param then gives the partition back to the broker; called with the position up to which everything is processed
    */
   release(partition: OwnedPartition, then: (position: number) => Promise<void> | void): Promise<void> {
     const owned = partition as Owned;

@@ -3,7 +3,7 @@ import { realPlatform } from '../../platform/index.ts';
 import type { LogSink } from '../bus.ts';
 import { PartitionReader } from './partition-reader.ts';
 
-test('a reader that is told to stop while it finds out where to begin does not wait for events any more', async () => {
+test('a reader that is stopped while it looks up where to begin does not wait for events', async () => {
   const checkpoint = Promise.withResolvers<number>();
   let reads = 0;
   const sink = { checkpoint: () => checkpoint.promise } as unknown as LogSink;
@@ -12,7 +12,7 @@ test('a reader that is told to stop while it finds out where to begin does not w
     {
       log: {
         name: 'orders',
-        // As that of a broker: whoever reads waits until there is something, or until he is let go.
+        // As that of a broker: a read waits until there is something, or until it is released.
         read: () => {
           reads++;
           return new Promise(() => {});
@@ -63,7 +63,7 @@ function behind(relayed: boolean) {
   return { state, reader, pass };
 }
 
-test('a reader waits for a log that relays are still filling, and goes on where its group was', async () => {
+test('a reader waits for a log that relays are still filling, and continues where its group was', async () => {
   const { state, reader, pass } = behind(true);
   for (const head of [0, 0, 20, 49]) {
     state.head = head;
@@ -77,7 +77,7 @@ test('a reader waits for a log that relays are still filling, and goes on where 
   expect(state).toMatchObject({ begun: 50, errors: [] });
 });
 
-test('a log that stays behind its group lacks events, and one that nobody fills does at once', async () => {
+test('a log that stays behind its group lacks events, and one that no relay fills does at once', async () => {
   const filled = behind(true);
   filled.state.head = 20;
   await platformSleep(300);

@@ -6,7 +6,7 @@ import type { BusEnvironment } from '../factory.ts';
 import type { Outbox } from './outbox.ts';
 
 const BATCH_MAX = 500;
-/** How often a subscription that stands still looks whether somebody has resumed it. */
+/** How often a halted subscription looks whether an operator has resumed it. */
 const STANDSTILL_MS = 1_000;
 const BACKOFF = { baseMs: 100, capMs: 10_000 };
 /** How often a reader checks whether a log that relays are filling has reached its position, and how long the log may make no progress. */
@@ -59,11 +59,11 @@ export interface ReaderOptions {
   readonly log: EventLog;
   readonly p: number;
   readonly subscription: Subscription;
-  /** How long at most until new events are seen that no hint told of. */
+  /** How long at most until new events are seen without a hint. */
   readonly pollMs: number;
   /** Takes the partition before anything is read; called until it succeeds. */
   readonly begin?: () => Promise<void>;
-  /** Told when another replica has the partition: this reader has ended. */
+  /** Called when another replica owns the partition: this reader has ended. */
   readonly onLost?: () => void;
 }
 
@@ -113,7 +113,7 @@ export class PartitionReader {
           await this.#end.sleep(FILLING_LOOK_MS);
           continue;
         }
-        // Told meanwhile: a log that waits for events has let go of its readers already, and would keep this one.
+        // Stopped meanwhile: a log that waits for events has released its readers already, and would keep this one.
         if (this.#stopping) return;
         this.#news.reset();
         const batch = await this.#read(cursor);
@@ -132,7 +132,7 @@ export class PartitionReader {
         }
         if (code === 'SubscriptionHalted') {
           await this.#end.sleep((error as RametError).retryAfterMs ?? STANDSTILL_MS);
-          // It has settled what lies before the event that it stands at, which may be deleted by now.
+          // It has processed the events before its halt, which may be deleted by now.
           cursor = undefined;
           continue;
         }

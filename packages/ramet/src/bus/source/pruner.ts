@@ -8,11 +8,11 @@ const EVERY_MS = 10 * MINUTE;
 export interface PrunerOptions {
   /** How long an event is kept at least. */
   readonly keepMs: number;
-  /** The position up to which nobody needs partition `p` any more. */
+  /** The position up to which no group needs partition `p` any more. */
   readonly through: (p: number) => Promise<number>;
 }
 
-/** Deletes from an outbox, now and then, what is old and what nobody needs any more. */
+/** Deletes from an outbox, now and then, events that are old and that no group needs any more. */
 export class Pruner {
   readonly #loop: Periodic;
 
@@ -21,7 +21,7 @@ export class Pruner {
     this.#loop = new Periodic(
       platform,
       async () => {
-        // Whoever starts now has not said yet that he reads.
+        // Groups that start now have not attached yet.
         if (first) {
           first = false;
           return EVERY_MS;

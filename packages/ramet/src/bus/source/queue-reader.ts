@@ -92,7 +92,7 @@ export class QueueReader {
     if (queue.length === 0) this.#lanes.delete(lane);
   }
 
-  /** Offers a message until it is settled, or has ended otherwise. */
+  /** Offers a message until it is processed, or has ended otherwise. */
   async #settle(waiting: Waiting): Promise<'settled' | 'elsewhere' | 'ended' | 'stopping'> {
     while (!this.#stopping) {
       // While the group's store is unavailable, one message at a time finds out whether it is back.

@@ -1,14 +1,14 @@
 import type { Store } from '../../store/index.ts';
 
-/** How far a relay has come with a partition, and under which epoch it has it. */
+/** The progress of a relay in a partition, and the epoch under which it owns it. */
 export interface RelayClaim {
   readonly pos: number;
   readonly epoch: number;
 }
 
 /**
- * How far the events of an outbox have been given to a broker that does not say so itself. It is written down in the store
- * of the outbox. Of several replicas one has a partition at a time, under a lease and an epoch.
+ * The progress of publishing an outbox to a broker that does not keep it. It is written down in the store of the outbox. One
+ * replica at a time owns a partition, under a lease and an epoch.
  */
 export interface RelayProgress {
   /** Takes partition `p`, or keeps it. @returns undefined while another process has it */
@@ -23,7 +23,7 @@ export interface RelayProgress {
 
 /** The progress of relays in a store. */
 export function progressOf(store: Store): RelayProgress {
-  // Where one process has the store, it takes up at once what its predecessor left.
+  // Where one process has the store, it continues at once where its predecessor stopped.
   const free = store.capabilities.shared
     ? 'where ramet_relays.lease_until <= ramet_now() or ramet_relays.owner is null or ramet_relays.owner = excluded.owner'
     : '';

@@ -11,7 +11,7 @@ const BATCH_MAX = 500;
 const BATCH_MAX_CHARS = 2 ** 20;
 /** How many partitions are brought at once. */
 const LANES = 4;
-/** How often a process looks for events that it was not told of: a replica that has ended may have left some. */
+/** How often a process looks for events without a wake-up: a replica that has ended may have left some. */
 const POLL_MS = 3_000;
 
 /** Where a relay brings events. */
@@ -26,7 +26,7 @@ export interface RelayTarget {
   beginAt(p: number, pos: number): Promise<void>;
   /**
    * Adds the events that follow `after`, in their order; durable when this resolves.
-   * @returns where the partition ends now: elsewhere than expected when somebody else was faster; undefined as for {@link end}
+   * @returns where the partition ends now: elsewhere than expected when another process was faster; undefined as for {@link end}
    */
   add(p: number, after: number, rows: readonly OutboxRow[]): Promise<number | undefined>;
 }

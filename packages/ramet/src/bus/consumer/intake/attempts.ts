@@ -22,7 +22,7 @@ export class Attempts {
   }
 
   /**
-   * Handles an event. Resolves when it is settled: handled, known already, parked, planned for another attempt, or a dead letter.
+   * Handles an event. Resolves when it is processed: handled, known already, parked, planned for another attempt, or a dead letter.
    * @param attempt which attempt it is, from 1
    * @throws what says nothing about the event (the store is unavailable, the partition is lost), and SubscriptionHalted
    */

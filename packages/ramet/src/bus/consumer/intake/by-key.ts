@@ -81,7 +81,7 @@ export class ByKey implements BatchOrder {
 
   /**
    * All in one transaction. When an event fails, those before it are handled apart, and it has had its first attempt.
-   * @returns how many are settled
+   * @returns how many were processed
    */
   async #together(progress: PartitionProgress, deliveries: readonly Delivery[]): Promise<number> {
     const outcome = await this.#shared.run(progress, deliveries);

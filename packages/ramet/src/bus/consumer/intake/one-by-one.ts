@@ -28,7 +28,7 @@ export class OneByOne implements BatchOrder {
     let settled = false;
     for (const delivery of known) {
       const { pos } = delivery;
-      // What lies before the halt was settled.
+      // Events before the halt were processed.
       if (halt && pos < halt.pos) continue;
       if (batch.ended?.()) await endBefore(progress, delivery, settled);
       let attempt = 1;

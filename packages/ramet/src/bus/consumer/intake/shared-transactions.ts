@@ -13,7 +13,7 @@ const EVENTS = { max: 64, min: 4 } as const;
 /** A transaction of several events must not last longer: others wait for the rows that it has changed. */
 const LAST_MS = 30;
 
-/** What became of events that shared a transaction: all are settled, or one has failed and nothing of any was kept. */
+/** What became of events that shared a transaction: all are processed, or one has failed and the transaction was rolled back. */
 export type Shared = 'settled' | { readonly failed: Delivery | undefined; readonly error: unknown };
 
 /** Handles several events in one transaction, where the store does not let transactions share a commit. */
@@ -59,7 +59,7 @@ export class SharedTransactions {
       outcomes = await store.write(
         async (tx) => {
           failed = undefined;
-          // Waiting for a connection is no reason to take fewer.
+          // Waiting for a connection does not count: fewer events would not shorten it.
           startedMono = platform.clock.monoNow();
           const { open, done } = await this.#open(tx, origin, deliveries);
           await this.#handlers.runAll(tx, open, (delivery) => {

@@ -34,7 +34,7 @@ export interface Policy {
   /** Makes an event a dead letter that has failed too often, or for good. */
   bury(tx: Tx, context: ConsumerContext, event: GivenUp): Promise<void>;
   /**
-   * An attempt has failed. Resolves when the event is settled.
+   * An attempt has failed. Resolves when the event is set aside.
    * @param attempts how many were made
    * @throws RametError SubscriptionHalted when the bus must deliver the event again
    */
