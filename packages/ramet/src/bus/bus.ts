@@ -26,6 +26,7 @@ export interface Bus {
   close(): Promise<void>;
 }
 
+/** Names a group, what it takes, and where it takes it. */
 export interface Subscription {
   /** The name under which progress is kept; members of one group share the events. */
   readonly group: string;
@@ -91,6 +92,7 @@ export interface QueueSink {
   returned(messages: readonly QueuedMessage[]): Promise<void>;
 }
 
+/** Is a message of a queue, with what its broker says about it. */
 export interface QueuedMessage extends SourcePosition {
   readonly envelope: Envelope;
   /** How often the broker has delivered this message, including this time: from 1. */
@@ -115,6 +117,7 @@ export interface Missed {
   readonly through: number;
 }
 
+/** Is what a log gives a group at once: events of one partition, in order. */
 export interface Batch {
   /** The name of the log: that of a service where the log is its outbox, that of a topic on Kafka. */
   readonly log: string;
@@ -126,6 +129,7 @@ export interface Batch {
   readonly ended?: () => boolean;
 }
 
+/** Is an event at its position in a log. */
 export interface Delivery extends SourcePosition {
   readonly pos: number;
   readonly envelope: Envelope;
@@ -133,6 +137,7 @@ export interface Delivery extends SourcePosition {
   readonly refused?: string;
 }
 
+/** Says what a bus is able to do. Boot, the suite and the documents read the same object. */
 export interface BusCapabilities {
   readonly name: string;
   /** Whether it is a log with positions, or a queue that forgets what was acknowledged. */

@@ -27,4 +27,5 @@ export interface Envelope {
 /** The largest event, its envelope as JSON in UTF-8: as large as what can be sent between processes. */
 export const EVENT_MAX_BYTES = 4 * 2 ** 20;
 
+/** Makes the topic of an event: its type. */
 export const topicOf = (service: string, event: string): string => `${service}.${event}`;

@@ -12,6 +12,7 @@ export interface BusFactory {
   check?(environment: BusEnvironment): Promise<readonly string[]>;
 }
 
+/** Is what a process gives its bus. */
 export interface BusEnvironment {
   readonly platform: Platform;
   /** Called with every failure of a background loop, which then tries again. */

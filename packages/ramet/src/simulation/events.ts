@@ -91,7 +91,7 @@ function remoteOutbox(
     partitions: 1,
     read: (p, after, limit) => ask<OutboxRow[]>('outbox', (outbox) => outbox.read(p, after, limit)),
     head: (p) => ask('head', (outbox) => outbox.head(p)),
-    edges: () => ask('edges', (outbox) => outbox.edges()),
+    ends: () => ask('ends', (outbox) => outbox.ends()),
     onAppend: (wake) =>
       place.listen(() => {
         const lost = faults.at('lose-wake', `${place.service}>${to.host}`);

@@ -359,7 +359,7 @@ function mortalStore(store: Store) {
     outbox: (outbox: OutboxWriter): Outbox => ({
       ...outbox,
       read: (p, after, limit) => whileAlive(() => outbox.read(p, after, limit)),
-      edges: () => whileAlive(() => outbox.edges()),
+      ends: () => whileAlive(() => outbox.ends()),
     }),
     store: {
       ...store,

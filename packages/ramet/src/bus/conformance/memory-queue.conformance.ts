@@ -197,7 +197,7 @@ export class MemoryBroker {
         for (const outbox of sources.keys()) {
           if (![...topics].some((topic) => topic.startsWith(`${outbox.service}.`))) continue;
           const relayed = await outbox.progress?.positions(RELAY);
-          for (const { p, head } of await outbox.edges()) lag += head - (relayed?.get(p) ?? 0);
+          for (const { p, head } of await outbox.ends()) lag += head - (relayed?.get(p) ?? 0);
         }
         return lag;
       },

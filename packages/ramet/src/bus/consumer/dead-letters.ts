@@ -6,6 +6,7 @@ import type { Letter } from './letters.ts';
 import type { PoisonPolicy } from './options.ts';
 import { POLICIES } from './policies/policies.ts';
 
+/** Is an event that was given up, as operators see it. */
 export interface DeadLetter {
   readonly id: string;
   readonly subscriber: string;

@@ -73,6 +73,7 @@ export function refuseHalted(subscriber: string, { log }: Origin, halt: Halt): v
 /** The subscription is halted: nothing that a handler threw, and no attempt. */
 export class HaltedError extends RametError {}
 
+/** Makes the error of a subscription that is halted at a position. */
 export const halted = (subscriber: string, log: string, pos: number, retryAfterMs: number): HaltedError =>
   new HaltedError('SubscriptionHalted', `'${subscriber}' is halted at position ${pos} of '${log}'`, {
     retryAfterMs: Math.max(1, Math.min(LOOK_MS, retryAfterMs)),

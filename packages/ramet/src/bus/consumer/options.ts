@@ -17,6 +17,7 @@ export type EventHandler = (envelope: Envelope, tx: Tx) => Promise<void>;
  */
 export type PoisonPolicy = 'park-key' | 'skip' | 'halt';
 
+/** Describes the consuming side of one group. */
 export interface ConsumerOptions {
   readonly platform: Platform;
   /** The subscriber's own store: effect, deduplication and progress commit together in it. */
@@ -39,6 +40,7 @@ export interface ConsumerOptions {
   readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number) => void;
 }
 
+/** Says how often and how soon a failed event is tried again. */
 export interface RetryPolicy {
   /** How often a handler is started for one event before the event becomes a dead letter. */
   readonly maxAttempts: number;
@@ -46,6 +48,7 @@ export interface RetryPolicy {
   readonly capMs: number;
 }
 
+/** Says what became of an event that was delivered. */
 export type EventOutcome = 'handled' | 'duplicate' | 'parked' | 'retrying' | 'dead' | 'halted';
 
 /** Eight starts over about 13 seconds: long enough for a restart of what the handler needs, short enough to be noticed. */

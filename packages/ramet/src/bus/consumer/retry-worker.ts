@@ -130,7 +130,7 @@ export class RetryWorker {
     const handler = handlers.get(envelope.type);
     try {
       if (!handler) throw new RametError('UnknownEvent', `'${subscriber}' has no handler for '${envelope.type}' any more`);
-      if (await this.#run(handler, envelope, row)) this.#tell('handled', envelope);
+      if (await this.#run(handler, envelope, row)) this.#report('handled', envelope);
       return isUnordered(row) ? undefined : await this.#promote(row.key);
     } catch (error) {
       if (isNotItsFault(error)) {
@@ -217,7 +217,7 @@ export class RetryWorker {
       },
       { name: `${subscriber} retry failed` },
     );
-    if (mine) this.#tell(final ? 'dead' : 'retrying', envelope, failure, attempts);
+    if (mine) this.#report(final ? 'dead' : 'retrying', envelope, failure, attempts);
   }
 
   /**
@@ -261,7 +261,7 @@ export class RetryWorker {
     );
   }
 
-  #tell(outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number): void {
+  #report(outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number): void {
     this.#context.onOutcome?.(outcome, envelope, failure, attempt);
   }
 }

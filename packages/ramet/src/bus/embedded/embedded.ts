@@ -13,6 +13,7 @@ const POLL_MS = 5_000;
 
 const capabilities: BusCapabilities = { name: 'embedded', shape: 'log', order: 'key', durable: true, remote: false, replay: true };
 
+/** Configures the bus within one process. */
 export interface EmbeddedOptions {
   /**
    * How long events stay that every group has settled, for groups that are new and for readers from outside (default `14d`).
@@ -26,6 +27,8 @@ export interface EmbeddedOptions {
  * checkpoint. Nothing is copied, so nothing can be lost on the way. Events are deleted when every group of this process has
  * settled them and they are older than `keep`; a group that is new learns how many it cannot have. While a group has left, as all do
  * when the process ends, nothing is deleted.
+ * @example
+ * const bus = embedded({ keep: '30d' });
  * @throws RangeError when `keep` is not a duration
  */
 export function embedded({ keep }: EmbeddedOptions = {}): BusFactory {

@@ -10,7 +10,7 @@ const REFUSED_IDS = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MEC
 const DEPTH_MAX = 6;
 
 /** An error as the client throws it. */
-interface Told extends Error {
+interface ClientError extends Error {
   readonly code?: string;
   readonly apiId?: string;
   readonly canRetry?: boolean;
@@ -38,14 +38,14 @@ export function asBootError(error: unknown): unknown {
   });
 }
 
-const passes = ({ code, apiId, canRetry, needsRejoin }: Told): boolean =>
+const passes = ({ code, apiId, canRetry, needsRejoin }: ClientError): boolean =>
   AWAY.has(code ?? '') || (apiId !== undefined && (canRetry || needsRejoin) === true && !LASTING.has(apiId));
 
-function within(error: unknown, is: (told: Told) => boolean, depth = DEPTH_MAX): Told | undefined {
+function within(error: unknown, is: (error: ClientError) => boolean, depth = DEPTH_MAX): ClientError | undefined {
   if (!(error instanceof Error) || depth === 0) return undefined;
-  const told: Told = error;
-  if (is(told)) return told;
-  for (const inner of [...(told.errors ?? []), told.cause]) {
+  const known: ClientError = error;
+  if (is(known)) return known;
+  for (const inner of [...(known.errors ?? []), known.cause]) {
     const found = within(inner, is, depth - 1);
     if (found) return found;
   }

@@ -13,6 +13,7 @@ const MESSAGE_MAX_BYTES = EVENT_MAX_BYTES + 2 ** 16;
 const LED_MS = 10 * SECOND;
 const LOOK_MS = 50;
 
+/** Configures the cluster of a bus. */
 export interface ClusterOptions {
   readonly brokers: readonly string[];
   /** Before the names of topics and groups. */

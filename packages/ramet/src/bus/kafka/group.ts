@@ -28,7 +28,7 @@ export class KafkaGroup {
   readonly #subscription: Subscription;
   /** The types of each topic that the group wants. */
   readonly #topics: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly #alone: boolean;
+  readonly #oneType: boolean;
   readonly #sessionMs: number;
   readonly #fetcher: Fetcher;
   /** Where the partitions of all topics begin and end. */
@@ -49,19 +49,19 @@ export class KafkaGroup {
   readonly #committed = new Map<string, number>();
   readonly #offsets = new Map<string, { topic: string; partition: number; offset: bigint; leaderEpoch: number }>();
 
-  /** @param alone whether each topic has one type of event only */
+  /** @param oneType whether each topic has one type of event only */
   constructor(
     environment: BusEnvironment,
     cluster: Cluster,
     subscription: Subscription,
-    { sessionMs, alone }: { readonly sessionMs: number; readonly alone: boolean },
+    { sessionMs, oneType }: { readonly sessionMs: number; readonly oneType: boolean },
   ) {
     this.#environment = environment;
     this.#cluster = cluster;
     this.#subscription = subscription;
     this.#owned = new OwnedPartitions(environment, subscription, 1);
     this.#sessionMs = sessionMs;
-    this.#alone = alone;
+    this.#oneType = oneType;
     const topics = new Map<string, Set<string>>();
     for (const type of [...subscription.topics].sort()) {
       const topic = cluster.topicOf(type);
@@ -121,7 +121,7 @@ export class KafkaGroup {
       const { platform } = this.#environment;
       if (this.#failures++ === 0) this.#failingSinceMono = platform.clock.monoNow();
       // A cluster that has just started knows no coordinators yet.
-      if (!this.#stopping && platform.clock.monoNow() - this.#failingSinceMono > QUIET_MS) this.#tell(error, 'member of the group');
+      if (!this.#stopping && platform.clock.monoNow() - this.#failingSinceMono > QUIET_MS) this.#report(error, 'member of the group');
       return steadyBackoffMs(platform, BACKOFF, this.#failures);
     }
   }
@@ -155,7 +155,7 @@ export class KafkaGroup {
     });
     const broken = (error: unknown) => {
       if (this.#member !== member) return;
-      this.#tell(error, 'member of the group');
+      this.#report(error, 'member of the group');
       this.#broken = true;
       this.#loop.wake();
     };
@@ -235,7 +235,7 @@ export class KafkaGroup {
         // A reader that reads on has processed what was before.
         this.#settled(topic, p, after);
         const records = await this.#fetcher.next(topic, p, BigInt(after));
-        return records.map((record) => rowOf(record, types, this.#alone) ?? { pos: Number(record.offset) + 1, type: '', envelope: '{}' });
+        return records.map((record) => rowOf(record, types, this.#oneType) ?? { pos: Number(record.offset) + 1, type: '', envelope: '{}' });
       },
       head: (p) => edge('latest', p),
       prunedTo: (p) => edge('earliest', p),
@@ -243,7 +243,7 @@ export class KafkaGroup {
     };
   }
 
-  #tell(error: unknown, doing: string, topic?: string, partition?: number): void {
+  #report(error: unknown, doing: string, topic?: string, partition?: number): void {
     this.#environment.onError(error, {
       group: this.#subscription.group,
       ...(topic === undefined ? {} : { log: topic, partition }),

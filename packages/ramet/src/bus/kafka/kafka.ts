@@ -28,6 +28,7 @@ export type KafkaSasl = Omit<NonNullable<ConnectionOptions['sasl']>, 'username' 
   readonly token?: Source;
 };
 
+/** Configures the bus over Kafka. */
 export interface KafkaOptions {
   /** `host:port` of some brokers. */
   readonly brokers: readonly string[];
@@ -51,6 +52,8 @@ export interface KafkaOptions {
 /**
  * A bus over Kafka: the processes that host services give the events of their outboxes to topics, keyed and in order, and
  * each subscription is a consumer group. Events of one key are in order within a topic, that is within one type of event.
+ * @example
+ * const bus = kafka({ brokers: ['kafka-1:9092', 'kafka-2:9092', 'kafka-3:9092'], replicas: 3 });
  * @throws RangeError when there is no broker, or `keep` or `session` is not a duration
  */
 export function kafka(options: KafkaOptions): BusFactory {
@@ -76,7 +79,7 @@ export function kafka(options: KafkaOptions): BusFactory {
   return {
     capabilities,
     topicOf: settings.topic,
-    create: (environment) => createBus(environment, settings, { keepMs, sessionMs, alone: topic === undefined }),
+    create: (environment) => createBus(environment, settings, { keepMs, sessionMs, oneType: topic === undefined }),
     async check({ platform }) {
       const cluster = new Cluster(platform, settings);
       try {
@@ -102,7 +105,7 @@ function asked({ username, password, token, ...sasl }: KafkaSasl): NonNullable<C
 function createBus(
   given: BusEnvironment,
   settings: ClusterOptions,
-  options: { readonly keepMs: number; readonly sessionMs: number; readonly alone: boolean },
+  options: { readonly keepMs: number; readonly sessionMs: number; readonly oneType: boolean },
 ): Bus {
   const environment: BusEnvironment = { ...given, onError: (error, where) => given.onError(asUnavailable(error), where) };
   const cluster = new Cluster(environment.platform, settings);
@@ -179,7 +182,7 @@ async function lagOf(
   for (const outbox of outboxes.values()) {
     if (relay === undefined || ![...topics].some((type) => type.startsWith(`${outbox.service}.`))) continue;
     const relayed = await outbox.progress?.positions(relay);
-    for (const { p, head } of await outbox.edges()) lag += Math.max(0, head - (relayed?.get(p) ?? 0));
+    for (const { p, head } of await outbox.ends()) lag += Math.max(0, head - (relayed?.get(p) ?? 0));
   }
   return lag;
 }

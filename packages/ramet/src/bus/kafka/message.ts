@@ -37,10 +37,10 @@ const RAW_MAX = 10_000;
  * Reads a record. A producer can write anything to a topic: a record that is not an envelope of docs/events.md, or is of another
  * type than its topic, becomes an event that its consumer refuses, and then a dead letter.
  * @param types the types of this topic that the group takes; the only one where the topic has one type
- * @param alone whether the topic has one type only
+ * @param oneType whether the topic has one type only
  * @returns undefined when the group does not take events of its type
  */
-export function rowOf(record: Received, types: ReadonlySet<string>, alone: boolean): LogRow | undefined {
+export function rowOf(record: Received, types: ReadonlySet<string>, oneType: boolean): LogRow | undefined {
   const pos = Number(record.offset) + 1;
   const text = record.value?.toString('utf8') ?? '';
   const [expected = ''] = types;
@@ -50,7 +50,7 @@ export function rowOf(record: Received, types: ReadonlySet<string>, alone: boole
       const sourceP = numberIn(record.headers, P_HEADER);
       return { pos, type: read.envelope.type, envelope: read.envelope, sourceP, sourcePos: numberIn(record.headers, POS_HEADER) };
     }
-    if (!alone) return undefined;
+    if (!oneType) return undefined;
   }
   const problem = 'problem' in read ? read.problem : `its 'type' is '${read.envelope.type}'`;
   const where = `${record.topic}/${record.p}@${record.offset}`;

@@ -12,6 +12,7 @@ import { type Names, namesOf } from './schema.ts';
 
 const capabilities: BusCapabilities = { name: 'postgres', shape: 'log', order: 'key', durable: true, remote: true, replay: true };
 
+/** Configures the bus over a PostgreSQL. */
 export interface PostgresBusOptions {
   /** How long an event is kept, in the log and in the outbox it came from (default `14d`, as long as an inbox remembers). */
   readonly keep?: Duration;
@@ -25,6 +26,8 @@ export interface PostgresBusOptions {
  * A bus over a PostgreSQL: the processes that host services copy their outboxes into a log in a schema of its own, and
  * groups in any process read it there. It may be another database than those of the services, and these may be of any kind.
  * @param url of a session, not of a pooler that shares connections between transactions: it listens. A text, a secret, or a function
+ * @example
+ * const bus = postgresBus(process.env.BUS_URL, { keep: '30d' });
  * @throws RangeError when `keep` or `lease` is not a duration
  */
 export function postgresBus(url: Source, { keep, lease, schema = 'ramet_bus' }: PostgresBusOptions = {}): BusFactory {
@@ -102,7 +105,7 @@ async function lagOf(log: BusLog, outboxes: ReadonlyMap<string, Outbox>, subscri
   const ends = new Map<string, { source: string; p: number; pos: number }>();
   for (const end of await log.ends(sources)) ends.set(`${end.source}/${end.p}`, end);
   for (const source of sources) {
-    for (const { p, head } of (await outboxes.get(source)?.edges()) ?? []) ends.set(`${source}/${p}`, { source, p, pos: head });
+    for (const { p, head } of (await outboxes.get(source)?.ends()) ?? []) ends.set(`${source}/${p}`, { source, p, pos: head });
   }
   for (const { source, p, pos } of ends.values()) lag += Math.max(0, pos - (await subscription.sink.checkpoint(source, p)));
   return lag;

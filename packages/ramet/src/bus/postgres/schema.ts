@@ -11,6 +11,7 @@ export interface Names {
   readonly channel: string;
 }
 
+/** Makes the names of a bus from the name of its schema. */
 export const namesOf = (schema: string): Names => ({ schema: driver.escapeIdentifier(schema), channel: schema });
 
 /**

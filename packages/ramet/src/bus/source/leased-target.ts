@@ -11,6 +11,7 @@ interface Leased extends RelayClaim {
   readonly untilMono: number;
 }
 
+/** Is the target of a relay whose progress is kept by the store of the source. */
 export interface LeasedTarget extends RelayTarget {
   /** Leaves the partitions of this process to others. */
   release(): Promise<void>;

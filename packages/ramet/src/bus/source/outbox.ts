@@ -22,7 +22,7 @@ export interface Outbox {
   /** The newest position of partition `p`; 0 when it has no event. */
   head(p: number): Promise<number>;
   /** Where each partition that has had events begins and ends. */
-  edges(): Promise<readonly Edge[]>;
+  ends(): Promise<readonly PartitionEnds[]>;
   /** Deletes what is old; absent where this process does not know every reader. */
   readonly retention?: OutboxRetention;
   /** The progress of relays that publish the events to a broker; absent where the outbox belongs to another process. */
@@ -32,12 +32,13 @@ export interface Outbox {
 }
 
 /** Positions up to and with `prunedTo` were deleted; `head` is the newest. */
-export interface Edge {
+export interface PartitionEnds {
   readonly p: number;
   readonly prunedTo: number;
   readonly head: number;
 }
 
+/** Deletes what is old from an outbox. */
 export interface OutboxRetention {
   /** The position up to which partition `p` was deleted; 0 while it is whole. */
   prunedTo(p: number): Promise<number>;
@@ -48,6 +49,7 @@ export interface OutboxRetention {
   prune(p: number, through: number, keepMs: number): Promise<boolean>;
 }
 
+/** Is an event as it stands in an outbox: its envelope is JSON. */
 export interface OutboxRow {
   readonly pos: number;
   readonly type: string;
@@ -55,6 +57,7 @@ export interface OutboxRow {
   readonly envelope: string;
 }
 
+/** Is an outbox that events can be added to. */
 export interface OutboxWriter extends Outbox {
   /** Whether the event was published before. */
   has(reader: Pick<Reader, 'get'>, eventId: string): Promise<boolean>;
@@ -124,7 +127,7 @@ export function createOutbox(store: Store): OutboxWriter {
       const row = await store.reader.get<{ pos: number }>('select pos from ramet_partitions where p = ?', p);
       return Number(row?.pos ?? 0);
     },
-    async edges() {
+    async ends() {
       const rows = await store.reader.all<{ p: number; pos: number; pruned_upto: number }>(
         'select p, pos, pruned_upto from ramet_partitions',
       );

@@ -55,6 +55,7 @@ export const logOf = (outbox: Outbox): EventLog => ({
     }),
 });
 
+/** Says what a reader follows, for which group, and how. */
 export interface ReaderOptions {
   readonly log: EventLog;
   readonly p: number;

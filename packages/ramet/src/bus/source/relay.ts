@@ -45,7 +45,7 @@ export class Relay {
   /** Where each partition ends at the target, as far as is known. */
   readonly #ends = new Map<number, number>();
   readonly #stopped = new Set<number>();
-  #told = new Set<number>();
+  #woken = new Set<number>();
   #opened = false;
   #allAtMono = 0;
 
@@ -56,11 +56,11 @@ export class Relay {
     this.#loop = new Periodic(
       environment.platform,
       () => this.#round(),
-      (error) => this.#tell(error),
+      (error) => this.#report(error),
     );
     this.#forget = outbox.onAppend((partitions) => {
       if (!partitions) this.#allAtMono = 0;
-      for (const p of partitions ?? []) this.#told.add(p);
+      for (const p of partitions ?? []) this.#woken.add(p);
       this.#loop.wake();
     });
     this.#loop.start();
@@ -78,16 +78,16 @@ export class Relay {
       await this.#target.open();
       this.#opened = true;
     }
-    const told = this.#told;
-    this.#told = new Set();
+    const grown = this.#woken;
+    this.#woken = new Set();
     try {
       if (clock.monoNow() >= this.#allAtMono) {
         this.#allAtMono = clock.monoNow() + POLL_MS * (0.5 + random.next());
-        for (const p of await this.#behind()) told.add(p);
+        for (const p of await this.#behind()) grown.add(p);
       }
-      await new KeyLanes(LANES).run([...told], String, (p) => this.#copy(p));
+      await new KeyLanes(LANES).run([...grown], String, (p) => this.#copy(p));
     } catch (error) {
-      // Whichever failed is looked at with the others, and nothing is taken for granted.
+      // All partitions are looked at again, and their ends are read from the target.
       this.#allAtMono = 0;
       this.#ends.clear();
       throw error;
@@ -98,14 +98,14 @@ export class Relay {
   /** The partitions of which something is not at the target yet. */
   async #behind(): Promise<number[]> {
     const relayed = await this.#target.relayed();
-    const edges = await this.#outbox.edges();
+    const ends = await this.#outbox.ends();
     for (const [p, pos] of relayed) {
-      const head = edges.find((edge) => edge.p === p)?.head ?? 0;
+      const head = ends.find((end) => end.p === p)?.head ?? 0;
       if (head < pos && !this.#stopped.has(p))
         this.#stop(p, `ends at ${head}, but ${pos} of its events have been published; restore all stores from the same moment`);
     }
-    for (const { p, prunedTo } of edges) if (prunedTo > 0 && (relayed.get(p) ?? 0) === 0) await this.#target.beginAt(p, prunedTo);
-    return edges.filter(({ p, head }) => head > (relayed.get(p) ?? 0)).map(({ p }) => p);
+    for (const { p, prunedTo } of ends) if (prunedTo > 0 && (relayed.get(p) ?? 0) === 0) await this.#target.beginAt(p, prunedTo);
+    return ends.filter(({ p, head }) => head > (relayed.get(p) ?? 0)).map(({ p }) => p);
   }
 
   /** Brings what partition `p` has behind its end at the target. */
@@ -169,11 +169,11 @@ export class Relay {
   /** Nothing more of this partition is published until a person has looked. */
   #stop(p: number, why: string): undefined {
     this.#stopped.add(p);
-    this.#tell(new RametError('PositionGap', `the outbox of '${this.#outbox.service}', partition ${p}, ${why}`));
+    this.#report(new RametError('PositionGap', `the outbox of '${this.#outbox.service}', partition ${p}, ${why}`));
     return undefined;
   }
 
-  #tell(error: unknown): void {
+  #report(error: unknown): void {
     this.#environment.onError(error, { source: this.#outbox.service, doing: 'relay' });
   }
 }
