@@ -14,7 +14,7 @@ import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
 /*
- * What the registry is told of a process that others do not find where it listens.
+ * What a process registers when others do not reach it where it listens.
  */
 const stock = service(contract('stock', {}), { store: sql<{}>({ migrations: {} }) }).implement({});
 const key = generateIdentityKey(realPlatform());
@@ -24,8 +24,8 @@ afterEach(async () => {
 });
 
 /**
- * @param refusals what the registry says first, before it takes what it is told
- * @returns what a registry was told of a process that was started so
+ * @param refusals what the registry answers before it accepts a registration
+ * @returns what a process that was started with these options registered
  */
 async function told(
   folder: string,
@@ -108,7 +108,7 @@ test('one part of it may differ alone', async () => {
   ]);
 });
 
-test('nobody is told to call an address that is none, and where nobody is told it does not matter', async () => {
+test('an address that cannot be called is refused where it would be registered, and accepted where no registry exists', async () => {
   using folder = temporaryFolder();
   for (const host of ['0.0.0.0', '::'])
     await expect(told(folder.path, { host })).rejects.toMatchObject({ problems: [expect.stringContaining("give 'advertise.host'")] });
@@ -116,7 +116,7 @@ test('nobody is told to call an address that is none, and where nobody is told i
   expect(registered).toHaveLength(1);
 });
 
-test('a registry that is away for a moment is waited for; what was not taken may be taken back, and each attempt is of its own', async () => {
+test('a start waits for a registry that is unavailable for a moment; each attempt has its own ids, and failed ones are taken back', async () => {
   using folder = temporaryFolder();
   const refusals = [new RametError('Unavailable', 'it starts'), new RametError('Unavailable', 'it still starts')];
   const { registered } = await told(folder.path, {}, { refusals });

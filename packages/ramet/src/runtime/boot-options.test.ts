@@ -70,7 +70,7 @@ test('every number, duration, rate and path that is wrong is named at boot with 
   });
   const other = service(Other).implement({ commands: { go: () => {} } });
   const web = gateway('web', {
-    limit: { rate: '0/1m', by: 'nobody' as 'client' },
+    limit: { rate: '0/1m', by: 'moon' as 'client' },
     authenticate: { issuer: 'i', audience: 'a', keys: 'https://idp.example/keys', leeway: '1h' },
     routes: [
       expose(Own, {
@@ -116,10 +116,10 @@ test('every number, duration, rate and path that is wrong is named at boot with 
     ["service 'own', uses 'other'", "breaker.window: '5ms'"],
     ["service 'own', uses 'bank'", "timeout: '99999999d'"],
     ["gateway 'web', limit", "'0/1m'"],
-    ["gateway 'web', limit", "by: 'nobody'"],
+    ["gateway 'web', limit", "by: 'moon'"],
     ["gateway 'web'", "'1h' is longer than '5m'"],
     ["gateway 'web', route 'GET /q/{id}', limit", "'99999999d'"],
-    ["gateway 'web', route 'GET /q/{id}', limit", "no field 'nothing'; it has 'id'"],
+    ["gateway 'web', route 'GET /q/{id}', limit", "does not have the field 'nothing'; its fields are 'id'"],
     ["gateway 'web', route 'GET /q/{id}', limit", "storeFailure: 'x'"],
     ["gateway 'web'", "':id' in '/y/:id'"],
     ["gateway 'web'", 'status: 42'],

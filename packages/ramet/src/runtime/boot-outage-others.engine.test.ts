@@ -21,7 +21,7 @@ import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
 const FORMS = ['closed', 'reset', 'refused', 'silent'] as const;
-/** Longer than a client tries again by itself. */
+/** Longer than a client retries on its own. */
 const AWAY_MS = 1_200;
 /** Within which a process is up, and does its work, however its engine failed. */
 const UP_MS = 25_000;
@@ -160,7 +160,7 @@ test('processes whose registry goes away at any request of their boots start, ar
       } finally {
         await several[Symbol.asyncDispose]();
       }
-      // The agent tells its servers a moment later.
+      // The agent notifies its servers a moment later.
       for (const name of ['things', 'other'])
         await eventually(
           () => instances(prefix + name),

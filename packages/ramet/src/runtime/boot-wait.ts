@@ -29,7 +29,7 @@ export class BootWait {
 
   /**
    * Repeats `work`, which must be idempotent, while a server is unavailable.
-   * @throws RametError when the time is over, and what `work` threw when it was no outage
+   * @throws RametError when the time is over, and what `work` threw when that is not an outage
    */
   async until<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {

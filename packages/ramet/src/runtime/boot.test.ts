@@ -17,7 +17,7 @@ import { startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
-test('boot tells every mistake at once, with where and what to do', async () => {
+test('boot reports every mistake at once, with its place and what to do', async () => {
   using folder = temporaryFolder();
   const Elsewhere = contract('elsewhere', { events: { Happened: event(z.object({ id: z.string() }), { key: 'id' }) } });
   const Wrong = contract('wrong', {
@@ -66,7 +66,7 @@ test('boot tells every mistake at once, with where and what to do', async () => 
   ]) {
     expect(problems).toContain(expected);
   }
-  // A contract that is hosted and exposed here is told once.
+  // A contract that is hosted and exposed here is reported once.
   expect(problems.match(/command 'doIt': input/g)).toHaveLength(1);
   expect((failed as { message: string }).message).toContain('problems keep this process from starting');
 });
@@ -122,7 +122,7 @@ test('an unwritable data directory keeps the process from starting and names the
   await expect(startTravel(join(folder.path, 'file', 'data'))).rejects.toThrow(/cannot be written.*DATA_DIR/s);
 });
 
-test('a second process on the same data is refused, and the first one goes on', async () => {
+test('a second process on the same data is refused, and the first one continues', async () => {
   using folder = temporaryFolder();
   await using first = await startTravel(folder.path);
   await expect(startTravel(folder.path)).rejects.toThrow(/another process uses/);

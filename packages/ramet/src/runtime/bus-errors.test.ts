@@ -19,7 +19,7 @@ function watched() {
   return { lines, tell, wait };
 }
 
-test('a broker that is away is told once by each group and relay, and again when it lasts', () => {
+test('each group and relay warns of an unavailable broker once, and again when that lasts', () => {
   const { lines, tell, wait } = watched();
   const away = new RametError('Unavailable', 'Kafka cannot be reached');
   for (let partition = 0; partition < 24; partition++) tell(away, { group: 'mail', source: 'orders', partition });

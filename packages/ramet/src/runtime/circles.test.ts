@@ -13,7 +13,7 @@ import { topology } from './topology.ts';
 const None = z.object({});
 const asked = { queries: { ask: query({ input: None, output: None }), other: query({ input: None, output: None }) } };
 const [A, B, C] = [contract('a', asked), contract('b', asked), contract('c', asked)];
-const Told = contract('told', { commands: { tell: command({ input: None }) } });
+const Sink = contract('sink', { commands: { take: command({ input: None }) } });
 const queries = { ask: async () => ({}), other: async () => ({}) };
 const definitions = (...all: ServiceDefinition[]) => new Map(all.map((one) => [one.contract.name, one]));
 const that = (contract: AnyContract, uses: object) => service(contract, { uses: uses as {} }).implement({ queries } as never);
@@ -25,12 +25,12 @@ test('services that ask each other are named once, with the shortest way round',
   ]);
 });
 
-test('a service that asks itself, and two of which one is only told, are in no circle', () => {
-  const told = service(Told, { uses: { a: use(A) } }).implement({ commands: { tell: () => {} } });
-  expect(circlesOf(definitions(that(A, { a: use(A), told: use(Told), b: use(B) }), that(B, { c: use(C) }), that(C, {}), told))).toEqual([]);
+test('a service that queries itself, and a pair in which one only receives commands, are not in a circle', () => {
+  const sink = service(Sink, { uses: { a: use(A) } }).implement({ commands: { take: () => {} } });
+  expect(circlesOf(definitions(that(A, { a: use(A), sink: use(Sink), b: use(B) }), that(B, { c: use(C) }), that(C, {}), sink))).toEqual([]);
 });
 
-test('a circle is told at boot, and a chain that is too deep is told with all its calls', async () => {
+test('boot reports a circle, and the error of a chain that is too deep names all its calls', async () => {
   using folder = temporaryFolder();
   const lines: string[] = [];
   const a = service(A, { uses: { b: use(B) } }).implement({
@@ -53,7 +53,7 @@ test('a circle is told at boot, and a chain that is too deep is told with all it
   expect(told).toMatchObject([
     { operation: 'a.ask', err: { message: `The chain of calls is deeper than 8: ${chain.slice('a.ask > '.length)}` } },
   ]);
-  // What does not lead back is no chain.
+  // Calls that do not lead back are not a circle.
   expect(await running.client(A).other({})).toEqual({});
 });
 

@@ -23,7 +23,7 @@ function disk() {
 }
 
 describe('a full disk', () => {
-  test('gives a clear error and readiness 503, keeps answering what it can read, and recovers by itself', async () => {
+  test('gives a clear error and readiness 503, keeps answering what it can read, and recovers without help', async () => {
     using folder = temporaryFolder();
     const { breakWith, platform } = disk();
     await using t = await startTravel(folder.path, { platform, ports: { edge: 0 } });
@@ -96,7 +96,7 @@ describe('a full disk', () => {
     );
     const { state } = await trips.state({ tripId: 'a' });
     const ticket = [...t.world.tickets.values()];
-    // Either it went on in time, or it was undone; never one without the other.
+    // Either it continued in time, or it was undone; never half of it.
     if (state === 'confirmed') expect(ticket).toEqual(['issued']);
     else
       await eventually(

@@ -12,7 +12,7 @@ import { temporaryFolder } from './fixtures/start.fixture.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
-/* What clients of a gateway see when its process is told to stop while others serve on its port. */
+/* What clients of a gateway see when its process stops while others serve on its port. */
 
 const Ticker = contract('ticker', {
   queries: { ticks: stream({ input: z.object({}), output: z.object({ n: z.number() }), http: 'GET /ticks' }) },
@@ -60,7 +60,7 @@ async function startGateway(slow: Promise<unknown>) {
   };
 }
 
-test('who was asking when the process was told to stop is told with the answer that the connection ends', async () => {
+test('the answer to a request that is under way when the process stops says that the connection ends', async () => {
   const slow = Promise.withResolvers<void>();
   using t = await startGateway(slow.promise);
   const answered = t.ask('/slow');
@@ -76,7 +76,7 @@ test('who was asking when the process was told to stop is told with the answer t
   await stopping;
 });
 
-test('a stream ends in order when the process is told to stop, and does not hold it up', async () => {
+test('a stream ends in order when the process stops, and does not delay the stop', async () => {
   using t = await startGateway(Promise.resolve());
   const answer = await t.ask('/ticks');
   const told = text(answer);

@@ -124,7 +124,7 @@ describe('the head decides before a byte of the body is awaited', () => {
     ['a key that is none', '/keyed', ['idempotency-key: a b'], 400],
     ['an unknown route', '/nowhere', [], 404],
     ['a wrong method', '/watch', [], 405],
-    ['an expectation that nobody meets', '/notes', ['expect: miracles'], 417],
+    ['an expectation that no server meets', '/notes', ['expect: miracles'], 417],
   ] as const)('%s', async (_, target, headers, status) => {
     await using t = await startGateway();
     for (const expect100 of headers.some((header) => header.startsWith('expect')) ? [[]] : [[], ['expect: 100-continue']]) {
@@ -142,7 +142,7 @@ describe('the head decides before a byte of the body is awaited', () => {
     expect(t.effects).toHaveLength(2);
   });
 
-  test('and what comes in the body of a request that it refused is no request', async () => {
+  test('and does not take the body of a request that it refused for another request', async () => {
     await using t = await startGateway();
     const behind = post('/notes', '{"text":"smuggled"}', JSON_TYPE);
     const wire = await t.ask(`${headOf('/own')}${behind}${behind.repeat(20)}`);
@@ -150,12 +150,12 @@ describe('the head decides before a byte of the body is awaited', () => {
     expect(t.effects).toEqual([]);
   });
 
-  test('a client that waits to be told so sends its body then', async () => {
+  test('a client that waits for 100 Continue sends its body then', async () => {
     await using t = await startGateway();
     const wire = await Wire.open(t.port);
     const body = '{"text":"late"}';
     wire.socket.write(post('/notes', body, JSON_TYPE, 'expect: 100-continue', closing).slice(0, -body.length));
-    await until(() => wire.statuses.length === 1, 'the word to go on');
+    await until(() => wire.statuses.length === 1, '100 Continue');
     expect(wire.statuses).toEqual([100]);
     expect(t.effects).toEqual([]);
     wire.socket.write(body);
@@ -200,7 +200,7 @@ describe('a composed route', () => {
     expect(wire.statuses).toEqual([500, 200]);
     expect(wire.received).not.toContain('set-cookie');
     expect(wire.received).toContain('urn:ramet:error:InvalidOutput');
-    expect(t.lines.join('\n')).toContain(`the answer of '${path}' cannot be sent`);
+    expect(t.lines.join('\n')).toContain(`The answer of '${path}' cannot be sent`);
   });
 
   test('says of its type in whatever letters it wrote it', async () => {
@@ -245,7 +245,7 @@ describe('a body', () => {
   });
 });
 
-describe('what one client may hold or ask for', () => {
+describe('what one client may hold or request', () => {
   test('routes that are not there count too', async () => {
     await using t = await startGateway({ limit: { rate: '4/1h' } });
     const wire = await t.ask(get('/a') + get('/b') + post('/watch', '') + get('/a/b') + get('/c') + get('/watch', closing));
@@ -315,7 +315,7 @@ describe('what one client may hold or ask for', () => {
     for (const wire of wires) wire.socket.destroy();
   });
 
-  test('a cap that is no number keeps the process from starting', async () => {
+  test('a cap that is not a number keeps the process from starting', async () => {
     await expect(startGateway({ caps: { connections: 0 } })).rejects.toThrow('caps.connections is 0; write a whole number from 1');
   });
 });

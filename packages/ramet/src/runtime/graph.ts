@@ -5,12 +5,12 @@ import type { ServiceDefinition } from '../service/index.ts';
 import { loadAll } from './load.ts';
 import type { Topology } from './topology.ts';
 
-/** Who calls whom, as declared: for each service and gateway the services that it uses. Plain data, in the order of names. */
+/** The declared calls: for each service and gateway the services that it uses. Plain data, in the order of names. */
 export type Graph = Readonly<Record<string, readonly string[]>>;
 
 /**
- * The declared graph of what is given: the one source of allow-lists, network policies and diagrams. A service that sends
- * commands to itself, or whose sagas call it, uses itself.
+ * Makes the declared graph of services and gateways: the one source of allow-lists, network policies and diagrams. Every service
+ * uses itself, because it may send commands to itself and its sagas may call it.
  */
 export function graphOf(services: ReadonlyMap<string, ServiceDefinition>, gateways: ReadonlyMap<string, GatewayDefinition>): Graph {
   const graph: [string, string[]][] = [];
@@ -33,7 +33,7 @@ const targetsOf = (uses: Uses): string[] => Object.values(uses).flatMap((use) =>
 const namesOf = (...names: readonly string[][]): string[] => [...new Set(names.flat())].sort();
 
 /**
- * The declared graph of a whole topology: loads every service and gateway, and starts none.
+ * Loads every service and gateway of a topology, starts none, and makes the declared graph.
  * @throws BootError with everything that cannot be loaded
  */
 export async function declaredGraph(topology: Topology): Promise<Graph> {

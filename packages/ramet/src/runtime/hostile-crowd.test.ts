@@ -37,7 +37,7 @@ const ATTACKS: readonly string[] = [
   '',
 ];
 type Leave = (wire: Wire) => Promise<unknown>;
-/** How a stranger goes. */
+/** The ways in which a stranger disconnects. */
 const LEAVES: readonly Leave[] = [
   async ({ socket }) => socket.resetAndDestroy(),
   async ({ socket }) => sleep(2).then(() => socket.resetAndDestroy()),

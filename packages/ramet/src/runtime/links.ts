@@ -8,10 +8,10 @@ import type { RootLog } from '../telemetry/index.ts';
 import type { Advertised, RpcPorts, StartOptions } from './options.ts';
 import type { Profile, Topology } from './topology.ts';
 
-/** Who calls when operators do. */
+/** The name that calls of operators carry. */
 export const ADMIN = 'admin';
 
-/** How long a start waits for the registry to say who is there; whoever is missing then is found later. */
+/** How long a start waits for the first answer of the registry. Instances that are missing then are found later. */
 const FIRST_LOOK_MS = 2_000;
 
 /** What connects this process with the others of its profile. */
@@ -20,11 +20,11 @@ export interface Links {
   readonly others: readonly string[];
   /** Whether operators ask this process about all of them. */
   readonly operates: boolean;
-  /** The transport as one service or gateway of this process uses it: what is hosted here is called here. */
+  /** Makes the transport of one service or gateway of this process. Services that run here are called without a wire. */
   transport(from: string, local: Transport, hosted: ReadonlyMap<string, Dispatcher>): Transport;
-  /** Whether somebody answers for a service now, as far as is known. @throws RametError Unavailable */
+  /** Checks whether an instance answers for a service now, as far as is known. @throws RametError Unavailable */
   check(service: string): void;
-  /** Begins to look where the others are. */
+  /** Begins to follow the instances of the other services. */
   look(): Promise<void>;
   /** Answers the calls of other processes, those of operators too. @returns the port of each transport, by its protocol */
   listen(dispatchers: ReadonlyMap<string, Dispatcher>, host: string): Promise<Readonly<Record<string, number>>>;
@@ -35,13 +35,13 @@ export interface Links {
   register(services: readonly string[], probesPort: number): Promise<void>;
   /** Takes that back, so that no new caller is sent here. @param services default: all */
   withdraw(services?: readonly string[]): Promise<void>;
-  /** Tells those who are connected to call elsewhere. */
+  /** Asks connected processes to call elsewhere. */
   drain(): Promise<void>;
-  /** Calls of others under way. */
+  /** How many calls of other processes are under way. */
   readonly inFlight: number;
-  /** Ends the connections of others to here. */
+  /** Ends the connections that other processes have made. */
   closeServer(): Promise<void>;
-  /** Ends the connections from here to others. */
+  /** Ends the connections that this process has made. */
   close(): Promise<void>;
 }
 
@@ -58,12 +58,12 @@ interface ProcessOf {
 
 /**
  * Makes the links of one process with the others of its profile.
- * @throws BootError when it was not told who may call whom, or has no key
+ * @throws BootError when the options lack the allowed calls or the key
  */
 export function openLinks(of: ProcessOf): Links {
   const { topology, profile, process, hosts, options, platform, log } = of;
   const identities = identitiesOf(of);
-  // Only those who are called: a registry feels each look of each process.
+  // Only services that are called: each look of each process is load for the registry.
   const called =
     profile.admin === process ? Object.keys(topology.services) : [...(hosts ?? [])].flatMap((part) => options.graph?.[part] ?? []);
   return createLinks(profile as Required<Profile>, {
@@ -78,7 +78,7 @@ export function openLinks(of: ProcessOf): Links {
   });
 }
 
-/** Addresses at which a process listens, and nobody calls. */
+/** Addresses that a process can listen at, and that no process can call. */
 const EVERYWHERE = new Set(['0.0.0.0', '::', '']);
 
 function identitiesOf({ topology, profile, process, options, platform, log }: ProcessOf): Identities {
@@ -86,9 +86,9 @@ function identitiesOf({ topology, profile, process, options, platform, log }: Pr
   const problems: string[] = [];
   const found = options.advertise?.host ?? options.host;
   if (found !== undefined && EVERYWHERE.has(found) && profile.discovery?.capabilities.registers)
-    problems.push(`others would be told to call '${found}': give 'advertise.host', the address under which they reach this process`);
-  if (!graph) problems.push("who may call whom is not known: give 'graph', as 'graphOf' or 'ramet graph' tells it");
-  if (!identity) problems.push(`process '${process}' has no key to sign its calls with: give 'identity'`);
+    problems.push(`'${found}' would be registered, and no process can call it: set 'advertise.host' to the address of this process`);
+  if (!graph) problems.push("the allowed calls are missing: set 'graph', as 'graphOf' or 'ramet graph' makes it");
+  if (!identity) problems.push(`process '${process}' has no key to sign its calls: set 'identity'`);
   const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
   for (const [option, ports] of Object.entries({ rpcPort: options.rpcPort, 'advertise.rpcPort': options.advertise?.rpcPort }))
     for (const protocol of typeof ports === 'object' ? Object.keys(ports) : [])
@@ -106,7 +106,7 @@ function identitiesOf({ topology, profile, process, options, platform, log }: Pr
   });
 }
 
-/** The transport of each service and gateway of a process; a single one where nothing has to be signed. */
+/** Makes the transport of each service and gateway of a process; a single one where calls are not signed. */
 export function transports(
   local: Transport,
   dispatchers: ReadonlyMap<string, Dispatcher>,
@@ -168,7 +168,7 @@ function createLinks(
       );
       const host = endpoints[0]?.host ?? '';
       const healthUrl = `http://${host.includes(':') ? `[${host}]` : host}:${advertise.probesPort ?? probesPort}/readyz`;
-      // What was not taken may be taken back later: each attempt has ids of its own.
+      // A registration that failed may be taken back later: each attempt has its own ids.
       await discovery.register(
         services.map((service): Registration => ({ id: newId(platform, service), service, endpoints, tags: [process], healthUrl })),
       );
@@ -190,7 +190,7 @@ function createLinks(
 const portOf = (ports: RpcPorts | undefined, protocol: string, first: string): number | undefined =>
   typeof ports === 'number' ? (protocol === first ? ports : undefined) : ports?.[protocol];
 
-/** Calls what is hosted here without a wire, and everything else over it. */
+/** Calls services that run here without a wire, and all others over it. */
 function joined(local: Transport, hosted: ReadonlyMap<string, Dispatcher>, remote: Transport): Transport {
   const towards = ({ service }: { service: string }) => (hosted.has(service) ? local : remote);
   return {

@@ -16,22 +16,23 @@ import { planOf } from './process-plan.ts';
 import type { Topology } from './topology.ts';
 
 export interface MoveServiceOptions {
-  /** The service whose rows move. None of its processes runs. */
+  /** The service whose rows move. No process of it may run. */
   readonly service: string;
-  /** Whose store they leave (default: the one that `start` would take). */
+  /** The profile whose store they leave (default: the profile that `start` chooses). */
   readonly profile?: string;
-  /** Where they go; made with as many partitions as the store has that they leave. */
+  /** Makes the target, with as many partitions as the source has. */
   readonly to: (partitions: number) => StoreFactory;
   readonly platform?: Platform;
   /** Called for each table when it has been copied and compared. */
   readonly onCopied?: (table: MovedTable) => void;
+  /** Called with what an operator should know, such as a server that does not answer yet. */
   readonly onWarning?: Warn;
 }
 
 /**
- * Moves all rows of one service from the store of its profile into another one, offline: events with their positions, what was
- * handled, open sagas, timers. It can be cut off and run again. Afterwards name the new store in the topology; the old one
- * lets nobody start on it.
+ * Moves all rows of one service, offline, from the store of its profile into another one: events with their positions, the record of
+ * handled events, open sagas, timers. A move that was interrupted can be run again. Afterwards, name the new store in the topology: no
+ * process can start on the old one.
  * @throws BootError when the service or a store cannot be opened; RametError MoveRefused, MoveFailed
  */
 export async function moveService(topology: Topology, options: MoveServiceOptions): Promise<readonly MovedTable[]> {
@@ -39,7 +40,7 @@ export async function moveService(topology: Topology, options: MoveServiceOption
   const { profile } = await planOf(topology, { ...(options.profile === undefined ? {} : { profile: options.profile }), hosts: [service] });
   const problems: string[] = [];
   const definition = (await loadAll('service', topology.services, new Set([service]), problems)).get(service);
-  if (!definition) throw new BootError(problems.length > 0 ? problems : [`'${service}' is no service of the topology`]);
+  if (!definition) throw new BootError(problems.length > 0 ? problems : [`the topology has no service '${service}'`]);
   const { migrations } = readMigrations(platform, definition.store?.migrations);
   const environment: StoreEnvironment = {
     platform,

@@ -13,7 +13,7 @@ import { eventually, temporaryFolder } from './fixtures/start.fixture.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
-/** Pairs that only a NUL or half a surrogate pair tells apart. */
+/** Pairs that differ only in a NUL or half a surrogate pair. */
 const ODD = ['\0', '\0one', '\0two', '\ud800', '\ud801', '\udc00\ud800', 'plain'];
 
 const Ref = z.object({ id: z.string() });
@@ -83,7 +83,7 @@ async function startTexts(folder: string) {
   return { runtime, client: runtime.client(Texts), hosted, effects, sagas, [Symbol.asyncDispose]: () => runtime.stop() };
 }
 
-test('each of two keys that only NUL or half a surrogate pair tells apart has a saga of its own', async () => {
+test('each of two keys that differ only in a NUL or half a surrogate pair has its own saga', async () => {
   using folder = temporaryFolder();
   await using t = await startTexts(folder.path);
   for (const id of ODD) await t.client.begin({ id });
@@ -96,7 +96,7 @@ test('each of two keys that only NUL or half a surrogate pair tells apart has a 
   expect([...t.effects.accepted].sort()).toEqual([...ODD].sort());
 });
 
-test('a saga that fails or is cancelled with such a text is undone, and one that waits for such a key goes on', async () => {
+test('a saga that fails or is cancelled with such a text is undone, and one that waits for such a key continues', async () => {
   using folder = temporaryFolder();
   await using t = await startTexts(folder.path);
   const failing = ODD.map((odd) => `fails ${odd}`);

@@ -2,14 +2,14 @@ import { afterAll, beforeEach, vi } from 'vitest';
 import { dropDatabases } from '../store/postgres/instead-of-sqlite.fixture.ts';
 
 /*
- * The tests of the runtime once more, on PostgreSQL: there transactions interleave, and every store is shared.
+ * The tests of sagas, services and the runtime once more, on PostgreSQL: there transactions interleave, and every store is shared.
  */
 vi.mock('../store/sqlite/index.ts', () => import('../store/postgres/instead-of-sqlite.fixture.ts'));
 /** Each of the databases, one for a test, costs a checkpoint when it is dropped. */
 const DROP_MS = 600_000;
 afterAll(dropDatabases, DROP_MS);
 
-const ROWID = 'asks for the rowid of SQLite';
+const ROWID = 'reads the rowid of SQLite';
 const KILLED = 'the process that is killed has its store in a file';
 /** Tests that are about SQLite itself, and why. */
 const NOT_HERE: Readonly<Record<string, string>> = {
@@ -21,8 +21,8 @@ const NOT_HERE: Readonly<Record<string, string>> = {
     'sets the clock of the process forward, not the server’s',
   'two reactions to one event, in subscriptions of their own, each take it once, over a restart too': ROWID,
   'a subscription that is new takes what was published before it': ROWID,
-  "'attempts' says how often one event is started; 'skip' goes on with its key meanwhile and after": ROWID,
-  'a subscription that halts is told to whoever is to be told, once; health says so until it is resumed': ROWID,
+  "'attempts' limits the starts of one event; 'skip' continues with its key meanwhile and after": ROWID,
+  'a subscription that halts posts one alert, and health reports it until it is resumed': ROWID,
   'two thousand that are open at boot all end': 'its sagas have leases of a minute, which count where stores are shared',
   'three hundred that cannot continue do not block others': 'is about how much is in hand at once, which is slow here',
 };

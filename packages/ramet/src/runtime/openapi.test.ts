@@ -212,7 +212,7 @@ test.each<[string, string, () => RequestInit, number, string?]>([
   ['a failure without data of its own', '/api/shelf/{id}', () => post({ why: 'odd' }, writer()), 422, 'Odd'],
   ['a handler that fails', '/api/shelf/{id}', () => post({ why: 'bug' }, writer()), 500, 'Internal'],
   ['what does not fit', '/api/shelf/{id}', () => post({ why: 7 }, writer()), 400, 'BadRequest'],
-  ['what is no JSON', '/api/shelf/{id}', () => post('{', writer()), 400, 'MalformedBody'],
+  ['a body that is not JSON', '/api/shelf/{id}', () => post('{', writer()), 400, 'MalformedBody'],
   [
     'a body of another type',
     '/api/shelf/{id}',
@@ -258,7 +258,7 @@ test.each<[string, string, () => RequestInit, number, string?]>([
   expect(fits(schema, { ...body, code: 'Unheard', id: 7, name: 7 }), 'a schema that anything fits says nothing').toBe(false);
 });
 
-test('the limit of a route is told as the document says', async () => {
+test('the limit of a route is reported as the document says', async () => {
   let answer = await fetch(`${url}/api/shelf/none`);
   expect(answer.status).toBe(404);
   const gone = document.paths['/api/shelf/{id}'].get.responses['404'].content['application/problem+json'].schema;

@@ -7,24 +7,25 @@ import type { Health, Instrument, LogWriter, RootLog } from '../telemetry/index.
 import type { Graph } from './graph.ts';
 import type { ServiceHome } from './homes/home.ts';
 
-/** What calls between processes are signed with. */
+/** The keys that sign and verify calls between processes. */
 export interface IdentityKeys {
   /** The Ed25519 key of this process, as PEM or JWK. */
   readonly privateKey: string | Secret;
-  /** The public keys of every process of the profile; several where one is being replaced. */
+  /** The public keys of every process of the profile; several while one is being replaced. */
   readonly publicKeys: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The port of each transport between processes, by its protocol. A plain number is the port of the first transport. */
 export type RpcPorts = number | Readonly<Record<string, number>>;
 
-/** Where others find a process that they do not find where it listens. What is left out is as it listens. */
+/** The address at which other processes reach this one, where that differs from where it listens. An absent field is as it listens. */
 export interface Advertised {
   readonly host?: string | undefined;
   readonly rpcPort?: RpcPorts | undefined;
   readonly probesPort?: number | undefined;
 }
 
+/** How one process starts: which part of the topology it is, its ports, keys and limits. */
 export interface StartOptions {
   /** Which profile of the topology (default: `monolith`, or the first one). */
   readonly profile?: string | undefined;
@@ -32,7 +33,7 @@ export interface StartOptions {
   readonly process?: string | undefined;
   /** The services and gateways of the topology that this process hosts (default: all). */
   readonly hosts?: readonly string[];
-  /** Carries calls beyond this process, given the transport within it (default: nothing is beyond). */
+  /** Wraps the transport within the process, to carry calls beyond it (default: none leave it). */
   readonly transport?: (local: Transport) => Transport;
   readonly platform?: Platform;
   readonly name?: string | undefined;
@@ -43,25 +44,25 @@ export interface StartOptions {
   /** The port of each gateway; one without a port is not served. 0 takes a free one. */
   readonly ports?: Readonly<Record<string, number>>;
   /**
-   * Whether other processes serve on these ports and on the operators' too, as the workers of `node:cluster` or pm2 do: a
-   * replacement is ready on a port before the one that it replaces leaves it. Clients are then given time to leave, and the
-   * operators' token is the one that its file has already. Default: no.
+   * Whether other processes serve on the same ports, the operators' port included, as workers of `node:cluster` or pm2 do. A
+   * replacement then listens before its predecessor leaves: clients get time to reconnect, and the operators' token is the one that
+   * its file already has. Default: no.
    */
   readonly sharePorts?: boolean | undefined;
   readonly host?: string | undefined;
   /** Where other processes reach this one: the ports of the transports between them (default: free ones). */
   readonly rpcPort?: RpcPorts;
-  /** What others are told to call, where something stands between: address translation, a container's ports, a proxy. */
+  /** The address to register, where address translation, container ports or a proxy stand between. */
   readonly advertise?: Advertised;
   /** Serves `/livez`, `/readyz`, `/health` and `/metrics` on a port of its own, for a process without a gateway (default where a profile has several processes: a free one). */
   readonly probesPort?: number | undefined;
-  /** Who may call whom, as `graphOf` tells it: needed where the profile has several processes. */
+  /** The allowed calls, as `graphOf` makes them. Required where the profile has several processes. */
   readonly graph?: Graph;
-  /** What this process signs its calls with, and what those of others are verified with: needed where the profile has several processes. */
+  /** The keys that sign the calls of this process and verify those of others. Required where the profile has several processes. */
   readonly identity?: IdentityKeys;
-  /** The operators' interface; none when left out. */
+  /** The operators' interface (default: none). */
   readonly admin?: { readonly port: number; readonly tokenFile: string };
-  /** Where alerts are posted. */
+  /** The URL that alerts are posted to. */
   readonly alertWebhook?: string | undefined;
   /**
    * How long a start waits for a store, a broker or a registry that is unavailable, over all its steps together (default `60s`). A mistake,
@@ -72,17 +73,18 @@ export interface StartOptions {
   readonly drainDelayMs?: number | undefined;
   /** Listens to everything that the process does, beside its metrics. */
   readonly instrument?: Instrument | undefined;
-  /** Called when the process must not go on (a failed fsync). Default: exit 1. */
+  /** Called when the process must end because it can make nothing durable any more, as after a failed fsync. Default: exit with 1. */
   readonly onFatal?: (error: unknown) => void;
 }
 
+/** A running process. */
 export interface Runtime {
-  /** The port each gateway listens on. */
+  /** The port of each gateway. */
   readonly ports: Readonly<Record<string, number>>;
   readonly adminPort: number | undefined;
   /** Where `/livez`, `/readyz`, `/health` and `/metrics` are served beside the gateways. */
   readonly probesPort: number | undefined;
-  /** Where other processes call this one: the port of the first transport. */
+  /** The port of the first transport between processes. */
   readonly rpcPort: number | undefined;
   /** The port of each transport between processes, by its protocol. */
   readonly rpcPorts: Readonly<Record<string, number>>;
@@ -99,6 +101,6 @@ export interface Runtime {
   readonly homes: ReadonlyMap<string, ServiceHome>;
   /** Calls a service of this topology as the runtime itself: for seeds, scripts and tests. */
   readonly client: <C extends AnyContract>(contract: C) => ClientOf<C>;
-  /** Ends in order: no new work, answers to what is under way, leases back, stores last. */
+  /** Stops the process in order: it takes no new work, answers what is under way, gives leases back, and closes the stores last. */
   readonly stop: () => Promise<void>;
 }

@@ -81,7 +81,7 @@ test('an alert webhook that accepts connections and never answers holds up no se
   }
 }, 30_000);
 
-test('an alert webhook that is no address is refused at boot', async () => {
+test('an alert webhook that is not an address is refused at boot', async () => {
   using folder = temporaryFolder();
   const desk = service(contract('desk', {})).implement({});
   const shop = topology({ services: { desk }, profiles: { monolith: { store: sqlite(folder.path), bus: embedded() } } });

@@ -18,7 +18,7 @@ import type { Runtime } from './options.ts';
 import { start } from './runtime.ts';
 import { topology } from './topology.ts';
 
-/* A gateway that is asked for twice as much as it can do, over a real wire. Ratios only: the machine may be busy. */
+/* A gateway that gets twice the requests that it can answer, over a real wire. Ratios only: the machine may be busy. */
 
 const Work = contract('work', {
   queries: { do: query({ input: z.object({ steps: z.int() }), output: z.object({ done: z.boolean() }), http: 'GET /work' }) },
@@ -110,7 +110,7 @@ async function settledRuns(): Promise<number> {
   return runs;
 }
 
-/** Asks for more and more until a tenth is refused: what twice the capacity is changes with what else the machine does. */
+/** Raises the rate until a tenth is refused: the capacity depends on what else the machine does. */
 async function overloaded(requests: readonly string[], capacity: number, deadlineMs: number) {
   for (const factor of [2, 4, 8]) {
     const before = await settledRuns();
@@ -127,7 +127,7 @@ async function overloaded(requests: readonly string[], capacity: number, deadlin
 describe.each([
   ['exposed', 'GET /work?steps=2'],
   ['composed', 'GET /composed'],
-])('an %s route that is asked for more than it can do, over 400 connections', (_, line) => {
+])('an %s route with more requests than it can answer, over 400 connections', (_, line) => {
   test('answers in time nearly as many as it can, and refuses the rest before anything runs', async () => {
     const requests = [requestOf(line)];
     const alone = await perSecond({ requests, connections: 10, forMs: 2_000, deadlineMs: 10_000 });

@@ -7,7 +7,7 @@ import { callAs, ended, gate } from './fixtures/driving.fixture.ts';
 import { eventually, startTravel, temporaryFolder } from './fixtures/start.fixture.ts';
 import { Hotels, newWorld, planTrip, Trips } from './fixtures/travel.fixture.ts';
 
-test('an open circuit burns no attempt of an undo, which goes on with the first probe', async () => {
+test('an open circuit costs an undo no attempt, and the undo continues with the first probe', async () => {
   using folder = temporaryFolder();
   const world = newWorld();
   world.saga = {
@@ -115,6 +115,6 @@ test('a process that cannot keep up turns reads of users away first, says when t
   expect(metrics).toMatch(/ramet_calls_shed_total\{service="trips",priority="read"\} [1-9]/);
   open();
   expect((await Promise.all(booking)).every(({ ok }) => ok)).toBe(true);
-  // Nobody is there any more whom it would help to turn away.
+  // No request is left that a refusal of others would help.
   expect((await asked()).status).toBe(200);
 });

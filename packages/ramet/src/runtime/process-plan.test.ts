@@ -33,10 +33,10 @@ const problemsOf = async (profile: Profile, options: Parameters<typeof planOf>[1
 
 test('a profile without processes is one process that hosts everything', async () => {
   expect(await planOf(shop({ store, bus }), {})).toMatchObject({ hosts: undefined, process: undefined });
-  expect(await problemsOf({ store, bus }, { process: 'one' })).toContain("process 'one' is asked for, but profile 'it' is one process");
+  expect(await problemsOf({ store, bus }, { process: 'one' })).toContain("'process' is 'one', but profile 'it' is one process");
 });
 
-test('a process hosts what the profile gives it, and a profile may be made when it is asked for', async () => {
+test('a process hosts what the profile gives it, and a profile may be made when it is chosen', async () => {
   const plan = await planOf(
     shop(async () => several),
     { process: 'one' },
@@ -51,15 +51,15 @@ test('which process this is has to be said, and has to exist', async () => {
   expect(await problemsOf(several, { profile: 'other', process: 'one' })).toContain("profile 'other' is not in the topology; it has it");
 });
 
-test('two transports of one name could not be told apart', async () => {
+test('two transports of one name are refused', async () => {
   const twice = { ...several, transports: [...(several.transports ?? []), ...(several.transports ?? [])] };
   expect(await problemsOf(twice, { process: 'one' })).toContain("names the transport 'none' twice");
 });
 
-test('every mistake of a profile is told at once', async () => {
+test('every mistake of a profile is reported at once', async () => {
   const { transports: _transports, ...without } = several;
   const told = await problemsOf(
-    { ...without, bus, admin: 'nobody', processes: { one: ['orders', 'ordrs'], two: ['orders', 'web'] } },
+    { ...without, bus, admin: 'moon', processes: { one: ['orders', 'ordrs'], two: ['orders', 'web'] } },
     { process: 'one' },
   );
   for (const problem of [
@@ -67,7 +67,7 @@ test('every mistake of a profile is told at once', async () => {
     "'orders' is in the processes 'one' and 'two'",
     "no process hosts 'stock'",
     "name the 'transports' between them",
-    "'admin' is 'nobody', which is none of its processes",
+    "'admin' is 'moon', which is none of its processes",
   ])
     expect(told).toContain(problem);
 });

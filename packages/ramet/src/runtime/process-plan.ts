@@ -2,7 +2,7 @@ import { BootError } from '../errors/index.ts';
 import { failBoot } from './boot-wait.ts';
 import type { Profile, Topology } from './topology.ts';
 
-/** What a process is to be, by the topology. */
+/** What the topology makes of a process. */
 export interface Plan {
   readonly profile: Profile;
   /** The services and gateways that it hosts; undefined hosts all. */
@@ -29,11 +29,10 @@ export async function planOf(
   const { processes } = profile;
   const problems: string[] = [];
   const known = (part: string) => part in topology.services || part in topology.gateways;
-  for (const part of options.hosts ?? [])
-    if (!known(part)) problems.push(`this process shall host '${part}', which the topology does not have`);
+  for (const part of options.hosts ?? []) if (!known(part)) problems.push(`'hosts' names '${part}', which the topology does not have`);
   if (!processes) {
     if (options.process !== undefined)
-      problems.push(`process '${options.process}' is asked for, but profile '${name}' is one process; leave the name out`);
+      problems.push(`'process' is '${options.process}', but profile '${name}' is one process; remove the option`);
     if (problems.length > 0) throw new BootError(problems);
     return { profile, hosts: options.hosts && new Set(options.hosts), process: undefined };
   }
@@ -52,12 +51,13 @@ export async function planOf(
   for (const part of [...Object.keys(topology.services), ...Object.keys(topology.gateways)])
     if (!processOf.has(part)) problems.push(`profile '${name}': no process hosts '${part}'; name it in 'processes'`);
   for (const part of Object.keys(topology.services))
-    if (part in topology.gateways) problems.push(`'${part}' is a service and a gateway; their callers could not be told apart: rename one`);
+    if (part in topology.gateways)
+      problems.push(`'${part}' is a service and a gateway; their callers could not be distinguished: rename one`);
   if (!profile.transports?.length) problems.push(`profile '${name}' has several processes; name the 'transports' between them`);
   if (!profile.discovery) problems.push(`profile '${name}' has several processes; name the 'discovery' between them`);
   const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
   for (const twice of new Set(protocols.filter((protocol, at) => protocols.indexOf(protocol) !== at)))
-    problems.push(`profile '${name}' names the transport '${twice}' twice; leave out one`);
+    problems.push(`profile '${name}' names the transport '${twice}' twice; remove one`);
   if (profile.admin !== undefined && !(profile.admin in processes))
     problems.push(`profile '${name}': 'admin' is '${profile.admin}', which is none of its processes`);
   const chosen = options.process === undefined ? undefined : processes[options.process];
@@ -75,7 +75,7 @@ async function made(name: string, profile: () => Profile | Promise<Profile>): Pr
     return await profile();
   } catch (error) {
     if (error instanceof RangeError) throw new BootError([`profile '${name}': ${error.message}`]);
-    // One of an adapter, such as a client library that is missing, is said as one sentence too.
+    // An adapter's own error, such as a client library that is missing, becomes a problem of the boot too.
     return failBoot(error);
   }
 }

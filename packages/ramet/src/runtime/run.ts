@@ -4,13 +4,15 @@ import type { Runtime, StartOptions } from './options.ts';
 import { start } from './runtime.ts';
 import type { Topology } from './topology.ts';
 
-/** A process that has not ended by then is ended: orchestrators kill at 30 s, and a kill of ours is at least written down. */
+/** When a process that is still stopping exits anyway: orchestrators kill at 30 s, and an exit of our own can still be logged. */
 const HARD_EXIT_MS = 25 * SECOND;
 
 /**
- * Starts a topology as the whole of a process: SIGTERM and SIGINT stop it in order, a second signal at once; what cannot
- * start says all its reasons and exits 1; an error that nobody caught ends the process, because its state is unknown.
+ * Runs a topology as the whole of a process. SIGTERM and SIGINT stop it in order, and a second signal ends it at once. A start that
+ * fails prints every reason and exits with 1. An uncaught error ends the process, because its state is unknown.
  * @param afterStop ends what the caller started beside the runtime
+ * @example
+ * await run(shop, { ports: { web: 3000 } });
  */
 export async function run(
   topology: Topology,

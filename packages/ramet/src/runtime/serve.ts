@@ -9,10 +9,10 @@ import type { Runtime, StartOptions } from './options.ts';
 import { run } from './run.ts';
 import type { Topology } from './topology.ts';
 
-/** What is known when a process is built; everything else its environment says. */
+/** What is known when a process is built. Everything else comes from its environment. */
 export interface Built {
   readonly profile: string;
-  /** The process of the profile; left out where the profile is one process. */
+  /** The process of the profile; absent where the profile is one process. */
   readonly process?: string;
   readonly version: string;
   /** The gateways that it hosts. */
@@ -27,8 +27,8 @@ const LARGEST_FILE_BYTES = 16 * 1024 * 1024;
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Runs one process as it was built, with what its environment says (docs/deploying.md lists the variables): the entry of an
- * artefact. What is wrong with the environment is said at once, and the process ends. A parent with an IPC channel is told the ports.
+ * Runs one process as it was built, with the settings of its environment (docs/deploying.md lists the variables): the entry of an
+ * artefact. A process whose environment is wrong prints all problems and exits. A parent with an IPC channel receives the ports.
  */
 export async function serve(topology: Topology, built: Built, variables: Variables = process.env): Promise<Runtime> {
   let options: StartOptions;
@@ -46,7 +46,7 @@ export async function serve(topology: Topology, built: Built, variables: Variabl
 }
 
 /**
- * The options of a start as the environment says them.
+ * Reads the options of a start from the environment.
  * @throws BootError with everything that is wrong
  */
 export function optionsOf(built: Built, variables: Variables): StartOptions {

@@ -19,7 +19,7 @@ const Orders = contract('orders', {
 const right = service(Orders).implement({ commands: { place: () => {} } });
 const fulfil = saga('fulfil', { input: z.object({ id: z.string() }), key: 'id', uses: { orders: use(Orders) }, run: async () => {} });
 
-/** Everything that boot says of a topology. The compiler would say some of it to who has one. */
+/** Every problem that boot reports about a topology. The TypeScript compiler would report some of them too. */
 async function problemsOf(services: object, gateways: object = {}): Promise<readonly string[]> {
   using folder = temporaryFolder();
   const profiles = { monolith: { store: sqlite(folder.path), bus: embedded() } };
@@ -54,7 +54,7 @@ test.each<[string, unknown, string]>([
   ['a use() of a service', service_({}, { uses: { orders: use(right as never) } }), ": uses 'orders' is a service: write use(Contract)"],
   ['nothing in the place of use()', service_({}, { uses: { orders: undefined } }), ": uses 'orders' is undefined: write use("],
   [
-    'a handler that is no function',
+    'a handler that is not a function',
     service_({ commands: { place: { then: 1 } } }),
     ": the handler of 'place' is a plain object: write a function, prepared({ … }) or effect({ … })",
   ],
@@ -105,7 +105,7 @@ test.each<[string, unknown, string]>([
   expect(await problemsOf({ orders: right }, { web: given })).toEqual([`gateway 'web'${expected}`]);
 });
 
-test('what a contract holds that is no operation, event, failure or schema is named, all at once', async () => {
+test('every part of a contract that is not an operation, event, failure or schema is named, all at once', async () => {
   const Wrong = contract('wrong', {
     commands: {
       bare: None,
@@ -114,11 +114,11 @@ test('what a contract holds that is no operation, event, failure or schema is na
       failing: command({ input: None, errors: { Gone: 404 as never, Lost: { status: 404, data: { id: z.string() } as never } } }),
       nothing: undefined,
     } as never,
-    queries: { told: command({ input: None }) } as never,
+    queries: { moved: command({ input: None }) } as never,
     events: { Bare: None as never, Nothing: undefined as never },
   });
   const handlers = { bare: () => {}, plain: () => {}, asked: () => {}, failing: () => {}, nothing: () => {} };
-  const wrong = service(Wrong).implement({ commands: handlers, queries: { told: () => {} } } as never);
+  const wrong = service(Wrong).implement({ commands: handlers, queries: { moved: () => {} } } as never);
   const at = (where: string, what: string) => `contract 'wrong', ${where}: ${what}`;
   const not = 'it is not made by command(), query() or stream(): write command({ input: z.object({ … }) })';
   expect(await problemsOf({ wrong })).toEqual([
@@ -128,7 +128,7 @@ test('what a contract holds that is no operation, event, failure or schema is na
     at("command 'failing'", "failure 'Gone' is not made by failure(): write failure(409, z.object({ … }))"),
     at("command 'failing'", "failure 'Lost': a plain object is not a schema: write one, as z.object({ … })"),
     at("operation 'nothing'", not),
-    at("command 'told'", "it is listed in 'queries': move it to 'commands'"),
+    at("command 'moved'", "it is listed in 'queries': move it to 'commands'"),
     at("event 'Bare'", "it is not made by event(): write event(z.object({ … }), { key: '…' })"),
     at("event 'Nothing'", "it is not made by event(): write event(z.object({ … }), { key: '…' })"),
   ]);

@@ -4,9 +4,9 @@ type Fields = Readonly<Record<string, unknown>>;
 type Report = (problem: string) => void;
 
 /**
- * What stands in the place of a service or gateway and is none, or is put together of such things: the compiler says so to who uses
- * it, and a JavaScript module finds out here and not in the middle of something else.
- * @returns problems, each with where and what to write; the rest of a definition cannot be looked at when there are any
+ * Finds values that are not what their place in a definition needs, such as an export that is not a service. The TypeScript compiler
+ * reports the same; a JavaScript module learns it here instead of in the middle of a request.
+ * @returns problems, each with its place and what to write; the rest of a definition cannot be checked when there are any
  */
 export function shapeProblems(what: string, name: string, given: unknown): string[] {
   const problems: string[] = [];

@@ -43,7 +43,7 @@ test('a replacement serves on the port before the one that it replaces leaves it
   }
 });
 
-test('a request on a connection that was idle when its process was told to stop is answered, and the connection ends', async () => {
+test('a request on a connection that was idle when its process began to stop is answered, and the connection ends', async () => {
   using folder = temporaryFolder();
   const t = await startTravel(folder.path, { ports: { edge: 0 }, sharePorts: true });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -59,7 +59,7 @@ test('a request on a connection that was idle when its process was told to stop 
   answer.resume();
   const startedMono = performance.now();
   await stopping;
-  // Nobody is left to wait for.
+  // No client is left to wait for.
   expect(performance.now() - startedMono).toBeLessThan(3_000);
   agent.destroy();
 });

@@ -18,7 +18,7 @@ const Vault = contract('vault', {
   commands: {
     begin: command({ input: Ref }),
     open: command({ input: Ref, output: z.object({ drawers: z.record(z.string(), token) }) }),
-    shut: command({ input: Ref, errors: { Jammed: failure(409, z.object({ why: z.string(), code: token })) } }),
+    close: command({ input: Ref, errors: { Jammed: failure(409, z.object({ why: z.string(), code: token })) } }),
     undo: command({ input: Ref }),
     release: command({ input: Ref }),
   },
@@ -32,7 +32,7 @@ const program = saga('visit', {
   async run({ id }, { use, step, waitFor }) {
     await step('open', use.vault.open({ id }), { undo: 'nothing' });
     await waitFor('released', Vault.events.Released, { key: id, timeout: '1m' });
-    await step('shut', use.vault.shut({ id }), { undo: use.vault.undo({ id }) });
+    await step('close', use.vault.close({ id }), { undo: use.vault.undo({ id }) });
   },
 });
 
@@ -43,7 +43,7 @@ test('operators and logs see no secret of an answer, an event or a declared fail
     commands: {
       begin: (input, { start }) => start(program, input),
       open: () => ({ drawers: { left: 'HIDDEN-answer' } }),
-      shut: (_, { fail }) => {
+      close: (_, { fail }) => {
         throw fail.Jammed({ why: 'rust', code: 'HIDDEN-failure' });
       },
       undo: () => {},
@@ -71,7 +71,7 @@ test('operators and logs see no secret of an answer, an event or a declared fail
     expect(shown.context.results).toEqual({ open: { drawers: { left: '•••' } }, released: { id: 'a', code: '•••' } });
     expect(shown.failureReason).toBe('Jammed');
     expect(shown.steps.at(-1).error.data).toEqual({ why: 'rust', code: '•••' });
-    await expect(client.shut({ id: 'b' })).rejects.toMatchObject({
+    await expect(client.close({ id: 'b' })).rejects.toMatchObject({
       message: 'Jammed {"why":"rust","code":"•••"}',
       data: { code: 'HIDDEN-failure' },
     });

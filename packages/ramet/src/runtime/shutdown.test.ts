@@ -44,12 +44,12 @@ test('a process that stops answers everything that was sent before, accepted and
   expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 202 Accepted']));
 });
 
-test('a saga whose participant has stopped already does not hold up the end, and goes on in the next process', async () => {
+test('a saga whose participant has stopped already does not delay the end, and continues in the next process', async () => {
   using folder = temporaryFolder();
   const world = newWorld();
   let away = true;
   world.hook = (name) => {
-    if (away && name === 'flights.perform') throw new Error('the airline is away');
+    if (away && name === 'flights.perform') throw new Error('the airline is unavailable');
   };
   // Long enough for a slow machine to start again.
   const patient = {

@@ -42,13 +42,13 @@ export const partsOf = ({ platform, log, health, metrics, profile }: PlannedProc
   release: () => profile.store.release(),
 });
 
-/** How long accepted requests may take to end by themselves. */
+/** How long accepted requests may take to end. */
 const DRAIN_MS = 15 * SECOND;
 const LOOK_MS = 10;
 
 /**
- * Ends a process so that nobody notices: says that it takes no more, waits until that is known, stops taking work of its own,
- * answers what it has accepted, and closes the stores last, because everything else writes to them until it ends.
+ * Ends a process without a failed request: it reports that it is not ready, waits until load balancers know that, ends its background
+ * work, answers what it has accepted, and closes the stores last, because everything else writes to them until it ends.
  */
 export async function shutDown(
   parts: RunningParts,
@@ -56,7 +56,7 @@ export async function shutDown(
 ): Promise<void> {
   const { platform, health, log, links } = parts;
   health.setReady(false, 'shutting down');
-  // A registry that does not answer must not hold this up: its own checks find out.
+  // A registry that does not answer must not delay this: its own health checks notice.
   const withdrawn = links?.withdraw().catch((error: unknown) => log.event('registry_withdrawal_failed', { err: error }));
   if (drainDelayMs > 0) await platform.timers.sleep(drainDelayMs);
   const giveUpMono = platform.clock.monoNow() + DRAIN_MS;
@@ -64,14 +64,14 @@ export async function shutDown(
   await withdrawn;
   const elsewhere = sharePorts ? 'port' : drainDelayMs > 0 ? 'address' : undefined;
   const drained = Promise.all([...parts.servers.map((server) => server.drain(elsewhere)), links?.drain()]);
-  // Sagas and reactions end at a step's or event's end; requests under way are answered meanwhile.
+  // Sagas end at a step and reactions between two events, while requests under way are answered.
   const background = Promise.allSettled([...parts.homes.values()].map((home) => home.end()));
   await drained;
   const busy = () => (links?.inFlight ?? 0) > 0 || parts.servers.some((server) => server.inFlight > 0);
   while (busy() && platform.clock.monoNow() < giveUpMono) await platform.timers.sleep(LOOK_MS);
   await Promise.allSettled(parts.servers.map((server) => server.close()));
   await background;
-  // Those who finish their own work still call here, until now.
+  // Until now, other processes that finish their own work still call this one.
   await links?.closeServer();
   await parts.bus?.close();
   await Promise.allSettled([parts.admin?.close(), parts.probes?.close(), parts.limits?.close(), links?.close()]);

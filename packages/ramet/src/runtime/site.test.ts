@@ -63,7 +63,7 @@ function ask(method: string, path: string, headers: Record<string, string> = {})
   });
 }
 
-test('a page comes compressed under its own policy, is asked for again by its tag, and HEAD tells its length', async () => {
+test('a page is compressed and has its own policy; its tag revalidates it, and HEAD answers with its length', async () => {
   const page = await ask('GET', '/', { accept: 'text/html', 'accept-encoding': 'gzip' });
   expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8', 'content-encoding': 'gzip' } });
   expect(page.headers['content-security-policy']).toContain("script-src 'self'");

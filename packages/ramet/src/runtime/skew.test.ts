@@ -128,7 +128,7 @@ test('a new caller asks an old service: it does what it always did, and says not
   expect(await rows()).toEqual([{ sku: 'sku', many: 1 }]);
 });
 
-test('a new caller that wants an operation of tomorrow is told that nothing was done, and the others go on', async () => {
+test('a new caller that calls an operation of tomorrow gets executed no, and the others continue', async () => {
   using folder = temporaryFolder();
   const { client } = await pair(folder.path, stockBefore, after);
   for (let asked = 0; asked < 20; asked++)

@@ -147,20 +147,20 @@ describe('subscriptions of one service', () => {
     const books = booksOf([
       { name: 'one' },
       { name: 'two', options: { poison: 'skip' } },
-      { name: 'three', options: { subscription: 'His Story', attempts: 0 } },
+      { name: 'three', options: { subscription: 'Its Story', attempts: 0 } },
     ]);
     const failed = await open(folder.path, books).catch((error: { problems: string[] }) => error);
     expect((failed as { problems: string[] }).problems).toEqual([
-      "service 'books': subscription 'His Story': use lower-case letters, digits and hyphens",
+      "service 'books': subscription 'Its Story': use lower-case letters, digits and hyphens",
       "service 'books': two reactions to 'bank.Paid' in subscription 'books'; join them, or give one of them its own 'subscription'",
       "service 'books': the reactions of subscription 'books' say 'park-key' and 'skip' for 'poison'; agree on one, or give the others their own 'subscription'",
-      "service 'books', subscription 'books.His Story': attempts: 0 is not a whole number from 1 to 1000",
+      "service 'books', subscription 'books.Its Story': attempts: 0 is not a whole number from 1 to 1000",
     ]);
   });
 });
 
 describe('poison', () => {
-  test("'attempts' says how often one event is started; 'skip' goes on with its key meanwhile and after", async () => {
+  test("'attempts' limits the starts of one event; 'skip' continues with its key meanwhile and after", async () => {
     using folder = temporaryFolder();
     const broken = new Map([['sums', 1]]);
     const runtime = await open(folder.path, booksOf([{ name: 'sums', options: { poison: 'skip', attempts: 2 } }], broken), {
@@ -180,7 +180,7 @@ describe('poison', () => {
     await eventually(async () => (await entriesOf(runtime, 'sums')).length === 3);
   });
 
-  test('a subscription that halts is told to whoever is to be told, once; health says so until it is resumed', async () => {
+  test('a subscription that halts posts one alert, and health reports it until it is resumed', async () => {
     using folder = temporaryFolder();
     lines.length = 0;
     const alerts: any[] = [];

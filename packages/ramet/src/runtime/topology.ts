@@ -5,13 +5,14 @@ import type { TransportFactory } from '../rpc/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { StoreFactory } from '../store/index.ts';
 
-/** Loads a module whose default export is what was asked for. */
+/** Loads a module whose default export is a service or a gateway. */
 export type Load<T> = () => Promise<{ readonly default: T }>;
 
+/** One way to run a topology: its engines, and how its services are spread over processes. */
 export interface Profile {
   readonly store: StoreFactory;
   readonly bus: BusFactory;
-  /** Which process hosts which services and gateways; left out, one process hosts all. A process may run several times. */
+  /** Which process hosts which services and gateways (default: one process hosts all). A process may run several times. */
   readonly processes?: Readonly<Record<string, readonly string[]>>;
   /** The process whose operators' interface may call every service. */
   readonly admin?: string;
@@ -28,17 +29,22 @@ export interface Topology {
   readonly services: Readonly<Record<string, Load<ServiceDefinition>>>;
   readonly gateways: Readonly<Record<string, Load<GatewayDefinition>>>;
   readonly profiles: Readonly<Record<string, Profile | (() => Profile | Promise<Profile>)>>;
-  /** The sources of events that programs of others publish on the bus (docs/events.md): services may react to them, not call them. */
+  /** The sources of events that other systems publish on the bus (docs/events.md). Services may react to them, not call them. */
   readonly foreign?: readonly string[];
 }
 
 type Named<T> = Readonly<Record<string, Load<T> | T>>;
 
 /**
- * Declares a topology. The profile with one process is the modular monolith. Name services by a function that imports them,
- * so that a process loads only what it hosts; in a small program they may stand here themselves. A profile that reads the
- * environment, or imports adapters of its own, stands as a function: it is called when it is chosen, and what only it needs may
- * be missing otherwise.
+ * Declares a topology. A profile with one process is the modular monolith. Name each service by a function that imports it, so that a
+ * process loads only what it hosts; a small program may pass the services themselves. A profile may be a function, which is called
+ * only when the profile is chosen: write one for a profile that reads the environment or imports adapters.
+ * @example
+ * export default topology({
+ *   services: { orders: () => import('./services/orders/service.ts') },
+ *   gateways: { web: () => import('./gateways/web.ts') },
+ *   profiles: { monolith: { store: sqlite('.data'), bus: embedded() } },
+ * });
  */
 export const topology = (d: {
   services: Named<ServiceDefinition>;
