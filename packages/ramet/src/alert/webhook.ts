@@ -6,7 +6,7 @@ import { newTrace } from '../telemetry/index.ts';
 /** Alerts are repeated from their rows, so one call makes one attempt. A webhook that takes longer than the timeout is down. */
 const POLICY = { timeout: '5s', retries: 0, bulkhead: 8 } as const;
 
-/** What is wrong with the URL of the webhook. */
+/** Returns the problems of the webhook's URL. */
 export function webhookProblems(url: string | undefined): string[] {
   if (url === undefined) return [];
   const parsed = URL.parse(url);

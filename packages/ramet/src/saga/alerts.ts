@@ -20,6 +20,7 @@ const AlertData = z
     reason: z.string(),
   })
   .readonly();
+/** What an alert says. */
 export type Alert = z.infer<typeof AlertData>;
 
 /**
@@ -46,6 +47,7 @@ export const SagaNeedsAttention = {
   }),
 } as const;
 
+/** Where alerts go. */
 export interface AlertSink {
   readonly outbox: OutboxWriter;
   readonly log: EventLog;

@@ -13,6 +13,7 @@ import { asStop, RENEW_MS, Run, type RunEnvironment, sagaWorks, textOf } from '.
 import { endWaits } from './run/waits.ts';
 import type { Saga } from './saga.ts';
 
+/** What an engine works with. */
 export interface SagaEngineOptions {
   readonly platform: Platform;
   readonly store: Store;

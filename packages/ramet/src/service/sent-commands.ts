@@ -7,6 +7,7 @@ import { type DueHandler, DueWorker, GiveUp, type Store } from '../store/index.t
 import type { EventLog } from '../telemetry/index.ts';
 import { SEND_WORK, type SentCommand } from './unit-of-work.ts';
 
+/** What the worker of sent commands works with. */
 export interface DeliveryEnvironment {
   readonly platform: Platform;
   readonly store: Store;

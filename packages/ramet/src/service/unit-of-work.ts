@@ -14,6 +14,7 @@ import type { SagaCodecs } from './sagas/saga-codecs.ts';
 /** The kind of due work that delivers a sent command. */
 export const SEND_WORK = 'send';
 
+/** A sent command as its row stores it. */
 export interface SentCommand extends Initiation {
   readonly service: string;
   readonly operation: string;
@@ -21,6 +22,7 @@ export interface SentCommand extends Initiation {
   readonly trace: Trace;
 }
 
+/** What a unit of work works with. */
 export interface WorkEnvironment {
   readonly platform: Platform;
   readonly contract: CompiledContract;
@@ -218,4 +220,5 @@ export function failures(operation: CompiledOperation | undefined): Record<strin
   return made;
 }
 
+/** Binds a log to the correlation id of a trace. */
 export const boundLog = (log: EventLog, trace: Trace): EventLog => log.child({ correlationId: trace.correlationId });

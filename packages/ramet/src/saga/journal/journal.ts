@@ -19,10 +19,14 @@ import { FENCES_KEPT } from '../tables.ts';
  * The states of a sleep or a wait: STARTED -> OK (with the event's data, or without it after the timeout) | CANCELLED (the saga is undone).
  */
 export type SagaState = 'RUNNING' | 'COMPENSATING' | 'COMPLETED' | 'COMPENSATED' | 'COMPENSATION_FAILED' | 'IN_DOUBT' | 'DIVERGED';
+/** The kinds of rows in a journal. */
 export type StepKind = 'step' | 'pivot' | 'ask' | 'value' | 'sleep' | 'wait';
+/** The states of a step going forward. */
 export type StepState = 'STARTED' | 'OK' | 'REJECTED' | 'UNKNOWN' | 'CANCELLED';
+/** The states of the undo of a step. */
 export type CompState = 'STARTED' | 'COMPENSATED' | 'COMP_FAILED' | 'IN_DOUBT' | 'SKIPPED';
 
+/** A saga as its row stores it. */
 export interface SagaRow {
   readonly id: string;
   readonly type: string;
@@ -46,9 +50,10 @@ export interface SagaRow {
   updatedAt: number;
 }
 
-/** Whether a step makes no call: the saga continues when the event has arrived or the time is over. */
+/** Tells whether a step makes no call: the saga continues when the event has arrived or the time is over. */
 export const isWaiting = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
 
+/** A step as its row stores it. */
 export interface StepRow {
   readonly idx: number;
   readonly name: string;
@@ -95,6 +100,7 @@ export type StepError =
   | { readonly kind: 'declared'; readonly error: string; readonly status: number; readonly data: unknown }
   | { readonly kind: 'fault'; readonly code: string; readonly detail: string };
 
+/** A line of a saga's log. */
 export interface LogEntry {
   readonly actor: string;
   readonly step?: string;
@@ -113,6 +119,7 @@ const parsed = (text: string | number | null | undefined): any => (text == null 
  */
 export const reread = <T>(value: T): T => parsed(json(value));
 
+/** Reads a saga from its row. */
 export function sagaOf(row: RawRow): SagaRow {
   return {
     id: row['id'] as string,
@@ -137,6 +144,7 @@ export function sagaOf(row: RawRow): SagaRow {
   };
 }
 
+/** Reads a step from its row. */
 export function stepOf(row: RawRow): StepRow {
   return {
     idx: Number(row['idx']),
@@ -160,6 +168,7 @@ export function stepOf(row: RawRow): StepRow {
   };
 }
 
+/** Loads the steps of a saga, in the order of their intents. */
 export async function loadSteps(store: Store, sagaId: string): Promise<StepRow[]> {
   const rows = await store.reader.all<RawRow>(
     'select *, deadline_at - ramet_now() as remaining_ms, ramet_now() - intent_at as age_ms from ramet_saga_steps where saga_id = ? order by idx',
@@ -182,6 +191,7 @@ export async function unnumbered(store: Store, sagaId: string, steps: readonly S
   return old.sort((a, b) => (places.get(a.name) ?? 0) - (places.get(b.name) ?? 0) || a.idx - b.idx);
 }
 
+/** Stores the intent of a step, at the end of the transaction. */
 export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
   tx.defer(
     `insert into ramet_saga_steps
@@ -202,6 +212,7 @@ export function insertStep(tx: Tx, sagaId: string, step: StepRow): void {
   );
 }
 
+/** Stores the outcome of a step, at the end of the transaction. */
 export function updateStep(tx: Tx, sagaId: string, step: StepRow): void {
   tx.defer(
     `update ramet_saga_steps set state = ?, result = ?, error = ?, comp_state = ?, comp_attempt = ?, comp_error = ?, delivery = ?,

@@ -6,6 +6,7 @@ import type { Saga } from '../saga.ts';
 import { appendLog, type RawRow } from './journal.ts';
 import { holdEvents } from './saga-mailbox.ts';
 
+/** The start of a saga. */
 export interface SagaStart {
   readonly saga: Saga;
   /** The validated input. */

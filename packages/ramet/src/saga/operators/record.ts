@@ -35,6 +35,7 @@ export interface SagaRecord {
   readonly waiting?: readonly { readonly step: string; readonly until: string }[];
 }
 
+/** A saga with its steps and its log, as operators read it. */
 export interface SagaDetail extends SagaRecord {
   readonly initiator: string;
   readonly initiatorIssuer?: string;
@@ -52,6 +53,7 @@ export interface SagaDetail extends SagaRecord {
   }[];
 }
 
+/** A step as operators read it. */
 export interface StepView {
   readonly name: string;
   readonly kind: Exclude<StepKind, 'value'>;

@@ -19,6 +19,7 @@ import type { Run } from '../run/run.ts';
 /** How long a program that awaits something else may take to request the next step of its journal. */
 const PATIENCE_MS = 2 * SECOND;
 
+/** What deliveries need to know of a run. */
 export interface DeliveryOptions {
   /** The names of the steps that the program has requested in this run. */
   readonly asked: ReadonlySet<string>;

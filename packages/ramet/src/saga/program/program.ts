@@ -9,6 +9,7 @@ import { Drafts } from './drafts.ts';
 import { ProgramSteps } from './program-steps.ts';
 
 const TIMEOUT_MS = 5 * SECOND;
+/** How long all attempts of a step together may take (default). */
 export const DEADLINE_MS = 30 * SECOND;
 /** How long the steps under way may take to end when the process stops. */
 const STOP_GRACE_MS = 10 * SECOND;

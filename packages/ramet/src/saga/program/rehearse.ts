@@ -16,6 +16,7 @@ export interface RehearsedStep {
   readonly after: number;
 }
 
+/** The result of a rehearsal. */
 export interface Rehearsed {
   readonly asked: readonly RehearsedStep[];
   /** `waits`: every recorded outcome was delivered, and the program needs more. */

@@ -26,6 +26,7 @@ export const RENEW_MS = 5_000;
 /** Calls an operation for a saga. */
 export type SagaCall = (invocation: Invocation, from: Initiation & { readonly trace: Trace }, options: EdgeOptions) => Promise<Reply>;
 
+/** What a run works with. */
 export interface RunEnvironment {
   readonly platform: Platform;
   readonly store: Store;
@@ -372,6 +373,7 @@ export class Run {
   }
 }
 
+/** Makes a RametError of anything thrown. */
 export const asStop = (error: unknown): RametError =>
   error instanceof RametError ? error : new RametError('Internal', textOf(error), { cause: error });
 

@@ -47,6 +47,7 @@ const neverRun = (): never => {
 export type Preparation = { readonly value: unknown } | { readonly refusal: Reply };
 const NOTHING: Preparation = { value: undefined };
 
+/** What a call of a command works with. */
 export interface CommandEnvironment extends ReadEnvironment {
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;
 }

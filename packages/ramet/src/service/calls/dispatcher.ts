@@ -17,6 +17,7 @@ import { ReadingContext } from './read-context.ts';
 import { type LoopLag, priorityOf, Shedder } from './shedding.ts';
 import { StartGuard } from './start-guard.ts';
 
+/** What a dispatcher works with. */
 export interface DispatchEnvironment extends CommandEnvironment {
   readonly definition: ServiceDefinition;
   readonly contract: CompiledContract;

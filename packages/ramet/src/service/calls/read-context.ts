@@ -7,6 +7,7 @@ import type { ChangeHub, Following } from '../changes.ts';
 import type { ReadContext } from '../contexts.ts';
 import { boundLog, failures } from '../unit-of-work.ts';
 
+/** What a reading context works with. */
 export interface ReadEnvironment {
   readonly platform: Platform;
   readonly store: Store;

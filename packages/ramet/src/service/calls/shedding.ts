@@ -5,6 +5,7 @@ import type { CallMeta } from '../../rpc/index.ts';
 
 /** The priorities, those that are refused first at the beginning. `admin` is never refused: health, keys, operators. */
 const PRIORITIES = ['read', 'write', 'step', 'compensation', 'admin'] as const;
+/** The rank of a call when not all can be answered. */
 export type Priority = (typeof PRIORITIES)[number];
 
 /** An event loop that is later than this (99th percentile) is overloaded; each priority tolerates twice the lag of the one before. */

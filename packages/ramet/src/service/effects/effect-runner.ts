@@ -20,6 +20,7 @@ import { Orphans } from './orphans.ts';
 import { BACKOFF, LOOKUPS_MAX, OutcomeFinder } from './outcome-finder.ts';
 import { type OutsideEnvironment, outside } from './outside.ts';
 
+/** What the effect runner works with. */
 export interface EffectEnvironment extends OutsideEnvironment, WriterEnvironment {
   readonly effects: ReadonlyMap<string, CompiledEffect>;
   readonly instrument: Instrument;

@@ -9,6 +9,7 @@ import type { CompiledEffect } from './compiled-effect.ts';
 import type { EffectRun, Known } from './effect-run.ts';
 import type { OutsideEnvironment } from './outside.ts';
 
+/** What the writer of effects works with. */
 export interface WriterEnvironment extends Pick<OutsideEnvironment, 'log'> {
   readonly store: Store;
   readonly unitOfWork: (tx: Tx, origin: WorkOrigin) => UnitOfWork;

@@ -7,6 +7,7 @@ import type { EffectRow } from '../fences/effect-rows.ts';
 import { boundLog, failures } from '../unit-of-work.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 
+/** What an effect needs outside its transactions. */
 export interface OutsideEnvironment {
   readonly platform: Platform;
   readonly log: EventLog;

@@ -54,6 +54,7 @@ export async function takeOverEffect(tx: Tx, row: EffectRow, owner: string): Pro
 
 type Raw = Record<string, string | number | null>;
 
+/** Reads an effect by its key. */
 export async function effectRow(reader: Reader | Tx, key: string): Promise<EffectRow | undefined> {
   const row = await reader.get<Raw>(
     'select *, ramet_now() - last_attempt_at as since_attempt, not_after - ramet_now() as remaining, next_at - ramet_now() as lease from ramet_fences where step_key = ?',
@@ -110,6 +111,7 @@ export async function insertEffect(
   return inserted > 0;
 }
 
+/** Stores the request of an effect, at the end of its first transaction. */
 export function setRequest(tx: Tx, key: string, request: unknown): void {
   tx.defer('update ramet_fences set request = ? where step_key = ?', JSON.stringify(request ?? null), key);
 }

@@ -17,6 +17,7 @@ import { mayBeForgotten, type Reader, type Tx } from '../../store/index.ts';
  */
 export type FenceState = 'STARTED' | 'DONE' | 'REJECTED' | 'CANCELLING' | 'CANCELLED' | 'UNDONE' | 'IN_DOUBT';
 
+/** A fence as its row stores it. */
 export interface Fence {
   readonly state: FenceState;
   readonly operation: string;
@@ -25,6 +26,7 @@ export interface Fence {
   readonly sagaEpoch: number;
 }
 
+/** Reads the fence of a step; undefined if there is none. */
 export async function fenceOf(reader: Reader | Tx, key: string): Promise<Fence | undefined> {
   const row = await reader.get<FenceRow>('select state, operation, result, saga_epoch from ramet_fences where step_key = ?', key);
   return row && read(row);
@@ -125,6 +127,7 @@ export async function doubtOf(reader: Reader | Tx, ageMs: number | undefined): P
 
 const inDoubt = (detail: string): Reply => ({ ok: false, kind: 'fault', code: 'EffectInDoubt', detail, issues: [], executed: 'unknown' });
 
+/** Moves a fence to another state, at the end of the transaction. @param result keeps the stored answer if undefined */
 export function setFence(tx: Tx, key: string, state: FenceState, result?: Reply): void {
   tx.defer(
     'update ramet_fences set state = ?, result = coalesce(?, result), updated_at = ramet_now() where step_key = ?',

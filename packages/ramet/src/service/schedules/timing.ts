@@ -5,6 +5,7 @@ import { type Span, Zone } from './zone.ts';
 /** When a schedule is due: at an interval, or by a cron pattern in a time zone. */
 export type Timing = { readonly every: Duration } | { readonly cron: string; readonly timezone: string };
 
+/** A timing that can say when it is due. */
 export interface CompiledTiming {
   /** Equal for equal timings: a schedule whose spec has changed starts again. */
   readonly spec: string;

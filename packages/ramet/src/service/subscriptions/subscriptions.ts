@@ -39,6 +39,7 @@ export interface HostedSubscription extends Subscription {
   standstills(): Promise<readonly Standstill[]>;
 }
 
+/** What the subscriptions of a service work with. */
 export interface SubscriptionEnvironment {
   readonly platform: Platform;
   readonly store: Store;
