@@ -15,6 +15,19 @@ const handleElsewhere = (store: Store, { pos, envelope }: { pos: number; envelop
     if (await takeOver(tx, 'ledger', envelope)) await resume(tx, 'ledger', { log: 'orders' }, { pos, envelope });
   });
 
+/** A handler that fails at the event with the key 'bad', and keeps it. */
+function failingAtBad(error: Error): { bad: Envelope | undefined; handle: (envelope: Envelope) => void } {
+  const failing = {
+    bad: undefined as Envelope | undefined,
+    handle(envelope: Envelope) {
+      if (envelope.key !== 'bad') return;
+      failing.bad = envelope;
+      throw error;
+    },
+  };
+  return failing;
+}
+
 /** Cases about two processes that are at one event: one that was thought dead, and its successor. */
 export function takeoverCases(it: Case, onBus: OnBus): void {
   for (const [kind, error] of [
@@ -24,20 +37,16 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
     it(
       `does not halt at an event that another process has handled while its own attempt failed ${kind} (halt)`,
       onBus(async (bus) => {
-        let bad: Envelope | undefined;
+        const failing = failingAtBad(error);
         const told: string[] = [];
         const process = await bus.start('ledger', {
           poison: 'halt',
-          handle: (envelope) => {
-            if (envelope.key !== 'bad') return;
-            bad = envelope;
-            throw error;
-          },
+          handle: failing.handle,
           onHalt: async (_, { id }) => void told.push(id),
           store: (store) => ({
             ...store,
             async write(work, options) {
-              if (bad && options?.name?.includes(' halts at ')) await handleElsewhere(store, { pos: 2, envelope: bad });
+              if (failing.bad && options?.name?.includes(' halts at ')) await handleElsewhere(store, { pos: 2, envelope: failing.bad });
               return store.write(work, options);
             },
           }),
@@ -57,24 +66,20 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
   it(
     'does not stay halted at an event that another process handles while the halt is being written (halt)',
     onBus(async (bus) => {
-      let bad: Envelope | undefined;
+      const failing = failingAtBad(new Error('not now'));
       let elsewhere: Promise<void> | undefined;
       const process = await bus.start('ledger', {
         poison: 'halt',
         // Its own next look is long after this case.
         retry: { maxAttempts: 3, baseMs: 60_000, capMs: 60_000 },
-        handle: (envelope) => {
-          if (envelope.key !== 'bad') return;
-          bad = envelope;
-          throw new Error('not now');
-        },
+        handle: failing.handle,
         store: (store) => ({
           ...store,
           write: (work, options) =>
             store.write(async (tx) => {
               const value = await work(tx);
-              if (bad && options?.name?.includes(' halts at ')) {
-                elsewhere = handleElsewhere(store, { pos: 2, envelope: bad });
+              if (failing.bad && options?.name?.includes(' halts at ')) {
+                elsewhere = handleElsewhere(store, { pos: 2, envelope: failing.bad });
                 // Where transactions run beside each other, it comes as far as it can.
                 await bus.platform.timers.sleep(30);
               }
@@ -95,19 +100,15 @@ export function takeoverCases(it: Case, onBus: OnBus): void {
   it(
     'removes a halt when its event turns out to be handled (halt)',
     onBus(async (bus) => {
-      let bad: Envelope | undefined;
+      const failing = failingAtBad(new Error('not now'));
       const process = await bus.start('ledger', {
         poison: 'halt',
-        handle: (envelope) => {
-          if (envelope.key !== 'bad') return;
-          bad = envelope;
-          throw new Error('not now');
-        },
+        handle: failing.handle,
         store: (store) => ({
           ...store,
           async write(work, options) {
             // As a process of an earlier version left it: handled, and the halt is there.
-            if (bad && options?.name === 'ledger retry') await store.write((tx) => takeOver(tx, 'ledger', bad as Envelope));
+            if (failing.bad && options?.name === 'ledger retry') await store.write((tx) => takeOver(tx, 'ledger', failing.bad as Envelope));
             return store.write(work, options);
           },
         }),
