@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 import { DAY, type Duration, durationMs, LAST_DATE_MS, SECOND } from '../../platform/index.ts';
-import { type Span, Zone } from './zone.ts';
+import { type OffsetPeriod, Zone } from './zone.ts';
 
 /** When a schedule is due: at an interval, or by a cron pattern in a time zone. */
 export type Timing = { readonly every: Duration } | { readonly cron: string; readonly timezone: string };
@@ -47,7 +47,7 @@ function cronTiming(pattern: string, timezone: string): CompiledTiming {
     next(dueMs, nowMs) {
       let afterMs = Math.max(dueMs, nowMs);
       for (let fromMs = afterMs; ; ) {
-        const nextMs = dueIn(zone.spanOf(fromMs), afterMs, shownAfter);
+        const nextMs = dueIn(zone.periodOf(fromMs), afterMs, shownAfter);
         if (nextMs >= LAST_MS) return LAST_DATE_MS;
         const changeMs = zone.changeIn(fromMs, nextMs);
         if (changeMs === undefined) return nextMs;
@@ -62,7 +62,7 @@ function cronTiming(pattern: string, timezone: string): CompiledTiming {
  * Returns the first occurrence after a moment, as if the clocks never changed again. A time of day that the clocks showed before
  * the last change is not due again. A time that the change skipped is due as if the clocks had not changed yet.
  */
-function dueIn({ offsetMs, changed }: Span, afterMs: number, shownAfter: (shownMs: number) => number): number {
+function dueIn({ offsetMs, changed }: OffsetPeriod, afterMs: number, shownAfter: (shownMs: number) => number): number {
   const unshownMs = changed ? changed.atMs + changed.fromMs : Number.NEGATIVE_INFINITY;
   const nextMs = shownAfter(Math.max(afterMs + offsetMs, unshownMs - 1)) - offsetMs;
   if (!changed || changed.fromMs >= offsetMs) return nextMs;

@@ -1,9 +1,9 @@
 import { DAY, SECOND } from '../../platform/index.ts';
 
-/** A span of time in which the clocks of a zone are ahead of UTC by the same number of milliseconds. */
-export interface Span {
+/** A period in which the clocks of a zone are ahead of UTC by the same number of milliseconds. */
+export interface OffsetPeriod {
   readonly offsetMs: number;
-  /** When the span began, if within the last {@link LOOK_BACK_MS}, and by how much the clocks were ahead before. */
+  /** When the period began, if within the last {@link LOOK_BACK_MS}, and by how much the clocks were ahead before. */
   readonly changed?: { readonly atMs: number; readonly fromMs: number };
 }
 
@@ -32,8 +32,8 @@ export class Zone {
     }
   }
 
-  /** Returns the span of a moment. */
-  spanOf(atMs: number): Span {
+  /** Returns the period of a moment. */
+  periodOf(atMs: number): OffsetPeriod {
     const changed = this.#changeIn(atMs - LOOK_BACK_MS, atMs);
     return { offsetMs: this.#offsetMs(atMs), ...(changed === undefined ? {} : { changed }) };
   }
@@ -48,7 +48,7 @@ export class Zone {
     return undefined;
   }
 
-  #changeIn(fromMs: number, toMs: number): Span['changed'] {
+  #changeIn(fromMs: number, toMs: number): OffsetPeriod['changed'] {
     const before = this.#offsetMs(fromMs);
     if (before === this.#offsetMs(toMs)) return undefined;
     let low = fromMs;
