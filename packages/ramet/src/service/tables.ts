@@ -15,7 +15,7 @@ export const REQUESTS_KEPT = {
 /** How long unended starts are kept if the work is not requested again; after that the count starts again. */
 const STARTS_KEPT_MS = 30 * DAY;
 
-/** Tells whether a fence belongs to a client's request and not to a saga. */
+/** Says whether a fence belongs to a client's request and not to a saga. */
 export const isOfRequest = (stepKey: string): boolean => stepKey.startsWith('req:');
 
 /** The tables of a service: the requests that it answered, the steps and effects that it took part in, and its schedules. */

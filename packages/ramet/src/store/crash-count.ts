@@ -30,7 +30,7 @@ export function countCrash(before: number): CrashCount {
   return { crashes, givenUp: isGivenUp(crashes), waitMs: suspectWaitMs(crashes) };
 }
 
-/** Tells whether work with so many crashes in a row is given up. @param more how many more crashes this work is allowed */
+/** Says whether work with so many crashes in a row is given up. @param more how many more crashes this work is allowed */
 export const isGivenUp = (crashes: number, more = 0): boolean => crashes >= STARTS_MAX + more;
 
 /** A first crash says little, so the work starts again at once; after that it waits longer each time. */
@@ -49,7 +49,7 @@ export class EndedAttempts {
     this.#ended.delete(id);
   }
 
-  /** Tells whether an attempt began and never ended: its process crashed. @param leaseUntil set while an attempt is under way, otherwise 0 */
+  /** Says whether an attempt began and never ended: its process crashed. @param leaseUntil set while an attempt is under way, otherwise 0 */
   isCrash(id: string, attempt: number, leaseUntil: number): boolean {
     return leaseUntil > 0 && this.#ended.get(id) !== attempt;
   }

@@ -50,7 +50,7 @@ export interface SagaRow {
   updatedAt: number;
 }
 
-/** Tells whether a step makes no call: the saga continues when the event has arrived or the time is over. */
+/** Says whether a step makes no call: the saga continues when the event has arrived or the time is over. */
 export const isWaiting = (step: Pick<StepRow, 'kind'>): boolean => step.kind === 'sleep' || step.kind === 'wait';
 
 /** A step as its row stores it. */

@@ -42,7 +42,7 @@ export function addStep(run: Run, { name, kind, invocation, undo, deadlineMs, aw
 }
 
 /**
- * Tells whether a pending cancellation takes precedence over a step. It does not over the first step, because the undo of that step is how
+ * Says whether a pending cancellation takes precedence over a step. It does not over the first step, because the undo of that step is how
  * the owner learns that the saga was undone. It always does over a pivot, which has no undo, and over a sleep or a wait.
  */
 export const yieldsToCancellation = (run: Run, step: StepRow): boolean =>
