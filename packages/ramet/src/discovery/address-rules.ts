@@ -48,7 +48,7 @@ export function addressRules(allow: readonly AddressRange[]): (host: string) => 
   };
 }
 
-function contains(list: readonly Range[], { bits, value }: IpAddress): boolean {
+function contains(list: readonly Range[], { bits, value }: ParsedAddress): boolean {
   return list.some((range) => range.bits === bits && range.from <= value && value <= range.to);
 }
 
@@ -66,13 +66,13 @@ function parseRange(text: string): Range | undefined {
   return { bits: address.bits, from, to: from + size - 1n };
 }
 
-interface IpAddress {
+interface ParsedAddress {
   readonly bits: 32 | 128;
   readonly value: bigint;
 }
 
 /** Reads IPv4 as four decimal numbers, and IPv6 by RFC 4291. Other spellings, zones and names are refused. */
-function parseIpAddress(text: string): IpAddress | undefined {
+function parseIpAddress(text: string): ParsedAddress | undefined {
   const four = parseFour(text);
   if (four !== undefined) return { bits: 32, value: four };
   if (!/^[0-9a-fA-F:.]{2,45}$/.test(text)) return undefined;
