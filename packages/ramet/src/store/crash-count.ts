@@ -1,7 +1,7 @@
 import { type Backoff, MINUTE, type Platform } from '../platform/index.ts';
 
 /*
- * One rule for all work during which its process may end: due work, schedules, effects, calls that are started again, and sagas.
+ * One rule for all work that a crash may interrupt: due work, schedules, effects, calls that are started again, and sagas.
  *
  * 1. An attempt is counted before it begins. An attempt that began and never ended was ended by a crash.
  * 2. Everything that was under way during a crash is a suspect. Suspects start one at a time, and the later after the start of

@@ -3,12 +3,12 @@ import type { CrashCount } from './crash-count.ts';
 import { type Newest, newestFirst } from './newest.ts';
 import type { Reader, Store, Tx } from './store.ts';
 
-/** Work that must happen at or after a moment, however often the process restarts: timers are rows. */
+/** Work that must happen at or after a moment, even if the process restarts: it is a row. */
 export interface DueWork {
   /** Scheduling the same id again has no effect. */
   readonly id: string;
   readonly kind: string;
-  /** Work of one lane takes no places from work of another one: one lane for each target (default: the kind). */
+  /** Work of one lane does not occupy the places of another: there is one lane for each target (default: the kind). */
   readonly lane?: string;
   readonly afterMs: number;
   readonly payload: unknown;
@@ -34,7 +34,7 @@ export interface DueRow {
   readonly attempts: number;
   /** How often in a row the process ended while this was under way. */
   readonly crashes: number;
-  /** Set from the begin of an attempt to its end: of an attempt that never ended it stays. */
+  /** Set from the beginning of an attempt to its end. If an attempt never ended, it stays set. */
   readonly lease_until: number;
   /** Milliseconds until it is due. */
   readonly wait: number;
@@ -42,30 +42,30 @@ export interface DueRow {
   readonly age: number | null;
 }
 
-/** Due work that was given up: it waits for an operator. */
+/** Due work that was given up and waits for an operator. */
 export interface GivenUpWork {
   readonly service: string;
   readonly id: string;
   readonly kind: string;
-  /** What it is for: the operation of a sent command. */
+  /** The target: the operation of a sent command. */
   readonly lane: string;
   readonly attempts: number;
   readonly error: string;
   readonly givenUpAt: string;
 }
 
-/** The moment of work that is not due any more. */
+/** The moment of work that will never be due. */
 export const NOT_DUE = LAST_DATE_MS + 1;
 
 const COLUMNS = 'id, kind, lane, payload, attempts, crashes, lease_until, due_at - ramet_now() as wait, ramet_now() - begun_at as age';
 
-/** The work that is done in the same places: of one kind, for one target. */
+/** The work that shares places: of one kind, for one target. */
 export type Lane = Pick<DueRow, 'kind' | 'lane'>;
 
 /**
- * What is due next of one kind, the earliest first.
+ * Reads what is due next of one kind, the earliest first.
  * @param shared whether replicas share the store: then a lease says which process works on a row
- * @param lane of this lane only
+ * @param lane reads this lane only
  */
 export function dueRows(reader: Reader, kind: string, shared: boolean, limit: number, lane?: string): Promise<DueRow[]> {
   return reader.all<DueRow>(
@@ -77,7 +77,7 @@ export function dueRows(reader: Reader, kind: string, shared: boolean, limit: nu
   );
 }
 
-/** Every lane of a kind that has work, found by one look at the index for each. */
+/** Lists the lanes of a kind that have work, by one look at the index for each. */
 export async function dueLanes(reader: Reader, kind: string): Promise<string[]> {
   const rows = await reader.all<{ lane: string }>(
     `with recursive lanes (lane) as (
@@ -91,7 +91,7 @@ export async function dueLanes(reader: Reader, kind: string): Promise<string[]> 
   return rows.map(({ lane }) => lane);
 }
 
-/** Counts an attempt before it is made. @returns whether it is this process's to make */
+/** Counts an attempt before it is made. @returns whether this process may make it */
 export async function beginDue(store: Store, { id, attempts }: DueRow, leaseMs: number): Promise<boolean> {
   const mine = await store.write((tx) =>
     tx.run(
@@ -105,7 +105,7 @@ export async function beginDue(store: Store, { id, attempts }: DueRow, leaseMs: 
   return mine > 0;
 }
 
-/** Notes that an attempt has failed. A process that has begun the work since has taken it over, and decides. */
+/** Records that an attempt has failed. If another process has begun the work since, that process decides. */
 export function postponeDue(store: Store, id: string, attempt: number, inMs: number, error: string): Promise<number> {
   return store.write((tx) =>
     tx.run(
@@ -119,7 +119,7 @@ export function postponeDue(store: Store, id: string, attempt: number, inMs: num
 }
 
 /**
- * Notes that the process ended during the last attempt. Work that is given up is not attempted again until an operator retries it.
+ * Records that the process ended during the last attempt. Work that is given up is not attempted again until an operator retries it.
  * @param onGivingUp called in the transaction that gives the work up
  */
 export function noteCrash(
@@ -146,7 +146,7 @@ export function noteCrash(
 }
 
 /**
- * Notes that no further attempt is made, because none can succeed any more.
+ * Records that no further attempt is made, because none can succeed.
  * @param onGivingUp called in the transaction that gives the work up
  */
 export function giveUpDue(store: Store, id: string, attempt: number, error: string, onGivingUp: (tx: Tx) => void): Promise<number> {
@@ -181,7 +181,7 @@ export async function listGivenUp(store: Store, page: Newest = { limit: 100 }): 
   }));
 }
 
-/** Makes work that was given up due again, with all of its starts, and as if it were new. @returns whether there was such work */
+/** Makes work that was given up due again, as if it were new. @returns whether there was such work */
 export async function retryGivenUp(store: Store, id: string): Promise<boolean> {
   const found = await store.write((tx) =>
     tx.run(

@@ -47,7 +47,7 @@ async function crashLoop(
         resolve('dead');
       };
     });
-    // What a process that has ended had under way writes nothing any more.
+    // Work of an ended process writes nothing any more.
     const own: Store = { ...store, write: (work, options) => (alive ? store.write(work, options) : forEver()) } as Store;
     const due = new DueWorker({
       store: own,
@@ -69,7 +69,7 @@ async function crashLoop(
     due.start();
     const look = async (): Promise<'over'> => {
       while (alive && !(await over())) {
-        // The clock of a database cannot be moved: what waits is made due.
+        // The clock of a database cannot be moved: waiting work is made due.
         await store.write((tx) => tx.run('update ramet_timers set due_at = ramet_now() where given_up_at is null and lease_until = 0'));
         due.wake();
         await platform.timers.sleep(5);
@@ -81,7 +81,7 @@ async function crashLoop(
       return ended;
     }
     alive = false;
-    // Where stores are shared the lease of a process that ended runs out.
+    // Where stores are shared, the lease of an ended process expires.
     await store.write((tx) => tx.run('update ramet_timers set lease_until = 1 where lease_until > 0'));
   }
 }
@@ -149,7 +149,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'tries failed work again with growing pauses, and tells of each failure',
+    'repeats failed work with growing pauses, and reports each failure',
     onStore(async (fixture) => {
       const { store, platform } = fixture;
       const startsMono: number[] = [];
@@ -172,11 +172,11 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'counts an attempt before it begins, and takes up what was under way when the process ended',
+    'counts an attempt before it begins, and resumes the work that was under way when the process ended',
     onStore(async (fixture) => {
       const { store, open, capabilities } = fixture;
       await store.write((tx) => later(tx, 'a'));
-      // Its handler never returns: what is deferred must not wait for it.
+      // Its handler never returns: the deferred end must not wait for it.
       const dying = worker({ ...fixture, defer: () => {} }, store, () => new Promise(() => {}));
       dying.due.start();
       await until(fixture, async () => (await store.reader.get('select id from ramet_timers where attempts = 1')) !== undefined);
@@ -196,7 +196,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'does not let slow work hold up other work',
+    'does not let slow work delay other work',
     onStore(async (fixture) => {
       const { store } = fixture;
       const done: string[] = [];
@@ -222,7 +222,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'takes no place from work of another lane, however much of one never ends',
+    'leaves the places of a lane free, however much work of another lane never ends',
     onStore(async (fixture) => {
       const { store } = fixture;
       const done: string[] = [];
@@ -251,7 +251,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'gives up what ends the process at each start, does what was under way beside it, and tries again when an operator says so',
+    'gives up work that ends the process at each start, does the work beside it, and repeats it when an operator retries it',
     onStore(async (fixture) => {
       const { store } = fixture;
       const done: string[] = [];
@@ -275,7 +275,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'takes a failure that could not be written down for no end of the process',
+    'does not count a failure that could not be recorded as an end of the process',
     onStore(async (fixture) => {
       const { store, platform } = fixture;
       let away = false;
@@ -329,7 +329,7 @@ export function dueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'leaves work to whoever has begun it since, when an attempt that was given up for lost fails',
+    'leaves work to the process that has begun it since, when an abandoned attempt fails',
     onStore(async (fixture) => {
       const { store } = fixture;
       const shared: Store = { ...store, capabilities: { ...store.capabilities, shared: true } };

@@ -3,26 +3,26 @@ import { countCrash, EndedAttempts } from './crash-count.ts';
 import { beginDue, type DueRow, dueLanes, dueRows, giveUpDue, type Lane, noteCrash, postponeDue } from './due-rows.ts';
 import type { Store, Tx } from './store.ts';
 
-/** Does one piece of due work. Resolving means done; what it throws is reported, and the work comes again with backoff. */
+/** Does one piece of due work. If it resolves, the work is done; if it throws, the error is reported and the work is repeated with backoff. */
 export type DueHandler = (
   payload: unknown,
   /** `ageMs`: how long ago the first attempt began; 0 at the first. */
   work: { readonly id: string; readonly attempt: number; readonly suspect: boolean; readonly ageMs: number },
 ) => Promise<void>;
 
-/** Thrown by a handler to say that no attempt can succeed any more: the work is given up, and waits for an operator. */
+/** Says, when a handler throws it, that no attempt can succeed any more: the work is given up and waits for an operator. */
 export class GiveUp extends Error {
   override readonly name = 'GiveUp';
 }
 
 const POLL_MS = 5_000;
-/** Places of one lane. A lane's backlog and a target that never answers take no other places than these. */
+/** How much work of one lane is under way at once. A lane's backlog and a target that never answers occupy no other places. */
 const LANE_PLACES = 32;
 const BACKOFF = { baseMs: 200, capMs: 30_000 };
 const CRASHED = 'the process ended during this attempt';
 const CRASHED_EACH_TIME = 'the process ended each time it was started';
 
-/** Which work something is said of. */
+/** The work that a report is about. */
 export interface WorkInfo {
   readonly id: string;
   readonly kind: string;
@@ -32,16 +32,16 @@ export interface WorkInfo {
 /** Work that is given up. */
 export type GivenUpInfo = WorkInfo & { readonly lane: string };
 
-/** Called at every failure; without `work` when nothing could be looked up at all. */
+/** Called at every failure; without `work` when the due work could not be read. */
 type OnError = (error: unknown, work?: WorkInfo) => void;
 
 /**
- * Does what is due, at least once, until its handler succeeds; each attempt is counted before it begins. Work of a lane is
- * begun in the order in which it is due, and each lane has places of its own.
+ * Does due work at least once, until its handler succeeds; each attempt is counted before it begins. Work of a lane begins in the
+ * order in which it is due, and each lane has its own places.
  *
- * An attempt that never ended makes its work a suspect: suspects are started one at a time and later and later, so that the
- * one that ends the process is found among those that were under way beside it. After eight such starts it is
- * given up, and waits for an operator; so is work whose handler says that no attempt can succeed any more.
+ * An attempt that never ended makes its work a suspect. Suspects start one at a time and with growing pauses, so that the work that
+ * ends the process is found among the work that was under way beside it. After eight such starts it is given up and waits for an
+ * operator; so does work whose handler throws {@link GiveUp}.
  */
 export class DueWorker {
   readonly #store: Store;
@@ -85,7 +85,7 @@ export class DueWorker {
     this.#loop.wake();
   }
 
-  /** Begins nothing more, and resolves when what is under way has ended. */
+  /** Begins no more work, and resolves when the work under way has ended. */
   async stop(): Promise<void> {
     await this.#loop.stop();
     await Promise.all([...this.#busy.values()].map(({ done }) => done));
@@ -96,14 +96,14 @@ export class DueWorker {
     return Math.min(POLL_MS, ...waits);
   }
 
-  /** One look for each kind: what this process has no handler for is not read. */
+  /** Reads the due work of each kind that this process has a handler for. */
   async #ofKind(kind: string): Promise<number> {
     const { reader, capabilities } = this.#store;
     const limit = LANE_PLACES + this.#busy.size;
     const rows = await dueRows(reader, kind, capabilities.shared, limit);
     const crowded = rows.length === limit && Number(rows.at(-1)?.wait) <= 0;
     if (!crowded) return this.#take(rows);
-    // The earliest may all be of one lane: each lane is looked up alone.
+    // The earliest work may all belong to one lane: each lane is read separately.
     let waitMs = POLL_MS;
     for (const lane of await dueLanes(reader, kind)) {
       if (this.#busyIn({ kind, lane }) >= LANE_PLACES) continue;
@@ -112,7 +112,7 @@ export class DueWorker {
     return waitMs;
   }
 
-  /** Begins what is due and has a place. @returns when to look again */
+  /** Begins the due work that has a place. @returns when to look again */
   #take(rows: readonly DueRow[]): number {
     for (const row of rows) {
       if (this.#busy.has(row.id) || this.#busyIn(row) >= LANE_PLACES) continue;
@@ -132,7 +132,7 @@ export class DueWorker {
     return count;
   }
 
-  /** Whether an attempt was begun and never ended: its process ended first. */
+  /** Whether an attempt began and never ended: its process ended first. */
   #isUnended({ id, attempts, lease_until }: DueRow): boolean {
     return this.#attempts.isCrash(id, Number(attempts), Number(lease_until));
   }

@@ -7,10 +7,10 @@ const claim = (tx: Tx, id: string) => tx.expectRow('insert into things (id, n) v
 const raise = (tx: Tx, id: string, from: number) => tx.expectRow('update things set n = n + 1 where id = ? and n = ?', id, from);
 const none = expect.any(NoRowChanged);
 
-/** Cases about statements whose answers come with those of later ones. */
+/** Cases about statements whose answers arrive with those of later ones. */
 export function expectRowCases(it: Case, onStore: OnStore): void {
   it(
-    'keeps what follows a statement that had to change a row and did',
+    'keeps what follows an expectRow that changed a row',
     onStore(async ({ store }) => {
       await store.write(async (tx) => {
         claim(tx, 'a');
@@ -24,11 +24,11 @@ export function expectRowCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'keeps nothing when a statement that had to change a row changed none, and says so whatever the handler makes of it',
+    'keeps nothing when an expectRow changed no row, and throws NoRowChanged even if the handler catches it',
     onStore(async ({ store }) => {
       await store.write((tx) => insert(tx, 'a'));
       let reached = false;
-      for (const unmet of [(tx: Tx) => claim(tx, 'a'), (tx: Tx) => raise(tx, 'a', 7), (tx: Tx) => raise(tx, 'nobody', 0)]) {
+      for (const unmet of [(tx: Tx) => claim(tx, 'a'), (tx: Tx) => raise(tx, 'a', 7), (tx: Tx) => raise(tx, 'missing', 0)]) {
         await expect(store.write(unmet)).rejects.toEqual(none);
         await expect(
           store.write(async (tx) => {
@@ -69,7 +69,7 @@ export function expectRowCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'lets one of many through that must insert one key, and keeps only what that one wrote',
+    'accepts one of many transactions that must insert one key, and keeps only its writes',
     onStore(async ({ store }) => {
       const come = await Promise.allSettled(
         Array.from({ length: 12 }, (_, i) =>
@@ -88,7 +88,7 @@ export function expectRowCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'keeps what had to be when the work behind it is undone, in a savepoint that is the first to write',
+    'keeps an expectRow when the work after it is undone, in a savepoint that is the first to write',
     onStore(async ({ store }) => {
       const error = new Error('refused');
       const actions: string[] = [];
@@ -117,7 +117,7 @@ export function expectRowCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'undoes a statement that failed with the savepoint that is the first to write, and goes on',
+    'undoes a failed statement with the savepoint that is the first to write, and continues',
     onStore(async ({ store }) => {
       await store.write((tx) => insert(tx, 'there'));
       const error = new Error('refused');
@@ -137,9 +137,9 @@ export function expectRowCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'gives the row of a last statement when the transaction has been committed',
+    'returns the row of a deferred statement when the transaction has been committed',
     onStore(async ({ store }) => {
-      let seen: unknown = 'not told';
+      let seen: unknown = 'not called';
       const [row, nothing, none] = await store.write((tx) => {
         const inserted = tx.defer<{ id: string; n: number }>(
           "insert into things (id, n) values ('a', 3) on conflict do nothing returning id, n",
@@ -157,7 +157,7 @@ export function expectRowCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'keeps nothing when one of its last statements fails',
+    'keeps nothing when a deferred statement fails',
     onStore(async ({ store }) => {
       await store.write((tx) => insert(tx, 'a'));
       const actions: string[] = [];

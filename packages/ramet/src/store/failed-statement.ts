@@ -2,22 +2,22 @@ import { isOutage, RametError, whenUnawaited } from '../errors/index.ts';
 import type { StoreEnvironment } from './factory.ts';
 import { NoRowChanged } from './store.ts';
 
-/** So much of the text of a statement is repeated to people. */
+/** How much of the text of a statement is shown to people. */
 const TEXT_MAX = 300;
 
-/** A statement that failed, after which nothing of its transaction can be kept. */
+/** A failed statement, after which nothing of its transaction can be kept. */
 export interface FailedStatement {
   readonly error: unknown;
   /** Its text, without its parameters. */
   readonly statement: string;
-  /** In how many savepoints it was issued. */
+  /** The number of savepoints around it. */
   readonly depth: number;
 }
 
-/** Takes note of the error of a statement: when the handler did not await it, the process continues, and the log names the handler. */
+/** Records the error of a statement: if the handler did not await it, the process continues, and the log names the handler. */
 export type Note = (error: unknown, statement: string) => unknown;
 
-/** @param handler who issued the statement, as `orders.place` */
+/** Makes a {@link Note}. @param handler the handler that issued the statement, as `orders.place` */
 export const noting =
   (
     { onWarning }: Pick<StoreEnvironment, 'onWarning'>,
@@ -33,9 +33,9 @@ export const noting =
       failed?.(error, statement);
     });
 
-/** The error of a handler that continues after a statement failed. */
+/** Makes the error of a handler that continues after a statement failed. */
 export function afterFailure({ error, statement }: Omit<FailedStatement, 'depth'>, handler: string): Error {
-  // What the handler made of these does not matter: neither is its mistake.
+  // Neither of these is a mistake of the handler, whatever it did about the error.
   if (error instanceof NoRowChanged || isOutage(error)) return error as Error;
   const refused = new RametError(
     'TransactionFailed',

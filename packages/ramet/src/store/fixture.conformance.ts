@@ -15,7 +15,7 @@ import {
 /** What an adapter of {@link Store} gives to its conformance suite. */
 export interface StoreHarness {
   readonly capabilities: StoreCapabilities;
-  /** An empty place for stores (a folder, a schema), for one case alone. */
+  /** Makes an empty place for stores (a folder, a schema), for one case. */
   place(): Promise<StorePlace>;
   readonly exceptions?: Exceptions;
 }
@@ -29,22 +29,22 @@ export interface StorePlace {
   dispose(): Promise<void>;
 }
 
-/** One case's store and what stands around it. */
+/** The store of one case, and its environment. */
 export interface StoreFixture {
   readonly capabilities: StoreCapabilities;
   readonly platform: Platform;
   readonly store: Store;
   readonly environment: StoreEnvironment;
-  /** What the store warned of. */
+  /** The warnings of the store. */
   readonly warnings: readonly object[];
-  /** Opens the same store once more: beside the first where stores are shared, after its `close` otherwise. */
+  /** Opens the same store again: beside the first where stores are shared, after its `close` otherwise. */
   open(): Promise<Store>;
   failNextCommit(): void;
   /** Runs `end` when the case is over, however it ended. */
   defer(end: () => Promise<void>): void;
 }
 
-/** Runs a case on a store of its own, which has some tables of the framework and `things (id, n, note)`. */
+/** Runs a case on its own store, which has some tables of the framework and `things (id, n, note)`. */
 export type OnStore = (run: (fixture: StoreFixture) => Promise<void>) => () => Promise<void>;
 
 export const THINGS: Migration = {
@@ -57,7 +57,7 @@ export const ids = async (store: Store): Promise<string[]> =>
   (await store.reader.all<{ id: string }>('select id from things order by id')).map((row) => row.id);
 export const code = (expected: string) => expect.objectContaining({ code: expected });
 
-/** @param folders whose tables the store has, beside `things` */
+/** Makes an {@link OnStore}. @param folders whose tables the store has, beside `things` */
 export const onStoreOf =
   (harness: StoreHarness, folders: readonly FolderTables[]): OnStore =>
   (run) =>

@@ -40,7 +40,7 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'takes the transaction from a handler that idles in it, and spares its neighbours',
+    'ends the transaction of a handler that idles in it, and spares its neighbours',
     onStore(async ({ store, platform, warnings }) => {
       let woken: ((value: unknown) => void) | undefined;
       let afterwards: Promise<unknown> | undefined;
@@ -70,7 +70,7 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'takes the transaction from a handler that left a stream of rows open',
+    'ends the transaction of a handler that left a stream of rows open',
     onStore(async ({ store }) => {
       await store.write((tx) => insert(tx, 'a'));
       const forgetful = store.write(async (tx) => {
@@ -84,7 +84,7 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'leaves the event loop room during a long row of writes',
+    'lets the event loop do other work during a long series of writes',
     onStore(async ({ store, platform }) => {
       let turned = false;
       void platform.timers.sleep(10).then(() => {
@@ -99,7 +99,7 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'gives readers no way to write',
+    'refuses writes through readers',
     onStore(async ({ store }) => {
       await expect(store.reader.all("insert into things (id) values ('a')")).rejects.toThrow();
       await expect(store.reader.db.insertInto('things').values({ id: 'b' }).execute()).rejects.toThrow();
@@ -119,7 +119,7 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'probes ahead of the writes that wait: a store that is only busy takes writes',
+    'probes ahead of the writes that wait: a busy store accepts writes',
     onStore(async ({ store, platform }) => {
       let written = 0;
       const writes = Array.from({ length: 300 }, (_, i) =>
@@ -137,7 +137,7 @@ export function handleCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'finishes what was accepted when it closes, and refuses everything later',
+    'finishes accepted writes when it closes, and refuses later ones',
     onStore(async ({ store, open, platform }) => {
       const accepted = Array.from({ length: 20 }, (_, i) =>
         store.write(async (tx) => {

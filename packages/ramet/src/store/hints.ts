@@ -1,6 +1,6 @@
 /** Wake-ups among the processes that use one store. A hint may be lost or arrive late: a caller that needs certainty polls as well. */
 export interface Hints {
   /** Wakes the listeners of `topic` in other processes. Calls within some milliseconds cause one wake-up. */
-  tell(topic: string): void;
+  notify(topic: string): void;
   listen(topic: string, wake: () => void): () => void;
 }

@@ -5,7 +5,7 @@ import type { StoreEnvironment } from './factory.ts';
 const WARN_MS = 100;
 const ABORT_MS = 1_000;
 
-/** What a handler does: one whose count of statements stands still while nothing is executed idles. */
+/** What a handler does. It idles if the count of its statements does not change while nothing is executed. */
 export interface Activity {
   readonly statements: number;
   readonly executing: boolean;
@@ -20,25 +20,25 @@ interface Watched {
   idleMs: number;
 }
 
-/** Takes the transaction away from handlers that wait for something else in it. One timer looks at all that are under way. */
+/** Ends the transactions of handlers that wait for something else in them. One timer checks all transactions under way. */
 export class IdleWatch {
   readonly #environment: StoreEnvironment;
   readonly #waiting: string;
   readonly #watched = new Set<Watched>();
   #timer: Timer | undefined;
 
-  /** @param waiting who waits meanwhile, as the warning says it */
+  /** @param waiting what waits meanwhile, as a part of the warning */
   constructor(environment: StoreEnvironment, waiting: string) {
     this.#environment = environment;
     this.#waiting = waiting;
   }
 
-  /** What `ended` comes to. @throws RametError TransactionIdle when it comes to nothing while the handler idles */
+  /** Returns the result of `ended`. @throws RametError TransactionIdle when the handler idles for too long before that */
   during<R>(ended: Promise<R>, name: string, activity: () => Activity): Promise<R> {
     return new Promise((resolve, reject) => {
       const watched: Watched = { name, activity, reject, seen: -1, idleMs: 0 };
       this.#watched.add(watched);
-      this.#goOn();
+      this.#watch();
       ended.then(
         (value) => {
           this.#watched.delete(watched);
@@ -57,11 +57,11 @@ export class IdleWatch {
     this.#timer = undefined;
   }
 
-  #goOn(): void {
+  #watch(): void {
     this.#timer ??= this.#environment.platform.timers.set(WARN_MS, () => {
       this.#timer = undefined;
       for (const watched of this.#watched) this.#look(watched);
-      if (this.#watched.size > 0) this.#goOn();
+      if (this.#watched.size > 0) this.#watch();
     });
   }
 

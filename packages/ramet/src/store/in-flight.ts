@@ -1,4 +1,4 @@
-/** So many steps lie between an answer and the code that awaits it, through all layers of Kysely, with some to spare. */
+/** The steps of the microtask queue between an answer and the code that awaits it, through all layers of Kysely, with some to spare. */
 const STEPS = 16;
 
 /** The statements of a handler that have no answer yet. */
@@ -9,19 +9,19 @@ export class InFlight {
   #drained: (() => void) | undefined;
   #settling: Promise<void> | undefined;
 
-  /** @param turn a turn of the event loop */
+  /** @param turn waits for a turn of the event loop */
   constructor(turn: () => Promise<void>) {
     this.#turn = turn;
   }
 
-  /** A statement begins (1) or ends (-1). */
+  /** Counts a statement that begins (1) or ends (-1). */
   change(delta: 1 | -1): void {
     this.#count += delta;
     if (delta > 0) this.#begun++;
     if (this.#count === 0) this.#drained?.();
   }
 
-  /** Resolves when there is none; undefined when that is so already. */
+  /** Resolves when no statement is open; undefined when none is. */
   settled(): Promise<void> | undefined {
     if (this.#count === 0) return undefined;
     this.#settling ??= this.#untilSettled().finally(() => {
@@ -31,8 +31,8 @@ export class InFlight {
   }
 
   /**
-   * Resolves when there is none, and none follows at once: code that the handler does not await continues some steps of the microtask
-   * queue after the answer that it waits for.
+   * Resolves when no statement is open and none follows at once: code that the handler does not await continues some steps of the
+   * microtask queue after the answer that it waits for.
    */
   async ended(): Promise<void> {
     if (this.#begun === 0) return;

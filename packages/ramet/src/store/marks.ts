@@ -6,7 +6,7 @@ import type { Reader, Tx } from './store.ts';
  * from something new. A request from before it is neither "never seen" nor "seen": it is refused, and a person decides.
  */
 
-/** How far two databases may differ when one says how long ago something was, and the other when. */
+/** How much the clocks of two databases may differ, when one reports an age and the other a moment. */
 const SLACK_MS = HOUR;
 
 /** Records that rows from before `at` (SQL) were deleted; a mark never goes back. */

@@ -49,7 +49,7 @@ export function migrationCases(it: Case, onStore: OnStore, capabilities: StoreCa
   );
 
   it(
-    'refuses to start when a migration that ran is gone from the code',
+    'refuses to start when a migration that ran was removed from the code',
     onStore(async ({ store, platform }) => {
       await migrate(store, platform, [STORE_TABLES], [THINGS, COLOURS]);
       await expect(migrate(store, platform, [STORE_TABLES], [THINGS, MORE])).rejects.toMatchObject({
@@ -67,7 +67,7 @@ export function migrationCases(it: Case, onStore: OnStore, capabilities: StoreCa
       await migrate(store, platform, [STORE_TABLES], [THINGS, LATER]);
       await expect(migrate(store, platform, [STORE_TABLES], [THINGS, COLOURS, LATER])).rejects.toMatchObject({
         code: 'MigrationOutOfOrder',
-        message: expect.stringMatching(new RegExp(`'0002_colours' comes before '${LATER.name}'.*give it a number behind`)),
+        message: expect.stringMatching(new RegExp(`'0002_colours' comes before '${LATER.name}'.*give it a number after`)),
       });
       expect(await applied(store)).toEqual([THINGS.name, LATER.name]);
       expect(await exists(store, 'colours')).toBe(false);

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { realPlatform } from '../platform/index.ts';
 import { readMigrations, statementsOf } from './migrate.ts';
 
-/** Pieces of which none ends a statement, however it looks. */
+/** Pieces that do not end a statement, although some look as if they did. */
 const PIECES = [
   "'it''s; begin'",
   "''",
@@ -34,7 +34,7 @@ const TRIGGER = `create temp trigger touched after insert on things begin
   delete from things where id = ';end;'; end`;
 
 describe('statementsOf', () => {
-  test('finds the statements that were joined, whatever stands in them', () => {
+  test('finds the joined statements, whatever they contain', () => {
     const plain = fc.array(fc.constantFrom(...PIECES), { minLength: 1, maxLength: 6 }).map((pieces) => `insert ${pieces.join(' ')} x`);
     const statement = fc.tuple(plain, fc.constantFrom(false, false, false, true)).map(([text, trigger]) => (trigger ? TRIGGER : text));
     fc.assert(
@@ -51,7 +51,7 @@ describe('statementsOf', () => {
     );
   });
 
-  test('finds what SQLite itself finds', () => {
+  test('finds the same statements as SQLite', () => {
     const script = `
       -- a trigger; with a body
       create table things (id text, begin bigint, n text default ';');
@@ -77,13 +77,13 @@ describe('statementsOf', () => {
     ).toEqual(whole);
   });
 
-  test('finds nothing where there is nothing', () => {
+  test('finds nothing in an empty text', () => {
     for (const nothing of ['', ' ; ;\n', '-- only words', '/* ; */;', '/* open']) expect(statementsOf(nothing)).toEqual([]);
   });
 });
 
 describe('readMigrations', () => {
-  test('reads a folder in order and says everything that is wrong with it', () => {
+  test('reads a folder in order and reports every problem with it', () => {
     const folder = mkdtempSync(join(tmpdir(), 'ramet-migrations-'));
     for (const [name, text] of [
       ['0002_second.sql', 'two'],
@@ -108,7 +108,7 @@ describe('readMigrations', () => {
     expect(readMigrations(realPlatform(), pathToFileURL(folder)).problems).toEqual([expect.stringContaining('slash')]);
   });
 
-  test('takes a record in the order of its names, and nothing at all', () => {
+  test('reads a record in the order of its names, and accepts no migrations at all', () => {
     const record = { '0002_b': 'two', '0001_a': 'one' };
     expect(readMigrations(realPlatform(), record).migrations.map(({ name }) => name)).toEqual(['0001_a', '0002_b']);
     expect(readMigrations(realPlatform(), undefined)).toEqual({ migrations: [], problems: [] });

@@ -3,7 +3,7 @@ import type { Platform } from '../platform/index.ts';
 import { type FolderTables, frameworkMigrations, type Migration } from './folder-tables.ts';
 import type { Store, Tx } from './store.ts';
 
-/** Where a service keeps its migrations: a folder of `0001_name.sql`, or the same as a record of name and SQL. */
+/** The migrations of a service: a folder of `0001_name.sql`, or a record of names and SQL. */
 export type Migrations = URL | Readonly<Record<string, string>>;
 
 const NAME = /^\d{4}_[a-z0-9_-]+$/;
@@ -31,7 +31,7 @@ export function readMigrations(platform: Platform, migrations: Migrations | unde
   }
   const numbers = new Map<string, string>();
   for (const { name } of found) {
-    if (!NAME.test(name)) problems.push(`migration '${name}': name it with four digits and what it does, as '0001_create_orders'`);
+    if (!NAME.test(name)) problems.push(`migration '${name}': name it with four digits and its purpose, such as '0001_create_orders'`);
     const number = name.slice(0, 4);
     const other = numbers.get(number);
     if (other) problems.push(`migrations '${other}' and '${name}' have the same number`);
@@ -44,7 +44,7 @@ export function readMigrations(platform: Platform, migrations: Migrations | unde
  * Brings a store to the newest schema: the framework's tables first, then the service's. All migrations of one service
  * run in one transaction, alone: another process that starts at the same time waits for it. Migrations that a newer version ran are left
  * as they are: two versions of a service run side by side while one replaces the other, and the older one may come back.
- * @throws RametError MigrationEdited when one that ran has another text now or is gone, MigrationOutOfOrder when one was inserted before
+ * @throws RametError MigrationEdited when one that ran was changed or removed, MigrationOutOfOrder when one was inserted before
  *   one that ran, MigrationFailed with its name and cause
  */
 export async function migrate(
@@ -84,17 +84,20 @@ function refuseInserted(service: string, applied: ReadonlyMap<string, string>, o
   if (inserted)
     throw new RametError(
       'MigrationOutOfOrder',
-      `service '${service}': migration '${inserted.name}' comes before '${newest}', which has run here already; give it a number behind '${newest}'`,
+      `service '${service}': migration '${inserted.name}' comes before '${newest}', which has already run here; give it a number after '${newest}'`,
     );
 }
 
-/** A newer version only adds migrations behind the newest one of this version. One that is missing before it was removed. */
+/** A newer version only adds migrations after the newest one of this version. An earlier one that is missing was removed. */
 function refuseRemoved(service: string, applied: ReadonlyMap<string, string>, ours: readonly Migration[], own: readonly Migration[]): void {
   const known = new Set([...ours, ...own].map(({ name }) => name));
   const newest = (name: string) => (name.startsWith('ramet_') ? ours : own).at(-1)?.name ?? '';
   for (const name of applied.keys())
     if (!known.has(name) && name < newest(name))
-      throw new RametError('MigrationEdited', `service '${service}': migration '${name}' ran here but is gone from the code; restore it`);
+      throw new RametError(
+        'MigrationEdited',
+        `service '${service}': migration '${name}' ran here but is not in the code any more; restore it`,
+      );
 }
 
 async function apply(tx: Tx, service: string, { name, sql }: Migration, hash: string): Promise<void> {
@@ -102,13 +105,13 @@ async function apply(tx: Tx, service: string, { name, sql }: Migration, hash: st
     for (const statement of statementsOf(sql)) await tx.run(statement);
     await tx.run('insert into ramet_migrations (name, hash, applied_at) values (?, ?, ramet_now())', name, hash);
   } catch (error) {
-    // A store that went away meanwhile says nothing about the migration.
+    // If the store became unavailable meanwhile, the migration is not the reason.
     if (isOutage(error)) throw error;
     throw new RametError('MigrationFailed', `service '${service}', migration '${name}': ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** What is passed over as a whole: quotes of every kind, comments, and names behind a dot (`new.end`). Then words, and the end of a statement. */
+/** Skips quotes of every kind, comments, and names after a dot (`new.end`). Then words, and the end of a statement. */
 const TOKEN =
   /\be'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|\.\s*\w+|([a-z_]\w*)|(;)/gi;
 const COMMENTS = /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/g;

@@ -63,7 +63,7 @@ async function fill(store: Store, rows = 1_234): Promise<void> {
   });
 }
 
-test('everything of a store is in the other one afterwards, and the first one cannot be started on any more', async () => {
+test('after a move the target has everything, and no process can start on the source', async () => {
   const platform = realPlatform();
   const [from, to] = [await opened(platform, 'from'), await opened(platform, 'to')];
   await fill(from);
@@ -107,7 +107,7 @@ test('an interrupted copy continues where it stopped, and no process starts on i
   await refuseMoved(to);
 });
 
-test('rows that were lost on the way are found, and the source stays the store of the service', async () => {
+test('lost rows are found, and the source stays the store of the service', async () => {
   const platform = realPlatform();
   const [a, b] = [await opened(platform, 'a'), await opened(platform, 'b')];
   await fill(a, 120);
@@ -127,7 +127,7 @@ test('rows that were lost on the way are found, and the source stays the store o
   await refuseMoved(a);
 });
 
-test('a target that has a life of its own, or does not fit, is left as it is', async () => {
+test('a target that has been in use, or does not fit, is not changed', async () => {
   const platform = realPlatform();
   const [from, to] = [await opened(platform, 'from'), await opened(platform, 'to')];
   await fill(from, 3);

@@ -5,11 +5,11 @@ import type { Param, Reader, Store } from './store.ts';
 import type { Table } from './table.ts';
 import { checkMovedRow } from './text.ts';
 
-/** What was copied of one table, and how both sides were compared. */
+/** The copy of one table, and the figures by which both sides were compared. */
 export interface MovedTable {
   readonly name: string;
   readonly rows: number;
-  /** The same for the same rows, in whatever order: 48 bits of the sum of their hashes, as hex. */
+  /** Independent of the order of the rows: 48 bits of the sum of their hashes, as hex. */
   readonly checksum: string;
 }
 
@@ -35,7 +35,7 @@ const COPYING = 'copying';
  * open sagas, fences, timers, schedules. Both have been migrated, no process uses either, and the target has never been used.
  * A copy that was interrupted continues where it stopped. At the end both are read again and compared by counts and checksums, and
  * the source is marked, so that no process starts on it by mistake.
- * @throws RametError MoveRefused when the two do not fit, or the target is in use; MoveFailed when they differ in the end
+ * @throws RametError MoveRefused when the two do not fit, or the target is in use; MoveFailed when they differ at the end
  */
 export async function moveStore(move: Move): Promise<readonly MovedTable[]> {
   const { from, to, platform, batch = BATCH } = move;
@@ -63,7 +63,7 @@ export async function moveStore(move: Move): Promise<readonly MovedTable[]> {
   return moved;
 }
 
-/** From here on the target is the store of the service. The source is closed first: there is never a moment with two. */
+/** Makes the target the store of the service. The source is closed first, so that there are never two. */
 async function finish(from: Store, to: Store): Promise<void> {
   const marks = await from.reader.all<{ name: string; at: number }>('select name, at from ramet_marks where name <> ?', MOVED);
   await from.write(
@@ -83,7 +83,7 @@ async function finish(from: Store, to: Store): Promise<void> {
   );
 }
 
-/** @throws RametError StoreMoved when the rows of this store are elsewhere since a move, or have not all come in one */
+/** Checks that a process may start on a store. @throws RametError StoreMoved when its rows were moved, or have not all been copied here */
 export async function refuseMoved(store: Store): Promise<void> {
   const row = await store.reader.get<{ name: string }>('select name from ramet_marks where name in (?, ?)', MOVED, COPYING);
   if (row?.name === MOVED)
@@ -95,7 +95,7 @@ export async function refuseMoved(store: Store): Promise<void> {
 const hasMark = async (store: Store, name: string): Promise<boolean> =>
   (await store.reader.get('select name from ramet_marks where name = ?', name)) !== undefined;
 
-/** The tables to copy, in the order of their names. */
+/** Returns the tables to copy, in the order of their names. */
 async function fitting({ from, to, folders }: Move): Promise<Table[]> {
   const stays = new Set(folders.flatMap(({ move }) => move?.stays ?? []));
   const problems: string[] = [];
@@ -103,7 +103,7 @@ async function fitting({ from, to, folders }: Move): Promise<Table[]> {
     problems.push(
       `its outbox has ${from.capabilities.partitions} partitions and the target's ${to.capabilities.partitions}: events keep their partitions and positions, so make the target with as many`,
     );
-  // One that was cut off at its very end is marked already.
+  // A move that was interrupted at its very end has already marked its source.
   if ((await hasMark(from, MOVED)) && !(await hasMark(to, COPYING))) problems.push('it was moved before: its rows are out of date');
   const there = new Map((await to.tables()).map((table) => [table.name, table]));
   const tables = (await from.tables()).filter(({ name }) => !stays.has(name));
@@ -118,15 +118,15 @@ async function fitting({ from, to, folders }: Move): Promise<Table[]> {
   return tables;
 }
 
-/** Empties the target once; what migrations put there comes again from the source. */
+/** Empties the target once: rows that migrations put there are copied from the source. */
 async function beginCopy({ to, folders }: Move, tables: readonly Table[]): Promise<void> {
   if (await hasMark(to, COPYING)) return;
-  if (await hasMark(to, MOVED)) throw new RametError('MoveRefused', 'the target was itself moved elsewhere: take an empty one');
+  if (await hasMark(to, MOVED)) throw new RametError('MoveRefused', 'the target was itself moved elsewhere: use an empty one');
   for (const query of folders.flatMap(({ move }) => move?.used ?? []))
     if (await to.reader.get(query))
       throw new RametError(
         'MoveRefused',
-        `the target of '${to.service}' has events or requests of its own: take an empty database or schema`,
+        `the target of '${to.service}' has events or requests of its own: use an empty database or schema`,
       );
   await to.write(
     async (tx) => {
@@ -170,8 +170,8 @@ async function copyTable(from: Store, to: Store, table: Table, batch: number): P
 type Row = Readonly<Record<string, unknown>>;
 
 /**
- * The rows behind `after`, in the order of the key; without a key, in the order of everything, from a number of rows on.
- * Whole numbers come as text, in which all 64 bits are.
+ * Reads the rows after `after`, in the order of the key; without a key, in the order of all columns, from a number of rows on.
+ * Whole numbers are read as text, which keeps all 64 bits.
  */
 function page(reader: Reader, table: Table, after: readonly Param[] | undefined, limit: number): Promise<Row[]> {
   const selected = table.columns.map(({ name, type }) =>
@@ -190,7 +190,7 @@ function page(reader: Reader, table: Table, after: readonly Param[] | undefined,
   return reader.all<Row>(`${select} where (${key}) > (${given}) order by ${key} limit ?`, ...after, limit);
 }
 
-/** Where the next page begins. */
+/** Returns where the next page begins. */
 function positionOf(table: Table, last: Row, before: readonly Param[] | undefined, rows: number): Param[] {
   if (table.key.length === 0) return [((before?.[0] as number | undefined) ?? 0) + rows];
   return table.key.map((name) => last[name] as Param);
@@ -215,7 +215,7 @@ async function sumOf(reader: Reader, platform: Platform, table: Table, batch: nu
   }
 }
 
-/** A row as text, the same from every engine. */
+/** Writes a row as text, the same for every engine. */
 const canonical = ({ columns }: Table, row: Row): string =>
   JSON.stringify(
     columns.map(({ name }) => {

@@ -1,6 +1,6 @@
 import type { Param } from './store.ts';
 
-/** Which part of a list to read, where the list has the newest row first. */
+/** The part of a list to read, where the newest row is first. */
 export interface Newest {
   /** How many rows at most. */
   readonly limit: number;
@@ -9,7 +9,7 @@ export interface Newest {
 }
 
 /**
- * The end of a query that reads one page of a list, newest row first. Rows of one moment are in the order of their ids.
+ * Makes the end of a query that reads one page of a list, newest row first. Rows of one moment are in the order of their ids.
  * @param moment the column of the order, which an index has together with `id`
  * @param where further conditions
  */

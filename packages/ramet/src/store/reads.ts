@@ -5,13 +5,13 @@ import { noting, shortened } from './failed-statement.ts';
 import { InFlight } from './in-flight.ts';
 import type { Reads } from './store.ts';
 
-/** Stands around each query of a call: counts it, and takes note of its failure. */
+/** Wraps each query of a call: counts it, and records its failure. */
 export type Around = <R>(sql: string, ask: () => Promise<R>) => Promise<R>;
 
 /**
  * Begins the queries of one call.
  * @param open makes a Kysely whose queries run inside `around`
- * @param handler which handler reads, as `orders.find`
+ * @param handler the handler that reads, as `orders.find`
  */
 export function readsOf(open: (around: Around) => Kysely<any>, environment: StoreEnvironment, service: string, handler: string): Reads {
   const { timers } = environment.platform;
@@ -34,7 +34,7 @@ export function readsOf(open: (around: Around) => Kysely<any>, environment: Stor
   };
   const ended = async (settled: Promise<void> | undefined) => {
     await settled;
-    // Whether code awaits a query that failed is known one turn later.
+    // One turn later it is known whether any code awaits the failed query.
     if (failures > 0) await timers.yield();
     if (unawaited)
       throw new RametError(

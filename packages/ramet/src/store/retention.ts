@@ -6,7 +6,7 @@ const EVERY_MS = 10 * MINUTE;
 /** Rows per transaction: other writers must not wait for a long deletion. */
 const CHUNK = 500;
 
-/** Deletes what no caller can ask for any more, as each folder says of its own tables, a few hundred rows at once. */
+/** Deletes rows that no caller can need any more, a few hundred at once. Each folder has the rules of its own tables. */
 export function createRetention(
   store: Store,
   platform: Platform,

@@ -1,28 +1,28 @@
 import { RametError } from '../errors/index.ts';
 
 /**
- * Stands before four hex digits for a character that some engine does not keep. It is a noncharacter of Unicode, which texts that are
- * exchanged do not hold; one that does is written in this way itself.
+ * Precedes four hex digits that stand for a character that some engine does not keep. It is a noncharacter of Unicode, which exchanged
+ * texts do not contain; a text that contains it is encoded in the same way.
  */
 const MARK = '\ufdd0';
 const MARKED = /\ufdd0([0-9a-f]{4})/g;
-/** With the flag `u` half a surrogate pair is met as such, and never as part of a pair. */
+/** With the flag `u`, half a surrogate pair is matched only where it stands alone. */
 const NOT_KEPT = /[\0\ufdd0\ud800-\udfff]/gu;
 
-/** Whether every engine gives a text back as it was written: it holds neither U+0000, nor half a surrogate pair. */
+/** Whether every engine returns a text as it was written: it contains neither U+0000 nor half a surrogate pair. */
 const isPlain = (text: string): boolean => text.isWellFormed() && !text.includes('\0');
 
 /**
- * A parameter of the framework's own statements: keys, names, reasons and errors are whatever people and programs make them of.
- * Texts that an engine would cut, refuse or change are written with marks instead, so that they come back as they were, and two
- * different texts never become one.
+ * Encodes a parameter of the framework's own statements: keys, names, reasons and errors may contain any character. Texts that an
+ * engine would cut, refuse or change are written with marks instead, so that they read back unchanged, and two different texts
+ * never become the same.
  */
 export const keptParam = <P>(value: P): P =>
   typeof value === 'string' && !(isPlain(value) && !value.includes(MARK)) ? (value.replace(NOT_KEPT, marked) as P & string) : value;
 
 const marked = (unit: string): string => MARK + unit.charCodeAt(0).toString(16).padStart(4, '0');
 
-/** A row of the framework's own statements, with its texts as they were written. */
+/** Decodes a row of the framework's own statements: its texts are as they were written. */
 export function keptRow<R>(row: R): R {
   const fields = row as Record<string, unknown>;
   for (const name in fields) {
@@ -33,15 +33,15 @@ export function keptRow<R>(row: R): R {
   return row;
 }
 
-/** The same for every row. */
+/** Decodes rows. */
 export function keptRows<R>(rows: R[]): R[] {
   for (const row of rows) keptRow(row);
   return rows;
 }
 
 /**
- * Checks the parameters of a service's own statements. Its tables are read by others too, so nothing is rewritten there.
- * @throws RametError BadRequest for a text that not every engine keeps as it is
+ * Checks the parameters of a service's own statements. Other programs may read its tables, so nothing is encoded there.
+ * @throws RametError BadRequest for a text that not every engine keeps unchanged
  */
 export function checkOwnTexts(sql: string, params: readonly unknown[]): void {
   for (let i = 0; i < params.length; i++) {
@@ -50,20 +50,20 @@ export function checkOwnTexts(sql: string, params: readonly unknown[]): void {
   }
 }
 
-/** @throws RametError MoveRefused when a row of a service's own table holds a text that another engine does not keep */
+/** Checks a row of a service's own table. @throws RametError MoveRefused when it has a text that another engine does not keep */
 export function checkMovedRow(table: string, row: Readonly<Record<string, unknown>>): void {
   for (const [column, value] of Object.entries(row))
     if (typeof value === 'string' && !isPlain(value))
       throw new RametError(
         'MoveRefused',
-        `a row of '${table}' holds ${what(value)} in '${column}', which the target does not keep: correct it first`,
+        `a row of '${table}' has ${what(value)} in '${column}', which the target does not keep: correct it first`,
       );
 }
 
 const notKept = (where: string, value: string): RametError =>
   new RametError(
     'BadRequest',
-    `a text holds ${what(value)}, which no table keeps as it is (${where}); refuse it by the schema, or store it as JSON`,
+    `a text has ${what(value)}, which not every table keeps (${where}); refuse it by the schema, or store it as JSON`,
     {
       executed: 'no',
     },

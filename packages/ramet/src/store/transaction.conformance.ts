@@ -4,7 +4,7 @@ import type { Case } from '../platform/cases.conformance.ts';
 import { code, ids, insert, type OnStore } from './fixture.conformance.ts';
 import type { StoreCapabilities, Tx } from './index.ts';
 
-/** Cases about one transaction and about those it shares a commit with. */
+/** Cases about one transaction and about those that share its commit. */
 export function transactionCases(it: Case, onStore: OnStore, capabilities: StoreCapabilities): void {
   it(
     'keeps all of a transaction or nothing',
@@ -23,7 +23,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'throws exactly what the handler threw, and answers what it answered',
+    'throws exactly what the handler threw, and returns what it returned',
     onStore(async ({ store }) => {
       const error = new Error('no stock');
       await expect(
@@ -44,7 +44,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'undoes a savepoint that throws and goes on with the transaction',
+    'undoes a savepoint that throws, and continues the transaction',
     onStore(async ({ store }) => {
       await store.write(async (tx) => {
         await insert(tx, 'before');
@@ -72,7 +72,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'ends a transaction at a statement that fails, also for a handler that goes on',
+    'ends a transaction at a statement that fails, even if the handler continues',
     onStore(async ({ store }) => {
       await store.write((tx) => insert(tx, 'a'));
       const again = ({ db }: Tx) =>
@@ -105,7 +105,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'executes what is said last, in its order, and undoes everything when it fails',
+    'executes deferred statements in their order, and undoes everything when one fails',
     onStore(async ({ store }) => {
       await store.write(async (tx) => {
         tx.defer("insert into things (id, n) values ('a', 1)");
@@ -132,7 +132,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'lets a handler lock what it reads',
+    'lets a handler lock the rows that it reads',
     onStore(async ({ store, platform }) => {
       await store.write((tx) => insert(tx, 'a'));
       await Promise.all(
@@ -153,7 +153,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'lets nobody see a transaction before its commit',
+    'hides a transaction before its commit',
     onStore(async ({ store, platform }) => {
       await store.write(async (tx) => {
         await insert(tx, 'a');
@@ -166,7 +166,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'sends no answer, error or afterCommit away before the commit',
+    'releases no answer, error or afterCommit before the commit',
     onStore(async ({ store, platform }) => {
       const seen: string[][] = [];
       const look = async () => void seen.push(await ids(store));
@@ -221,7 +221,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
         store.write(async (tx) => {
           await insert(tx, 'a');
           tx.afterCommit(() => {
-            throw new Error('a listener of somebody');
+            throw new Error('a listener that throws');
           });
           tx.afterCommit(() => called.push('a'));
         }),
@@ -239,7 +239,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'lands many writes that are under way at once',
+    'commits many writes that are under way at once',
     onStore(async ({ store, platform }) => {
       const batches: number[] = [];
       let open = false;
@@ -310,7 +310,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'lets no handler end the transaction itself',
+    'refuses a handler that tries to end the transaction',
     onStore(async ({ store }) => {
       const results = await Promise.allSettled([
         store.write((tx) => insert(tx, 'neighbour')),
@@ -327,7 +327,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'runs a lone transaction whose COMMIT fails into StoreUnavailable, with nothing written',
+    'answers StoreUnavailable, with nothing written, when the COMMIT of a single transaction fails',
     onStore(async ({ store, failNextCommit }) => {
       failNextCommit();
       let committed = 0;
@@ -344,7 +344,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
   );
 
   it(
-    'runs everybody again alone, or refuses with nothing written, when a COMMIT fails',
+    'runs each transaction again alone, or refuses it with nothing written, when a COMMIT fails',
     onStore(async ({ store, failNextCommit }) => {
       failNextCommit();
       const committed: number[] = [];
@@ -361,7 +361,7 @@ export function transactionCases(it: Case, onStore: OnStore, capabilities: Store
       );
       const landed = results.flatMap((result, i) => (result.status === 'fulfilled' ? [i] : []));
       expect(await ids(store)).toEqual(landed.map(String));
-      // Those who share a commit are told in their order.
+      // Transactions that share a commit are answered in their order.
       expect(capabilities.sharedCommits > 1 ? committed : committed.toSorted()).toEqual(landed);
       results.forEach((result, i) => {
         if (result.status === 'rejected' && i !== 3) expect(result.reason).toEqual(code('StoreUnavailable'));

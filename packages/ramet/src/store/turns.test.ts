@@ -5,7 +5,7 @@ import { inTurns } from './turns.ts';
 
 const capabilities: StoreCapabilities = { name: 'it', durable: true, shared: true, sharedCommits: 1, partitions: 1, concurrent: 6 };
 
-/** A store whose transactions end when they are told to. */
+/** A store whose transactions end when the test says so. */
 function held(more: Partial<StoreCapabilities> = {}) {
   const open: ((error?: Error) => void)[] = [];
   let most = 0;
@@ -22,7 +22,7 @@ function held(more: Partial<StoreCapabilities> = {}) {
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('half of the connections is the most that the background takes, and everybody has his turn', async () => {
+test('background work takes at most half of the connections, and every transaction has its turn', async () => {
   const { store, open, most } = held();
   const polite = inTurns(store);
   const all = Array.from({ length: 20 }, () => polite.write(() => undefined));
@@ -35,7 +35,7 @@ test('half of the connections is the most that the background takes, and everybo
   expect(most()).toBe(3);
 });
 
-test('one that fails gives its turn on', async () => {
+test('a transaction that fails passes its turn on', async () => {
   const { store, open } = held({ concurrent: 1 });
   const polite = inTurns(store);
   const failing = polite.write(() => undefined);
@@ -49,7 +49,7 @@ test('one that fails gives its turn on', async () => {
   expect(await next).toBe('done');
 });
 
-test('a store whose transactions share commits is left as it is', () => {
+test('a store whose transactions share commits is returned unchanged', () => {
   const { store } = held();
   const { concurrent: _none, ...shared } = capabilities;
   const sqlite = { ...store, capabilities: shared } as Store;

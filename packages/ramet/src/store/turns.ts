@@ -1,9 +1,9 @@
 import type { Store } from './store.ts';
 
 /**
- * The same store for work in the background: at most `atOnce` of its transactions run side by side, the others wait their turn
- * before they ask for a connection. Whoever catches up with a thousand events would otherwise take every connection from those
- * who wait for an answer. Where transactions share commits there is nothing to share out.
+ * Makes a view of a store for background work: at most `atOnce` of its transactions run at once, and others wait before they take a
+ * connection. Without it, a consumer that catches up with a thousand events would take every connection from callers that wait for an
+ * answer. Where transactions share commits, no limit is needed.
  */
 export function inTurns(
   store: Store,

@@ -21,10 +21,10 @@ const TEXTS = [
 const WHOLE = [0, 1, -1, 2 ** 31, -(2 ** 31) - 1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
 const REAL = [0.1, -0.5, 1e300, 5e-324, Number.MAX_VALUE, 1 / 3];
 
-/** Cases about what comes back from columns of types that every engine has. */
+/** Cases about values in columns of types that every engine has. */
 export function valueCases(it: Case, onStore: OnStore): void {
   it(
-    'gives text back as it was, empty, in any script, and a megabyte of it',
+    'returns text unchanged: empty, in any script, and a megabyte of it',
     onStore(async ({ store, platform }) => {
       await migrate(store, platform, [STORE_TABLES], ALL);
       const texts = [...TEXTS, 'ü'.repeat(500_000)];
@@ -38,7 +38,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'keeps every character in the texts of the framework, and takes no two of them for one',
+    'keeps every character in the texts of the framework, and keeps different texts different',
     onStore(async ({ store }) => {
       const odd = [
         'k',
@@ -69,7 +69,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'refuses in the statements of a service a text that not every engine keeps, and nothing of the transaction is kept',
+    'refuses a text that not every engine keeps in the statements of a service, and keeps nothing of the transaction',
     onStore(async ({ store }) => {
       for (const text of ['a\0b', 'a\ud800', '\udc00']) {
         const inserted = store.write(async (tx) => {
@@ -98,7 +98,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'gives numbers back as they were; minus nought is nought',
+    'returns numbers unchanged; minus zero is zero',
     onStore(async ({ store, platform }) => {
       await migrate(store, platform, [STORE_TABLES], ALL);
       await store.write(async (tx) => {
@@ -131,7 +131,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'gives null and nothing back as they were',
+    'returns null and undefined as null',
     onStore(async ({ store }) => {
       await store.write((tx) => tx.run('insert into things (id, n, note) values (?, ?, ?)', 'a', null, ''));
       expect(await store.reader.get('select n, note from things')).toEqual({ n: null, note: '' });
@@ -141,7 +141,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'speaks Kysely in transactions and to readers',
+    'works with Kysely in transactions and in queries',
     onStore(async ({ store }) => {
       await store.write(async ({ db }) => {
         const inserted = await db
@@ -155,7 +155,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
         expect(inserted).toEqual([{ id: 'a' }, { id: 'b' }]);
         const updated = await db.updateTable('things').set({ n: 3 }).where('id', '=', 'b').executeTakeFirstOrThrow();
         expect(updated.numUpdatedRows).toBe(1n);
-        const deleted = await db.deleteFrom('things').where('id', '=', 'nobody').executeTakeFirstOrThrow();
+        const deleted = await db.deleteFrom('things').where('id', '=', 'missing').executeTakeFirstOrThrow();
         expect(deleted.numDeletedRows).toBe(0n);
       });
       const rows = await store.reader.db.selectFrom('things').select(['id', 'n']).orderBy('id').execute();
@@ -170,7 +170,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'has everything again when it is opened again',
+    'has all rows when it is opened again',
     onStore(async ({ store, open }) => {
       await Promise.all(
         Array.from({ length: 100 }, (_, i) => store.write((tx) => tx.run('insert into things (id, n) values (?, ?)', `${i}`, i))),
@@ -183,7 +183,7 @@ export function valueCases(it: Case, onStore: OnStore): void {
   );
 
   it(
-    'tells the time of the database in milliseconds',
+    'returns the time of the database in milliseconds',
     onStore(async ({ store, platform }) => {
       const before = platform.clock.wallNow() - 60_000;
       const at = await store.write(async (tx) => Number((await tx.get<{ at: number }>('select ramet_now() as at'))?.at));

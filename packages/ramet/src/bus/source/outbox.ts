@@ -107,7 +107,7 @@ export function createOutbox(store: Store): OutboxWriter {
       }
       tx.afterCommit(() => {
         for (const wake of wakers) wake(filled.map(([p]) => p));
-        store.hints?.tell(APPENDED);
+        store.hints?.notify(APPENDED);
       });
     },
     async read(p, after, limit) {

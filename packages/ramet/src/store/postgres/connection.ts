@@ -18,14 +18,14 @@ export interface ConnectOptions {
 const FAREWELL_MS = 2_000;
 
 /**
- * One session. Statements that are sent together travel in one packet and are answered in one; those sent before the
- * answer has come follow at once (the protocol's pipelining). Frequent statements are prepared, and described once.
+ * One session. Statements that are sent together are one packet, and so are their answers. Statements that are sent before the answer
+ * has arrived follow at once (the protocol's pipelining). Frequent statements are prepared, and described once.
  */
 export class Connection {
   readonly #client: pg.Client;
   readonly #platform: Platform;
   readonly #prepared: Prepared = new Map();
-  /** Names of which is not known whether the server has them: their statement failed. */
+  /** Names that the server may or may not have, because their statement failed. */
   readonly #doubtful = new Set<string>();
   #pending = 0;
   #progressMono = 0;
@@ -42,7 +42,7 @@ export class Connection {
     });
   }
 
-  /** @throws what the server or the network says */
+  /** Opens a session. @throws the error of the server or the network */
   static async open({ platform, url, settings, application, connectTimeoutMs }: ConnectOptions): Promise<Connection> {
     const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, '\\$&')}`);
     const client = newClient({
@@ -69,12 +69,12 @@ export class Connection {
     return this.#lost;
   }
 
-  /** For how long the server has owed an answer, in milliseconds; 0 when it owes none. */
+  /** How long an answer of the server has been outstanding, in milliseconds; 0 when none is. */
   get waitingMs(): number {
     return this.#pending === 0 ? 0 : this.#platform.clock.monoNow() - this.#progressMono;
   }
 
-  /** Sends statements together: when one fails, those behind it are not executed. */
+  /** Sends statements together: if one fails, later ones are not executed. */
   send(statements: readonly Statement[]): Promise<Outcome> {
     if (this.#pending++ === 0) this.#progressMono = this.#platform.clock.monoNow();
     return new Promise((resolve) => {
@@ -88,7 +88,7 @@ export class Connection {
     });
   }
 
-  /** Ends the session politely; a server that does not take leave of it is not waited for. */
+  /** Ends the session regularly, and does not wait for a server that does not close it. */
   async end(): Promise<void> {
     if (this.#lost !== undefined) return;
     const patience = this.#platform.timers.set(FAREWELL_MS, () => this.destroy());
@@ -96,22 +96,23 @@ export class Connection {
     patience.cancel();
   }
 
-  /** Cuts the session off; what it waits for fails. */
+  /** Cuts the session; statements under way fail. */
   destroy(why?: unknown): void {
-    this.#lost ??= why ?? new Error('the connection was given up');
+    this.#lost ??= why ?? new Error('the connection was abandoned');
     wireOf(this.#client).stream.destroy();
   }
 
-  /** Calls `heard` with the channel of each notification, and the process id of the session that sent it. */
-  onNotification(heard: (channel: string, processId: number) => void): void {
-    this.#client.on('notification', ({ channel, processId }) => heard(channel, processId));
+  /** Calls `onHeard` with the channel of each notification, and the process id of the session that sent it. */
+  onNotification(onHeard: (channel: string, processId: number) => void): void {
+    this.#client.on('notification', ({ channel, processId }) => onHeard(channel, processId));
   }
 
   get processId(): number {
     return (this.#client as unknown as { processID: number }).processID;
   }
 
-  onLost(told: () => void): void {
-    this.#client.on('end', told);
+  /** Calls `onEnd` when the session has ended. */
+  onLost(onEnd: () => void): void {
+    this.#client.on('end', onEnd);
   }
 }

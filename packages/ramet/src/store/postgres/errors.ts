@@ -2,7 +2,7 @@ import { postgresPasses, postgresRemedy, RametError, reasonOf, sqlState } from '
 
 /** Serialisation failures and deadlocks: the same work may succeed when it is run again. */
 const AGAIN = new Set(['40001', '40P01']);
-/** The session is ended by the server. */
+/** The server ends the session. */
 const ENDED = /^(57P0[1-5]|08...|25P03|25P04)$/;
 
 export const mayRunAgain = (error: unknown): boolean => {
@@ -10,11 +10,11 @@ export const mayRunAgain = (error: unknown): boolean => {
   return state !== undefined && (AGAIN.has(state) || planChanged(error));
 };
 
-/** A table has changed under a statement that is kept prepared: another version of the service has migrated it. */
+/** Whether a table of a prepared statement has changed: another version of the service has migrated it. */
 export const planChanged = (error: unknown): boolean =>
   sqlState(error) === '0A000' && (error as Error).message.includes('cached plan must not change result type');
 
-/** Whether the server itself has refused for certain, so that nothing of the transaction is left. */
+/** Whether the server has certainly refused, so that nothing of the transaction is left. */
 export const refused = (error: unknown): boolean => {
   const state = sqlState(error);
   return state !== undefined && !ENDED.test(state) && !state.startsWith('XX');
@@ -23,20 +23,20 @@ export const refused = (error: unknown): boolean => {
 /** Whether the server has ended the session with this error. */
 export const sessionEnded = (error: unknown): boolean => ENDED.test(sqlState(error) ?? '');
 
-/** What the server says when a statement changes no row that has to change one: a key that is there, a division by nought. */
+/** The errors of a statement that had to change a row and changed none: the key exists, or a division by zero. */
 const NOTHING_CHANGED = new Set(['23505', '22012']);
 export const nothingChanged = (error: unknown): boolean => NOTHING_CHANGED.has(sqlState(error) ?? '');
 export const readOnly = (error: unknown): boolean => sqlState(error) === '25006';
 export const tooManyConnections = (error: unknown): boolean => sqlState(error) === '53300';
 
-/** What the server said, in our words: what passes by itself becomes StoreUnavailable, the rest passes as it is. */
+/** Translates an error of the server: an outage becomes StoreUnavailable, other errors are unchanged. */
 export function translated(error: unknown, service: string): unknown {
   const state = sqlState(error);
   if (state === undefined || AGAIN.has(state) || !postgresPasses(error)) return error;
   return unavailable(service, reasonOf(error), error);
 }
 
-/** Nothing was written. */
+/** Makes the error of a store that is unavailable. Nothing was written. */
 export const unavailable = (service: string, why: string, cause?: unknown): RametError =>
   new RametError(
     'StoreUnavailable',
@@ -45,9 +45,9 @@ export const unavailable = (service: string, why: string, cause?: unknown): Rame
   );
 
 /**
- * Why a store cannot be opened, as one sentence with what to do.
- * @param where the server is, without what is secret about the way there
- * @returns StoreUnavailable for an outage, which can be waited for; StoreUnusable for a mistake
+ * Says why a store cannot be opened, and what to do.
+ * @param where the server's address, without secrets
+ * @returns StoreUnavailable for an outage, which ends without an operator; StoreUnusable for a mistake
  */
 export function cannotOpen(error: unknown, service: string, where: string): RametError {
   if (error instanceof RametError) return error;

@@ -4,21 +4,21 @@ import { Messages } from './messages.ts';
 import type { Statement } from './statements.ts';
 import { reader } from './values.ts';
 
-/** What one statement answered. */
+/** The answer to one statement. */
 export interface Answer {
   readonly rows: readonly unknown[];
   readonly changes: number;
-  /** The word the server answers with: INSERT, SELECT, COMMIT … */
+  /** The first word of the server's answer: INSERT, SELECT, COMMIT … */
   readonly command: string;
 }
 
-/** An answer as Kysely wants it. */
+/** Converts an answer for Kysely. */
 export function resultOf({ rows, command, changes }: Answer): QueryResult<any> {
   const counted = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE';
   return { rows: rows as unknown[], ...(counted ? { numAffectedRows: BigInt(changes) } : {}) };
 }
 
-/** What came of statements that were sent together: one answer for each that succeeded, and why the next one failed. */
+/** The outcome of statements that were sent together: one answer for each that succeeded, and why the next one failed. */
 export interface Outcome {
   readonly answers: readonly Answer[];
   readonly error: unknown;
@@ -29,13 +29,12 @@ interface Column {
   readonly read: (text: string) => unknown;
 }
 
-/** Names that this session has prepared; how their rows look, once that has been told. */
+/** The names that this session has prepared, and the columns of their rows once the server has described them. */
 export type Prepared = Map<string, readonly Column[] | undefined>;
 
 /**
- * Statements between two of the protocol's synchronisation points. The driver's own query (`pg/lib/query.js`, whose place this
- * takes) sends one statement each, asks to have every answer described, and knows of no transaction: a BEGIN that fails must
- * keep what follows from running.
+ * Statements between two synchronisation points of the protocol. It replaces the driver's own query (`pg/lib/query.js`), which sends one
+ * statement each, requests a description of every answer, and does not know transactions: after a BEGIN that fails, nothing may run.
  */
 export class Exchange {
   readonly #statements: readonly Statement[];
@@ -47,7 +46,7 @@ export class Exchange {
   #rows: unknown[] = [];
   #error: unknown;
   #settled = false;
-  /** The driver leaves a query alone that has one. */
+  /** The driver does not change a query that has a callback. */
   readonly callback = () => {};
 
   constructor(statements: readonly Statement[], prepared: Prepared, doubtful: Set<string>, settle: (outcome: Outcome) => void) {
@@ -61,7 +60,7 @@ export class Exchange {
     const messages = new Messages();
     for (const statement of this.#statements) this.#put(messages, statement);
     messages.sync();
-    // On a stream that is gone nothing is written; the driver tells everybody who waits.
+    // Nothing is written to a closed stream; the driver fails all statements that wait.
     if (wire.stream.writable) wire.stream.write(messages.packet());
   }
 

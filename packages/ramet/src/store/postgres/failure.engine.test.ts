@@ -12,7 +12,7 @@ describe('a commit whose answer is lost', () => {
     const place = await newPlace();
     const proxy = await proxyTo(place.urls['things'] as string);
     const store = await place.open({ url: proxy.url, connections: 2 });
-    // Connections that have committed before say it otherwise than new ones: both are met.
+    // New connections use another statement than those that have committed before: both are tested.
     await store.write((tx) => tx.run("insert into things (id, n) values ('counter', 0)"));
     let runs = 0;
     for (let i = 0; i < 6; i++) {
@@ -41,28 +41,28 @@ describe('a commit whose answer is lost', () => {
   };
   const ONCE = [...['0', '1', '2', '3', '4', '5'].map((id) => ({ id, n: Number(id) })), { id: 'counter', n: 6 }];
 
-  test('that took place is found, and not run again', async () => {
+  test('that took place is found, and the work is not run again', async () => {
     expect(await through('after')).toEqual({ found: ONCE, runs: 6, cuts: 6 });
     expect(await through('after', true)).toEqual({ found: ONCE, runs: 6, cuts: 6 });
   });
 
-  test('that never came to the server is run again', async () => {
+  test('that never reached the server is run again', async () => {
     expect(await through('before')).toEqual({ found: ONCE, runs: 12, cuts: 6 });
     expect(await through('before', true)).toEqual({ found: ONCE, runs: 12, cuts: 6 });
   });
 
-  test('that is still on its way when it is looked up cannot take place any more', async () => {
+  test('that is still in flight when it is looked up cannot take place any more', async () => {
     expect(await through('late')).toEqual({ found: ONCE, runs: 12, cuts: 6 });
     expect(await through('late', true)).toEqual({ found: ONCE, runs: 12, cuts: 6 });
   });
 });
 
-test('a transaction of one packet that fails when it ends is not taken for committed', async () => {
+test('a transaction of one packet that fails at its end does not count as committed', async () => {
   await using place = await newPlace();
   const store = await place.open({});
   await store.write((tx) => tx.run('create table pairs (id text primary key, other text references pairs deferrable initially deferred)'));
   const seen: string[] = [];
-  for (const other of ['nobody', 'a']) {
+  for (const other of ['missing', 'a']) {
     const write = store.write((tx) => {
       tx.defer('insert into pairs (id, other) values (?, ?)', 'a', other);
       tx.afterCommit(() => seen.push(other));
@@ -85,7 +85,7 @@ test('a connection that is lost before the COMMIT is replaced, and the work is r
     await tx.run('insert into things (id) values (?)', 'second');
   });
   expect((await rows(store)).map(({ id }) => id)).toEqual(['run 2', 'second']);
-  // The connections for queries went as well.
+  // The connections for queries were cut as well.
   proxy.cutAll();
   expect(await rows(store)).toHaveLength(2);
   await store.close();
@@ -139,7 +139,7 @@ test('a server that crashes again and again loses nothing that was acknowledged,
   }
 });
 
-test('a server that is away is told as StoreUnavailable at once, and used again when it is back', async () => {
+test('an unavailable server is reported as StoreUnavailable at once, and is used again when it is back', async () => {
   const engine = await ownEngine('postgres');
   try {
     const place = await newPlace(engine.url);
@@ -161,7 +161,7 @@ test('a server that is away is told as StoreUnavailable at once, and used again 
   }
 });
 
-test('a server that falls silent is given up, and asked again when it answers', async () => {
+test('a silent server is abandoned, and used again when it answers', async () => {
   const engine = await ownEngine('postgres');
   try {
     const place = await newPlace(engine.url);

@@ -4,14 +4,14 @@ import type { Hints } from '../hints.ts';
 import type { Connection } from './connection.ts';
 import { Statements } from './statements.ts';
 
-/** The first hint after a pause is told at once, further ones together: a busy store says fifty in a second, not one per commit. */
+/** The first hint after a pause is sent at once, later ones together: a busy store sends fifty per second, not one per commit. */
 const APART_MS = 20;
 const BACKOFF = { baseMs: 200, capMs: 5_000 };
 
 /**
- * Wakes other processes by LISTEN and NOTIFY, on a connection of its own. A NOTIFY inside the transaction it tells of would
- * make all commits of the database wait for each other (the server takes one lock for the queue and holds it until the
- * commit is durable), so it is said after the commit, together with others. Lost hints are nothing but late.
+ * Wakes other processes by LISTEN and NOTIFY, on its own connection. A NOTIFY inside the transaction would make all commits of the
+ * database wait for each other: the server locks the queue until the commit is durable. So it is sent after the commit, together with
+ * others. A lost hint only means a later wake-up.
  */
 export class Notifications implements Hints {
   readonly #environment: StoreEnvironment;
@@ -22,7 +22,7 @@ export class Notifications implements Hints {
   readonly #waiting = new Set<string>();
   #connection: Promise<Connection | undefined> | undefined;
   #timer: Timer | undefined;
-  #toldMono = Number.NEGATIVE_INFINITY;
+  #sentMono = Number.NEGATIVE_INFINITY;
   #again: Timer | undefined;
   #failures = 0;
   #interrupted = false;
@@ -34,14 +34,14 @@ export class Notifications implements Hints {
     this.#connect = connect;
   }
 
-  tell(topic: string): void {
+  notify(topic: string): void {
     this.#waiting.add(topic);
     if (this.#timer || this.#closed) return;
     const { clock, timers } = this.#environment.platform;
-    const inMs = Math.max(0, this.#toldMono + APART_MS - clock.monoNow());
+    const inMs = Math.max(0, this.#sentMono + APART_MS - clock.monoNow());
     this.#timer = timers.set(inMs, () => {
       this.#timer = undefined;
-      this.#toldMono = clock.monoNow();
+      this.#sentMono = clock.monoNow();
       void this.#flush();
     });
   }
@@ -96,13 +96,13 @@ export class Notifications implements Hints {
       this.#later();
     });
     connection.onNotification((channel, processId) => {
-      // What this process has told, it knows already.
+      // This process does not need its own notifications.
       if (processId === connection.processId) return;
       for (const [topic, wakers] of this.#wakers) if (this.#channel(topic) === channel) for (const wake of wakers) wake();
     });
     for (const topic of this.#wakers.keys()) await this.#subscribe(connection, topic);
     this.#failures = 0;
-    // What was told while nobody listened is not told again.
+    // Notifications that were sent while this process did not listen are not repeated.
     if (this.#interrupted) for (const wakers of this.#wakers.values()) for (const wake of wakers) wake();
     return connection;
   }

@@ -31,7 +31,7 @@ export function sqlite(folder: string, _options: SqliteOptions = {}): StoreFacto
     open: async (service, environment) => {
       if (!databases.has(name)) databases.set(name, created(name));
       await databases.get(name);
-      // That everybody is a superuser here is known.
+      // It is known that every role is a superuser here.
       return factory().open(service, {
         ...environment,
         onWarning: (event, fields, detail) => detail?.includes('superuser') || environment.onWarning(event, fields, detail),
@@ -50,7 +50,7 @@ async function created(name: string): Promise<string> {
   return name;
 }
 
-/** Drops every database that was made here. */
+/** Drops every database that was created here. */
 export async function dropDatabases(): Promise<void> {
   const client = new pg.Client({ connectionString: sharedEngine('postgres') });
   await client.connect();

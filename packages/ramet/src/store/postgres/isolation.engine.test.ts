@@ -17,7 +17,7 @@ const envelope = (id: string, key: string): Envelope => ({
   data: {},
 });
 
-describe('transactions beside each other', () => {
+describe('concurrent transactions', () => {
   test('are numbered in the order of their commits, whichever began or appended first', async () => {
     await using place = await newPlace();
     const store = await place.open({ partitions: 1 });
@@ -43,7 +43,7 @@ describe('transactions beside each other', () => {
     expect((await outbox.read(0, 0, 10)).map(({ envelope }) => JSON.parse(envelope).id)).toEqual(['evt_quick', 'evt_slow']);
   });
 
-  test('that hold a partition and roll back leave no hole and nobody waiting', async () => {
+  test('that hold a partition and roll back leave no hole and no waiting transaction', async () => {
     await using place = await newPlace();
     const store = await place.open({ partitions: 1, lockTimeoutMs: 300 });
     const outbox = createOutbox(store);
@@ -56,7 +56,7 @@ describe('transactions beside each other', () => {
       throw new Error('rolled back');
     });
     await held.opened;
-    // Whoever waits too long is refused, with nothing written.
+    // A transaction that waits too long is refused, with nothing written.
     await expect(store.write((tx) => outbox.append(tx, [envelope('evt_2', 'a')]))).rejects.toMatchObject({
       code: 'StoreUnavailable',
       executed: 'no',
@@ -67,7 +67,7 @@ describe('transactions beside each other', () => {
     expect((await outbox.read(0, 0, 10)).map(({ pos }) => pos)).toEqual([1, 2]);
   });
 
-  test('that lock each other out are run again', async () => {
+  test('that deadlock are run again', async () => {
     await using place = await newPlace();
     const store = await place.open({ lockTimeoutMs: 5_000 });
     await store.write((tx) => tx.run("insert into things (id, n) values ('a', 0), ('b', 0)"));
@@ -79,7 +79,7 @@ describe('transactions beside each other', () => {
         await tx.run('update things set n = n + 1 where id = ?', first);
         mine.open();
         await other.opened;
-        // What a handler makes of the failure does not hide that running it again may help.
+        // The error that a handler makes of the failure does not hide that another run may succeed.
         await tx.run('update things set n = n + 1 where id = ?', second).catch(() => {
           throw new Error('of the handler');
         });
@@ -89,7 +89,7 @@ describe('transactions beside each other', () => {
     expect(await store.reader.all('select n from things')).toEqual([{ n: 2 }, { n: 2 }]);
   });
 
-  test('that somebody is in the way of each time are refused for now, and nothing was written', async () => {
+  test('that are blocked in each run are refused for now, and nothing was written', async () => {
     await using place = await newPlace();
     const store = await place.open();
     let runs = 0;
@@ -165,7 +165,7 @@ describe('limits', () => {
       executed: 'no',
       message: expect.stringContaining('none of its 2 connections'),
     });
-    // Queries have connections of their own.
+    // Queries have their own connections.
     expect(await store.reader.all('select id from things')).toEqual([]);
     release.open();
     await Promise.all(holders.map(({ done }) => done));
@@ -196,7 +196,7 @@ describe('limits', () => {
     expect(await store.reader.all('select id from things order by id')).toEqual([{ id: 'a' }, { id: 'of the framework' }]);
   });
 
-  test('a backend that is ended under a migration leaves nothing half done', async () => {
+  test('a backend that ends during a migration leaves nothing half done', async () => {
     await using place = await newPlace();
     const store = await place.open();
     const slow = {
@@ -216,7 +216,7 @@ describe('limits', () => {
     expect(await store.reader.all('select id from half union all select id from whole')).toEqual([]);
   });
 
-  test('a table that is changed beside a running process is no trouble for what it has prepared', async () => {
+  test('a table that changes beside a running process does not harm its prepared statements', async () => {
     await using place = await newPlace();
     const store = await place.open();
     await store.write((tx) => tx.run("insert into things (id, n) values ('a', 1)"));
@@ -233,7 +233,7 @@ describe('limits', () => {
 });
 
 describe('hints', () => {
-  test('wake those who listen in other processes, also after their connection was lost', async () => {
+  test('wake listeners in other processes, also after their connection was lost', async () => {
     await using place = await newPlace();
     const [here, there] = [await place.open(), await place.open()];
     const outbox = createOutbox(here);

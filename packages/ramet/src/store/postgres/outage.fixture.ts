@@ -1,6 +1,6 @@
 import { type UnreliableWay, unreliableWay } from '../../platform/unreliable-way.fixture.ts';
 
-/** SQLSTATEs with which a server ends a session, and what it says. */
+/** SQLSTATEs with which a server ends a session, and their messages. */
 const SAYS = {
   '57P03': 'the database system is starting up',
   '57P01': 'terminating connection due to administrator command',
@@ -11,7 +11,7 @@ const SAYS = {
 
 type SqlState = keyof typeof SAYS;
 
-/** A way to a PostgreSQL, which may also end its sessions with a SQLSTATE. */
+/** A connection to a PostgreSQL that may also end its sessions with a SQLSTATE. */
 export const wayToPostgres = (target: string): Promise<UnreliableWay<SqlState>> =>
   unreliableWay(
     target,

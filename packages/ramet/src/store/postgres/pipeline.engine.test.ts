@@ -12,7 +12,7 @@ const pipelined: (tx: Tx, pieces: Parameters<Pipeline>[0]) => ReturnType<Pipelin
 };
 
 describe('pipelined pieces of work', () => {
-  test('are all done, each begun before the one before was answered, and what they leave for the end stays in their order', async () => {
+  test('are all done, each begins before the one before is answered, and their deferred statements keep their order', async () => {
     await using place = await newPlace();
     const store = await place.open();
     const seen: string[] = [];
@@ -34,7 +34,7 @@ describe('pipelined pieces of work', () => {
     expect(last).toEqual([{ id: 'last a' }, { id: 'last b' }, { id: 'last c' }]);
   });
 
-  test('may say as much as they like where no other one has spoken since', async () => {
+  test('may issue any number of statements while no later piece has issued one', async () => {
     await using place = await newPlace();
     const store = await place.open();
     const silent = async () => {};
@@ -47,7 +47,7 @@ describe('pipelined pieces of work', () => {
     expect(await store.reader.all("select n from things where id = 'b'")).toEqual([{ n: 7 }]);
   });
 
-  test('are refused where one says more while a later one has spoken: nothing of it is kept', async () => {
+  test('are refused if one issues another statement after a later piece has issued one: nothing is kept', async () => {
     await using place = await newPlace();
     const store = await place.open();
     const talks = async (tx: Tx) => {
@@ -65,8 +65,8 @@ describe('pipelined pieces of work', () => {
 
   test.each([
     ['a statement', async (tx: Tx) => insert('taken')(tx), { code: '23505' }],
-    ['a statement, and goes on', async (tx: Tx) => insert('taken')(tx).catch(() => {}), { code: '23505' }],
-    ['itself, before it says anything', async () => Promise.reject(new Error('no')), { message: 'no' }],
+    ['a statement, and continues', async (tx: Tx) => insert('taken')(tx).catch(() => {}), { code: '23505' }],
+    ['itself, before its first statement', async () => Promise.reject(new Error('no')), { message: 'no' }],
     [
       'itself, when it has been answered',
       async (tx: Tx) => {
@@ -85,7 +85,7 @@ describe('pipelined pieces of work', () => {
     });
     await expect(work).rejects.toThrow();
     expect(await ids(store)).toEqual(['taken']);
-    // The connection is as good as before.
+    // The connection still works.
     await store.write((tx) => insert('next')(tx));
     expect(await ids(store)).toEqual(['next', 'taken']);
   });

@@ -12,18 +12,19 @@ interface Asked {
   readonly answer: (outcome: Outcome) => void;
 }
 
-/** What a piece is answered whose statement was not executed: it is another one's failure. */
+/** The outcome for a piece whose statement was not executed because another piece failed. */
 const UNSENT = (): Outcome => ({
   answers: [],
   error: whenUnawaited(new Error('nothing of this transaction can be kept'), () => {}),
 });
 
 /**
- * The statements of several pieces of work on one transaction. Each piece begins when the one before has asked for its first
- * statement, and these travel in one packet. Behind that only the last one that has spoken may say more: what another one says would be
- * executed behind statements of later pieces. A piece that does not come to its first statement at once waits for something else, which
- * may be the answer to one before it: then nothing is sent, as when one works with savepoints, which would undo what others have done.
- * @param turn a turn of the event loop
+ * Sends the statements of several pieces of work on one transaction. Each piece begins when the one before has issued its first
+ * statement, and these statements are sent in one packet. After that, only the last piece that has sent a statement may send more:
+ * statements of an earlier piece would be executed after those of later ones. If a piece does not reach its first statement at once, it
+ * waits for something else, which may be the answer to an earlier piece: then nothing is sent. The same holds for savepoints, which would
+ * undo the work of other pieces.
+ * @param turn waits for a turn of the event loop
  */
 export async function pipelined<P extends AdapterTx>(
   pieces: readonly ((tx: Tx) => Promise<void>)[],
@@ -33,7 +34,7 @@ export async function pipelined<P extends AdapterTx>(
   const handles: P[] = [];
   const ended: Promise<void>[] = [];
   const failures = new Map<number, unknown>();
-  /** Those whose statements were never sent: what became of them is another one's failure. */
+  /** The pieces whose statements were never sent because another piece failed. */
   const unsent = new Set<number>();
   let last = -1;
   let interleaved: number | undefined;
@@ -94,17 +95,17 @@ async function run(piece: (tx: Tx) => Promise<void>, tx: AdapterTx): Promise<voi
   await tx.seal();
 }
 
-/** @returns false when an answer could not be read and nobody knows whose it was */
+/** Sends everything. @returns false when an answer could not be read, so that its piece is unknown */
 async function sendAll(asked: readonly Asked[], send: Session['send']): Promise<boolean> {
   const statements = asked.flatMap((one) => one.statements);
   const { answers, error } = await send(statements);
-  const told = error === undefined || answers.length < statements.length;
+  const known = error === undefined || answers.length < statements.length;
   let from = 0;
   for (const { statements: own, answer } of asked) {
     const answered = answers.slice(from, from + own.length);
     const failing = answers.length >= from && answered.length < own.length;
-    answer(failing ? { answers: answered, error } : answers.length < from || !told ? UNSENT() : { answers: answered, error: undefined });
+    answer(failing ? { answers: answered, error } : answers.length < from || !known ? UNSENT() : { answers: answered, error: undefined });
     from += own.length;
   }
-  return told;
+  return known;
 }

@@ -6,7 +6,7 @@ import { realPlatform } from '../../platform/index.ts';
 import { migrate, STORE_TABLES, type Store, type StoreEnvironment } from '../index.ts';
 import { type PostgresOptions, postgres, provision } from './index.ts';
 
-/** Roles and schemas for one test, which are gone when it ends. */
+/** Roles and schemas for one test, which are removed when it ends. */
 export interface Place extends AsyncDisposable {
   readonly urls: Readonly<Record<string, string>>;
   readonly prefix: string;
@@ -14,7 +14,7 @@ export interface Place extends AsyncDisposable {
   readonly environment: StoreEnvironment;
   /** Opens the store of `things` with a table `things (id, n, note)`; it is closed when the test ends. */
   open(options?: PostgresOptions & { url?: string }): Promise<Store>;
-  /** Speaks to the server as its superuser. */
+  /** Executes a statement as the superuser of the server. */
   admin<R extends object>(sql: string, ...values: unknown[]): Promise<R[]>;
 }
 
@@ -66,7 +66,7 @@ export async function newPlace(server: string = sharedEngine('postgres'), servic
   };
 }
 
-/** A promise and what resolves it: for interleavings that are written down. */
+/** A promise and the function that resolves it: for exact interleavings. */
 export function gate(): { readonly opened: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: resolve };

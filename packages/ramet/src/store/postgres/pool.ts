@@ -6,23 +6,23 @@ import { closed, tooManyConnections, translated, unavailable } from './errors.ts
 export interface PoolOptions {
   readonly platform: Platform;
   readonly service: string;
-  /** How many connections at most. */
+  /** The largest number of connections. */
   readonly max: number;
   /** How long to wait for one, in milliseconds. */
   readonly waitMs: number;
-  /** For how long the server may owe an answer before its silence is taken for death, in milliseconds. */
+  /** How long an answer may be outstanding before the connection counts as dead, in milliseconds. */
   readonly silenceMs: number;
   readonly connect: () => Promise<Connection>;
   /** Called before a healthy connection is ended. */
   readonly farewell?: (connection: Connection) => Promise<void>;
 }
 
-/** A connection that nobody has used for so long is ended: the next one to use it would find it dead behind a firewall. */
+/** A connection that is idle for this time is ended: a firewall may have dropped it before its next use. */
 const IDLE_MS = 30_000;
-/** Connections are replaced after this time, so that they follow a server that has moved. */
+/** Connections are replaced after this time, so that they follow a server that has another address now. */
 const AGE_MS = 3_600_000;
 const SWEEP_MS = 1_000;
-/** So many may wait for a connection; more would only wait to be refused. */
+/** How many callers may wait for a connection; more would only wait to be refused. */
 const WAITING_MAX = 2_000;
 
 const ALIVE = "select 1 from pg_stat_activity where pid = cast($1 as integer) and state <> 'idle'";
@@ -31,9 +31,9 @@ interface Held {
   readonly connection: Connection;
   readonly sinceMono: number;
   usedMono: number;
-  /** Whether one statement may take as long as it takes; then another session is asked whether the server still works on it. */
+  /** Whether one statement may take any time; then another session checks whether the server still works on it. */
   long?: boolean;
-  /** When that was asked last. */
+  /** When that was checked last. */
   askedMono?: number;
 }
 
@@ -44,8 +44,8 @@ interface Waiter {
 }
 
 /**
- * A bounded number of connections, lent to one at a time, the one used last first. Whoever waits is served in the order in
- * which he came, and told when it takes too long. Broken connections are replaced when they are needed.
+ * Lends a bounded number of connections, each to one caller at a time, the most recently used first. Callers that wait are served in
+ * order, and refused when it takes too long. Broken connections are replaced when they are needed.
  */
 export class Pool {
   readonly #options: PoolOptions;
@@ -62,7 +62,8 @@ export class Pool {
   }
 
   /**
-   * @param first ahead of those that wait
+   * Lends a connection.
+   * @param first whether to go ahead of the callers that wait
    * @throws RametError StoreUnavailable when none can be had in time, when the server cannot be reached, and after `close`
    */
   take(first = false): Promise<Connection> {
@@ -71,7 +72,7 @@ export class Pool {
     if (idle) return Promise.resolve(idle);
     const { service, max, waitMs, platform } = this.#options;
     if (this.#waiting.length >= WAITING_MAX)
-      return Promise.reject(unavailable(service, `${WAITING_MAX} wait for one of its ${max} connections`));
+      return Promise.reject(unavailable(service, `${WAITING_MAX} callers wait for one of its ${max} connections`));
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { resolve, reject, timer: undefined };
       if (first) this.#waiting.unshift(waiter);
@@ -87,7 +88,7 @@ export class Pool {
     });
   }
 
-  /** A statement of this connection may take longer than silence is allowed to last, until the connection is given back. */
+  /** Exempts a statement of this connection from the limit on outstanding answers, until the connection is returned. */
   allowLong(connection: Connection): void {
     const held = this.#all.get(connection);
     if (held) held.long = true;
@@ -104,12 +105,12 @@ export class Pool {
     if (connection.lost !== undefined) this.#drop(connection);
     else if (clock.monoNow() - held.sinceMono > AGE_MS) this.#retire(connection);
     else if (!this.#serve(connection)) this.#idle.push(held);
-    // Who waits for a connection that is gone needs another one.
+    // A caller that waits for a lost connection needs another one.
     if (this.#waiting.length > this.#opening && this.#all.size + this.#opening < this.#options.max) void this.#open();
     this.#settle();
   }
 
-  /** Resolves when everybody who has or waits for a connection is done and all are ended. */
+  /** Resolves when no caller has or waits for a connection and all connections are ended. */
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#all.size > this.#idle.length || this.#opening > 0 || this.#waiting.length > 0)
@@ -161,11 +162,11 @@ export class Pool {
       if (!this.#serve(connection)) this.#idle.push(held);
       this.#watch();
     } else if (!(tooManyConnections(failure) && this.#all.size > 0)) {
-      // Where the server has no place for one more, those who wait share what there is.
+      // If the server accepts no further connection, the callers share the existing ones.
       const waiter = this.#waiting.shift();
       waiter?.timer?.cancel();
-      const told = translated(failure, service);
-      waiter?.reject(told === failure ? unavailable(service, reasonOf(failure), failure) : told);
+      const error = translated(failure, service);
+      waiter?.reject(error === failure ? unavailable(service, reasonOf(failure), failure) : error);
     }
     this.#settle();
   }
@@ -185,7 +186,7 @@ export class Pool {
     this.#emptied = undefined;
   }
 
-  /** Now and then: ends what idles, forgets what broke, and cuts off what has fallen silent. */
+  /** Periodically ends idle connections, drops broken ones, and cuts those that have become silent. */
   #watch(): void {
     if (this.#sweep || this.#closed) return;
     const { platform, silenceMs } = this.#options;
@@ -212,7 +213,7 @@ export class Pool {
     });
   }
 
-  /** Cuts a connection off whose statement takes long when the server has forgotten it, or does not answer others either. */
+  /** Cuts a connection whose statement takes long if the server does not know the statement any more, or does not answer at all. */
   async #askOf({ connection }: Held): Promise<void> {
     const { connect, platform, silenceMs } = this.#options;
     let asking: Connection | undefined;

@@ -17,28 +17,28 @@ import { Writer } from './writer.ts';
 
 export interface PostgresOptions {
   /**
-   * The schema of a service's store: `{service}` stands for its name. By default what the URL says (`?schema=…`, as `provision`
-   * makes it), else the service's name. Made when it is missing and the role may.
+   * The schema of a service's store; `{service}` stands for its name. The default is the schema in the URL (`?schema=…`, as `provision`
+   * writes it), else the service's name. It is created if it is missing and the role has the right.
    */
   readonly schema?: string;
-  /** Partitions of the outbox of a store that is made now (default 16, at most 256). A store that exists keeps its own. */
+  /** The partitions of the outbox of a new store (default 16, at most 256). An existing store keeps its number. */
   readonly partitions?: number;
-  /** How many transactions one process runs in one store at once (default 10); others wait their turn. */
+  /** How many transactions one process runs in one store at once (default 10); others wait. */
   readonly connections?: number;
-  /** How many queries one process asks one store at once (default 5). */
+  /** How many queries one process runs on one store at once (default 5). */
   readonly readers?: number;
   /** How long a transaction or query waits for a connection, in milliseconds (default 5,000). */
   readonly waitMs?: number;
   /** How long one statement may take, in milliseconds (default 10,000). */
   readonly statementTimeoutMs?: number;
-  /** How long one statement waits for a row that somebody else has locked, in milliseconds (default 2,000). */
+  /** How long one statement waits for a row that another transaction has locked, in milliseconds (default 2,000). */
   readonly lockTimeoutMs?: number;
   /** Further settings of each session, as `{ work_mem: '16MB' }`. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 
 const CONNECT_MS = 5_000;
-/** So much longer than its own limit for a statement a server may take before its silence counts as an outage. */
+/** How long after the time limit of a statement the silence of a server counts as an outage. */
 const SILENCE_MS = 5_000;
 const CONNECTIONS = 10;
 const READERS = 5;
@@ -50,10 +50,12 @@ const applicationName = (service: string, use: string): string => `ramet ${servi
 const PARTITIONS_MAX = 256;
 
 /**
- * Stores on PostgreSQL 13 or newer, a schema per service. Each transaction has a connection of its own and is isolated as READ
- * COMMITTED; a commit whose answer was lost is looked up, never guessed; deadlocks are run again.
- * @param url where the server is, as `postgres://{service}:password@host/database`: a text, a secret, or a function that gives a service's own URL; it is asked for each connection
+ * Keeps stores in PostgreSQL 13 or newer, one schema per service. Each transaction has its own connection and is isolated as READ
+ * COMMITTED. If the answer to a commit is lost, the outcome is looked up, never guessed. Transactions that deadlock run again.
+ * @param url the server, as `postgres://{service}:password@host/database`: a text, a secret, or a function that returns the URL of a service; it is read for each connection
  * @throws RangeError when an option is out of its range
+ * @example
+ * const store = postgres(secret('DATABASE_URL'), { connections: 20 });
  */
 export function postgres(url: Source<[service: string]>, options: PostgresOptions = {}): StoreFactory {
   const settings = new Settings('postgres: ');
@@ -94,7 +96,7 @@ interface Opening {
   readonly service: string;
   readonly schema: string;
   readonly url: () => Promise<string>;
-  /** Where the server is, without what is secret about the way there. */
+  /** The server's address, without secrets. */
   readonly where: string;
   readonly capabilities: StoreCapabilities;
   readonly options: PostgresOptions;
@@ -138,7 +140,7 @@ async function openStore(opening: Opening): Promise<Store> {
 
 type Connect = (use: 'writes' | 'reads' | 'hints') => Promise<Connection>;
 
-/** Opens sessions with what correctness asks of them, whatever the server's defaults are. */
+/** Opens sessions with the settings that correctness requires, whatever the server's defaults are. */
 function connector({ service, schema, url, options, environment }: Opening): Connect {
   const { statementTimeoutMs = 10_000, lockTimeoutMs = 2_000 } = options;
   return async (use) =>
@@ -151,7 +153,7 @@ function connector({ service, schema, url, options, environment }: Opening): Con
         search_path: quoted(schema),
         default_transaction_isolation: 'read committed',
         default_transaction_read_only: use === 'reads' ? 'on' : 'off',
-        // A hint need not survive anything.
+        // A hint does not have to survive a crash.
         synchronous_commit: use === 'hints' ? 'off' : 'on',
         statement_timeout: String(statementTimeoutMs),
         lock_timeout: String(lockTimeoutMs),
@@ -161,7 +163,7 @@ function connector({ service, schema, url, options, environment }: Opening): Con
     });
 }
 
-/** Makes the schema ready and looks at the server, on a connection that is used for nothing else. @returns how many partitions the outbox has */
+/** Prepares the schema and checks the server, on a connection that is used for nothing else. @returns how many partitions the outbox has */
 async function prepared({ service, schema, where, capabilities, options, environment }: Opening, connect: Connect): Promise<number> {
   const first = await connect('writes');
   const openingMs = 2 * ((options.statementTimeoutMs ?? 10_000) + SILENCE_MS);
@@ -178,13 +180,13 @@ async function prepared({ service, schema, where, capabilities, options, environ
   }
 }
 
-/** Where a server is, without what is secret about the way there. */
+/** Returns the address of a server, without secrets. */
 function hostOf(url: string): string {
   try {
     const { host, pathname } = new URL(url);
     return `${host}${pathname}`;
   } catch {
-    return 'a URL that is none';
+    return 'a malformed URL';
   }
 }
 

@@ -44,7 +44,7 @@ test('a role has a password, which is in no statement', async () => {
   expect(row?.rolpassword).toMatch(/^SCRAM-SHA-256\$4096:/);
 });
 
-test('ten who provision at once do it once, and a password that is said stays', async () => {
+test('ten provisionings at once do it once, and a given password stays', async () => {
   await using place = await newPlace(undefined, SERVICES);
   const options = { services: SERVICES, prefix: place.prefix, password: (name: string) => `secret of ${name}` };
   const all = await Promise.all(Array.from({ length: 10 }, () => provision(sharedEngine('postgres'), options)));
@@ -54,7 +54,7 @@ test('ten who provision at once do it once, and a password that is said stays', 
   await store.close();
 });
 
-test('names that are none are refused before anything happens', async () => {
+test('invalid names are refused before anything happens', async () => {
   await expect(provision(sharedEngine('postgres'), { services: ['good', 'Bad"name'] })).rejects.toThrow(/'Bad"name'/);
 });
 
@@ -74,14 +74,14 @@ test('a store that cannot be opened says where it is and what to do, and not the
   await expect(open(elsewhere.href)).rejects.toMatchObject({ code: 'StoreUnusable', message: expect.stringContaining('provision') });
 });
 
-test('a server and a role that promise less are told of', async () => {
+test('a server and a role that promise less cause a warning', async () => {
   await using place = await newPlace();
   await place.admin(`alter role ${place.prefix}things superuser`);
   await (await place.open()).close();
   expect(place.warnings).toEqual([expect.objectContaining({ service: 'things', detail: expect.stringContaining('superuser') })]);
 });
 
-test('a store keeps the partitions that it was made with', async () => {
+test('a store keeps the partitions with which it was created', async () => {
   await using place = await newPlace();
   expect((await place.open({ partitions: 4 })).capabilities.partitions).toBe(4);
   expect((await place.open({ partitions: 8 })).capabilities.partitions).toBe(4);
@@ -89,7 +89,7 @@ test('a store keeps the partitions that it was made with', async () => {
   expect(() => postgres('', { partitions: 0 })).toThrow(RangeError);
 });
 
-test('who provisions waits for a server that fails at any of the statements, and the passwords are right in the end', async () => {
+test('provisioning waits for a server that fails at any of the statements, and the passwords are correct at the end', async () => {
   const way = await wayToPostgres(sharedEngine('postgres'));
   const prefix = `w${randomBytes(4).toString('hex')}_`;
   try {
@@ -115,17 +115,17 @@ test('who provisions waits for a server that fails at any of the statements, and
   }
 });
 
-test('who provisions waits no longer than was said, and says what is waited for', async () => {
-  const told: string[] = [];
+test('provisioning does not wait longer than its limit, and reports what it waits for', async () => {
+  const reports: string[] = [];
   const beganMono = performance.now();
   const unreachable = provision('postgres://x@127.0.0.1:1/x', {
     services: ['things'],
     wait: '2500ms',
-    onWait: (message) => told.push(message),
+    onWait: (message) => reports.push(message),
   });
   await expect(unreachable).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   expect(performance.now() - beganMono).toBeLessThan(6_000);
-  expect(told).toEqual([
+  expect(reports).toEqual([
     expect.stringMatching(/^provision\(\) waits for PostgreSQL, for 2500ms at most: .*ECONNREFUSED.*: start the server/),
   ]);
 });

@@ -8,47 +8,48 @@ import { quoted } from './schema.ts';
 export interface ProvisionOptions {
   /** Names of services, as in the topology. */
   readonly services: readonly string[];
-  /** Stands before the name of every role and schema, where several systems share a server (default nothing). */
+  /** A prefix for the names of all roles and schemas, where several systems share a server (default: none). */
   readonly prefix?: string;
   /**
-   * The password of each role. Without it everybody gets a new one, and who has an older one is let in no more: say what it is
-   * where processes run already.
+   * The password of each role. Without it each role gets a new password, and an older one is not valid any more: give the passwords
+   * where processes already run.
    */
   readonly password?: (name: string) => string;
   readonly platform?: Platform;
   /** How long to wait for a server that is unavailable (default `60s`). A mistake is thrown at once. */
   readonly wait?: Duration;
-  /** Called with a sentence while the server is waited for (default: a warning of the process). */
+  /** Called with a sentence while it waits for the server (default: a warning of the process). */
   readonly onWait?: (message: string) => void;
 }
 
 export interface Provisioned {
-  /** The URL for each service, and for `bus`, with password and schema: secrets, each for the process that needs it. */
+  /** The URL for each service, and for `bus`, with password and schema. These are secrets, each for the process that needs it. */
   readonly urls: Readonly<Record<string, string>>;
 }
 
-/** Whoever provisions waits for this lock of the database: roles and grants do not bear two at once. */
+/** Each provisioning waits for this lock of the database: roles and grants fail when two change them at once. */
 const LOCK = 'select pg_advisory_xact_lock(1918987621, 0)';
 const NAME = /^[a-z][a-z0-9_-]{0,40}$/;
 const ITERATIONS = 4_096;
 const CONNECT_MS = 5_000;
-/** How long one statement may take, the wait for others who provision included. */
+/** How long one statement may take, including the wait for another provisioning. */
 const SILENCE_MS = 30_000;
 
 /**
- * Gives each service a role with a password of its own, and a schema that belongs to it: the server itself refuses it the
- * tables of the others. Besides a role `bus`, for a bus on the same server. Can be run again, and by many at once; takes
- * nothing away that is there.
- * @param adminUrl the database, as a role that may create roles and schemas there
- * @throws RangeError for names that are none, and what the server says
+ * Creates a role with its own password and a schema for each service, so that the server refuses it the tables of the others. It also
+ * creates a role `bus`, for a bus on the same server. It can be run again, and by several processes at once, and removes nothing.
+ * @param adminUrl the database, with a role that may create roles and schemas there
+ * @throws RangeError for invalid names; the error of the server
+ * @example
+ * const { urls } = await provision('postgres://admin:password@host/shop', { services: ['orders', 'payments'] });
  */
 export async function provision(adminUrl: Source, options: ProvisionOptions): Promise<Provisioned> {
   const { services, prefix = '', password, platform = realPlatform(), wait = '60s' } = options;
   const { onWait = (message: string) => process.emitWarning(message) } = options;
   const wrong = [...services.map((service) => `${prefix}${service}`)].filter((name) => !NAME.test(name));
   if (wrong.length > 0)
-    throw new RangeError(`roles are named by lower-case letters, digits, - and _: not ${wrong.map((name) => `'${name}'`).join(', ')}`);
-  // The same at each attempt: one whose COMMIT was cut may have taken place.
+    throw new RangeError(`names of roles have lower-case letters, digits, - and _, unlike ${wrong.map((name) => `'${name}'`).join(', ')}`);
+  // The same passwords at each attempt: an attempt whose COMMIT was cut may have taken place.
   const secrets = new Map(
     [...services, 'bus'].map((name) => [name, password?.(name) ?? Buffer.from(platform.random.bytes(24)).toString('base64url')]),
   );
@@ -64,7 +65,7 @@ export async function provision(adminUrl: Source, options: ProvisionOptions): Pr
   return patience.until('PostgreSQL', async () => provisionOnce(await sourced(adminUrl), secrets, prefix, platform));
 }
 
-/** All of it in one transaction. */
+/** Does everything in one transaction. */
 async function provisionOnce(
   adminUrl: string,
   secrets: ReadonlyMap<string, string>,
@@ -78,7 +79,7 @@ async function provisionOnce(
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: SILENCE_MS,
   });
-  // An error of an idle connection would end the process; the next statement tells it as well.
+  // An error of an idle connection would end the process; the next statement fails with it anyway.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -110,7 +111,7 @@ async function giveRole(client: pg.Client, role: string, secret: string, platfor
 }
 
 async function giveSchema(client: pg.Client, role: string, database: string): Promise<void> {
-  // Whoever is no superuser has to belong to a role to give it something.
+  // A role that is not a superuser must be a member of a role to grant it something.
   await client.query(
     `do $$ begin if not (select rolsuper from pg_roles where rolname = current_user) then execute 'grant ${quoted(role)} to current_user'; end if; end $$`,
   );
@@ -119,7 +120,7 @@ async function giveSchema(client: pg.Client, role: string, database: string): Pr
   await client.query(`alter role ${quoted(role)} in database ${database} set search_path = ${quoted(role)}`);
 }
 
-/** What the server keeps instead of the password (RFC 5803): the password itself is in no statement, and so in no log. */
+/** Computes what the server keeps instead of the password (RFC 5803): the password is in no statement, and so in no log. */
 function verifier(secret: string, platform: Platform): string {
   const salt = Buffer.from(platform.random.bytes(16));
   const salted = pbkdf2Sync(secret.normalize('NFKC'), salt, ITERATIONS, 32, 'sha256');

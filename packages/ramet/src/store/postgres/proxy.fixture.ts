@@ -1,24 +1,24 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 
-/** What becomes of a COMMIT on its way. */
+/** What happens to a COMMIT on its way. */
 export type CommitFault =
-  /** The server never hears of it. */
+  /** The server never receives it. */
   | 'before'
-  /** The server has done it; its answer is lost. */
+  /** The server executes it; its answer is lost. */
   | 'after'
-  /** The connection is cut at once; the server hears of it {@link LATE_MS} later. */
+  /** The connection is cut at once; the server receives it {@link LATE_MS} later. */
   | 'late';
 
 export const LATE_MS = 400;
-/** A value that stands in transactions that are sent in one packet, and by which their commit is known. */
+/** A value in transactions that are sent in one packet, by which the proxy recognizes their commit. */
 export const IN_ONE_PACKET = 'all in one packet';
 
-/** A way to a server on which connections are cut at the COMMIT, before or after it got there. */
+/** A connection to a server that is cut at the COMMIT, before or after the server received it. */
 export interface Proxy {
   readonly url: string;
-  /** How many faults have taken place. */
+  /** The number of faults that have taken place. */
   readonly cuts: number;
-  /** The next COMMIT meets this. */
+  /** Chooses the fault of the next COMMIT. */
   next(fault: CommitFault): void;
   /** Cuts every connection. */
   cutAll(): void;
@@ -39,7 +39,7 @@ export async function proxyTo(target: string): Promise<Proxy> {
     }
     let deaf = false;
     client.on('data', (bytes) => {
-      // The name of the prepared statement stands in the message that executes it. What is all in one packet needs none.
+      // The name of the prepared statement is in the message that executes it. A transaction in one packet does not need it.
       const fault = bytes.includes('\0commit\0') || bytes.includes(IN_ONE_PACKET) ? faults.shift() : undefined;
       if (fault === undefined) return void upstream.write(bytes);
       cuts++;

@@ -18,7 +18,7 @@ export function queriesOf(pool: Pool, statements: Statements, service: string): 
       if (handlers && readOnly(error))
         throw new RametError('Internal', `a query of '${service}' writes; only a command may`, { cause: error });
       const lost = connection.lost !== undefined && !refused(error);
-      // A query may be asked again: a server that was restarted is noticed by the first one.
+      // A query may be repeated: the first one finds that the server was restarted.
       if (!again && (lost || planChanged(error))) continue;
       throw lost ? unavailable(service, (error as Error).message, error) : translated(error, service);
     }

@@ -7,8 +7,8 @@ const plain = (text: string, ...values: string[]): Statement => ({ text, name: u
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**
- * The time of the database. It is that of the statement: the server then compares it with an index, and does not ask the
- * clock again for each row of a table. The clock itself (`clock_timestamp()`) would make it one value for each row.
+ * The time of the database: that of the statement, so that the server can compare it with an index. With `clock_timestamp()` it would
+ * be another value for each row of a table.
  */
 const NOW = `create or replace function ramet_now() returns bigint language sql stable parallel safe
     as $$ select (date_part('epoch', statement_timestamp()) * 1000)::bigint $$`;
@@ -17,26 +17,26 @@ const NOW = `create or replace function ramet_now() returns bigint language sql 
 export const POSTGRES_TABLES: readonly string[] = ['ramet_store', 'ramet_commits'];
 
 /**
- * What the adapter itself needs in the schema of a store: the time of the database, how many partitions its outbox was made
- * with (another number would give keys other partitions, and lose their order), and the marks of commits.
+ * What the adapter needs in the schema of a store: the time of the database, the number of partitions with which its outbox was created
+ * (with another number, keys would change their partitions and lose their order), and the marks of commits.
  */
 const OURS = [
   NOW,
   'create table if not exists ramet_store (id integer primary key check (id = 1), partitions integer not null check (partitions between 1 and 256))',
-  // Rows that are changed in place, each with room of its own: an index entry for each commit would be too much.
+  // Rows that are changed in place, with free room in each page: an index entry for each commit would be too much.
   `create table if not exists ramet_commits (id text primary key, seq bigint not null, open integer not null, at bigint not null) with (fillfactor = 20)`,
 ];
 
-/** Another process that starts holds it for a moment; while one migrates, which takes longer, opening fails and is repeated. */
+/** Another starting process holds this lock for a moment. While a process migrates, which takes longer, opening fails and is repeated. */
 const LOCK = `select set_config('lock_timeout', '8s', true),
   pg_advisory_xact_lock(1918987621, hashtext($1))`;
 const FOUND = `select to_regclass(quote_ident($1) || '.ramet_commits') is not null as ready, to_regnamespace(quote_ident($1)) is not null as there,
   exists (select 1 from pg_proc where proname = 'ramet_now' and pronamespace = to_regnamespace(quote_ident($1)) and provolatile = 'v') as outdated`;
-/** Marks of connections that were not ended politely. No connection lives that long. */
+/** Deletes marks of connections that were not ended regularly. No connection lives that long. */
 const FORGET = 'delete from ramet_commits where at < ramet_now() - 86400000';
 
 /**
- * Makes the schema of a store ready, once among however many start at the same time.
+ * Prepares the schema of a store, once even if several processes start at the same time.
  * @returns how many partitions its outbox has
  * @throws RametError StoreUnusable when the role may not do it
  */
@@ -59,7 +59,7 @@ export async function prepareSchema(connection: Connection, schema: string, part
       if (sqlState(error) !== '42501' && sqlState(error) !== '3F000') throw error;
       throw new RametError(
         'StoreUnusable',
-        `schema '${schema}' cannot be made ready (${(error as Error).message}): make it with provision(), or give its role the right to create in it`,
+        `schema '${schema}' cannot be prepared (${(error as Error).message}): create it with provision(), or give its role the right to create in it`,
         { cause: error },
       );
     }
@@ -72,7 +72,7 @@ export async function prepareSchema(connection: Connection, schema: string, part
 const SETTINGS = `select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
   current_setting('synchronous_commit') as synchronous_commit, (select rolsuper from pg_roles where rolname = current_user) as superuser`;
 
-/** Says what is weaker than a store promises, and what to do about it. */
+/** Warns about settings of the server that are weaker than what a store promises. */
 export async function checkServer(connection: Connection, service: string, where: string, { onWarning }: StoreEnvironment): Promise<void> {
   const [row] = await said(connection, [plain(SETTINGS)]);
   const settings = row as { fsync: string; full_page_writes: string; synchronous_commit: string; superuser: number };

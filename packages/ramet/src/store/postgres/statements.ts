@@ -4,18 +4,18 @@ import { type Encoded, encoded } from './values.ts';
 /** One statement on its way to the server. */
 export interface Statement {
   readonly text: string;
-  /** The name under which a connection keeps it prepared; undefined for those that are hardly ever said. */
+  /** The name under which a connection prepares it; undefined for rare statements. */
   readonly name: string | undefined;
   readonly values: readonly Encoded[];
-  /** Set where its answer comes with that of a later one. */
+  /** Set where its answer arrives with that of a later statement. */
   readonly late?: Late;
 }
 
-/** A statement that waits for the next one to travel with. */
+/** A statement that is sent with a later one. */
 export interface Late {
-  /** Whether everything stands or falls with it. */
+  /** Whether it must change a row. */
   readonly must: boolean;
-  /** In how many savepoints it was asked for. */
+  /** The number of savepoints around it. */
   readonly depth: number;
   /** Its first row, once it has been answered. */
   row: unknown;
@@ -23,17 +23,17 @@ export interface Late {
 
 /** How many texts are prepared at most, per connection. */
 const NAMED_MAX = 400;
-/** Texts that were seen once are remembered, in case they come again: those said once do not use up the names. */
+/** How many texts are remembered that were used once: a text gets a name when it is used again. */
 const SEEN_MAX = 1_000;
 
-/** Only the adapter begins and ends transactions, and a session is lent: what is set in it would stay for somebody else. */
+/** Only the adapter begins and ends transactions, and a session is shared: a setting would stay for the next transaction. */
 const CONTROL =
   /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*(?:begin|commit|end|rollback|savepoint|release|abort|start|prepare\s+transaction|reset|discard|listen|set\s+(?!local\b))\b/i;
 
-/** Quotes of every kind and comments are passed over as a whole; what is left of `?` is a parameter. */
+/** Quotes of every kind and comments are skipped; any other `?` is a parameter. */
 const MARK = /\be'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|(\$\w*\$)[\s\S]*?\1|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|(\?)/gi;
 
-/** The framework's `?` as PostgreSQL's `$1`, `$2` … */
+/** Rewrites the framework's `?` as PostgreSQL's `$1`, `$2` … */
 export function numbered(sql: string): string {
   let n = 0;
   return sql.replace(MARK, (match, _tag, mark) => (mark === undefined ? match : `$${++n}`));
@@ -41,7 +41,7 @@ export function numbered(sql: string): string {
 
 const LET_BE = /\s+on\s+conflict\s+do\s+nothing\s*$/i;
 
-/** A row that is there already is an error of the key; where a row has to be found, the server divides by nought. */
+/** Makes a statement fail when it changes no row: an existing row is an error of the key; a missing row is a division by zero. */
 const failing = (sql: string): string => {
   const text = numbered(sql);
   return LET_BE.test(text)
@@ -49,24 +49,24 @@ const failing = (sql: string): string => {
     : `with changed as (${text} returning 1 as one) select 1 / count(*) as changed from changed`;
 };
 
-/** The texts that one store says, with the names of those that are said often. */
+/** The texts of one store's statements, with names for the frequent ones. */
 export class Statements {
   readonly #framework = new Map<string, { text: string; name: string | undefined }>();
   readonly #musts = new Map<string, { text: string; name: string | undefined }>();
   readonly #plain = new Map<string, { text: string; name: string | undefined }>();
   #named = 0;
 
-  /** A statement of the framework, with `?` for its parameters. */
+  /** Makes a statement of the framework, with `?` for its parameters. */
   ours(sql: string, params: readonly unknown[]): Statement {
     return this.#of(this.#framework, sql, params.map(keptParam), params.length > 0 ? numbered : undefined);
   }
 
-  /** One that fails when it changes no row, so that what travels behind it is not executed. */
+  /** Makes a statement that fails when it changes no row, so that statements after it are not executed. */
   must(sql: string, params: readonly unknown[]): Statement {
     return this.#of(this.#musts, sql, params.map(keptParam), failing);
   }
 
-  /** A statement as Kysely wrote it. */
+  /** Makes a statement that Kysely has compiled. */
   kysely(sql: string, params: readonly unknown[]): Statement {
     return this.#of(this.#plain, sql, params, undefined);
   }
@@ -81,7 +81,7 @@ export class Statements {
     if (!found) {
       if (CONTROL.test(sql))
         throw new TypeError(
-          `'${sql.trim()}' is the framework's to say: it begins and ends the transaction of a handler, and sets up sessions`,
+          `'${sql.trim()}' is reserved for the framework, which begins and ends the transaction of a handler and configures sessions`,
         );
       found = { text: convert ? convert(sql) : sql, name: undefined };
       if (known.size >= SEEN_MAX) for (const [key, { name }] of known) if (name === undefined) known.delete(key);

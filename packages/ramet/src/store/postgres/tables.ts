@@ -10,7 +10,7 @@ const COLUMNS = `select c.relname as table, a.attname as name, t.typname as type
   order by c.relname, a.attnum`;
 const WHOLE = new Set(['int2', 'int4', 'int8']);
 
-/** The tables in the schema of a store but those of the adapter, by their names. Generated columns are excluded. */
+/** Lists the tables in the schema of a store without those of the adapter, by name. Generated columns are excluded. */
 export async function tablesOf(reader: Pick<Reader, 'all'>): Promise<Table[]> {
   const rows = await reader.all<{ table: string; name: string; type: string; key: number | null }>(COLUMNS);
   const tables = Map.groupBy(

@@ -1,18 +1,18 @@
 import { noColumnTakes } from '../values.ts';
 
-/** What goes to the server: text, bytes, or nothing. The server makes of it what the column is. */
+/** A parameter for the server: text, bytes or null. The server converts it to the type of the column. */
 export type Encoded = string | Buffer | null;
 
 /**
- * A parameter as the server is given it: the same values as on SQLite, and the same refused.
+ * Encodes a parameter for the server: it accepts and refuses the same values as on SQLite.
  * @throws TypeError for what no column holds on every engine
  */
 export function encoded(value: unknown): Encoded {
   if (typeof value === 'string') return value;
-  // Minus nought becomes '0'.
+  // Minus zero becomes '0'.
   if (typeof value === 'number' || typeof value === 'bigint') return value.toString();
   if (value === null || value === undefined) return null;
-  // Good for a boolean, a number and text alike.
+  // Valid for a boolean, a number and a text.
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   throw noColumnTakes(value);
@@ -25,12 +25,12 @@ function whole(text: string): number {
 }
 
 const WHOLE = /^-?\d+$/;
-/** What counts and sums of whole numbers are made of; a fraction is a number as everywhere in JavaScript. */
+/** Reads counts and sums of whole numbers; a fraction becomes a JavaScript number. */
 const numeric = (text: string): number => (WHOLE.test(text) ? whole(text) : Number(text));
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
 const same = (text: string): string => text;
 
-/** The types of the server, by their numbers in `pg_type`, that are not read as the text they come as. */
+/** The types of the server, by their numbers in `pg_type`, that are not read as text. */
 const READ = new Map<number, (text: string) => unknown>([
   // A boolean is 1 or 0, as on SQLite: what a handler reads does not depend on where it runs.
   [16, (text) => (text === 't' ? 1 : 0)],
@@ -44,5 +44,5 @@ const READ = new Map<number, (text: string) => unknown>([
   [1700, numeric],
 ]);
 
-/** How a column of this type is read. */
+/** Returns the function that reads a column of this type. */
 export const reader = (type: number): ((text: string) => unknown) => READ.get(type) ?? same;

@@ -15,19 +15,19 @@ import { type HandlerTx, handlerTx } from './transaction.ts';
 /** How often one piece of work is run at most: after deadlocks, serialisation failures and lost connections. */
 const RUNS_MAX = 3;
 const BACKOFF = { baseMs: 10, capMs: 200 };
-/** For how long to find out whether a commit whose answer was lost took place. */
+/** How long to try to find out whether a commit took place if its answer was lost. */
 const LOOK_UP_MS = 15_000;
 const LOOK_UP_EVERY_MS = 200;
 
-/** Alone among all who use this store, for as long as it takes: its key is the schema's. */
+/** Excludes all other users of this store, for as long as the work takes: the key is the schema's. */
 const EXCLUSIVE = `select set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
   set_config('idle_in_transaction_session_timeout', '0', true), pg_advisory_xact_lock(1918987621, hashtext(current_schema()))`;
 const THEN_PATIENT = "select set_config('lock_timeout', '10s', true)";
 
 /**
- * The mark of a commit, its last statement but one: the row of this connection is raised to the transaction's number. Whoever
- * has lost the answer reads there whether it took place, and shuts the row as he looks: a COMMIT that is still on its way then
- * divides by nought, and is none.
+ * The mark of a commit is its last statement but one: it raises the row of this connection to the transaction's number. If the answer is
+ * lost, the process looks the row up and so learns whether the commit took place. The lookup sets `open = 0`: a COMMIT that is still in
+ * flight then fails with a division by zero.
  */
 const FIRST_MARK = `insert into ramet_commits (seq, id, open, at) values (?, ?, 1, ramet_now())
   on conflict (id) do update set seq = excluded.seq / ramet_commits.open`;
@@ -37,11 +37,11 @@ const LOOK_UP = `insert into ramet_commits (id, seq, open, at) values (?, 0, 0, 
 
 type Outcome =
   | { readonly kind: 'committed' }
-  /** For certain not written; `again` when the same work may succeed at once. */
+  /** Certainly not written; `again` when the same work may succeed at once. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly again: boolean }
   | { readonly kind: 'unknown'; readonly error: unknown; readonly id: string; readonly seq: number };
 
-/** The transactions of one store: each on a connection of its own, committed or undone for certain. */
+/** Runs the transactions of one store: each on its own connection, and certainly either committed or undone. */
 export class Writer {
   readonly #pool: Pool;
   readonly #statements: Statements;
@@ -72,7 +72,7 @@ export class Writer {
     }
   }
 
-  /** Refuses new work and resolves when what was accepted is done. */
+  /** Refuses new work and resolves when the accepted work is done. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#running > 0)
@@ -125,7 +125,7 @@ export class Writer {
         return value as R;
       }
       if (outcome.kind === 'unknown' || !outcome.again) throw outcome.error;
-      // Others are in the way each time: it may succeed later, and nothing is wrong with it.
+      // Other transactions were in the way each time: the work is correct, and may succeed later.
       if (run === RUNS_MAX)
         throw mayRunAgain(outcome.error) ? unavailable(this.#service, messageOf(outcome.error), outcome.error) : outcome.error;
       await platform.timers.sleep(backoffMs(platform, BACKOFF, run));
@@ -140,7 +140,7 @@ export class Writer {
       return { kind: 'failed', error: mayRun(tx, connection) ? swallowed.error : error, again: mayRun(tx, connection) };
     }
     const begun = tx.begun();
-    // Nothing was asked for: there is nothing to commit.
+    // No statement was issued: there is nothing to commit.
     if (!begun && !tx.wrote()) return { kind: 'committed' };
     const { platform, onCommit } = this.#environment;
     const beganMono = platform.clock.monoNow();
@@ -153,7 +153,7 @@ export class Writer {
       }
     }
     const mark = tx.wrote() ? this.#mark(connection) : undefined;
-    // What travels in one packet is a transaction by itself: the server commits it when it comes to its end.
+    // A single packet is one transaction: the server commits it at its end.
     const statements: Statement[] = [
       ...(begun ? tx.rest() : tx.rest().slice(1)),
       ...(mark ? [this.#statements.ours(mark.first ? FIRST_MARK : MARK, [mark.seq, mark.id])] : []),
@@ -174,7 +174,7 @@ export class Writer {
     if (answer && begun)
       return { kind: 'failed', error: unavailable(this.#service, 'the server rolled back instead of committing'), again: false };
     if (refused(error)) return { kind: 'failed', error: translated(error, this.#service), again: mayRunAgain(error) };
-    // What only read is as good as committed, or not begun.
+    // A transaction that only read is as good as committed, or not begun.
     if (!mark) return { kind: 'failed', error: lostError(this.#service, error), again: true };
     return { kind: 'unknown', error: lostError(this.#service, error), ...mark };
   }
@@ -188,7 +188,7 @@ export class Writer {
     return { id: mark.id, seq: ++mark.seq, first: !mark.committed };
   }
 
-  /** Finds out whether a commit took place whose answer never came. Never guesses. */
+  /** Finds out whether a commit took place if its answer never arrived. Never guesses. */
   async #lookUp({ error, id, seq }: { error: unknown; id: string; seq: number }): Promise<Outcome> {
     const { clock, timers } = this.#environment.platform;
     const untilMono = clock.monoNow() + LOOK_UP_MS;
@@ -204,7 +204,7 @@ export class Writer {
     }
     const gaveUp = new RametError(
       'StoreUnavailable',
-      `The connection to the store of '${this.#service}' was lost during a COMMIT, and for ${LOOK_UP_MS} ms nobody could be asked whether it took place`,
+      `The connection to the store of '${this.#service}' was lost during a COMMIT, and the outcome could not be looked up for ${LOOK_UP_MS} ms`,
       {
         cause: error,
         executed: 'unknown',
@@ -221,21 +221,21 @@ const workOf = async <R>(tx: HandlerTx, work: (tx: Tx) => Promise<R> | R): Promi
   return value;
 };
 
-/** Ends a transaction that came to nothing, so that its connection can be used again. */
+/** Rolls a failed transaction back, so that its connection can be used again. */
 async function undo(connection: Connection, begun: boolean): Promise<void> {
   if (!begun || connection.lost !== undefined) return;
   const { error } = await connection.send([ROLLBACK]);
   if (error !== undefined) connection.destroy(error);
 }
 
-/** What ended the transaction is the reason, and not what a handler made of it. */
+/** Returns what ended the transaction, and not the error that a handler made of it. */
 const reasonOf = (tx: HandlerTx, thrown: unknown): unknown => {
   const failed = tx.failed();
   if (failed?.error instanceof NoRowChanged) return failed.error;
   return failed && thrown instanceof RametError && thrown.code === 'TransactionFailed' ? failed.error : thrown;
 };
 
-/** Before a COMMIT was sent nothing is written, so a lost connection is no reason not to try another one. */
+/** Whether the work may run again. Before a COMMIT was sent nothing is written, so a lost connection may be replaced. */
 const mayRun = (tx: HandlerTx, connection: Connection): boolean =>
   tx.failed() !== undefined && (connection.lost !== undefined || mayRunAgain(tx.failed()?.error));
 

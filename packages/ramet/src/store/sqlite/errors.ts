@@ -7,20 +7,20 @@ interface SqliteError extends Error {
 const isSqliteError = (error: unknown): error is SqliteError =>
   error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
 
-/** What makes a store unavailable, by SQLite's code, and what a person does about it: SQLITE_PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
+/** The codes of SQLite that make a store unavailable, and what an operator does about each: SQLITE_PERM, BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
 const REMEDIES: ReadonlyMap<number, string> = new Map([
   [3, 'give this user write permission'],
-  [5, 'look for another process that holds this file locked'],
-  [6, 'look for another process that holds this file locked'],
+  [5, 'look for another process that has locked this file'],
+  [6, 'look for another process that has locked this file'],
   [8, 'give this user write permission'],
-  [10, 'look at the disk and its file system'],
+  [10, 'check the disk and its file system'],
   [13, 'free disk space'],
   [14, 'give this user permission to open the file'],
 ]);
-/** After a failed fsync nobody knows what is on the disk (the kernel may drop the pages): going on would be a lie. */
+/** After a failed fsync, the content of the disk is unknown (the kernel may drop the pages): the process must not continue. */
 const FSYNC_FAILED = new Set([1034, 1290]);
 
-/** What SQLite said, in our words: conditions of the disk become StoreUnavailable, the rest passes as it is. */
+/** Translates an error of SQLite: conditions of the disk become StoreUnavailable, other errors are unchanged. */
 export function translated(error: unknown, service: string): unknown {
   if (!isSqliteError(error)) return error;
   const remedy = REMEDIES.get(error.errcode & 0xff);
@@ -31,10 +31,10 @@ export function translated(error: unknown, service: string): unknown {
   });
 }
 
-/** A write on a connection that reads: SQLITE_READONLY. */
+/** Whether a read-only connection was asked to write: SQLITE_READONLY. */
 export const readOnly = (error: unknown): boolean => isSqliteError(error) && (error.errcode & 0xff) === 8;
 
-/** Another connection holds the lock: SQLITE_BUSY. */
+/** Whether another connection holds the lock: SQLITE_BUSY. */
 export const locked = (error: unknown): boolean => isSqliteError(error) && (error.errcode & 0xff) === 5;
 
 export const fsyncFailed = (error: unknown): boolean => isSqliteError(error) && FSYNC_FAILED.has(error.errcode);

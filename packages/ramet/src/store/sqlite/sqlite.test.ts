@@ -71,7 +71,7 @@ describe('sqlite', () => {
   }
   const count = async (store: Store) => Number((await store.reader.get<{ n: number }>('select count(*) as n from things'))?.n);
 
-  test('refuses a folder that another process or handle uses, and gives it back however that one ends', async () => {
+  test('refuses a folder that another process or handle uses, until that one ends in any way', async () => {
     const holder = sqlite(folder);
     await holder.prepare(environment);
     const script = `
@@ -106,7 +106,7 @@ describe('sqlite', () => {
     await store.close();
   });
 
-  test('lets two share a folder when it is told so', async () => {
+  test('lets two processes share a folder when the option says so', async () => {
     const [one, two] = [sqlite(folder, { exclusive: false }), sqlite(folder, { exclusive: false })];
     await one.prepare(environment);
     await two.prepare(environment);
@@ -121,7 +121,7 @@ describe('sqlite', () => {
     await second.close();
   });
 
-  test('says of a folder that cannot be written how to mend it', async () => {
+  test('says how to repair a folder that cannot be written', async () => {
     writeFileSync(join(folder, 'file'), '');
     await expect(sqlite(join(folder, 'file', 'data')).prepare(environment)).rejects.toMatchObject({
       code: 'StoreUnwritable',
@@ -133,7 +133,7 @@ describe('sqlite', () => {
       code: 'StoreUnwritable',
       message: expect.stringContaining('DATA_DIR'),
     });
-    writeFileSync(join(folder, 'things.db'), 'this is no database, but a text that is long enough to be taken for one'.repeat(50));
+    writeFileSync(join(folder, 'things.db'), 'this is not a database but a text that is long enough to look like one'.repeat(50));
     await expect(sqlite(folder).open('things', environment)).rejects.toMatchObject({ code: 'StoreUnwritable' });
   });
 
@@ -157,7 +157,7 @@ describe('sqlite', () => {
     await store.close();
   });
 
-  test('answers StoreUnavailable on a full disk, writes nothing, and recovers by itself', async () => {
+  test('answers StoreUnavailable on a full disk, writes nothing, and recovers when there is room', async () => {
     const store = await opened();
     const pages = (max: number) => store.write((tx) => tx.get(`pragma max_page_count = ${max}`));
     await pages(8);
@@ -182,7 +182,7 @@ describe('sqlite', () => {
     expect(fatal).toEqual([]);
   });
 
-  test('writes nothing for a handler that goes on after SQLite ended its transaction', async () => {
+  test('writes nothing for a handler that continues after SQLite ended its transaction', async () => {
     const store = await opened();
     await store.write((tx) => tx.get('pragma max_page_count = 8'));
     const stubborn = (id: string) =>
@@ -208,7 +208,7 @@ describe('sqlite', () => {
     await store.close();
   });
 
-  test('ends the process rather than go on after a failed fsync', async () => {
+  test('ends the process instead of continuing after a failed fsync', async () => {
     const store = await opened();
     points.set('sqlite.commit', () => {
       points.clear();
@@ -223,18 +223,18 @@ describe('sqlite', () => {
     await store.close();
   });
 
-  test('tells of each commit how many shared it, and is not harmed by a listener that throws', async () => {
-    const told: [string, number][] = [];
+  test('reports how many transactions shared each commit, and survives a listener that throws', async () => {
+    const commits: [string, number][] = [];
     environment = {
       ...environment,
       onCommit: (service, _, transactions) => {
-        told.push([service, transactions]);
-        throw new Error('a listener of somebody');
+        commits.push([service, transactions]);
+        throw new Error('a listener that throws');
       },
     };
     const store = await opened();
     await Promise.all(['a', 'b', 'c'].map((id) => store.write((tx) => tx.run('insert into things (id) values (?)', id))));
-    expect(told).toEqual([
+    expect(commits).toEqual([
       ['things', 1],
       ['things', 3],
     ]);
@@ -255,7 +255,7 @@ describe('sqlite', () => {
     await store.write((tx) => tx.run('create table children (id text, parent text references things (id) deferrable initially deferred)'));
     const results = await Promise.allSettled([
       store.write((tx) => tx.run("insert into things (id) values ('a')")),
-      store.write((tx) => tx.run("insert into children values ('orphan', 'nobody')")),
+      store.write((tx) => tx.run("insert into children values ('orphan', 'missing')")),
       store.write((tx) => tx.run("insert into children values ('child', 'a')")),
     ]);
     expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
@@ -263,7 +263,7 @@ describe('sqlite', () => {
     await store.close();
   });
 
-  test('refuses what a column cannot hold, with a word on what to do', async () => {
+  test('refuses a value that no column can hold, and says what to do', async () => {
     const store = await opened();
     const write = (note: unknown) => store.write(({ db }) => db.insertInto('things').values({ id: 'a', note }).execute());
     await expect(write(new Date(0))).rejects.toThrow(/store a date as milliseconds/);
@@ -279,7 +279,7 @@ describe('sqlite', () => {
     await store.close();
   });
 
-  test('passes errors of a handler on that only look like ones of the disk', async () => {
+  test('throws errors of a handler that look like errors of the disk unchanged', async () => {
     const store = await opened();
     const error = Object.assign(new Error('printer is busy'), { errcode: 5 });
     await expect(

@@ -15,19 +15,21 @@ import { BATCH_MAX, Writer } from './writer.ts';
 
 export interface SqliteOptions {
   /**
-   * Whether this process takes the folder for itself (default). Two processes that share it stay correct (leases and epochs
-   * see to that) but wait for each other's locks; only tests of exactly this want it.
+   * Whether this process excludes others from the folder (default). Two processes that share it stay correct, because of leases and
+   * epochs, but wait for each other's locks. Only tests of this need it.
    */
   readonly exclusive?: boolean;
-  /** Called with each connection that was opened. For simulators, which cut connections and fill disks. */
+  /** Called with each opened connection. For simulators, which cut connections and fill disks. */
   readonly onOpen?: (db: DatabaseSync, of: { readonly service: string; readonly readOnly: boolean }) => void;
 }
 
 const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared: false, sharedCommits: BATCH_MAX, partitions: 1 };
 
 /**
- * Stores on embedded SQLite, one file per service in `folder`: WAL, durable commits (`synchronous=FULL`), shared by
- * transactions that are ready together. No server, no native build.
+ * Keeps stores in embedded SQLite, one file per service in `folder`: WAL, and durable commits (`synchronous=FULL`) that transactions
+ * share when they are ready together. It needs no server and no native build.
+ * @example
+ * const monolith = { store: sqlite('.data'), bus: embedded() };
  */
 export function sqlite(folder: string, { exclusive = true, onOpen }: SqliteOptions = {}): StoreFactory {
   const directory = resolve(folder);
@@ -36,7 +38,7 @@ export function sqlite(folder: string, { exclusive = true, onOpen }: SqliteOptio
     capabilities,
     async prepare() {
       try {
-        // Whoever may read these files reads every customer's data.
+        // A user who may read these files can read the data of every customer.
         mkdirSync(directory, { recursive: true, mode: 0o700 });
         accessSync(directory, constants.W_OK | constants.X_OK);
       } catch (error) {
@@ -57,8 +59,8 @@ export function sqlite(folder: string, { exclusive = true, onOpen }: SqliteOptio
 }
 
 /**
- * Holds SQLite's own exclusive lock on a small file while the process lives: the operating system frees it however the
- * process ends, so no stale lock can keep anybody out.
+ * Holds SQLite's exclusive lock on a small file while the process lives. The operating system releases it in whatever way the process
+ * ends, so no stale lock can exclude the next process.
  */
 function takeLock(directory: string): DatabaseSync {
   let lock: DatabaseSync | undefined;
@@ -110,7 +112,7 @@ function openBoth(file: string, service: string, { platform }: StoreEnvironment)
     writer?.close();
     throw new RametError(
       'StoreUnwritable',
-      `the store of '${service}' at '${file}' cannot be onOpen (${(error as Error).message}): make room, give this user write permission, or name another folder in DATA_DIR`,
+      `the store of '${service}' at '${file}' cannot be opened (${(error as Error).message}): make room, give this user write permission, or name another folder in DATA_DIR`,
       { cause: error },
     );
   }

@@ -7,7 +7,7 @@ interface ColumnRow {
   readonly pk: number | bigint;
 }
 
-/** The tables of a database file, by their names. Generated columns are hidden from `table_info`. */
+/** Lists the tables of a database file, by name. Generated columns are not in `table_info`. */
 export function tablesOf(connection: Connection): Table[] {
   const names = connection.rows(
     "select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by name",
@@ -17,7 +17,7 @@ export function tablesOf(connection: Connection): Table[] {
     const columns = connection.rows('select name, type, pk from pragma_table_info(?) order by cid', [name]) as ColumnRow[];
     return {
       name,
-      // What SQLite itself takes for a whole number: its rule of affinity.
+      // SQLite's own rule for whole numbers: type affinity.
       columns: columns.map((column) => ({ name: column.name, type: /int/i.test(column.type) ? ('integer' as const) : ('other' as const) })),
       key: columns
         .filter(({ pk }) => Number(pk) > 0)

@@ -9,15 +9,15 @@ import type { Connection } from './connection.ts';
 import { ENGINE } from './engine.ts';
 import { translated } from './errors.ts';
 
-/** A {@link Tx} with what the commit queue needs to know of it. */
+/** A {@link Tx}, with what the writer needs to know about it. */
 export interface HandlerTx extends AdapterTx {
-  /** What made SQLite end the transaction by itself, if it did. */
+  /** The error after which SQLite ended the transaction, if it did. */
   lost(): { readonly error: unknown } | undefined;
 }
 
 /**
- * The handle of one handler on the shared transaction. Statements run at once, one after another; user code's part of it
- * closes when the handler has returned, so that nothing can slip into somebody else's savepoint.
+ * Makes the handle of one handler on the shared transaction. Statements run immediately, one after another. The part for user code
+ * closes when the handler has returned, so that no late statement can run in the savepoint of another handler.
  */
 export function handlerTx(connection: Connection, { service, handler, note, turn }: HandlerOf): HandlerTx {
   let state: 'open' | 'sealed' | 'ended' = 'open';
@@ -30,20 +30,20 @@ export function handlerTx(connection: Connection, { service, handler, note, turn
 
   const guarded = <R>(allowed: boolean, statement: string, execute: () => R): R => {
     if (!allowed) throw note(lost ? lost.error : new RametError('TransactionClosed'), statement);
-    // SQLite would go on; a handler must not do here what it may not do on PostgreSQL.
+    // SQLite would continue; a handler must not do here what it may not do on PostgreSQL.
     if (failed) throw afterFailure(failed, handler);
     statements++;
     try {
       return execute();
     } catch (error) {
-      const told = note(translated(error, service), statement);
-      // A full disk ends the transaction; what a handler that goes on wrote now would be committed statement by statement.
+      const noted = note(translated(error, service), statement);
+      // A full disk ends the transaction. If the handler continued, each of its statements would be committed alone.
       if (!connection.db.isTransaction) {
         state = 'ended';
-        lost = { error: told };
+        lost = { error: noted };
       }
-      failed ??= { error: told, statement, depth };
-      throw told;
+      failed ??= { error: noted, statement, depth };
+      throw noted;
     }
   };
   const db = transactionOver(

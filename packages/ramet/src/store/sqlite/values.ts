@@ -2,7 +2,7 @@ import type { SQLInputValue } from 'node:sqlite';
 import { noColumnTakes } from '../values.ts';
 
 /**
- * A parameter as SQLite receives it: the same values as on PostgreSQL, and the same refused.
+ * Encodes a parameter for SQLite: it accepts and refuses the same values as on PostgreSQL.
  * @throws TypeError for what no column holds on every engine
  */
 export function encoded(value: unknown): SQLInputValue {

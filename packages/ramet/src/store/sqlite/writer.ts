@@ -10,12 +10,12 @@ import { type HandlerTx, handlerTx } from './transaction.ts';
 
 /** How many transactions share a commit at most. */
 export const BATCH_MAX = 16;
-/** How long at most, and how often, to wait for another process that writes to this store (`exclusive: false`). */
+/** How long to wait, and how often to try, while another process writes to this store (`exclusive: false`). */
 const LOCK_WAIT_MS = 5_000;
 const LOCK_RETRY_MS = 2;
 /**
- * How long writes may follow each other before timers and sockets have their turn: none of them leaves the microtask queue. A
- * batch takes no further transaction after this time.
+ * How long writes may follow each other before timers and sockets have their turn: writes do not leave the microtask queue. A batch
+ * accepts no further transaction after this time.
  */
 const TURN_MS = 10;
 
@@ -29,9 +29,9 @@ interface Job {
 type Outcome = { readonly ok: true; readonly value: unknown; readonly tx: HandlerTx } | { readonly ok: false; readonly error: unknown };
 
 /**
- * Group commit. Transactions that are ready run one after another on the one write connection, each in a savepoint, and
- * share a COMMIT; the queue commits as soon as nobody waits, so a lone transaction is not delayed. Nothing (not even an
- * error, which may rest on what a neighbour wrote) leaves before the COMMIT. When it fails, every one runs again alone.
+ * Writes with group commit. Transactions that are ready run one after another on the one write connection, each in a savepoint, and
+ * share a COMMIT. It commits as soon as no transaction waits, so a single transaction is not delayed. Nothing leaves before the COMMIT,
+ * not even an error, which may be a result of what a neighbour wrote. If the COMMIT fails, each transaction runs again alone.
  */
 export class Writer {
   readonly #connection: Connection;
@@ -41,9 +41,9 @@ export class Writer {
   readonly #waiting: Job[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
-  /** Set after a failed fsync: nothing that this process writes may be called durable any more. */
+  /** Set after a failed fsync: after that, nothing that this process writes is durable. */
   #broken: RametError | undefined;
-  /** The next turn of the event loop, when one is awaited, and when it was asked for. */
+  /** The awaited turn of the event loop, if any, and when it was requested. */
   #turn: Promise<void> | undefined;
   #turnAskedMono = 0;
 
@@ -64,7 +64,7 @@ export class Writer {
     });
   }
 
-  /** Refuses new work and resolves when what was accepted is done. */
+  /** Refuses new work and resolves when the accepted work is done. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
@@ -72,7 +72,7 @@ export class Writer {
   }
 
   async #drain(): Promise<void> {
-    // A turn of the microtask queue lets whatever was called together start together.
+    // A turn of the microtask queue lets writes that were called together start together.
     await undefined;
     while (this.#waiting.length > 0) {
       const turn = this.#overdueTurn();
@@ -105,7 +105,7 @@ export class Writer {
         jobs.push(job);
         const outcome = await this.#runInSavepoint(job);
         outcomes.push(outcome);
-        // SQLite itself ends the transaction on a full disk, and everything in it is gone.
+        // SQLite ends the transaction on a full disk, and everything in it is lost.
         if (!this.#connection.db.isTransaction) {
           failure = gone(outcome);
           break;
@@ -164,7 +164,7 @@ export class Writer {
     }
   }
 
-  /** Runs the handler to the end of its last statement. */
+  /** Runs the handler until its last statement has ended. */
   #watched(job: Job, tx: HandlerTx): Promise<unknown> {
     const ended = Promise.resolve(job.work(tx)).then((value) => tx.seal().then(() => value));
     return this.#idleWatch.during(ended, job.name, tx.activity);
@@ -203,7 +203,7 @@ export class Writer {
     }
   }
 
-  /** Undoes one handler; when even that fails, the whole transaction goes, and everybody in it runs again. */
+  /** Undoes one handler. If that fails, the whole transaction is rolled back, and every handler in it runs again. */
   #undo(): void {
     try {
       this.#connection.exec('rollback to job; release job');
@@ -212,11 +212,11 @@ export class Writer {
     }
   }
 
-  /** Ends a transaction that failed as a whole. @returns the error for those who were in it */
+  /** Ends a transaction that failed as a whole. @returns the error for the handlers in it */
   #giveUp(cause: unknown): unknown {
     this.#rollBack();
     if (!fsyncFailed(cause)) return translated(cause, this.#service);
-    // Whether it is on the disk will be seen after a restart, and only then.
+    // Only after a restart is it known whether the data is on the disk.
     this.#broken = new RametError('StoreUnavailable', `The store of '${this.#service}' cannot make anything durable`, {
       cause,
       executed: 'unknown',
@@ -244,5 +244,5 @@ export class Writer {
   }
 }
 
-/** Why the transaction is gone, from what came of the handler that ran when it went. */
+/** Says why the transaction was lost, from the outcome of the handler that was running. */
 const gone = (outcome: Outcome): { error: unknown } => ({ error: outcome.ok ? new RametError('StoreUnavailable') : outcome.error });
