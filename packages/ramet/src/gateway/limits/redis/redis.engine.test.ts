@@ -66,8 +66,8 @@ describe('redis', () => {
 
   test('continues to count after a restart of the server, which forgets the script, and reports the outage once', async () => {
     const engine = await ownEngine('redis');
-    const told: unknown[] = [];
-    const store = await ready(redis(engine.url).create({ platform, onError: (error) => told.push(error) }));
+    const reported: unknown[] = [];
+    const store = await ready(redis(engine.url).create({ platform, onError: (error) => reported.push(error) }));
     try {
       const counter = store.counter('web/client', rate);
       expect([(await counter.take('anna')).remaining, (await counter.take('anna')).remaining]).toEqual([2, 1]);
@@ -76,12 +76,12 @@ describe('redis', () => {
       await expect((async () => counter.take('anna'))()).rejects.toThrow();
       expect(platform.clock.monoNow() - startedMono).toBeLessThan(50);
       await sleep(500);
-      expect(told).toHaveLength(1);
+      expect(reported).toHaveLength(1);
       await engine.start();
       await ready(store);
       // The counts were on disk.
       expect((await counter.take('anna')).remaining).toBe(0);
-      expect(told).toHaveLength(1);
+      expect(reported).toHaveLength(1);
     } finally {
       await store.close();
       await engine.wipe();
@@ -90,8 +90,8 @@ describe('redis', () => {
 
   test('reconnects after a server hung', async () => {
     const engine = await ownEngine('redis');
-    const told: unknown[] = [];
-    const store = await ready(redis(engine.url).create({ platform, onError: (error) => told.push(error) }));
+    const reported: unknown[] = [];
+    const store = await ready(redis(engine.url).create({ platform, onError: (error) => reported.push(error) }));
     try {
       const counter = store.counter('web/client', rate);
       await counter.take('anna');
@@ -101,7 +101,7 @@ describe('redis', () => {
         () => 'given up',
       );
       expect(await waiting).toBe('given up');
-      expect(told).toHaveLength(1);
+      expect(reported).toHaveLength(1);
       await engine.resume();
       await ready(store);
       expect((await counter.take('anna')).allowed).toBe(true);
