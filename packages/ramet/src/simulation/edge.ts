@@ -48,18 +48,24 @@ export function gatewaysOf(
   );
 }
 
+/** How requests get to a gateway. */
+export interface EdgeWay {
+  readonly network: Network;
+  readonly from: End;
+  readonly to: { readonly host: string; end(): (End & { gateway(name: string): GatewayHandler | undefined }) | undefined };
+  /** Calls `give` when the time is over. */
+  readonly after: (ms: number, give: () => void) => { cancel(): void };
+  readonly timeoutMs?: number;
+}
+
 /**
  * Sends a request to a gateway over the network of the simulation.
  * @throws RametError Unavailable when the connection broke, with whether anything can have been done; DeadlineExceeded after `timeoutMs`
  */
 export function ask(
-  network: Network,
-  from: End,
-  to: { readonly host: string; end(): (End & { gateway(name: string): GatewayHandler | undefined }) | undefined },
+  { network, from, to, after, timeoutMs = 10_000 }: EdgeWay,
   gateway: string,
   { route, headers = {}, body, as }: EdgeRequest,
-  after: (ms: number, give: () => void) => { cancel(): void },
-  timeoutMs = 10_000,
 ): Promise<EdgeResponse> {
   const [method = '', target = ''] = route.split(' ');
   const [path = '', rawQuery = ''] = target.split('?');

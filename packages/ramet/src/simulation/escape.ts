@@ -1,4 +1,5 @@
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { currentRun } from './run-context.ts';
 import { type Owner, running } from './scheduler.ts';
 
 /** Code of a simulated process reached the real world: what it gets from there, no seed decides. */
@@ -68,73 +69,86 @@ const MODULES: readonly (readonly [module: string, members: readonly string[], i
   ['node:fs', ['readFileSync', 'writeFileSync', 'readFile', 'writeFile', 'open', 'openSync'], STORE],
 ];
 
-interface Guard {
-  leave(): void;
+/** A simulated process whose run watches what it reaches; undefined for all other code. */
+function watched(): Owner | undefined {
+  return currentRun()?.onEscape === undefined ? undefined : running.getStore();
 }
 
-function escapeOf(owner: Owner, what: string, instead: string, tell: (what: string) => void): SimulationEscape {
+function escapeOf(owner: Owner, what: string, instead: string): SimulationEscape {
   const error = new SimulationEscape(`${owner.name} called ${what}, which no seed decides; use ${instead}`);
-  tell(error.stack ?? error.message);
+  currentRun()?.onEscape?.(error.stack ?? error.message);
   return error;
 }
 
-/** Watches the doors to the real world while a simulation runs, and only inside its processes: code that passes one gets an error. */
-export const escapes = {
-  /** @param tell gets what was reached, what to use instead, and the stack */
-  enter(tell: (what: string) => void): Guard {
-    const restore: (() => void)[] = [];
-    const guard = (holder: Record<string, unknown>, member: string, name: string, instead: string) => {
-      const real = holder[member];
-      if (typeof real !== 'function') return;
-      const own = Object.hasOwn(holder, member);
-      const guarded = function (this: unknown, ...args: unknown[]): unknown {
-        const owner = running.getStore();
-        if (owner === undefined) return Reflect.apply(real, this, args);
-        const simulated = harmless[name];
-        if (simulated && ofLibrary()) return simulated(owner);
-        throw escapeOf(owner, name, instead, tell);
-      };
-      holder[member] = Object.assign(guarded, real);
-      restore.push(() => {
-        if (own) holder[member] = real;
-        else delete holder[member];
-      });
-    };
-    for (const [object, member, instead] of GLOBALS) {
-      const path = object === '' ? [] : object.split('.');
-      const holder = path.reduce((at, name) => at[name] as Record<string, unknown>, globalThis as Record<string, unknown>);
-      guard(holder, member, [...path, member].join('.'), instead);
+/** The doors are those of the whole Node process: the first run that is under way guards them, and the last one restores them. */
+const shared = { runs: 0, restore: [] as (() => void)[] };
+
+/**
+ * Guards the doors to the real world while `work` lasts, for the processes of runs that watch them: code that passes one gets an error,
+ * and its run hears of it. All other code passes.
+ */
+export async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  if (shared.runs++ === 0) shared.restore = guardAll();
+  try {
+    return await work();
+  } finally {
+    if (--shared.runs === 0) {
+      for (const undo of shared.restore.reverse()) undo();
+      syncBuiltinESMExports();
     }
-    const require = createRequire(import.meta.url);
-    for (const [module, members, instead] of MODULES) {
-      const holder = require(module) as Record<string, unknown>;
-      for (const member of members) guard(holder, member, `${module}.${member}`, instead);
-    }
-    restore.push(guardDate(tell));
-    syncBuiltinESMExports();
-    return {
-      leave() {
-        for (const undo of restore.reverse()) undo();
-        syncBuiltinESMExports();
-      },
-    };
-  },
-};
+  }
+}
+
+/** Guards every door. @returns what restores each */
+function guardAll(): (() => void)[] {
+  const restore: (() => void)[] = [];
+  for (const [object, member, instead] of GLOBALS) {
+    const path = object === '' ? [] : object.split('.');
+    const holder = path.reduce((at, name) => at[name] as Record<string, unknown>, globalThis as Record<string, unknown>);
+    restore.push(guard(holder, member, [...path, member].join('.'), instead));
+  }
+  const require = createRequire(import.meta.url);
+  for (const [module, members, instead] of MODULES) {
+    const holder = require(module) as Record<string, unknown>;
+    for (const member of members) restore.push(guard(holder, member, `${module}.${member}`, instead));
+  }
+  restore.push(guardDate());
+  syncBuiltinESMExports();
+  return restore;
+}
+
+function guard(holder: Record<string, unknown>, member: string, name: string, instead: string): () => void {
+  const real = holder[member];
+  if (typeof real !== 'function') return () => {};
+  const own = Object.hasOwn(holder, member);
+  const door = function (this: unknown, ...args: unknown[]): unknown {
+    const owner = watched();
+    if (owner === undefined) return Reflect.apply(real, this, args);
+    const simulated = harmless[name];
+    if (simulated && ofLibrary()) return simulated(owner);
+    throw escapeOf(owner, name, instead);
+  };
+  holder[member] = Object.assign(door, real);
+  return () => {
+    if (own) holder[member] = real;
+    else delete holder[member];
+  };
+}
 
 /** `new Date()` and `Date()` read the time; `new Date(moment)` does not. */
-function guardDate(tell: (what: string) => void): () => void {
+function guardDate(): () => void {
   const Real = globalThis.Date;
   const refuse = (owner: Owner) => {
-    throw escapeOf(owner, 'new Date()', 'ctx.now()', tell);
+    throw escapeOf(owner, 'new Date()', 'ctx.now()');
   };
   globalThis.Date = new Proxy(Real, {
     construct(target, args, newTarget) {
-      const owner = running.getStore();
+      const owner = watched();
       if (args.length === 0 && owner !== undefined) return ofLibrary() ? new Real(owner.platform?.clock.wallNow() ?? 0) : refuse(owner);
       return Reflect.construct(target, args, newTarget) as object;
     },
     apply(target, self, args) {
-      const owner = running.getStore();
+      const owner = watched();
       if (owner !== undefined) return refuse(owner);
       return Reflect.apply(target, self, args);
     },

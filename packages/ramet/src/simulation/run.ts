@@ -6,13 +6,13 @@ import type { ClientOf } from '../rpc/index.ts';
 import { ANONYMOUS, type Caller } from '../security/index.ts';
 import { CallChecks } from './calls.ts';
 import { checked } from './checked.ts';
-import { escapes } from './escape.ts';
+import { guarded } from './escape.ts';
 import type { RunResult, Simulated, Simulation, Violation } from './face.ts';
 import { type Asked, frameworkInvariants, type Handled } from './invariants.ts';
 import { Keyed } from './keyed.ts';
 import type { Double } from './outside.ts';
-import { ownRejections } from './rejections.ts';
 import { stirring } from './rest.ts';
+import { asRun } from './run-context.ts';
 import type { Disk, Shelf } from './storage.ts';
 import { realTurn, type System, World } from './world.ts';
 
@@ -47,112 +47,172 @@ export interface Prepared {
 }
 
 /** Runs one seed to its end: trouble while the scenario lasts, then healing, rest, and every invariant. */
-export async function runSeed(
-  { simulation, definitions, template, shelf }: Prepared,
-  seed: string,
-  options: RunOptions = {},
-): Promise<RunResult> {
-  const deployments = deploymentsOf(simulation);
-  const deployment = options.deployment ?? deploymentFor(simulation, seed);
-  const mode = !options.kill && !options.points && new Keyed(seed).of('mode') < LIVENESS_SHARE ? 'liveness' : 'safety';
-  const processes = deployments[deployment];
-  if (!processes) throw new RangeError(`there is no deployment '${deployment}'; there are ${Object.keys(deployments).join(', ')}`);
-  const disk = shelf.disk();
-  disk.copyOf(template);
-  const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
-  const violations: Violation[] = [];
-  const sometimes = new Set<string>();
-  const asked: Asked[] = [];
-  const handled: Handled[] = [];
-  const points: string[] = [];
-  let passed = 0;
-  const calls: CallChecks = new CallChecks(
-    () => world.scheduler.now,
-    (id, detail) => violations.push({ id, detail }),
-    (what) => sometimes.add(what),
-  );
-  const system: System = { ...definitions, processes };
-  const world: World = new World({
-    seed,
-    system,
-    disk,
-    intensities: options.kill || options.points ? NOTHING : (simulation.faults ?? {}),
-    only: options.kill || options.points ? new Set() : options.only,
-    externals: doubles,
-    ...(options.log ? { log: options.log } : {}),
-    onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && handled.push({ subscriber, eventId })),
-    instrument: (caller) => calls.instrument(caller),
-    onMissing: (detail) => violations.push({ id: 'escape', detail }),
-    onPoint(of, at, site) {
-      // Clients have no place that they could be killed out of, and those who were replaced have lost theirs.
-      if (!of.faults.active || at.process.current !== at) return;
-      const point = `${at.process.name}.${site}`;
-      if (options.points) points.push(point);
-      if (options.kill?.point === point && ++passed === options.kill.n) of.kill(at.process, `killed at ${point} #${passed}`, 200);
-    },
-  });
-  const sim = simulatedOf(world, { deployment, doubles, violations, sometimes, asked });
-  const guard = escapes.enter((detail) => violations.push({ id: 'escape', detail }));
-  const uncaught = (error: unknown) => void violations.push({ id: 'uncaught', detail: (error as Error)?.stack ?? String(error) });
-  const run = async () => {
-    await world.until(world.boot());
-    let done = false;
-    const always = (simulation.invariants ?? []).filter(({ when }) => when === 'always');
-    const watch = async () => {
-      while (!done) {
-        await world.sleep(1_000);
-        for (const invariant of always) violations.push(...(await checked(invariant, sim)));
-      }
-    };
-    world.trouble();
-    const watching = always.length > 0 ? watch() : undefined;
-    watching?.catch(uncaught);
-    const scenarioMs = durationMs(simulation.scenarioWithin ?? '10m');
-    await world.until(simulation.scenario(sim), scenarioMs, "the scenario has not ended; let it do less, or raise 'scenarioWithin'");
-    world.heal(mode === 'liveness' ? 'as it is' : 'healed');
-    await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
-    await world.until(world.sleep(Math.max(0, world.network.lastArrivalMs - world.scheduler.now) + AFTERMATH_MS));
-    await settle(world, sim, system, durationMs(simulation.settleWithin ?? '15m'), violations);
-    done = true;
-    const ended = (async () => {
-      const twice = new Set(world.faults.fired.flatMap(({ id }) => /^duplicate@client>[^.]*\.(.*)#\d+$/.exec(id)?.[1] ?? []));
-      const deadLetters = simulation.deadLetters === 'expected';
-      violations.push(...(await frameworkInvariants(sim, system, { asked, handled, deadLetters, twice })));
-      for (const invariant of simulation.invariants ?? []) violations.push(...(await checked(invariant, sim)));
-    })();
-    await world.until(ended);
-  };
-  try {
-    await ownRejections(uncaught, async () => {
-      try {
-        await run();
-      } catch (error) {
-        violations.push({ id: (error as Error).name === 'Livelock' ? 'livelock' : 'run', detail: (error as Error).stack ?? String(error) });
-      }
-      await world.close().catch(uncaught);
-      await realTurn();
-    });
-  } finally {
-    guard.leave();
-    disk.remove();
-  }
-  return {
-    seed,
-    deployment,
-    mode,
-    violations: distinct(violations),
-    fired: world.faults.fired,
-    traceHash: world.scheduler.traceHash,
-    events: world.scheduler.events,
-    simulatedMs: world.scheduler.now,
-    sometimes: [...sometimes],
-    points,
-    trace: violations.length > 0 ? world.scheduler.trace : [],
-    logged: violations.length > 0 ? world.errors : [],
-  };
+export async function runSeed(prepared: Prepared, seed: string, options: RunOptions = {}): Promise<RunResult> {
+  return new SeedRun(prepared, seed, options).run();
 }
 
-const NOTHING = {};
+/** One run of one seed, and what it found. */
+class SeedRun {
+  readonly #prepared: Prepared;
+  readonly #seed: string;
+  readonly #options: RunOptions;
+  readonly #deployment: string;
+  readonly #mode: RunResult['mode'];
+  readonly #system: System;
+  readonly #violations: Violation[] = [];
+  readonly #sometimes = new Set<string>();
+  readonly #asked: Asked[] = [];
+  readonly #handled: Handled[] = [];
+  readonly #points: string[] = [];
+  /** How often the process to be killed has passed the point at which it is. */
+  #passed = 0;
+
+  /** @throws RangeError when there is no such deployment */
+  constructor(prepared: Prepared, seed: string, options: RunOptions) {
+    const { simulation, definitions } = prepared;
+    const deployments = deploymentsOf(simulation);
+    this.#prepared = prepared;
+    this.#seed = seed;
+    this.#options = options;
+    this.#deployment = options.deployment ?? deploymentFor(simulation, seed);
+    this.#mode = !this.#isQuiet && new Keyed(seed).of('mode') < LIVENESS_SHARE ? 'liveness' : 'safety';
+    const processes = deployments[this.#deployment];
+    if (!processes) throw new RangeError(`there is no deployment '${this.#deployment}'; there are ${Object.keys(deployments).join(', ')}`);
+    this.#system = { ...definitions, processes };
+  }
+
+  /** Whether no fault happens that the seed decides. */
+  get #isQuiet(): boolean {
+    return this.#options.kill !== undefined || this.#options.points === true;
+  }
+
+  async run(): Promise<RunResult> {
+    const { simulation, template, shelf } = this.#prepared;
+    const disk = shelf.disk();
+    disk.copyOf(template);
+    const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
+    const world = this.#worldOn(disk, doubles);
+    const sim = simulatedOf(world, {
+      deployment: this.#deployment,
+      doubles,
+      violations: this.#violations,
+      sometimes: this.#sometimes,
+      asked: this.#asked,
+    });
+    try {
+      await asRun({ onRejection: this.#uncaught, onEscape: this.#escaped }, () => guarded(() => this.#live(world, sim)));
+    } finally {
+      disk.remove();
+    }
+    return this.#resultOf(world);
+  }
+
+  readonly #escaped = (detail: string): void => void this.#violations.push({ id: 'escape', detail });
+
+  readonly #uncaught = (error: unknown): void =>
+    void this.#violations.push({ id: 'uncaught', detail: (error as Error)?.stack ?? String(error) });
+
+  #worldOn(disk: Disk, externals: Readonly<Record<string, Double>>): World {
+    const { kill, points, only, log } = this.#options;
+    const calls: CallChecks = new CallChecks(
+      () => world.scheduler.now,
+      (id, detail) => this.#violations.push({ id, detail }),
+      (what) => this.#sometimes.add(what),
+    );
+    const world: World = new World({
+      seed: this.#seed,
+      system: this.#system,
+      disk,
+      intensities: this.#isQuiet ? {} : (this.#prepared.simulation.faults ?? {}),
+      only: this.#isQuiet ? new Set() : only,
+      externals,
+      ...(log ? { log } : {}),
+      onEvent: (subscriber, _type, outcome, eventId) => void (outcome === 'handled' && this.#handled.push({ subscriber, eventId })),
+      instrument: (caller) => calls.instrument(caller),
+      onMissing: this.#escaped,
+      onPoint: (of, at, site) => {
+        // Clients have no place that they could be killed out of, and those who were replaced have lost theirs.
+        if (!of.faults.active || at.process.current !== at) return;
+        const point = `${at.process.name}.${site}`;
+        if (points) this.#points.push(point);
+        if (kill?.point === point && ++this.#passed === kill.n) of.kill(at.process, `killed at ${point} #${this.#passed}`, 200);
+      },
+    });
+    return world;
+  }
+
+  /** The life of the world, from its boot to its end. Never rejects: what fails is a violation. */
+  async #live(world: World, sim: Simulated): Promise<void> {
+    try {
+      await world.until(world.boot());
+      await this.#play(world, sim);
+      await world.until(this.#judge(world, sim));
+    } catch (error) {
+      const id = (error as Error).name === 'Livelock' ? 'livelock' : 'run';
+      this.#violations.push({ id, detail: (error as Error).stack ?? String(error) });
+    }
+    await world.close().catch(this.#uncaught);
+    await realTurn();
+  }
+
+  /** Trouble while the scenario lasts, then rest, and once more rest after the last late message has arrived. */
+  async #play(world: World, sim: Simulated): Promise<void> {
+    const { simulation } = this.#prepared;
+    const settleMs = durationMs(simulation.settleWithin ?? '15m');
+    world.trouble();
+    const stop = this.#watch(world, sim);
+    const scenarioMs = durationMs(simulation.scenarioWithin ?? '10m');
+    await world.until(simulation.scenario(sim), scenarioMs, "the scenario has not ended; let it do less, or raise 'scenarioWithin'");
+    world.heal(this.#mode === 'liveness' ? 'as it is' : 'healed');
+    await settle(world, sim, this.#system, settleMs, this.#violations);
+    await world.until(world.sleep(Math.max(0, world.network.lastArrivalMs - world.scheduler.now) + AFTERMATH_MS));
+    await settle(world, sim, this.#system, settleMs, this.#violations);
+    stop();
+  }
+
+  /** Checks once a second the invariants that must always hold. @returns what ends that */
+  #watch(world: World, sim: Simulated): () => void {
+    const always = (this.#prepared.simulation.invariants ?? []).filter(({ when }) => when === 'always');
+    let done = false;
+    const watching = async () => {
+      while (!done) {
+        await world.sleep(1_000);
+        for (const invariant of always) this.#violations.push(...(await checked(invariant, sim)));
+      }
+    };
+    if (always.length > 0) watching().catch(this.#uncaught);
+    return () => {
+      done = true;
+    };
+  }
+
+  /** Checks every invariant, of the framework and of the simulation, when all is over. */
+  async #judge(world: World, sim: Simulated): Promise<void> {
+    const { simulation } = this.#prepared;
+    const twice = new Set(world.faults.fired.flatMap(({ id }) => /^duplicate@client>[^.]*\.(.*)#\d+$/.exec(id)?.[1] ?? []));
+    const evidence = { asked: this.#asked, handled: this.#handled, deadLetters: simulation.deadLetters === 'expected', twice };
+    this.#violations.push(...(await frameworkInvariants(sim, this.#system, evidence)));
+    for (const invariant of simulation.invariants ?? []) this.#violations.push(...(await checked(invariant, sim)));
+  }
+
+  #resultOf({ faults, scheduler, errors }: World): RunResult {
+    const violations = distinct(this.#violations);
+    return {
+      seed: this.#seed,
+      deployment: this.#deployment,
+      mode: this.#mode,
+      violations,
+      fired: faults.fired,
+      traceHash: scheduler.traceHash,
+      events: scheduler.events,
+      simulatedMs: scheduler.now,
+      sometimes: [...this.#sometimes],
+      points: this.#points,
+      trace: violations.length > 0 ? scheduler.trace : [],
+      logged: violations.length > 0 ? errors : [],
+    };
+  }
+}
 
 /** Starts the system as one process, fills `disk` as `setup` says, and stops it in order. */
 export async function runSetup(simulation: Simulation, definitions: Prepared['definitions'], disk: Disk): Promise<void> {
@@ -165,21 +225,18 @@ export async function runSetup(simulation: Simulation, definitions: Prepared['de
   });
   const run = { deployment: 'setup', doubles, violations: [] as Violation[], sometimes: new Set<string>(), asked: [] };
   const sim = simulatedOf(world, run);
-  await ownRejections(
-    (reason) => void unhandled.push(reason),
-    async () => {
-      try {
-        await world.until(world.boot());
-        await world.until(simulation.setup?.(sim) ?? Promise.resolve());
-        await settle(world, sim, { ...definitions, processes }, SETUP_LIMIT_MS, run.violations);
-        if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
-        await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
-      } finally {
-        await world.close();
-        await realTurn();
-      }
-    },
-  );
+  await asRun({ onRejection: (reason) => void unhandled.push(reason) }, async () => {
+    try {
+      await world.until(world.boot());
+      await world.until(simulation.setup?.(sim) ?? Promise.resolve());
+      await settle(world, sim, { ...definitions, processes }, SETUP_LIMIT_MS, run.violations);
+      if (run.violations.length > 0) throw new Error(`the setup does not come to rest: ${run.violations[0]?.detail}`);
+      await world.until(world.processes[0]?.current?.runtime?.stop() ?? Promise.resolve());
+    } finally {
+      await world.close();
+      await realTurn();
+    }
+  });
   if (unhandled.length > 0) throw unhandled[0];
 }
 

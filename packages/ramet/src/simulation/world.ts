@@ -220,7 +220,7 @@ export class World implements Surroundings {
   /** A request of a client outside to a gateway. */
   ask(gateway: string, request: EdgeRequest): Promise<EdgeResponse> {
     const give = (ms: number, fire: () => void) => this.scheduler.after(ms, this.client, 'no answer', fire);
-    return ask(this.network, this.client, this.placeOf(gateway), gateway, request, give);
+    return ask({ network: this.network, from: this.client, to: this.placeOf(gateway), after: give }, gateway, request);
   }
 
   /** The store of a service, to look at; never to write into. */

@@ -1,4 +1,4 @@
-import type { Attributes } from '@opentelemetry/api';
+import type { Attributes, Meter } from '@opentelemetry/api';
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { DataPointType, MeterProvider, type MetricData, MetricReader, type ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { type Labels, SeriesTable } from './metric-series.ts';
@@ -14,7 +14,7 @@ export interface HistogramOptions extends MetricOptions {
   readonly buckets?: readonly number[];
 }
 
-/** Only goes up. Anything but a finite number from 0 is ignored: it would spoil the sum for ever. */
+/** Only goes up. Anything but a finite number from 0 is ignored, because it would spoil the sum for good. */
 export interface Counter<Name extends string = string> {
   add(count: number, labels?: Labels<Name>): void;
 }
@@ -33,22 +33,22 @@ export interface Sample<Name extends string = string> {
   readonly labels: Labels<Name>;
 }
 
-/** Asked at every rendering. What it does not name then is not shown: a gauge never shows an old value. */
+/** Called at every rendering. A series that it does not return then is not shown: a gauge never shows an old value. */
 export type Observe<Name extends string = string> = () => Observation<Name> | Promise<Observation<Name>>;
 type Observation<Name extends string> = number | readonly Sample<Name>[];
 
 /**
- * Instruments by name. Asking again for a name gives the same instrument, so that this may be done where it is used. Names
- * appear exactly as given; one that Prometheus would make another of is refused.
+ * Instruments by name. The same name returns the same instrument, so code may look one up where it uses it. Names appear exactly as
+ * given; a name that Prometheus would change is refused.
  */
 export interface Metrics {
   /** The name ends in `_total`. */
   counter<Name extends string = string>(name: string, options: MetricOptions): Counter<Name>;
   upDownCounter<Name extends string = string>(name: string, options: MetricOptions): UpDownCounter<Name>;
   histogram<Name extends string = string>(name: string, options: HistogramOptions): Histogram<Name>;
-  /** Several may observe one gauge, each its own labels. @returns a function that removes this observer */
+  /** Adds an observer: several may observe one gauge, each its own labels. @returns what removes this observer */
   gauge<Name extends string = string>(name: string, options: MetricOptions, observe: Observe<Name>): () => void;
-  /** Everything in the text format of Prometheus (`text/plain; version=0.0.4`). */
+  /** Renders everything in the text format of Prometheus (`text/plain; version=0.0.4`). */
   render(): Promise<string>;
   shutdown(): Promise<void>;
 }
@@ -57,14 +57,14 @@ export interface MetricsOptions {
   readonly service: string;
   readonly version: string;
   readonly env: string;
-  /** Gets what observers of gauges throw; the other metrics are rendered all the same. */
+  /** Called with what observers of gauges throw; the other metrics are rendered anyway. */
   readonly onError?: (error: unknown) => void;
 }
 
 /** Seconds; the buckets that users expect of `http_request_duration_seconds`. */
 export const DURATION_BUCKETS: readonly number[] = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/** How long an observer of a gauge may take before it is left out. */
+/** How long an observer of a gauge may take before its series are omitted. */
 const OBSERVE_MS = 1_000;
 const NOTHING: ReadonlySet<Attributes> = new Set();
 
@@ -78,12 +78,12 @@ interface Registered {
 
 interface Gauge {
   readonly observers: Observe[];
-  /** The observation under way or last made; an older one that comes late does not count. */
+  /** The observation under way or last made; an older one that arrives late does not count. */
   run: ReadonlySet<Attributes>;
   shown: ReadonlySet<Attributes>;
 }
 
-/** Hands its metrics out when asked; without the HTTP server that the exporter's own reader brings. */
+/** Returns its metrics on demand, without the HTTP server of the exporter's own reader. */
 class ScrapeReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
   protected override async onShutdown(): Promise<void> {}
@@ -94,91 +94,23 @@ export function createMetrics({ service, version, env, onError = () => {} }: Met
   const tallies = new Tallies();
   const reader = new ScrapeReader();
   const provider = new MeterProvider({ readers: [reader] });
-  const meter = provider.getMeter('ramet');
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
-  const registered = new Map<string, Registered>();
-  const gauges = new Map<string, Gauge>();
+  const names = new Names();
+  const gauges = new Gauges(provider.getMeter('ramet'), onError);
   let rendering: Promise<string> | undefined;
   let closed = false;
-
-  function once<T>(kind: Kind, name: string, { unit = '', buckets }: HistogramOptions, make: () => T): T {
-    const shape = `${kind} ${unit} ${buckets?.join(' ') ?? ''}`;
-    const known = registered.get(name);
-    if (known) {
-      if (known.shape !== shape) throw new RangeError(`The metric '${name}' exists already as another kind, unit or buckets`);
-      return known.instrument as T;
-    }
-    checkName(kind, name);
-    const instrument = make();
-    registered.set(name, { kind, shape, instrument });
-    return instrument;
-  }
-
-  function observed(name: string, options: MetricOptions): Gauge {
-    const gauge: Gauge = { observers: [], run: NOTHING, shown: NOTHING };
-    const series = new SeriesTable(name);
-    meter.createObservableGauge(name, options).addCallback(async (result) => {
-      const seen = new Set<Attributes>();
-      gauge.run = seen;
-      gauge.shown = NOTHING;
-      const observe = async (observer: Observe) => {
-        const observation = await observer();
-        const samples = typeof observation === 'number' ? [{ value: observation, labels: {} }] : observation;
-        for (const { value, labels } of samples) {
-          const attributes = series.of(labels);
-          seen.add(attributes);
-          result.observe(value, attributes);
-        }
-      };
-      const outcomes = await Promise.allSettled(gauge.observers.map(observe));
-      for (const outcome of outcomes) if (outcome.status === 'rejected') onError(outcome.reason);
-      // Only now: the SDK takes over nothing of an observation that ran out of time.
-      if (gauge.run === seen) gauge.shown = seen;
-    });
-    gauges.set(name, gauge);
-    return gauge;
-  }
 
   async function collect(): Promise<string> {
     const { resourceMetrics, errors } = await reader.collect({ timeoutMillis: OBSERVE_MS });
     for (const error of errors) onError(error);
-    const { resource, scopeMetrics } = withoutStale(resourceMetrics, gauges);
+    const { resource, scopeMetrics } = gauges.withoutStale(resourceMetrics);
     return `${serializer.serialize({ resource, scopeMetrics: [...scopeMetrics, tallies.collect()] }).trimEnd()}\n`;
   }
 
   const metrics: Metrics = {
-    counter: (name, options) =>
-      once('counter', name, options, () => {
-        const add = tallies.sum(name, options, { isMonotonic: true });
-        const series = new SeriesTable(name);
-        return {
-          add(count, labels) {
-            if (count >= 0 && count < Number.POSITIVE_INFINITY) add(count, series.of(labels));
-          },
-        };
-      }),
-    upDownCounter: (name, options) =>
-      once('upDownCounter', name, options, () => {
-        const add = tallies.sum(name, options, { isMonotonic: false });
-        const series = new SeriesTable(name);
-        return {
-          add(change, labels) {
-            if (Number.isFinite(change)) add(change, series.of(labels));
-          },
-        };
-      }),
-    histogram: (name, options) =>
-      once('histogram', name, options, () => {
-        const record = tallies.histogram(name, options, options.buckets ?? DURATION_BUCKETS);
-        const series = new SeriesTable(name);
-        return {
-          record(value, labels) {
-            if (value >= 0 && value < Number.POSITIVE_INFINITY) record(value, series.of(labels));
-          },
-        };
-      }),
+    ...tallied(tallies, names),
     gauge(name, options, observe) {
-      const { observers } = once('gauge', name, options, () => observed(name, options));
+      const { observers } = names.once('gauge', name, options, () => gauges.make(name, options));
       observers.push(observe as Observe);
       return () => {
         const index = observers.indexOf(observe as Observe);
@@ -187,7 +119,7 @@ export function createMetrics({ service, version, env, onError = () => {} }: Met
     },
     render() {
       if (closed) return Promise.resolve('');
-      // Two at once would ask every observer twice, and each would forget what the other had seen.
+      // Two renderings at once would call every observer twice, and each would discard what the other had observed.
       rendering ??= collect().finally(() => {
         rendering = undefined;
       });
@@ -203,17 +135,98 @@ export function createMetrics({ service, version, env, onError = () => {} }: Met
   return metrics;
 }
 
-/** The SDK repeats what a gauge once showed until the end of the process; only what was observed this time is true. */
-function withoutStale(resourceMetrics: ResourceMetrics, gauges: ReadonlyMap<string, Gauge>): ResourceMetrics {
-  const fresh = (metric: MetricData): MetricData => {
-    const gauge = metric.dataPointType === DataPointType.GAUGE ? gauges.get(metric.descriptor.name) : undefined;
-    if (!gauge) return metric;
-    return { ...metric, dataPoints: metric.dataPoints.filter((point) => gauge.shown.has(point.attributes)) } as MetricData;
-  };
+/** The instruments by name: a second look-up of a name returns the same one. */
+class Names {
+  readonly #registered = new Map<string, Registered>();
+
+  /** @throws RangeError when the name cannot be used, or is that of another kind of metric */
+  once<T>(kind: Kind, name: string, { unit = '', buckets }: HistogramOptions, make: () => T): T {
+    const shape = `${kind} ${unit} ${buckets?.join(' ') ?? ''}`;
+    const known = this.#registered.get(name);
+    if (known) {
+      if (known.shape !== shape) throw new RangeError(`The metric '${name}' exists already as another kind, unit or buckets`);
+      return known.instrument as T;
+    }
+    checkName(kind, name);
+    const instrument = make();
+    this.#registered.set(name, { kind, shape, instrument });
+    return instrument;
+  }
+}
+
+/** Counters and histograms, whose counts are kept here. */
+function tallied(tallies: Tallies, names: Names): Pick<Metrics, 'counter' | 'upDownCounter' | 'histogram'> {
+  const isCount = (value: number) => value >= 0 && value < Number.POSITIVE_INFINITY;
   return {
-    ...resourceMetrics,
-    scopeMetrics: resourceMetrics.scopeMetrics.map((scope) => ({ ...scope, metrics: scope.metrics.map(fresh) })),
+    counter: (name, options) =>
+      names.once('counter', name, options, () => {
+        const add = tallies.sum(name, options, { isMonotonic: true });
+        const series = new SeriesTable(name);
+        return { add: (count, labels) => void (isCount(count) && add(count, series.of(labels))) };
+      }),
+    upDownCounter: (name, options) =>
+      names.once('upDownCounter', name, options, () => {
+        const add = tallies.sum(name, options, { isMonotonic: false });
+        const series = new SeriesTable(name);
+        return { add: (change, labels) => void (Number.isFinite(change) && add(change, series.of(labels))) };
+      }),
+    histogram: (name, options) =>
+      names.once('histogram', name, options, () => {
+        const record = tallies.histogram(name, options, options.buckets ?? DURATION_BUCKETS);
+        const series = new SeriesTable(name);
+        return { record: (value, labels) => void (isCount(value) && record(value, series.of(labels))) };
+      }),
   };
+}
+
+/** The gauges, which the SDK observes when it is scraped. */
+class Gauges {
+  readonly #meter: Meter;
+  readonly #onError: (error: unknown) => void;
+  readonly #gauges = new Map<string, Gauge>();
+
+  constructor(meter: Meter, onError: (error: unknown) => void) {
+    this.#meter = meter;
+    this.#onError = onError;
+  }
+
+  make(name: string, options: MetricOptions): Gauge {
+    const gauge: Gauge = { observers: [], run: NOTHING, shown: NOTHING };
+    const series = new SeriesTable(name);
+    this.#meter.createObservableGauge(name, options).addCallback(async (result) => {
+      const seen = new Set<Attributes>();
+      gauge.run = seen;
+      gauge.shown = NOTHING;
+      const observe = async (observer: Observe) => {
+        const observation = await observer();
+        const samples = typeof observation === 'number' ? [{ value: observation, labels: {} }] : observation;
+        for (const { value, labels } of samples) {
+          const attributes = series.of(labels);
+          seen.add(attributes);
+          result.observe(value, attributes);
+        }
+      };
+      const outcomes = await Promise.allSettled(gauge.observers.map(observe));
+      for (const outcome of outcomes) if (outcome.status === 'rejected') this.#onError(outcome.reason);
+      // Only now: the SDK discards an observation that ran out of time.
+      if (gauge.run === seen) gauge.shown = seen;
+    });
+    this.#gauges.set(name, gauge);
+    return gauge;
+  }
+
+  /** The SDK repeats what a gauge once showed until the end of the process; only what was observed this time is true. */
+  withoutStale(resourceMetrics: ResourceMetrics): ResourceMetrics {
+    const fresh = (metric: MetricData): MetricData => {
+      const gauge = metric.dataPointType === DataPointType.GAUGE ? this.#gauges.get(metric.descriptor.name) : undefined;
+      if (!gauge) return metric;
+      return { ...metric, dataPoints: metric.dataPoints.filter((point) => gauge.shown.has(point.attributes)) } as MetricData;
+    };
+    return {
+      ...resourceMetrics,
+      scopeMetrics: resourceMetrics.scopeMetrics.map((scope) => ({ ...scope, metrics: scope.metrics.map(fresh) })),
+    };
+  }
 }
 
 function checkName(kind: Kind, name: string): void {
