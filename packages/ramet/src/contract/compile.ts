@@ -14,6 +14,7 @@ export interface CompiledOperation {
   readonly http: HttpBinding | undefined;
 }
 
+/** The compiled route of an operation. */
 export interface HttpBinding {
   readonly method: string;
   /** `/orders/{orderId}` */
@@ -22,11 +23,13 @@ export interface HttpBinding {
   readonly status: number;
 }
 
+/** An event with the codec of its data. */
 export interface CompiledEvent {
   readonly event: EventRef;
   readonly codec: Codec;
 }
 
+/** A contract with the codecs of its operations and events. */
 export interface CompiledContract {
   readonly contract: AnyContract;
   readonly operations: ReadonlyMap<string, CompiledOperation>;

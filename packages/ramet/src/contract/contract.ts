@@ -5,6 +5,7 @@ export interface Failure<D extends Schema = Schema> {
   readonly status: number;
   readonly data: D;
 }
+/** The declared failures of an operation, by name. */
 export type Failures = Record<string, Failure>;
 
 /**
@@ -20,8 +21,10 @@ export const failure = <D extends Schema>(status: number, data: D): Failure<D> =
 /** The route of an operation in HTTP: `'GET /orders/{orderId}'`, with its success status where that is not 200 (204 without output). */
 export type Http = string | { readonly route: string; readonly status?: number };
 
+/** The kinds of operations. */
 export type OperationKind = 'command' | 'query' | 'stream';
 
+/** An operation of a contract. */
 export interface Operation {
   readonly kind: OperationKind;
   readonly service: string;
@@ -32,6 +35,7 @@ export interface Operation {
   readonly http?: Http;
   readonly key?: 'required';
 }
+/** The operations of a contract, by name. */
 export type Operations = Record<string, Operation>;
 
 /** An operation as it is declared; `contract()` adds the names of the service and of the operation. */
@@ -90,6 +94,7 @@ export type Upcast = (old: any) => unknown;
 /** Steps from version to version, each under the version that it reads. */
 export type Upcasts = { readonly [from: number]: Upcast };
 
+/** An event as it is declared; `contract()` adds the names of the service and of the event. */
 export interface EventDeclaration<T extends Schema = Schema> {
   readonly schema: T;
   readonly key: string;
@@ -111,6 +116,7 @@ export const event = <T extends Schema>(
   ...o,
 });
 
+/** An event of a contract, as reactions and sagas refer to it. */
 export interface EventRef<T extends Schema = Schema> {
   readonly service: string;
   readonly name: string;
@@ -119,7 +125,9 @@ export interface EventRef<T extends Schema = Schema> {
   readonly version: number;
   readonly upcast?: Upcasts;
 }
+/** The data of an event. */
 export type Data<R> = R extends EventRef<infer T> ? Out<T> : never;
+/** The events of a contract, by name. */
 export type Events = Record<string, EventDeclaration>;
 
 /** What a service promises. It is data, except for the pure functions of `upcast`, and is the only file of a service that others import. */
@@ -134,6 +142,7 @@ export interface Contract<
   readonly queries: Q;
   readonly events: { readonly [K in keyof E]: EventRef<E[K]['schema']> };
 }
+/** Any contract. */
 export type AnyContract = Contract<any, any, any, any>;
 
 /** The name where the compiler is strict, and otherwise what to do: without it, the types of handlers and clients are wrong. */
@@ -164,8 +173,11 @@ export function contract<N extends string, C extends Operations = {}, Q extends 
   return { name, commands: named(d.commands), queries: named(d.queries), events } as unknown as Contract<N, C, Q, E>;
 }
 
+/** The declared failures of an operation. */
 export type ErrorsOf<O> = O extends { errors: infer E extends Failures } ? E : {};
+/** The input of an operation. */
 export type InputOf<O> = O extends { input: infer I } ? In<I> : never;
+/** The output of an operation. */
 export type OutputOf<O> = O extends { output: infer R } ? Out<R> : void;
 
 /** The answer of `call.try()`: the value, or one of the declared failures. */

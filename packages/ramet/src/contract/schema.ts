@@ -7,6 +7,7 @@ import type { JsonSchema, Schema } from './standard.ts';
 
 export type { In, JsonSchema, Out, Schema } from './standard.ts';
 
+/** The result of {@link Codec.decode}: the value, or what does not fit. */
 export type Decoded = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /** A compiled schema for the hot path: it validates and copies in one call. */

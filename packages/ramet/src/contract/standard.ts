@@ -7,4 +7,5 @@ export type In<T> = T extends Schema<infer I, any> ? I : void;
 /** The output of a schema. */
 export type Out<T> = T extends Schema<any, infer O> ? O : void;
 
+/** A JSON Schema as data. */
 export type JsonSchema = Readonly<Record<string, unknown>>;

@@ -349,6 +349,7 @@ export const LOG_EVENTS = {
   ),
 } as const satisfies Record<string, LogEventEntry>;
 
+/** The code of a log line. */
 export type LogEvent = keyof typeof LOG_EVENTS;
 
 type EventOfLevel<Level> = { [Event in LogEvent]: (typeof LOG_EVENTS)[Event]['level'] extends Level ? Event : never }[LogEvent];

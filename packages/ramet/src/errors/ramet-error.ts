@@ -10,6 +10,7 @@ export interface Issue {
 export const issuesText = (issues: readonly Issue[]): string =>
   issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
 
+/** The details of a {@link RametError}. */
 export interface RametErrorOptions {
   readonly cause?: unknown;
   readonly issues?: readonly Issue[];

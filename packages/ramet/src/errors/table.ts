@@ -214,4 +214,5 @@ export const ERRORS = {
   BootFailed: entry(500, 'The process cannot start', 'Correct every problem in the list.', no),
 } as const satisfies Record<string, ErrorEntry>;
 
+/** The code of an error in {@link ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;

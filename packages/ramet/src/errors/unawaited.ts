@@ -30,6 +30,7 @@ export type RejectionListener = (reason: unknown, promise: Promise<unknown>) => 
 
 /** Marks a listener that calls {@link noticeUnawaited}: a process needs one. */
 export const asGuard = <L extends RejectionListener>(listener: L): L => Object.assign(listener, { [GUARD]: true });
+/** Whether a listener was marked by {@link asGuard}. */
 export const isGuard = (listener: object): boolean => GUARD in listener;
 
 /** Calls the notice of an error whose rejection no code has handled, or of the error that it stands for. @returns whether there was one */

@@ -1,5 +1,6 @@
 import type { Platform } from './platform.ts';
 
+/** The pauses between attempts: the first one, and the longest one. */
 export interface Backoff {
   readonly baseMs: number;
   readonly capMs: number;

@@ -15,6 +15,7 @@ export interface Wait {
   error: unknown;
 }
 
+/** The options of {@link Patience}. */
 export interface PatienceOptions {
   /** How long failures are tolerated, in milliseconds from the start, over all waits together. */
   readonly forMs: number;

@@ -27,6 +27,7 @@ export interface Platform {
   point(site: string): Promise<void> | undefined;
 }
 
+/** The clocks of a process. */
 export interface Clock {
   /** Milliseconds since 1970; may jump in both directions. */
   wallNow(): number;
@@ -34,11 +35,13 @@ export interface Clock {
   monoNow(): number;
 }
 
+/** One pending call of a timer. */
 export interface Timer {
   /** Cancels the timer; harmless when it has fired. */
   cancel(): void;
 }
 
+/** Everything that waits for a time. */
 export interface Timers {
   /** Calls `fire` once after `delayMs`. Delays may be longer than the 2^31-1 ms of `setTimeout`. */
   set(delayMs: number, fire: () => void): Timer;
@@ -48,6 +51,7 @@ export interface Timers {
   yield(): Promise<void>;
 }
 
+/** Sources of chance. */
 export interface Random {
   /** Returns a number that is uniform in [0, 1). For jitter and samples, never for secrets. */
   next(): number;
@@ -55,6 +59,7 @@ export interface Random {
   bytes(count: number): Uint8Array;
 }
 
+/** Hashes, passwords and comparisons of secrets. */
 export interface Crypto {
   /** SHA-256 of UTF-8 text, as lower-case hex. */
   readonly sha256: (text: string) => string;
@@ -80,18 +85,21 @@ export interface Signatures {
   verifier(publicKey: string): Verifier;
 }
 
+/** Signs with one private key. */
 export interface Signer {
   /** The public half: 32 bytes as base64url, the `x` of a JWK. */
   readonly publicKey: string;
   sign(text: string): Uint8Array;
 }
 
+/** Verifies signatures of one key. */
 export interface Verifier {
   /** 32 bytes as base64url, the `x` of a JWK. */
   readonly publicKey: string;
   verify(text: string, signature: Uint8Array): boolean;
 }
 
+/** A request of {@link HttpClient}. */
 export interface HttpRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -105,18 +113,21 @@ export interface OutgoingRequest extends HttpRequest {
   readonly external?: { readonly name: string; readonly path: string };
 }
 
+/** Sends requests to other systems. */
 export interface HttpClient {
   /** Sends one request over a pooled connection. Never follows a redirect, and never repeats a request. */
   fetch(url: string, request?: OutgoingRequest): Promise<Response>;
   close(): Promise<void>;
 }
 
+/** Measurements of this process. */
 export interface ProcessFigures {
   residentMemoryBytes(): number;
   /** Measures how late the event loop ran, in seconds: the 99th percentile since the last call. */
   eventLoopLagSeconds(): number;
 }
 
+/** Reads files. */
 export interface Files {
   /**
    * Reads one file as text. @returns undefined when the file does not exist

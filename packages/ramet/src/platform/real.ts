@@ -9,6 +9,7 @@ import type { Crypto, Files, HttpClient, Platform, Timer } from './platform.ts';
 
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
+/** The options of {@link realPlatform}. */
 export interface RealPlatformOptions {
   /** Called at every named point: tests stop the process there. */
   readonly onPoint?: (site: string) => Promise<void> | undefined;

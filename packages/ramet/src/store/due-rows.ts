@@ -14,6 +14,7 @@ export interface DueWork {
   readonly payload: unknown;
 }
 
+/** Schedules work in a transaction. */
 export function schedule(tx: Tx, work: DueWork): void {
   tx.defer(
     'insert into ramet_timers (id, kind, lane, due_at, payload) values (?, ?, ?, ramet_now() + ?, ?) on conflict do nothing',

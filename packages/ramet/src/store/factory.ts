@@ -13,6 +13,7 @@ export interface StoreFactory {
   release(): Promise<void>;
 }
 
+/** What the process gives to its stores. */
 export interface StoreEnvironment {
   readonly platform: Platform;
   readonly onWarning: Warn;

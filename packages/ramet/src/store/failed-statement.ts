@@ -46,6 +46,7 @@ export function afterFailure({ error, statement }: Omit<FailedStatement, 'depth'
   return whenUnawaited(refused, () => {});
 }
 
+/** Shortens the text of a statement for people. */
 export const shortened = (statement: string): string => {
   const text = statement.replace(/\s+/g, ' ').trim();
   return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;

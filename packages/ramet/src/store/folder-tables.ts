@@ -42,6 +42,7 @@ export interface RetentionRule {
   readonly returning?: readonly string[];
 }
 
+/** The returned columns of a deleted row. */
 export type DeletedRow = Readonly<Record<string, string | number>>;
 
 /** What a move to another store has to know. All tables that are not named here are copied. */

@@ -25,6 +25,7 @@ export interface Engine {
 /** The adapter begins and ends transactions: what Kysely would do for that is not there. */
 const NO_DRIVER = {} as Driver;
 
+/** Makes an {@link Engine}. */
 export function engineOf(
   compiler: QueryCompiler,
   adapter: DialectAdapter,

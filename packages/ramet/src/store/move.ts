@@ -13,6 +13,7 @@ export interface MovedTable {
   readonly checksum: string;
 }
 
+/** A move of a store: the two stores, and how to copy. */
 export interface Move {
   readonly from: Store;
   readonly to: Store;

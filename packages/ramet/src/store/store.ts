@@ -39,6 +39,7 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** How one transaction runs. */
 export interface WriteOptions {
   /** Named in warnings, as `orders.place`. */
   readonly name?: string;
@@ -50,6 +51,7 @@ export interface WriteOptions {
   readonly first?: boolean;
 }
 
+/** Committed reads: for the framework by `all` and `get`, for handlers by `db`. */
 export interface Reader {
   readonly db: Kysely<any>;
   all<R>(sql: string, ...params: Param[]): Promise<R[]>;

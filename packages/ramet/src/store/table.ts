@@ -6,6 +6,7 @@ export interface Table {
   readonly key: readonly string[];
 }
 
+/** A column of a {@link Table}. */
 export interface Column {
   readonly name: string;
   /** Whole numbers have a type of their own because 64 bits do not fit a JavaScript number. Generated columns are excluded. */

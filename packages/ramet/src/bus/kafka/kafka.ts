@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from '@platformatic/kafka';
-import { type Duration, SECOND, Settings, type Source, shown, sourced } from '../../platform/index.ts';
+import { type Duration, LEASE_MS, SECOND, Settings, type Source, shown, sourced } from '../../platform/index.ts';
 import type { Bus, BusCapabilities, Subscription } from '../bus.ts';
 import type { BusEnvironment, BusFactory } from '../factory.ts';
 import type { Outbox } from '../source/outbox.ts';
@@ -12,7 +12,6 @@ import { Ending } from './ending.ts';
 import { KafkaGroup } from './group.ts';
 import { kafkaTarget } from './target.ts';
 
-const SESSION_MS = 15 * SECOND;
 const PARTITIONS = 6;
 const BROKER = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
 /** How long events that are under way to brokers may take to arrive when the process ends. */
@@ -65,7 +64,7 @@ export function kafka(options: KafkaOptions): BusFactory {
   const partitions = given.count('partitions', options.partitions, PARTITIONS, 1, 10_000);
   const replicas = given.count('replicas', options.replicas, 0, 1, 100);
   const keepMs = given.duration('keep', keep, EVENTS_KEPT_MS, { least: '1m' });
-  const sessionMs = given.duration('session', session, SESSION_MS, { least: '1s', most: '1h' });
+  const sessionMs = given.duration('session', session, LEASE_MS, { least: '1s', most: '1h' });
   given.check();
   const settings: ClusterOptions = {
     brokers,

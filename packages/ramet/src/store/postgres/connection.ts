@@ -5,6 +5,7 @@ import { sessionEnded } from './errors.ts';
 import { Exchange, type Outcome, type Prepared } from './exchange.ts';
 import type { Statement } from './statements.ts';
 
+/** The options of one session. */
 export interface ConnectOptions {
   readonly platform: Platform;
   readonly url: string;

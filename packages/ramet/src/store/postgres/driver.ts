@@ -7,6 +7,7 @@ import { peer } from '../../errors/index.ts';
  */
 const { default: driver } = await peer('pg', 'ramet/store/postgres', () => import('pg'));
 
+/** Makes a client of the driver, which is not connected yet. */
 export const newClient = (config: pg.ClientConfig): pg.Client => new driver.Client(config);
 
 /** What the store needs of the driver's connection below its client. */
@@ -14,6 +15,7 @@ export interface Wire {
   readonly stream: { readonly writable: boolean; write(bytes: Buffer): void; destroy(): void };
 }
 
+/** Returns the driver's connection below a client. */
 export const wireOf = (client: pg.Client): Wire => (client as unknown as { connection: Wire }).connection;
 
 /** Lets objects of a class take part in the driver's pipeline: it accepts its own queries only, and checks by `instanceof`. */

@@ -5,6 +5,7 @@ const AGAIN = new Set(['40001', '40P01']);
 /** The server ends the session. */
 const ENDED = /^(57P0[1-5]|08...|25P03|25P04)$/;
 
+/** Whether the same work may succeed when it runs again. */
 export const mayRunAgain = (error: unknown): boolean => {
   const state = sqlState(error);
   return state !== undefined && (AGAIN.has(state) || planChanged(error));
@@ -25,8 +26,11 @@ export const sessionEnded = (error: unknown): boolean => ENDED.test(sqlState(err
 
 /** The errors of a statement that had to change a row and changed none: the key exists, or a division by zero. */
 const NOTHING_CHANGED = new Set(['23505', '22012']);
+/** Whether a statement failed because it changed no row. */
 export const nothingChanged = (error: unknown): boolean => NOTHING_CHANGED.has(sqlState(error) ?? '');
+/** Whether a read-only session was asked to write. */
 export const readOnly = (error: unknown): boolean => sqlState(error) === '25006';
+/** Whether the server accepts no further connection. */
 export const tooManyConnections = (error: unknown): boolean => sqlState(error) === '53300';
 
 /** Translates an error of the server: an outage becomes StoreUnavailable, other errors are unchanged. */
@@ -60,4 +64,5 @@ export function cannotOpen(error: unknown, service: string, where: string): Rame
     : new RametError('StoreUnusable', `the store of '${service}' at ${where} cannot be opened (${said}`, { cause: error });
 }
 
+/** Makes the error of a closed store. */
 export const closed = (service: string): RametError => new RametError('StoreUnavailable', `The store of '${service}' is closed`);

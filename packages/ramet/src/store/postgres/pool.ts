@@ -3,6 +3,7 @@ import type { Platform, Timer } from '../../platform/index.ts';
 import type { Connection } from './connection.ts';
 import { closed, tooManyConnections, translated, unavailable } from './errors.ts';
 
+/** The options of a {@link Pool}. */
 export interface PoolOptions {
   readonly platform: Platform;
   readonly service: string;

@@ -15,6 +15,7 @@ import { Statements } from './statements.ts';
 import { tablesOf } from './tables.ts';
 import { Writer } from './writer.ts';
 
+/** The options of {@link postgres}. */
 export interface PostgresOptions {
   /**
    * The schema of a service's store; `{service}` stands for its name. The default is the schema in the URL (`?schema=…`, as `provision`

@@ -5,6 +5,7 @@ import { type Duration, durationMs, Patience, type Platform, realPlatform, type 
 import { newClient } from './driver.ts';
 import { quoted } from './schema.ts';
 
+/** The options of {@link provision}. */
 export interface ProvisionOptions {
   /** Names of services, as in the topology. */
   readonly services: readonly string[];
@@ -22,6 +23,7 @@ export interface ProvisionOptions {
   readonly onWait?: (message: string) => void;
 }
 
+/** The result of {@link provision}. */
 export interface Provisioned {
   /** The URL for each service, and for `bus`, with password and schema. These are secrets, each for the process that needs it. */
   readonly urls: Readonly<Record<string, string>>;

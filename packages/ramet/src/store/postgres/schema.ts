@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import { control, type Statement } from './statements.ts';
 
 const plain = (text: string, ...values: string[]): Statement => ({ text, name: undefined, values });
+/** Quotes a name for SQL. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 /**

@@ -10,4 +10,5 @@ class Compiler extends SqliteQueryCompiler {
   }
 }
 
+/** The SQL of SQLite, for Kysely. */
 export const ENGINE = engineOf(new Compiler(), new SqliteAdapter(), (db) => new SqliteIntrospector(db));

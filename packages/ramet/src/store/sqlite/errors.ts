@@ -37,6 +37,8 @@ export const readOnly = (error: unknown): boolean => isSqliteError(error) && (er
 /** Whether another connection holds the lock: SQLITE_BUSY. */
 export const locked = (error: unknown): boolean => isSqliteError(error) && (error.errcode & 0xff) === 5;
 
+/** Whether an fsync has failed. */
 export const fsyncFailed = (error: unknown): boolean => isSqliteError(error) && FSYNC_FAILED.has(error.errcode);
 
+/** Makes the error of a closed store. */
 export const closed = (service: string): RametError => new RametError('StoreUnavailable', `The store of '${service}' is closed`);

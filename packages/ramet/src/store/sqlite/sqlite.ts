@@ -13,6 +13,7 @@ import { queriesOf } from './reader.ts';
 import { tablesOf } from './tables.ts';
 import { BATCH_MAX, Writer } from './writer.ts';
 
+/** The options of {@link sqlite}. */
 export interface SqliteOptions {
   /**
    * Whether this process excludes others from the folder (default). Two processes that share it stay correct, because of leases and
