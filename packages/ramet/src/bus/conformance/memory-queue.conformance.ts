@@ -181,7 +181,7 @@ export class MemoryBroker {
           async stop() {
             sources.delete(outbox);
             await relay.stop();
-            await target.release();
+            await target.release().catch((error: unknown) => environment.onError(error, { doing: 'giving back a relay' }));
           },
         };
         sources.set(outbox, source);
