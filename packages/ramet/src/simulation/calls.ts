@@ -10,8 +10,8 @@ interface Attempts {
 }
 
 /**
- * Watches how processes call each other, and says when a promise about calls is broken: no more retries within ten seconds
- * than the budget allows (INV-21), and one probe at a time of a half-open breaker (INV-23).
+ * Listens to the calls between processes and reports broken promises: no more retries within ten seconds than the budget allows (INV-21),
+ * and one probe at a time of a half-open breaker (INV-23).
  */
 export class CallChecks {
   readonly #now: () => number;

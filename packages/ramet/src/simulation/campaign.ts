@@ -17,16 +17,16 @@ export interface CampaignOptions {
   readonly atOnce?: number;
   /** Every so many seeds are run twice: their traces must be equal (default 20). */
   readonly twiceEvery?: number;
-  /** Ends after so many seeds that failed (default 5). */
+  /** Ends the campaign after so many failed seeds (default 5). */
   readonly failuresMax?: number;
-  /** Leaves the faults of failing runs as they are. */
+  /** Reports failing runs with all their faults, without shrinking them. */
   readonly keepFaults?: boolean;
   /** Which deployment all seeds take; by default each seed takes one. */
   readonly deployment?: string;
   readonly onProgress?: (report: CampaignReport) => void;
 }
 
-/** A seed that failed, with the least of its faults that it fails with. */
+/** A seed that failed, with a minimal set of faults with which it fails. */
 export interface Failure {
   readonly seed: string;
   readonly deployment: string;
@@ -53,7 +53,7 @@ export interface CampaignReport {
   readonly failures: Failure[];
 }
 
-/** Runs many seeds, sums up what happened, and makes what failed small. */
+/** Runs many seeds, sums up the results, and shrinks failures. */
 export async function campaign(run: RunOne, options: CampaignOptions): Promise<CampaignReport> {
   const { seeds, from = 1, atOnce = 1, twiceEvery = 20, failuresMax = 5 } = options;
   const report: CampaignReport = {
@@ -93,7 +93,7 @@ function add(report: CampaignReport, result: RunResult): void {
   report.modes[result.mode] = (report.modes[result.mode] ?? 0) + 1;
 }
 
-/** The failure of a run, with as few faults as it needs. Only the same broken promise counts as the same failure. */
+/** Shrinks the failure of a run to as few faults as it needs. Only the same broken invariant counts as the same failure. */
 async function failureOf(run: RunOne, result: RunResult, keepFaults: boolean): Promise<Failure> {
   const broken = result.violations[0]?.id;
   const all = result.fired.map(({ id }) => id);

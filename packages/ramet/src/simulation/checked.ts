@@ -1,6 +1,6 @@
 import type { Invariant, Simulated, Violation } from './face.ts';
 
-/** Looks at an invariant of a user. A check that fails itself breaks it: what it would have found is not known. */
+/** Checks an invariant of a user. A check that throws counts as a violation: what it would have found is unknown. */
 export async function checked({ id, check }: Invariant, sim: Simulated): Promise<Violation[]> {
   try {
     const wrong: unknown = await check(sim);

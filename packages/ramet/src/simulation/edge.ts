@@ -18,13 +18,13 @@ export interface EdgeRequest {
   readonly as?: Caller;
 }
 
-/** What came back: the status and the JSON of the body, if it has one; of a stream its values, once it has ended. */
+/** The response: the status and the JSON of the body, if it has one; for a stream its values, after it has ended. */
 export interface EdgeResponse {
   readonly status: number;
   readonly body: any;
 }
 
-/** Signatures are checked on other threads, in an order that no seed decides: tokens of a simulation are what they stand for. */
+/** Accepts tokens that are the caller as JSON: real signatures are verified on other threads, in an order that no seed decides. */
 const authenticator: Authenticator = {
   async verify(token) {
     try {
@@ -35,7 +35,7 @@ const authenticator: Authenticator = {
   },
 };
 
-/** The gateways of a process: everything behind their sockets. */
+/** Makes the gateways of a process: everything behind their sockets. */
 export function gatewaysOf(
   self: Incarnation,
   hosted: Iterable<readonly [string, GatewayDefinition]>,

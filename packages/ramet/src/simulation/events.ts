@@ -9,7 +9,7 @@ import type { Scheduler } from './scheduler.ts';
 /** How long a reader of another process's outbox waits for the answer, in milliseconds. */
 const READ_TIMEOUT_MS = 2_000;
 
-/** Where the outbox of a service is now. */
+/** Where the outbox of a service is reached now. */
 export interface OutboxPlace {
   readonly host: string;
   readonly service: string;
@@ -19,8 +19,8 @@ export interface OutboxPlace {
 }
 
 /**
- * The bus of one simulated process: outboxes of its own are read in place, those of others over the network; the hint that
- * there is something new may be lost, and what was delivered may be delivered again.
+ * Makes the bus of one simulated process. It reads its own outboxes in place and those of other processes over the network. Hints about
+ * new events may be lost, and delivered events may be delivered again.
  */
 export function simulatedBus(
   to: End,
@@ -46,7 +46,7 @@ export function simulatedBus(
   };
 }
 
-/** At least once: what was taken may come again before what follows it. */
+/** Delivers at least once: events may be delivered again before the events that follow them. */
 function redelivering(to: End, group: string, sink: Sink, faults: FaultPlan): Sink {
   const deliver: Sink['deliver'] = async (batch) => {
     await sink.deliver(batch);

@@ -3,14 +3,14 @@ import type { RunResult, Violation } from './face.ts';
 
 export interface Exploration {
   readonly deployment: string;
-  /** How many points the processes passed: each of them was the place of a kill once. */
+  /** How many points the processes passed. A process was killed once at each of them. */
   readonly points: number;
   readonly failures: readonly { readonly point: string; readonly n: number; readonly violations: readonly Violation[] }[];
 }
 
 /**
- * Kills at every single point: runs the scenario once without any fault to see which points its processes pass, and then
- * once for each of them, killed exactly there.
+ * Kills at each point: runs the scenario once without any fault to record the points that its processes pass, and then once for each
+ * point, with a kill exactly there.
  */
 export async function explore(run: RunOne, seed: string, deployment: string, atOnce = 1): Promise<Exploration> {
   const { points, violations }: RunResult = await run(seed, { deployment, points: true });

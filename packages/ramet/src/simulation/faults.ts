@@ -1,14 +1,14 @@
 import { Keyed } from './keyed.ts';
 
-/** What can go wrong, and how often it does at a place where it may, in a run of ordinary intensity. */
+/** The kinds of fault, and how often each happens at a place where it may, in a run of ordinary intensity. */
 export const FAULTS = {
-  /** A process is gone, as by kill -9, and comes back. */
+  /** A process ends, as by kill -9, and starts again. */
   kill: 0.002,
   /** A process continues later: a slow disk, a busy machine. */
   delay: 0.05,
   /** A process does nothing for a while and then continues as if nothing had happened: a garbage collection, SIGSTOP. */
   pause: 0.03,
-  /** A paused process is given up and replaced, and wakes up beside its successor. */
+  /** A paused process is replaced, and wakes up beside its successor. */
   zombie: 0.003,
   /** A request never arrives. */
   'lose-request': 0.01,
@@ -16,7 +16,7 @@ export const FAULTS = {
   'lose-reply': 0.01,
   /** A request arrives up to half a minute late. */
   'late-request': 0.01,
-  /** An answer comes late. */
+  /** An answer arrives late. */
   'late-reply': 0.01,
   /** A request arrives a second time, later. */
   duplicate: 0.02,
@@ -26,7 +26,7 @@ export const FAULTS = {
   reset: 0.01,
   /** Two processes do not reach each other for a while. */
   partition: 0.02,
-  /** A system that is not ours answers with an error of its own. */
+  /** An external system answers with an error of its own. */
   'external-error': 0.02,
   /** Events are delivered again. */
   redeliver: 0.05,
@@ -43,16 +43,16 @@ export const FAULTS = {
 export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
 
-/** What a network never stops doing: a system has to get on with it. */
+/** The faults that a network always has: a system must work with them. */
 const ON_THE_WIRE: ReadonlySet<FaultKind> = new Set<FaultKind>([
   ...(['delay', 'lose-request', 'lose-reply', 'late-request', 'late-reply', 'duplicate'] as const),
   ...(['refuse', 'reset', 'external-error', 'redeliver', 'lose-wake'] as const),
 ]);
 
-/** How much of each kind: 1 is ordinary, 0 is none. */
+/** How often each kind happens: 1 is ordinary, 0 is never. */
 export type Intensities = Partial<Readonly<Record<FaultKind, number>>>;
 
-/** One fault that happened. Its id says what and where, and is the same in every run of this seed in which it may happen. */
+/** One fault that happened. Its id says what and where, and is the same in each run of the seed in which it may happen. */
 export interface Fired {
   readonly id: string;
   readonly kind: FaultKind;
@@ -61,13 +61,13 @@ export interface Fired {
 
 export interface Fault {
   readonly id: string;
-  /** Chance that belongs to this fault: how long, which, how far. Uniform in [0, 1). */
+  /** Draws chance for this fault: how long, which one, how far. Uniform in [0, 1). */
   roll(what: string): number;
 }
 
 /**
- * Decides at every place whether a fault happens there. Which kinds a seed has at all, and how often they strike, is drawn
- * too (swarm testing, Groce et al. 2012): a run with everything at once hides what a run with one kind shows.
+ * Decides at each place whether a fault happens there. The seed also decides which kinds it has at all, and how often they happen (swarm
+ * testing, Groce et al. 2012): a run with every kind at once hides what a run with one kind shows.
  */
 export class FaultPlan {
   readonly #keyed: Keyed;
@@ -92,12 +92,12 @@ export class FaultPlan {
     this.#probabilities = probabilitiesOf(new Keyed(`${seed}|swarm`), options.intensities);
   }
 
-  /** From now on processes, disks and clocks are well, and only messages go wrong. */
+  /** Ends the faults of processes, disks and clocks; only messages keep failing. */
   onTheWireOnly(): void {
     this.#onTheWireOnly = true;
   }
 
-  /** Whether a fault of this kind happens at `site`, this time. @param weight how much more or less likely than elsewhere */
+  /** Decides whether a fault of this kind happens at `site` this time. @param weight how much more or less likely than elsewhere */
   at(kind: FaultKind, site: string, weight = 1): Fault | undefined {
     if (!this.active || (this.#onTheWireOnly && !ON_THE_WIRE.has(kind))) return undefined;
     const place = `${kind}@${site}`;
@@ -110,7 +110,7 @@ export class FaultPlan {
   }
 }
 
-/** A fifth of all seeds has no faults (what fails there fails always); a tenth has all of them, and more often. */
+/** A fifth of all seeds has no faults (a failure there needs none); a tenth has all kinds, and more often. */
 function probabilitiesOf(keyed: Keyed, intensities: Intensities): Readonly<Record<FaultKind, number>> {
   const mood = keyed.of('mood');
   const factor = (kind: FaultKind): number => {

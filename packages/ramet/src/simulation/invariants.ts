@@ -3,7 +3,7 @@ import { programsGoTheSameWay } from './programs.ts';
 import { unheard } from './rest.ts';
 import type { System } from './world.ts';
 
-/** A keyed command as its client saw it end. */
+/** A keyed command, and its outcome as the client saw it. */
 export interface Asked {
   readonly service: string;
   readonly operation: string;
@@ -38,8 +38,8 @@ interface StepRow {
 const ATTEMPTS_MAX = 3;
 
 /**
- * What the framework promises whatever is built on it, checked in the tables of every service when all is at rest.
- * The ids are those of the design (INV-03 and so on).
+ * Checks what the framework promises to every application, in the tables of all services when everything is at rest. Each promise has an
+ * id (INV-03 and so on), which docs/simulation.md lists.
  */
 export async function frameworkInvariants(
   sim: Simulated,
@@ -199,8 +199,8 @@ async function handledInOrder(sim: Simulated, system: System, handled: readonly 
 }
 
 /**
- * The answer to a client's keyed command agrees with what the service has stored. A refusal speaks for the request that was
- * refused: a copy of it that comes when the trouble is over (a full disk) may take effect.
+ * The answer to a client's keyed command agrees with what the service has stored. A refusal holds for the request that was refused: a copy
+ * of it that arrives when the fault (a full disk) is over may take effect.
  */
 async function kept(sim: Simulated, asked: readonly Asked[], twice: ReadonlySet<string>, say: Say): Promise<void> {
   const outcomes = Map.groupBy(asked, ({ service, operation, key }) => `${service} ${operation} ${key}`);

@@ -1,9 +1,9 @@
 import { hash32 } from '../platform/index.ts';
 
 /**
- * Chance without a stream: every number is a pure function of the seed and of what it is for. Leaving one decision out moves
- * no other, and that is what makes a failing run small enough to read (FoundationDB's simulator draws from one stream and
- * cannot do this).
+ * Chance without a stream: every number is a pure function of the seed and of its purpose. Omitting one decision does not change any
+ * other, which makes it possible to shrink a failing run until a person can read it. A simulator that draws from one stream, such as
+ * FoundationDB's, cannot do this.
  */
 export class Keyed {
   readonly #seed: string;
@@ -13,24 +13,24 @@ export class Keyed {
     this.#seed = seed;
   }
 
-  /** Uniform in [0, 1), the same for the same name. */
+  /** Draws a number, uniform in [0, 1), the same for the same name. */
   of(name: string): number {
     return (hash32(`${this.#seed}|${name}`) * 2 ** 21 + (hash32(`${name}|${this.#seed}`) >>> 11)) / 2 ** 53;
   }
 
-  /** How often `site` was passed, this time included. */
+  /** Counts how often `site` was passed, this time included. */
   count(site: string): number {
     const n = (this.#counts.get(site) ?? 0) + 1;
     this.#counts.set(site, n);
     return n;
   }
 
-  /** Uniform in [0, 1), another one at each call with the same site. */
+  /** Draws a number, uniform in [0, 1), another one at each call with the same site. */
   next(site: string): number {
     return this.of(`${site}#${this.count(site)}`);
   }
 
-  /** A whole number from `least` to `most`. */
+  /** Draws a whole number from `least` to `most`. */
   int(site: string, least: number, most: number): number {
     return least + Math.floor(this.next(site) * (most - least + 1));
   }
@@ -52,5 +52,5 @@ export class Keyed {
   }
 }
 
-/** Spreads `chance` between `least` and `most` so that each order of magnitude is as likely as another. */
+/** Maps `chance` to a number between `least` and `most` so that each order of magnitude is equally likely. */
 export const logUniform = (chance: number, least: number, most: number): number => least * (most / least) ** chance;

@@ -4,16 +4,16 @@ import type { Fault, FaultPlan } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
 
-/** How late a late message is at most, in milliseconds. */
+/** The longest delay of a late message, in milliseconds. */
 const LATE_MAX_MS = 30_000;
-/** How long a connection to a machine that is gone takes to fail. */
+/** How long a connection to a machine that has ended takes to fail. */
 const REFUSED_MS = 1;
 
 /** One end of a link: a process, a client, or a system outside. */
 export interface End extends Owner {
-  /** The name that faults go by: it outlives incarnations. */
+  /** The name that faults use: it outlives incarnations. */
   readonly host: string;
-  /** Called where a message leaves or arrives. @returns false when that was its end */
+  /** Called where a message leaves or arrives. @returns false when the process ends there */
   passes?(site: string): boolean;
 }
 
@@ -21,15 +21,15 @@ export interface End extends Owner {
 export type Delivered<T> = { readonly answer: T } | { readonly broken: 'before' | 'after' };
 
 /**
- * The network: messages between ends take time, come late, twice or never, and links break. Everything that leaves a
- * process in a simulation goes through here, and nothing of one that is gone gets out or in.
+ * The network: messages between ends take time, arrive late, twice or never, and links break. Everything that leaves a simulated process
+ * passes through it. A process that has ended neither sends nor receives.
  */
 export class Network {
   readonly #scheduler: Scheduler;
   readonly #faults: FaultPlan;
   readonly #keyed: Keyed;
   readonly #cuts = new Map<string, number>();
-  /** When the last request that is on its way arrives, or arrived. */
+  /** When the last request arrives, or arrived. */
   lastArrivalMs = 0;
   readonly #open = new Set<{ readonly to: End; broke(): void; settled(): boolean }>();
 
@@ -39,7 +39,7 @@ export class Network {
     this.#keyed = new Keyed(`${seed}|network`);
   }
 
-  /** Nothing passes between two hosts for a while. */
+  /** Cuts the link between two hosts for a while. */
   cut(a: string, b: string, forMs: number): void {
     this.#cuts.set(linkOf(a, b), this.#scheduler.now + forMs);
   }
@@ -51,7 +51,7 @@ export class Network {
   /**
    * Sends a request from one end to the process that is at the other end when it arrives.
    * @param answer answers at the other end; may be called twice, and long after the sender has given up
-   * @param done called at most once, if the sender is still there
+   * @param done called at most once, if the sender still lives
    */
   send<T>(
     from: End,
@@ -122,7 +122,7 @@ export class Network {
     return (this.#cuts.get(linkOf(a, b)) ?? 0) > this.#scheduler.now;
   }
 
-  /** Around half a millisecond, sometimes much more. */
+  /** Draws a delay: around half a millisecond, sometimes much more. */
   #latency(link: string): number {
     const u = this.#keyed.next(link);
     return 0.1 + 0.4 * (-Math.log(1 - u)) ** 1.5;
@@ -135,7 +135,7 @@ const lateness = (late: Fault | undefined, mostMs: number): number => (late ? lo
 /** Copies a value as a wire does. */
 const wired = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
 
-/** A transport of one end: calls to what `local` hosts stay inside, others go over the network. */
+/** Makes the transport of one end: calls to what `local` hosts stay inside, others cross the network. */
 export function networkTransport(
   network: Network,
   from: () => End,

@@ -5,10 +5,10 @@ import type { FaultPlan } from './faults.ts';
 import type { Delivered, End, Network } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
 
-/** A request as a double of a system that is not ours sees it. */
+/** A request as the double of an external system sees it. */
 export interface OutsideRequest {
   readonly method: string;
-  /** Path and query, from the system's URL on. */
+  /** Path and query, relative to the system's URL. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -21,12 +21,12 @@ export interface OutsideAnswer {
 }
 
 /**
- * The double of a system that is not ours: a function that answers HTTP requests, or, for one that is reached by a client
- * library, an object with the methods of that client. It keeps its state while processes die, as the real one does.
+ * The double of an external system: a function that answers HTTP requests, or an object with the methods of the client library that the
+ * services use. It keeps its state while processes end, as the real system does.
  */
 export type Double = ((request: OutsideRequest, world: { readonly nowMs: number }) => OutsideAnswer | Promise<OutsideAnswer>) | object;
 
-/** What is read of an answer, without the streams of a real one: those need turns of the event loop that no seed decides. */
+/** An answer without the streams of a real one: those need turns of the event loop, which no seed decides. */
 const externalResponse = ({ status, body = '', headers = {} }: OutsideAnswer): Response =>
   ({
     status,
@@ -37,8 +37,8 @@ const externalResponse = ({ status, body = '', headers = {} }: OutsideAnswer): R
   }) as Response;
 
 /**
- * How late a request may reach a system that is not ours, in milliseconds: a connection is given up before that. Effects
- * count on such a bound with their `quiet`.
+ * How late a request may reach an external system, in milliseconds: connections are closed before that. Effects rely on such a bound with
+ * their `quiet`.
  */
 const LATE_MAX_MS = 4_000;
 
@@ -47,7 +47,7 @@ interface KnownDouble {
   readonly double: Double;
 }
 
-/** The systems that are not ours: always there, and their state outlives every process; but the way to them is like any other. */
+/** The external systems: they never end, and their state outlives every process, but the network to them fails as any other. */
 export class Outside {
   readonly #network: Network;
   readonly #faults: FaultPlan;
@@ -55,7 +55,7 @@ export class Outside {
   readonly #doubles: ReadonlyMap<string, KnownDouble>;
   readonly #missing: (detail: string) => void;
 
-  /** @param missing gets a called system that has no double */
+  /** @param missing called with each system that is called and has no double */
   constructor(
     network: Network,
     faults: FaultPlan,
@@ -70,7 +70,7 @@ export class Outside {
     this.#missing = missing;
   }
 
-  /** Answers a request by the double of the system that it names. */
+  /** Answers a request with the double of the system that it names. */
   fetch(from: End, url: string, request: OutgoingRequest = {}): Promise<Response> {
     const { name, path } = request.external ?? { name: '', path: '' };
     const known = this.#doubles.get(name);
@@ -93,7 +93,7 @@ export class Outside {
     return Promise.reject(new Error(detail));
   }
 
-  /** Stands for the client of a system that is reached by a library: each of its methods goes over the network. */
+  /** Makes the client of a system that services reach by a library: each of its methods crosses the network. */
   client<T extends object>(from: End, name: string): T {
     const known = this.#doubles.get(name);
     if (!known || typeof known.double === 'function')
@@ -109,7 +109,7 @@ export class Outside {
     });
   }
 
-  /** A call to a system that is not ours: it is always there, but the way to it is like every other. */
+  /** Calls an external system over the network. */
   #call<T>(from: End, end: End, what: string, answer: () => Promise<T>): Promise<T> {
     type Outcome = { readonly value: T } | { readonly error: unknown };
     return new Promise<T>((resolve, reject) => {
@@ -135,7 +135,7 @@ export class Outside {
 }
 
 /**
- * The doubles by the names of the systems that they stand for.
+ * Returns the doubles by the names of their systems.
  * @throws RangeError for a double of a system that nothing of the simulation uses
  */
 export function doublesOf({

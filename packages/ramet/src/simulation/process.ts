@@ -15,19 +15,19 @@ const EPOCH_MS = Date.UTC(2026, 0, 5, 8);
 /** Longest extra wait at a point, in milliseconds. */
 const DELAY_MAX_MS = 400;
 
-/** What processes share: time, chance, and a way out. */
+/** What processes share: time, chance, and the way to external systems. */
 export interface Surroundings {
   readonly seed: string;
   readonly scheduler: Scheduler;
   readonly faults: FaultPlan;
   readonly files: Platform['files'];
-  /** Requests to systems that are not ours. */
+  /** Sends a request to an external system. */
   fetch(from: Incarnation, url: string, request: Parameters<HttpClient['fetch']>[1]): Promise<Response>;
   outside<T extends object>(from: Incarnation, name: string): T;
   /** Called at each named point, before anything else happens there. */
   onPoint(at: Incarnation, site: string): void;
   kill(process: SimProcess, why: string): void;
-  /** Puts another incarnation in the place of one that sleeps from now on. @returns whether it could be done */
+  /** Replaces an incarnation that sleeps from now on. @returns whether that was possible */
   replace(sleeper: Incarnation, fault: Fault): boolean;
 }
 
@@ -58,7 +58,7 @@ export class Incarnation implements End {
   readonly writers = new Map<string, DatabaseSync>();
   readonly connections: DatabaseSync[] = [];
   runtime: Runtime | undefined;
-  /** How its calls leave it. */
+  /** Carries its calls. */
   transport: Transport | undefined;
   gateways: ReadonlyMap<string, GatewayHandler> = new Map();
   alive = true;
@@ -91,23 +91,23 @@ export class Incarnation implements End {
     return this.runtime?.services.get(service)?.outbox;
   }
 
-  /** Comes to a place where it may be killed. @returns false when it is not alive behind it */
+  /** Passes a place where it may be killed. @returns false when it did not survive */
   passes(site: string): boolean {
     if (!this.alive) return false;
     this.#surroundings.onPoint(this, site);
     return this.survives(site);
   }
 
-  /** Whether it continues from here. @param weight how much more or less likely it is killed than at a named point */
+  /** Decides whether it survives this place. @param weight how much more or less likely it is killed than at a named point */
   survives(site: string, weight = 1): boolean {
-    // A replaced process is ended by the ones that find it.
+    // A replaced process is ended by the processes that find it.
     const mayDie = this.alive && this.process.current === this && this.process.incarnations < LIVES_MAX;
     if (mayDie && this.#surroundings.faults.at('kill', `${this.process.name}.${site}`, weight))
       this.#surroundings.kill(this.process, `killed at ${site}`);
     return this.alive;
   }
 
-  /** Whether a transaction of it is open: a process that stops here keeps everybody out of that store. */
+  /** Whether it has an open transaction: a process that stops here locks every other process out of that store. */
   get inTransaction(): boolean {
     return [...this.writers.values()].some((db) => db.isOpen && db.isTransaction);
   }
@@ -121,11 +121,11 @@ export class Incarnation implements End {
 }
 
 /**
- * How often a process lives at most: an event that was being handled at eight ends of the process is a dead letter, by design,
- * although it was not the cause.
+ * How often a process starts at most. An event that was under way at eight ends of its process becomes a dead letter by design, although
+ * it was not the cause.
  */
 const LIVES_MAX = 7;
-/** No timer is finer: a time so small that adding it changes nothing would never pass. */
+/** The shortest timer: a duration so small that adding it changes nothing would never pass. */
 const RESOLUTION_MS = 0.01;
 /** Timers fire all the time, and most of them find nothing to do. */
 const TIMER_WEIGHT = 0.03;

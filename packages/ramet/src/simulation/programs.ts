@@ -4,7 +4,7 @@ import type { Simulated } from './face.ts';
 import { Keyed } from './keyed.ts';
 import type { System } from './world.ts';
 
-/** Of a journal with more outcomes than this, so many prefixes are taken by chance. */
+/** How many prefixes of a journal are rehearsed; of a longer journal, chance chooses them. */
 const PREFIXES_MAX = 12;
 
 type Row = Record<string, string | number | null>;
@@ -13,7 +13,7 @@ type Say = (detail: string) => void;
 /**
  * Runs the program of every saga again over its journal: over all of it, and as the journal was after each outcome. A program
  * requests the same each time, or something outside the journal decides what it does. A row that no program ever requested is
- * put into each journal as well: it must be noticed.
+ * put into each journal as well: the rehearsal must report it.
  */
 export async function programsGoTheSameWay(sim: Simulated, system: System, say: Say): Promise<void> {
   const keyed = new Keyed(`${sim.seed}|programs`);

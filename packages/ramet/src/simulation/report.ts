@@ -8,7 +8,7 @@ const FAULTS_SHOWN = 20;
 /** What happens all the time and means nothing. */
 const IDLE = / (?:timer|turn|tick|time passes|(?:arrives|received|answer) \S+ (?:outbox|head))$/;
 
-/** What a campaign saw, for people. */
+/** Writes the result of a campaign for people. */
 export function renderReport(name: string, report: CampaignReport, seconds: number): string {
   const faults = Object.entries(report.faults).sort(([, a], [, b]) => b - a);
   const total = faults.reduce((sum, [, n]) => sum + n, 0);
@@ -32,7 +32,7 @@ export function renderReport(name: string, report: CampaignReport, seconds: numb
   return `${lines.join('\n')}\n`;
 }
 
-/** A failing run: what broke, with which faults, how it came to it, and how to run it again. */
+/** Writes a failing run: what broke, with which faults, what happened before, and how to run it again. */
 export function renderFailure(name: string, failure: Reported): string {
   const { seed, deployment, faults } = failure;
   const replay = `npm run simulate -- --scenario ${name} --deployment ${deployment} --seed ${seed} --faults '${faults.join(',')}'`;
@@ -40,7 +40,7 @@ export function renderFailure(name: string, failure: Reported): string {
 }
 
 /**
- * A failure of `simulate` as text for people: what broke, with which faults, what was logged as an error and what happened last,
+ * Writes a failure of `simulate` for people: what broke, with which faults, what was logged as an error and what happened last,
  * and the call that runs it again.
  * @example
  * for (const failure of report.failures) console.error(formatFailure(failure));
@@ -52,9 +52,9 @@ export function formatFailure(failure: Failure): string {
 }
 
 /**
- * Fails a test when a campaign has found anything, with a text that says what.
- * @param report what `simulate` has answered
- * @throws Error with every failure, as `formatFailure` writes it, and the seeds whose second run took another way
+ * Fails a test when a campaign has found a failure, with a text that describes it.
+ * @param report the result of `simulate`
+ * @throws Error with every failure, as `formatFailure` writes it, and the seeds whose second run differed
  * @example
  * assertKept(await simulate(topology, { scenario, invariants }));
  */

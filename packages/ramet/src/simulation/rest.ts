@@ -10,7 +10,7 @@ const MOVING: readonly (readonly [what: string, from: string])[] = [
 ];
 const COUNTS = `select ${MOVING.map(([, from], n) => `(select count(*) from ${from}) as n${n}`).join(', ')}`;
 
-/** What still moves, in words: of the first service in which something does. Nothing when the system is at rest. */
+/** Returns what still moves, in words, for the first service in which something does; an empty list when the system is at rest. */
 export async function stirring(sim: Simulated, system: System): Promise<string[]> {
   for (const service of system.services.keys()) {
     const [row] = await sim.rows<Record<string, number>>(service, COUNTS);
@@ -20,7 +20,7 @@ export async function stirring(sim: Simulated, system: System): Promise<string[]
   return unheard(sim, system);
 }
 
-/** Events that a subscriber has not taken over. */
+/** Counts the events that a subscriber has not taken over. */
 export async function unheard(sim: Simulated, system: System): Promise<string[]> {
   const found: string[] = [];
   const published = new Map<string, { id: string; topic: string }[]>();

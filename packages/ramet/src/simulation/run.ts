@@ -18,22 +18,22 @@ import { realTurn, type System, World } from './world.ts';
 
 export interface RunOptions {
   readonly deployment?: string;
-  /** Exactly these faults happen. */
+  /** Allows exactly these faults. */
   readonly only?: ReadonlySet<string>;
-  /** No fault happens but what `kill` says: the process that passes this point for the n-th time (from 1) is killed there. */
+  /** Kills the process that passes this point for the n-th time (from 1), and allows no other fault. */
   readonly kill?: { readonly point: string; readonly n: number };
-  /** Records the points that processes pass, with no fault at all. */
+  /** Records the points that processes pass, without any fault. */
   readonly points?: boolean;
   readonly log?: (line: string) => void;
 }
 
 const SETUP_LIMIT_MS = 10 * 60_000;
-/** After all is at rest, late messages still arrive, and none of them may change anything; so long after the last one. */
+/** How long the run continues after the last late message: late messages must not change anything. */
 const AFTERMATH_MS = 3_000;
 const LOOK_MS = 500;
-/** Of so many seeds the network is never healed, and everything must come to rest anyway. */
+/** The share of seeds whose network is never healed: everything must come to rest anyway. */
 const LIVENESS_SHARE = 0.25;
-/** How often a person looks whether something needs them. */
+/** How often an operator looks for work. */
 const OPERATOR_MS = 10_000;
 
 /** A simulation that is ready to run seeds: everything loaded, and the stores filled once. */
@@ -46,7 +46,7 @@ export interface Prepared {
   dispose(): void;
 }
 
-/** Runs one seed to its end: trouble while the scenario lasts, then healing, rest, and every invariant. */
+/** Runs one seed to its end: faults during the scenario, then healing, rest, and every invariant. */
 export async function runSeed(prepared: Prepared, seed: string, options: RunOptions = {}): Promise<RunResult> {
   return new SeedRun(prepared, seed, options).run();
 }
@@ -131,7 +131,7 @@ class SeedRun {
       instrument: (caller) => calls.instrument(caller),
       onMissing: this.#escaped,
       onPoint: (of, at, site) => {
-        // Clients have no place that they could be killed out of, and those who were replaced have lost theirs.
+        // Clients cannot be killed, and a replaced process has no place any more.
         if (!of.faults.active || at.process.current !== at) return;
         const point = `${at.process.name}.${site}`;
         if (points) this.#points.push(point);
@@ -141,7 +141,7 @@ class SeedRun {
     return world;
   }
 
-  /** The life of the world, from its boot to its end. Never rejects: what fails is a violation. */
+  /** Runs the world from its boot to its end. Never rejects: a failure is a violation. */
   async #live(world: World, sim: Simulated): Promise<void> {
     try {
       await world.until(world.boot());
@@ -155,7 +155,7 @@ class SeedRun {
     await realTurn();
   }
 
-  /** Trouble while the scenario lasts, then rest, and once more rest after the last late message has arrived. */
+  /** Plays the scenario with its faults, then waits for rest, and again after the last late message has arrived. */
   async #play(world: World, sim: Simulated): Promise<void> {
     const { simulation } = this.#prepared;
     const settleMs = durationMs(simulation.settleWithin ?? '15m');
@@ -186,7 +186,7 @@ class SeedRun {
     };
   }
 
-  /** Checks every invariant, of the framework and of the simulation, when all is over. */
+  /** Checks every invariant, of the framework and of the simulation, at the end. */
   async #judge(world: World, sim: Simulated): Promise<void> {
     const { simulation } = this.#prepared;
     const twice = new Set(world.faults.fired.flatMap(({ id }) => /^duplicate@client>[^.]*\.(.*)#\d+$/.exec(id)?.[1] ?? []));
@@ -240,19 +240,19 @@ export async function runSetup(simulation: Simulation, definitions: Prepared['de
   if (unhandled.length > 0) throw unhandled[0];
 }
 
-/** The deployments of a simulation: its own, or one process, and one for each service. */
+/** Returns the deployments of a simulation: its own, or `monolith` and `services`. */
 export function deploymentsOf({ deployments, topology }: Simulation): NonNullable<Simulation['deployments']> {
   const all = [...Object.keys(topology.services), ...Object.keys(topology.gateways)];
   return deployments ?? { monolith: { monolith: all }, services: Object.fromEntries(all.map((name) => [name, [name]])) };
 }
 
-/** The deployment that a seed takes. */
+/** Chooses the deployment of a seed. */
 export function deploymentFor(simulation: Simulation, seed: string): string {
   const names = Object.keys(deploymentsOf(simulation));
   return names[Math.floor(new Keyed(seed).of('deployment') * names.length)] as string;
 }
 
-/** Waits until nothing moves; whatever waits for an operator gets one, who tries again. */
+/** Waits until nothing moves. An operator retries whatever waits for one. */
 async function settle(world: World, sim: Simulated, system: System, limitMs: number, violations: Violation[]): Promise<void> {
   let operatorMs = world.scheduler.now;
   const untilMs = world.scheduler.now + limitMs;
@@ -278,7 +278,7 @@ async function settle(world: World, sim: Simulated, system: System, limitMs: num
   }
 }
 
-/** A person who looks at what needs attention, sees that the trouble is over, and tries again. */
+/** Acts as an operator who sees that the faults are over and retries what needs attention. */
 async function asOperator(world: World, sim: Simulated, system: System): Promise<void> {
   for (const service of system.services.keys()) {
     const waiting = await sim.rows<{ id: string }>(

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { hash32, type Platform } from '../platform/index.ts';
 import { Keyed } from './keyed.ts';
 
-/** The owner of an event. Events of one that is gone never happen; those of one that is paused wait. */
+/** The owner of an event. Events of an owner that has ended never happen; those of a paused owner wait. */
 export interface Owner {
   readonly name: string;
   readonly alive: boolean;
@@ -25,11 +25,11 @@ interface Event extends Scheduled {
   fire: (() => void) | undefined;
 }
 
-/** More events than this at one moment go round in a circle. */
+/** More events than this at one moment are an endless loop. */
 const AT_ONE_MOMENT_MAX = 200_000;
 const TRACE_KEPT = 2_000;
 
-/** What runs belongs to this owner: the guards against real time and I/O look here. */
+/** The owner of the code that runs now: the guards against real time and I/O read it. */
 export const running = new AsyncLocalStorage<Owner>();
 
 export class Livelock extends Error {
@@ -58,17 +58,17 @@ export class Scheduler {
     this.#drain = drain;
   }
 
-  /** A number that two runs share only when the same things happened at the same times. */
+  /** Returns a hash that two runs share only if the same things happened at the same times. */
   get traceHash(): string {
     return (this.#hash >>> 0).toString(16).padStart(8, '0');
   }
 
-  /** What happened last, oldest first. */
+  /** Returns what happened last, oldest first. */
   get trace(): readonly string[] {
     return this.#trace.slice(-TRACE_KEPT);
   }
 
-  /** Lets `fire` happen in `delayMs`. */
+  /** Plans `fire` for `delayMs` from now. */
   after(delayMs: number, owner: Owner | undefined, what: string, fire: () => void): Scheduled {
     const seq = ++this.#seq;
     const event: Event = {
@@ -86,7 +86,7 @@ export class Scheduler {
     return event;
   }
 
-  /** Puts a line into the trace; it counts in the hash. */
+  /** Adds a line to the trace and to the hash. */
   note(what: string): void {
     const line = `${this.now.toFixed(3)} ${what}`;
     for (let i = 0; i < line.length; i++) this.#hash = Math.imul(this.#hash ^ line.charCodeAt(i), 0x01000193);
@@ -94,7 +94,7 @@ export class Scheduler {
     this.#trace.push(line);
   }
 
-  /** Makes one event happen. @returns false when there is none */
+  /** Makes the next event happen. @returns false when there is none */
   async step(): Promise<boolean> {
     for (;;) {
       const event = this.#pop();

@@ -1,8 +1,8 @@
 /**
  * Finds a small part of `all` that still fails, by delta debugging (Zeller and Hildebrandt, 2002): halves are removed, then
  * quarters, and so on, until nothing can be removed. Where `groups` says what belongs together, whole groups are tried first.
- * @param fails whether a run with only these fails in the same way; `all` itself is known to
- * @param budget how many runs there may be at most; what is reached by then is answered
+ * @param fails whether a run with only these fails in the same way; `all` itself is known to fail
+ * @param budget how many runs there may be at most; the best result so far is returned then
  */
 export async function shrink(
   all: readonly string[],
@@ -43,8 +43,8 @@ export async function shrink(
 const OCCURRENCES = 24;
 
 /**
- * Tries whether fewer faults do it when one of them strikes at another time at its place: the first time round is often as
- * good as the twenty-fifth, which needed other faults to be reached. Ids are `kind@place#occurrence`.
+ * Looks for a failure with fewer faults by moving one fault to another occurrence of its place: the first occurrence often fails as the
+ * twenty-fifth does, which needed other faults to be reached. Ids are `kind@place#occurrence`.
  */
 export async function reanchor(
   left: readonly string[],

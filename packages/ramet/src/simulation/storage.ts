@@ -12,7 +12,7 @@ const PAGES_MAX = 1_073_741_823;
 
 const prefixOf = (pid: number) => join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), `ramet-simulation-${pid}-`);
 
-/** Removes what a process has left that was killed in a way that no handler notices. */
+/** Removes what an earlier process left that was killed without a handler. */
 export function removeShelvesOf(pid: number): void {
   const prefix = prefixOf(pid);
   for (const name of readdirSync(dirname(prefix)))
@@ -22,8 +22,8 @@ export function removeShelvesOf(pid: number): void {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Where the disks of a simulation are: a folder in memory where the system has such a file system. It goes when it is removed,
- * and when the process ends or is ended by a signal that can be heard.
+ * The folder for the disks of a simulation, in memory where the operating system offers that. It is deleted by `remove`, and when the
+ * process ends or receives a signal that it can handle.
  */
 export class Shelf {
   readonly #folder = mkdtempSync(prefixOf(process.pid));
@@ -50,7 +50,7 @@ export class Shelf {
   }
 }
 
-/** A folder for the databases of one run. */
+/** The databases of one run, in one folder. */
 export class Disk {
   readonly folder: string;
 
@@ -67,7 +67,7 @@ export class Disk {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Stores of one incarnation on this disk: real SQLite, whose connections the simulation can cut. */
+  /** Makes the stores of one incarnation on this disk: real SQLite, whose connections the simulation can cut. */
   stores(of: Incarnation): StoreFactory {
     return sqlite(this.folder, {
       exclusive: false,
@@ -80,7 +80,7 @@ export class Disk {
     });
   }
 
-  /** Opens a store beside all processes, to look at what is in it. */
+  /** Opens a store apart from all processes, for reading. */
   open(service: string, platform: Platform): Promise<Store> {
     const fatal = (error: unknown) => {
       throw error;
@@ -89,7 +89,7 @@ export class Disk {
   }
 }
 
-/** Lets a store grow no further, as on a full disk; statements fail as SQLite's own. */
+/** Stops a store from growing, as a full disk does: statements fail with SQLite's own error. */
 export function fill(db: DatabaseSync): void {
   const { page_count: pages } = db.prepare('pragma page_count').get() as { page_count: number };
   db.exec(`pragma max_page_count = ${pages}`);
@@ -97,7 +97,7 @@ export function fill(db: DatabaseSync): void {
 
 export const makeRoom = (db: DatabaseSync): void => db.exec(`pragma max_page_count = ${PAGES_MAX}`);
 
-/** SQLite's own clock and chance, which handlers may use in their statements, become those of the simulation. */
+/** Replaces SQLite's own clock and chance, which handlers may use in their statements, with those of the simulation. */
 function withSimulatedTime(db: DatabaseSync, platform: Platform): void {
   const iso = () => new Date(platform.clock.wallNow()).toISOString();
   db.function('random', () => Math.floor((platform.random.next() - 0.5) * Number.MAX_SAFE_INTEGER));

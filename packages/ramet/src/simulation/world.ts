@@ -17,7 +17,7 @@ import { Incarnation, SimProcess, type Surroundings } from './process.ts';
 import { type Owner, Scheduler } from './scheduler.ts';
 import { type Disk, fill, makeRoom } from './storage.ts';
 
-/** What a simulation runs: definitions, loaded once, and how they are spread over processes. */
+/** What a simulation runs: definitions, loaded once, and the processes that host them. */
 export interface System {
   readonly services: ReadonlyMap<string, ServiceDefinition>;
   readonly gateways: ReadonlyMap<string, GatewayDefinition>;
@@ -31,20 +31,20 @@ export interface WorldOptions {
   readonly disk: Disk;
   readonly intensities: Intensities;
   readonly only?: ReadonlySet<string> | undefined;
-  /** The doubles of the systems that are not ours, by their names. */
+  /** The doubles of external systems, by name. */
   readonly externals: Readonly<Record<string, Double>>;
   /** Where lines of logs go; nowhere by default. */
   readonly log?: (line: string) => void;
   readonly onEvent?: (subscriber: string, type: string, outcome: string, eventId: string) => void;
   /** Called at every named point of a process, with what it passed before. */
   readonly onPoint?: (world: World, at: Incarnation, site: string) => void;
-  /** Gets what a process asked an external system for that has no double. */
+  /** Called when a process calls an external system that has no double. */
   readonly onMissing?: (detail: string) => void;
   /** Listens to what a process does. */
   readonly instrument?: (caller: string) => Instrument;
 }
 
-/** A line of a log that says that something failed. */
+/** Matches a log line of level error. */
 const ERROR_LINE = /"level":"?(?:error|fatal|[56]0)\b/;
 const ERRORS_KEPT = 10;
 const TICK_MS = 1_000;
@@ -65,7 +65,7 @@ export class World implements Surroundings {
   readonly #keyed: Keyed;
   readonly #options: WorldOptions;
   readonly #beyond: Outside;
-  /** What all clients have in common: budgets and breakers. */
+  /** What all clients share: retry budgets and breakers. */
   readonly #clients: Outbound;
   readonly #appends = new Map<string, Set<() => void>>();
   readonly #stores = new Map<string, Promise<Store>>();
@@ -101,13 +101,13 @@ export class World implements Surroundings {
 
   /**
    * Starts every process and resolves when all of them are ready.
-   * @throws what a process cannot start for
+   * @throws the reason why a process cannot start
    */
   async boot(): Promise<void> {
     await Promise.all(this.processes.map((process) => this.#start(process)));
   }
 
-  /** Lets faults happen from now on. */
+  /** Allows faults from now on. */
   trouble(): void {
     this.#troubled = true;
     this.faults.active = true;
@@ -119,8 +119,8 @@ export class World implements Surroundings {
   }
 
   /**
-   * Ends all trouble: no new fault, nothing cut, paused or full, clocks set right, and every process runs.
-   * @param wire the network stays as bad as it is
+   * Ends all faults: nothing is cut, paused or full, clocks are right, and every process runs.
+   * @param wire keeps the network as bad as it is
    */
   heal(wire: 'healed' | 'as it is' = 'healed'): void {
     if (wire === 'healed') this.faults.active = false;
@@ -139,7 +139,7 @@ export class World implements Surroundings {
     }
   }
 
-  /** Makes events happen until `done` settles. @throws what it rejects with, or an Error when nothing can happen any more */
+  /** Makes events happen until `done` settles. @throws what it rejects with, or an Error when no event is left */
   async until<T>(done: Promise<T>, limitMs = Number.POSITIVE_INFINITY, late = 'what was waited for has not happened'): Promise<T> {
     let settled: { readonly value: T } | { readonly error: unknown } | undefined;
     done.then(
@@ -160,7 +160,7 @@ export class World implements Surroundings {
     return settled.value;
   }
 
-  /** What processes logged as errors last, oldest first. */
+  /** Returns what processes logged as errors last, oldest first. */
   get errors(): readonly string[] {
     return this.#errors;
   }
@@ -191,14 +191,14 @@ export class World implements Surroundings {
     this.#options.onPoint?.(this, at, site);
   }
 
-  /** The process that hosts a service now. */
+  /** Returns the process that hosts a service now. */
   placeOf(service: string): { readonly host: string; end(): Incarnation | undefined } {
     const process = this.processes.find(({ hosts }) => hosts?.includes(service));
     if (!process) throw new Error(`no process hosts '${service}'`);
     return { host: process.name, end: () => process.current };
   }
 
-  /** A client outside, who calls over the network like everybody else. */
+  /** Makes a client outside, which calls over the network as every process does. */
   clientOf<C extends AnyContract>(contract: C, caller: Caller, policy: Policy): ClientOf<C> {
     const { platform } = this.client;
     const transport = networkTransport(
@@ -217,13 +217,13 @@ export class World implements Surroundings {
     return uses.all(origin)['it'] as ClientOf<C>;
   }
 
-  /** A request of a client outside to a gateway. */
+  /** Sends a request of a client outside to a gateway. */
   ask(gateway: string, request: EdgeRequest): Promise<EdgeResponse> {
     const give = (ms: number, fire: () => void) => this.scheduler.after(ms, this.client, 'no answer', fire);
     return ask({ network: this.network, from: this.client, to: this.placeOf(gateway), after: give }, gateway, request);
   }
 
-  /** The store of a service, to look at; never to write into. */
+  /** Returns the store of a service, for reading only. */
   store(service: string): Promise<Store> {
     const known = this.#stores.get(service) ?? this.#options.disk.open(service, this.client.platform);
     this.#stores.set(service, known);
@@ -287,7 +287,7 @@ export class World implements Surroundings {
       });
     } catch (error) {
       if (!self.alive) return;
-      // Before any trouble there is one reason for it only: the definitions are wrong.
+      // Before any fault there is only one possible reason: the definitions are wrong.
       if (!this.#troubled) throw error;
       this.scheduler.note(`${self.name} cannot start: ${(error as Error).message}`);
       this.kill(process, 'could not start', 500);
@@ -341,7 +341,7 @@ export class World implements Surroundings {
     };
   }
 
-  /** Troubles that come with time and not at a place in the code. */
+  /** Plans the faults that depend on time and not on a place in the code. */
   #tick(): void {
     void this.scheduler.after(TICK_MS, undefined, 'tick', () => {
       if (!this.faults.active) return;
@@ -374,7 +374,7 @@ export class World implements Surroundings {
     });
   }
 
-  /** What orchestrators do to a process that does not answer: another one takes its place. The old one may only have slept. */
+  /** Does what orchestrators do to a process that does not answer: starts another one in its place. The old one may only have been paused. */
   replace(sleeper: Incarnation, fault: Fault): boolean {
     const { process } = sleeper;
     if (process.current !== sleeper || !sleeper.runtime || sleeper.inTransaction) return false;

@@ -158,7 +158,7 @@ test('an answer that comes after the timeout changes nothing but lets the next r
   expect(timers).toEqual([]);
 });
 
-test('the log tells when a check begins to fail and when it recovers, and not each time between', async () => {
+test('the log reports when a check begins to fail and when it recovers, and nothing in between', async () => {
   let broken = true;
   health.add('database', () => (broken ? refused() : undefined), { kind: 'critical' });
   for (let i = 0; i < 3; i++) {

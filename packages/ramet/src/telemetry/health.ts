@@ -1,19 +1,19 @@
 import type { Platform } from '../platform/index.ts';
 import { type EventLog, silentLog } from './log.ts';
 
-/** Throws or rejects when the thing does not work; the reason goes to the log. The signal aborts when nobody waits any more. */
+/** Throws or rejects when the dependency does not work; the reason goes to the log. The signal aborts when the result is no longer awaited. */
 export type HealthCheck = (signal: AbortSignal) => Promise<unknown> | unknown;
 
 export interface HealthCheckOptions {
   /**
-   * `critical`: without it the process can answer nothing (its own store), so it takes no more requests.
-   * `degrading`: without it some answers fail, and the others must go on being given.
+   * `critical`: without it the process cannot answer anything (its own store), so it takes no more requests.
+   * `degrading`: without it some requests fail, and the process keeps answering the others.
    */
   readonly kind: 'critical' | 'degrading';
   readonly timeoutMs?: number;
 }
 
-/** What a probe gets: a status and a JSON body. */
+/** The answer to a probe: a status and a JSON body. */
 export interface Probe<Body> {
   readonly status: 200 | 503;
   readonly body: Body;
@@ -30,16 +30,16 @@ export interface HealthBody {
 export interface Health {
   /** Adds a check. @returns a function that removes it */
   add(name: string, check: HealthCheck, options: HealthCheckOptions): () => void;
-  /** Opened when everything has started and closed first thing on shutdown. */
+  /** Reports whether the process takes requests: true after the start, false as the first act of the shutdown. */
   setReady(ready: boolean, reason?: string): void;
   /**
-   * `/livez`: the process runs and its event loop turns. Never looks at a dependency, because who asks restarts the process
-   * when the answer is no: a restart repairs no database, and restarting every instance at once makes its outage ours.
+   * Answers `/livez`: the process runs and its event loop turns. It never looks at a dependency, because the orchestrator restarts the
+   * process when the answer is no. A restart does not repair a database, and restarting every instance turns its outage into ours.
    */
   live(): Probe<{ status: 'alive' }>;
-  /** `/readyz`: whether to send requests here. No while starting, while shutting down, and while a critical check fails. */
+  /** Answers `/readyz`: whether to send requests here. No during the start and the shutdown, and while a critical check fails. */
   ready(): Promise<Probe<{ status: 'ready' | 'not ready' }>>;
-  /** `/health`: for people and monitors; 503 when any check fails. */
+  /** Answers `/health`, for people and monitors: 503 when any check fails. */
   health(): Promise<Probe<HealthBody>>;
 }
 
@@ -56,12 +56,12 @@ interface Check {
 }
 
 const TIMEOUT_MS = 1_000;
-/** Whoever probes, and however often: a dependency is asked once in this time. */
+/** However many clients probe, each dependency is checked at most once in this time. */
 const KEPT_MS = 1_000;
-/** A check that does not even heed its signal holds back the next one for so long, lest hanging checks pile up. */
+/** A check that ignores its signal delays the next one for this long, so that hanging checks do not pile up. */
 const ABANDONED_MS = 30_000;
 
-/** Makes the answers to the three probes. Nothing of why a check fails reaches the client. */
+/** Makes the answers to the three probes. The reason why a check fails goes to the log and never to the client. */
 export function createHealth(platform: Platform, { startedAtMono, log = silentLog }: HealthOptions): Health {
   const checks = new Map<string, Check>();
   let open = false;

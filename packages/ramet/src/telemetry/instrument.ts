@@ -18,18 +18,18 @@ export type WorkKind =
   | 'effect'
   | 'schedule';
 
-/** What is done again and again, such as `orders.place`. One object stands for it, so that a listener can look up what it knows of it. */
+/** A kind of work with a name, such as the operation `orders.place`. One object stands for it, so that a listener can use it as a key. */
 export interface Work {
   readonly kind: WorkKind;
-  /** As people call it: `orders.place`. */
+  /** The name for people: `orders.place`. */
   readonly name: string;
-  /** What it is counted by. Few values: a route, never an id. */
+  /** What it is counted by. The values must be few: a route, never an id. */
   readonly labels: Labels;
 }
 
-/** One piece of work under way. */
+/** One piece of work that is under way. */
 export interface Span {
-  /** The context of what this work causes: `trace` with this piece as its parent, or `trace` itself where no spans are made. */
+  /** Returns the context of what this work causes: `trace` with this piece as its parent, or `trace` itself where no spans are made. */
   under(trace: Trace): Trace;
   /**
    * Ends the piece. Called once.
@@ -45,7 +45,7 @@ export interface Span {
  * in one process and in many.
  */
 export interface Instrument {
-  /** Whether {@link Span.under} changes the context. Where it does not, work that nothing counts is not announced. */
+  /** Whether {@link Span.under} changes the context. If not, transactions, relayed events and attempts at events need not be announced. */
   readonly spans: boolean;
   /**
    * Begins a piece of work.

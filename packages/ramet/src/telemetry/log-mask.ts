@@ -1,6 +1,6 @@
 const REDACTED = '[redacted]';
 const CUT = '[…]';
-/** Things logged by mistake (a socket, a request) are graphs without end: what is deeper or more than this is cut. */
+/** Objects logged by mistake (a socket, a request) are endless graphs: whatever exceeds these limits is cut. */
 const MAX_DEPTH = 6;
 const MAX_NODES = 1_000;
 const MAX_ENTRIES = 200;
@@ -9,7 +9,7 @@ const MAX_CAUSES = 8;
 const ERROR_NODES = 20;
 const MAX_REMEMBERED_KEYS = 2_000;
 
-/** Lower-case and without `-` and `_`, so that `Set-Cookie`, `access_token` and `accessToken` are all met. */
+/** Lower-case and without `-` and `_`, so that `Set-Cookie`, `access_token` and `accessToken` all match. */
 const SECRET_KEYS: ReadonlySet<string> = new Set([
   'authorization',
   'proxyauthorization',
@@ -39,7 +39,7 @@ const SECRET_KEYS: ReadonlySet<string> = new Set([
 const CARD = /(?<!\d)(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5})(?!\d)/g;
 const MAY_HOLD_CARD = /\d{13}|\d{4}[ -]\d{4,6}[ -]\d{4}/;
 
-/** The smallest 14-digit card number that is in use; below lie times in milliseconds. */
+/** The smallest 14-digit card number in use; smaller numbers are times in milliseconds. */
 const SMALLEST_CARD = 20_000_000_000_000;
 
 export interface SerializedError {
@@ -52,7 +52,7 @@ export interface SerializedError {
   readonly errors?: readonly unknown[];
 }
 
-/** Replaces whatever passes for a card number (13-19 digits with a right check digit) by `****` and its last four digits. */
+/** Replaces anything that could be a card number (13 to 19 digits with a valid check digit) with `****` and its last four digits. */
 export function maskCardNumbers(text: string): string {
   if (text.length < 13 || !MAY_HOLD_CARD.test(text)) return text;
   return text.replace(CARD, (run) => {
@@ -75,9 +75,9 @@ function passesLuhn(digits: string): boolean {
 }
 
 /**
- * Makes the function that copies fields for the log without their secrets: values under secret names are left out, card
- * numbers masked, errors written out with their causes. One walk for all of it, because redaction by wildcard paths clones
- * every object once for each first key (measured: 9 µs for a flat line where this takes well under one).
+ * Makes the function that copies fields for the log without their secrets: values under secret names are redacted, card numbers are
+ * masked, and errors are written with their causes. One walk does all of it, because redaction by wildcard paths clones every object
+ * once per first key (measured: 9 µs for a flat line, against well under 1 µs).
  */
 export function createCleaner(): (fields: object, into: Record<string, unknown>) => void {
   const remembered = new Map<string, boolean>();

@@ -1,4 +1,4 @@
-/** Takes whole lines. Throwing or rejecting means that they are lost; until the promise settles, no more are handed over. */
+/** Takes whole lines. If it throws or rejects, they are lost. While its promise is pending it receives no more. */
 export type LogWriter = (chunk: string) => unknown;
 
 export interface BoundedSink {
@@ -6,20 +6,20 @@ export interface BoundedSink {
   write(line: string): void;
   /** Resolves when everything accepted so far was written or lost. */
   flush(): Promise<void>;
-  /** How many lines were lost because the destination was slow or refused them. */
+  /** Counts the lines that were lost because the destination was slow or refused them. */
   readonly dropped: number;
 }
 
 export interface BoundedSinkOptions {
-  /** How much may wait for the destination, including what it is writing. */
+  /** How many bytes may wait for the destination, including those that it is writing. */
   readonly maxBufferBytes: number;
-  /** The line that says so when the destination works again after lines were lost. */
+  /** Makes the line that reports lost lines once the destination works again. */
   readonly notice?: (dropped: number) => string;
 }
 
 /**
- * Stands between the log and where it goes, so that a slow reader or a full disk costs lines of log and nothing else: lines
- * wait in memory up to a bound, those beyond it are dropped and counted, and failures of the destination stay here.
+ * Makes a sink between the log and its destination, so that a slow reader or a full disk loses lines and does nothing worse. Lines wait in
+ * memory up to a limit; lines beyond it are dropped and counted. Failures of the destination do not leave the sink.
  */
 export function createBoundedSink(write: LogWriter, { maxBufferBytes, notice }: BoundedSinkOptions): BoundedSink {
   let waiting: string[] = [];
@@ -33,8 +33,8 @@ export function createBoundedSink(write: LogWriter, { maxBufferBytes, notice }: 
   function drain(): void {
     while (!writing && waiting.length > 0) {
       const lines = waiting.length;
-      const untold = notice === undefined ? 0 : dropped - reported;
-      const chunk = untold > 0 ? notice?.(untold) + waiting.join('') : waiting.join('');
+      const unreported = notice === undefined ? 0 : dropped - reported;
+      const chunk = unreported > 0 ? notice?.(unreported) + waiting.join('') : waiting.join('');
       writing = true;
       writingBytes = waitingBytes;
       waiting = [];
@@ -42,7 +42,7 @@ export function createBoundedSink(write: LogWriter, { maxBufferBytes, notice }: 
       const settle = (ok: boolean) => {
         writing = false;
         writingBytes = 0;
-        if (ok) reported += untold;
+        if (ok) reported += unreported;
         else dropped += lines;
       };
       try {
@@ -92,8 +92,8 @@ export function createBoundedSink(write: LogWriter, { maxBufferBytes, notice }: 
 
 /**
  * Writes to standard error, because standard output carries the `ready …` line. On POSIX, Node never blocks on a pipe here, and
- * a write that nobody reads does not keep the process from ending; one through the thread pool does (measured: `process.exit`
- * then waits until somebody kills the process).
+ * a write without a reader does not keep the process from ending. A write through the thread pool does (measured: `process.exit` then
+ * waits until the process is killed).
  */
 export function standardError(): LogWriter {
   // The failure of each write goes to its callback; without a listener the event would end the process.
@@ -101,7 +101,7 @@ export function standardError(): LogWriter {
   let torn = false;
   return (chunk) =>
     new Promise<void>((resolve, reject) => {
-      // A disk that filled up may have taken half a line: without the break the next line would be lost with it.
+      // A full disk may have taken half a line: without the line break the next line would be lost with it.
       const text = torn ? `\n${chunk}` : chunk;
       process.stderr.write(text, (error) => {
         torn = error != null;

@@ -151,7 +151,7 @@ describe('secrets', () => {
     'number',
     'Authorization',
     'access_token',
-  ])('the value of %s is left out at every depth, and in the fields of a child', (name) => {
+  ])('the value of %s is removed at every depth, and in the fields of a child', (name) => {
     const { log, text } = logTo();
     log.info({ [name]: 's3cret', a: { [name]: 's3cret', b: { [name]: { inner: 's3cret' }, c: [{ [name]: 's3cret' }] } } });
     log.child({ [name]: 's3cret', request: { headers: { [name]: 's3cret' } } }).info({});
@@ -193,7 +193,7 @@ describe('secrets', () => {
     expect(maskCardNumbers(text)).toBe(masked);
   });
 
-  test('times as numbers are no card numbers', () => {
+  test('times as numbers are not taken for card numbers', () => {
     const { log, lines } = logTo();
     const times = Array.from({ length: 50 }, (_, i) => NOON + i);
     log.info({ times, micros: NOON * 1_000 + 7 });
@@ -303,7 +303,7 @@ describe('the way out', () => {
     expect(lines).toEqual(Array.from({ length: 2_000 }, (_, i) => i));
   });
 
-  test('a process whose standard error nobody reads goes on and ends', async () => {
+  test('a process whose standard error has no reader keeps working and ends', async () => {
     const program = `import { createLog } from './index.ts'; import { realPlatform } from '../platform/index.ts';
       const log = createLog({ platform: realPlatform(), service: 'shop', version: '1', env: 'test' });
       for (let turn = 0; turn < 50; turn++) {

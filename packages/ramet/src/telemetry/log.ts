@@ -7,7 +7,7 @@ import { type BoundedSink, createBoundedSink, type LogWriter, standardError } fr
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Lines for machines: fields first, then what happened in plain words. Secrets among the fields are left out. */
+/** Writes lines for machines: fields first, then what happened in plain words. Secrets among the fields are removed. */
 export interface Log {
   trace(fields: object, message?: string): void;
   debug(fields: object, message?: string): void;
@@ -15,14 +15,14 @@ export interface Log {
   warn(fields: object, message?: string): void;
   error(fields: object, message?: string): void;
   /**
-   * A log whose lines all carry `fields` too; they are read at its first line. Costs next to nothing until then: make one for
-   * each request.
+   * Makes a log whose lines all carry `fields` too. The fields are read at its first line; until then it costs almost nothing, so make
+   * one for each request.
    */
   child(fields: object): Log;
   readonly level: LogLevel;
 }
 
-/** What the framework logs to: each of its lines is an event of the table, with its level and its text. */
+/** The log of the framework: each of its lines is an event of the table, with its level and its text. */
 export interface EventLog extends Log {
   /**
    * Writes one event.
@@ -78,7 +78,7 @@ export function createLog(options: LogOptions): RootLog {
   return new ProcessLog(platform, createCore(now, level, sink), sink, base);
 }
 
-/** A log that goes nowhere. */
+/** A log that discards everything. */
 export const silentLog: EventLog = {
   event() {},
   trace() {},
@@ -92,7 +92,7 @@ export const silentLog: EventLog = {
 
 /** Fields that all lines of a log carry. */
 interface Bindings {
-  /** Has written out some of them already: those of the process. */
+  /** Serialised some of the fields in advance: those of the process. */
   readonly logger: Logger;
   readonly written: Fields;
   readonly others: Fields;
@@ -147,7 +147,7 @@ function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core
     },
     write(at, { logger, written, others }, fields, message, event) {
       const line = copy(fields, others, event);
-      // No name may stand twice in a line: which one then counts is up to its reader.
+      // A name must not appear twice in a line: readers disagree on which one counts.
       const again = overlap(line, written);
       put(again ? bare : logger, at, again ? { ...written, ...line } : line, message);
     },
@@ -168,7 +168,7 @@ function overlap(line: object, written: object): boolean {
   return false;
 }
 
-/** Keeps a field whose name is the line's own. */
+/** Renames a field whose name belongs to the line itself. */
 function setAside(line: Record<string, unknown>, key: string): void {
   line[`${key}_`] = line[key];
   delete line[key];
@@ -220,7 +220,7 @@ class BoundLog implements EventLog {
     return new BoundLog(this.#core, this, fields);
   }
 
-  /** Worked out at the first line, because most requests write none. */
+  /** Computed at the first line, because most requests write none. */
   protected bound(): Bindings {
     this.#bindings ??= this.#core.bind(this.#parent?.bound(), this.#fields);
     return this.#bindings;

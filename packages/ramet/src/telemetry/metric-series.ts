@@ -4,13 +4,13 @@ export type LabelValue = string | number | boolean | undefined;
 /** Labels by name. Keep the values few: a route, not an address; an outcome, not a message. */
 export type Labels<Name extends string = string> = Readonly<Record<Name, LabelValue>>;
 
-/** How many series one instrument may have, the one for the rest included. */
+/** How many series one instrument may have, including the one for all further label sets. */
 export const MAX_SERIES = 1_000;
 
 const LABEL_NAME = /^[a-zA-Z][a-zA-Z0-9]*(_[a-zA-Z0-9]+)*$/;
 const NONE: Attributes = {};
 
-/** A step on the way from label values to their series: one for each label, in the order in which the code writes them. */
+/** A step from label values to their series: one per label, in the order in which the code writes them. */
 interface Node {
   label: string | undefined;
   readonly next: Map<LabelValue, Node>;
@@ -18,8 +18,8 @@ interface Node {
 }
 
 /**
- * The label sets of one instrument. A value that comes from outside (a path, an id) would otherwise fill the memory of this
- * process and of Prometheus; when there are too many sets, new ones are counted together under `other`.
+ * The label sets of one instrument, limited in number: values from outside (a path, an id) would fill the memory of this process and of
+ * Prometheus. Beyond the limit, new sets are counted together under `other`.
  */
 export class SeriesTable {
   readonly #instrument: string;
@@ -31,10 +31,10 @@ export class SeriesTable {
     this.#instrument = instrument;
   }
 
-  /** The one object that stands for these labels, whatever the order they are written in. */
+  /** Returns the one object that stands for these labels, in whatever order they are written. */
   of(labels: Labels | undefined): Attributes {
     if (labels === undefined) return NONE;
-    // One look-up a label: joining the values to a key costs more than counting.
+    // One look-up per label: joining the values to a key costs more than counting.
     let node: Node | undefined = this.#root;
     for (const label in labels) {
       if (node.label !== label) return this.#learn(labels);
@@ -49,7 +49,7 @@ export class SeriesTable {
     const entries = Object.entries(labels).filter(([, value]) => value !== undefined);
     for (const [name] of entries) {
       if (LABEL_NAME.test(name) && name !== 'le') continue;
-      throw new RangeError(`'${name}' is no name for a label of '${this.#instrument}': use letters, digits and single underscores`);
+      throw new RangeError(`'${name}' is not a name for a label of '${this.#instrument}': use letters, digits and single underscores`);
     }
     const sorted = JSON.stringify(entries.map(([name, value]) => [name, String(value)]).sort());
     let attributes = this.#distinct.get(sorted);
@@ -65,7 +65,7 @@ export class SeriesTable {
     return attributes;
   }
 
-  /** Code that writes the labels in another order than the first goes the long way round each time. */
+  /** Remembers one order of the labels: code that writes them in another order takes the slow path each time. */
   #remember(labels: Labels, attributes: Attributes): void {
     let node = this.#root;
     for (const label in labels) {

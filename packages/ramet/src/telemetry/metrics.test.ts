@@ -7,7 +7,7 @@ const make = (onError?: (error: unknown) => void) =>
 const linesOf = (text: string, name: string) => text.split('\n').filter((line) => line.startsWith(name));
 
 describe('names', () => {
-  test('and labels are rendered exactly as they were asked for', async () => {
+  test('and labels are rendered exactly as they were given', async () => {
     const metrics = make();
     const { httpRequestDuration } = standardMetrics(metrics);
     httpRequestDuration.record(0.03, { method: 'GET', route: '/api/orders/{orderId}', status_code: 200 });
@@ -23,7 +23,7 @@ describe('names', () => {
     ]);
   });
 
-  test('of what the exporter would add by itself do not appear', async () => {
+  test('that the exporter would add do not appear', async () => {
     const metrics = make();
     metrics.counter('orders_total', { description: 'Orders', unit: 'orders' }).add(1);
     const text = await metrics.render();
@@ -49,7 +49,7 @@ describe('names', () => {
     expect(linesOf(await metrics.render(), 'active_orders')).toEqual(['active_orders_total 7']);
   });
 
-  test('asked for again give the same instrument, and as something else an error', async () => {
+  test('return the same instrument when looked up again, and an error when looked up as another kind', async () => {
     const metrics = make();
     const ask = () => metrics.counter('orders_total', { description: 'Orders' });
     ask().add(1);
@@ -83,7 +83,7 @@ describe('values', () => {
     ]);
   });
 
-  test('that are no numbers, or go down where they may not, are ignored', async () => {
+  test('that are not numbers, or decrease where they must not, are ignored', async () => {
     const metrics = make();
     const counter = metrics.counter('orders_total', { description: 'Orders' });
     const histogram = metrics.histogram('time_seconds', { description: 'Time' });
@@ -159,7 +159,7 @@ describe('gauges', () => {
     expect(errors).toEqual([new Error('database is gone')]);
   });
 
-  test('whose observer hangs are left out after a second', async () => {
+  test('whose observer hangs are omitted after a second', async () => {
     const errors: unknown[] = [];
     const metrics = make((error) => errors.push(error));
     let hang = false;
@@ -194,7 +194,7 @@ describe('gauges', () => {
     expect(asked).toBe(1);
   });
 
-  test('of the process come from who can measure them', async () => {
+  test('of the process come from the platform that measures them', async () => {
     const metrics = make();
     standardMetrics(metrics).observeProcess({ residentMemoryBytes: () => 1_000, eventLoopLagSeconds: () => 0.012 });
     const text = await metrics.render();

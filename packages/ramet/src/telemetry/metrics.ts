@@ -231,7 +231,7 @@ class Gauges {
 
 function checkName(kind: Kind, name: string): void {
   if (!/^[a-zA-Z][a-zA-Z0-9]*(_[a-zA-Z0-9]+)*$/.test(name)) {
-    throw new RangeError(`'${name}' is no name for a metric: use letters, digits and single underscores, as in 'orders_placed_total'`);
+    throw new RangeError(`'${name}' is not a name for a metric: use letters, digits and single underscores, as in 'orders_placed_total'`);
   }
   if (kind === 'counter' && !name.endsWith('_total')) {
     throw new RangeError(`The name of a counter ends in _total: call it '${name}_total'`);

@@ -8,7 +8,7 @@ interface Described {
   readonly unit?: string;
 }
 
-/** One histogram's series: how many values fell into each bucket, the last being the one without a bound. */
+/** One series of a histogram: how many values fell into each bucket. The last bucket has no upper bound. */
 interface Distribution {
   readonly counts: number[];
   sum: number;
@@ -16,14 +16,14 @@ interface Distribution {
 }
 
 /**
- * Counts for counters and histograms. The SDK's own instruments sort and hash the labels at every measurement, which costs
- * more than a call within a process; here one set of labels is one object, so a look-up by identity does. They are put beside
- * what the SDK collects when somebody asks for all of it.
+ * Counts for counters and histograms. The SDK's instruments sort and hash the labels at every measurement, which costs more than a call
+ * within a process. Here one label set is one object, so a look-up by identity is enough. A scrape joins these counts with what the SDK
+ * collects.
  */
 export class Tallies {
   readonly #metrics: (() => MetricData | undefined)[] = [];
 
-  /** @returns what adds to the sum of one set of labels, which must be the same object every time */
+  /** Makes a counter. @returns adds to the sum of one label set, which must be the same object every time */
   sum(name: string, options: Described, { isMonotonic }: { isMonotonic: boolean }): (change: number, attributes: Attributes) => void {
     const sums = new Map<Attributes, { value: number }>();
     this.#metrics.push(() => {
@@ -38,7 +38,7 @@ export class Tallies {
     };
   }
 
-  /** @returns what puts a value into the histogram of one set of labels, which must be the same object every time */
+  /** Makes a histogram. @returns records a value for one label set, which must be the same object every time */
   histogram(name: string, options: Described, bounds: readonly number[]): (value: number, attributes: Attributes) => void {
     const boundaries = [...bounds];
     const distributions = new Map<Attributes, Distribution>();
@@ -65,13 +65,13 @@ export class Tallies {
     };
   }
 
-  /** What has been counted so far, beside what the SDK's reader collects. */
+  /** Returns the counts so far, in the SDK's form. */
   collect(): ScopeMetrics {
     return { scope: { name: 'ramet' }, metrics: this.#metrics.map((metric) => metric()).filter((metric) => metric !== undefined) };
   }
 }
 
-/** Rendered without times: who asks knows when it asked. */
+/** Rendered without times: the scraper knows when it scraped. */
 const NO_TIMES: { startTime: [number, number]; endTime: [number, number] } = { startTime: [0, 0], endTime: [0, 0] };
 
 const common = (name: string, { description, unit = '' }: Described) => ({

@@ -11,7 +11,7 @@ test('a well-formed traceparent is read', () => {
   expect(parseTraceparent(`00-${TRACE}-b7ad6b7169203331-00`)?.sampled).toBe(false);
 });
 
-test('a later version may have more behind, and flags that nobody knows are cleared', () => {
+test('a later version may have more fields, and unknown flags are cleared', () => {
   expect(parseTraceparent(`cc-${TRACE}-b7ad6b7169203331-ff-what-the-future-will-be-like`)).toMatchObject({ traceId: TRACE, flags: 3 });
 });
 
@@ -55,7 +55,7 @@ test('the child of a malformed parent begins a trace', () => {
   expect(parseTraceparent(childTraceparent(platform, 'garbage'))).toBeDefined();
 });
 
-test('a trace goes on with what the caller sent', () => {
+test('a trace continues what the caller sent', () => {
   const trace = newTrace(platform, { correlationId: 'checkout-7', causationId: 'evt_1', traceparent: PARENT });
   expect(trace).toMatchObject({ correlationId: 'checkout-7', causationId: 'evt_1' });
   expect(parseTraceparent(trace.traceparent)?.traceId).toBe(TRACE);

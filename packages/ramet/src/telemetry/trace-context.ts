@@ -3,11 +3,11 @@ import { newId, type Platform } from '../platform/index.ts';
 /** Marks a trace that begins in this process. A symbol, because what is stored and what is sent must not carry it. */
 export const ROOT: unique symbol = Symbol('root');
 
-/** What follows a piece of work through calls, events and sagas. */
+/** The context that follows a piece of work through calls, events and sagas. */
 export interface Trace {
-  /** The same for everything that one request from outside led to; people search logs by it. */
+  /** The same for everything that one request from outside caused; people search logs by it. */
   readonly correlationId: string;
-  /** What directly caused this work: the id of an event, or the key of a step or request. */
+  /** The direct cause of this work: the id of an event, or the key of a step or request. */
   readonly causationId?: string;
   /** W3C Trace Context: the trace, and in it the piece of work that caused this one. Joins the traces of other systems. */
   readonly traceparent: string;
@@ -35,14 +35,14 @@ const SAMPLED = 0x01;
 /** Sampled and, of level 2 of the standard, "the trace id is random"; the standard wants all others sent as zero. */
 const KNOWN_FLAGS = 0x03;
 
-/** What may come in from outside as a correlation id: short, and harmless in headers, logs and addresses. */
+/** What a client may send as a correlation id: short, and harmless in headers, logs and addresses. */
 const CORRELATION_ID = /^[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,127}$/;
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /**
- * Reads a `traceparent` header, of version 00 or a later one that keeps the promise to begin alike.
- * @returns undefined when it is malformed: the standard wants a new trace begun then
+ * Reads a `traceparent` header of version 00, or of a later version, which must begin in the same way.
+ * @returns undefined when it is malformed: the standard then requires a new trace
  */
 export function parseTraceparent(header: string | undefined): Traceparent | undefined {
   const match = header === undefined ? null : TRACEPARENT.exec(header);
@@ -54,12 +54,12 @@ export function parseTraceparent(header: string | undefined): Traceparent | unde
   return { traceId, parentId, flags, sampled: (flags & SAMPLED) !== 0 };
 }
 
-/** Begins a trace of our own. */
+/** Begins a trace. */
 export function newTraceparent(platform: Platform, sampled = true): string {
   return `00-${randomHex(platform, 16)}-${randomHex(platform, 8)}-${sampled ? '01' : '00'}`;
 }
 
-/** The next span of the trace that `parent` belongs to, or of a new trace when `parent` is malformed. */
+/** Makes a span below `parent`, or begins a trace when `parent` is malformed. */
 export function childTraceparent(platform: Platform, parent: string): string {
   const parsed = parseTraceparent(parent);
   if (!parsed) return newTraceparent(platform);
@@ -71,7 +71,7 @@ export function isCorrelationId(text: string): boolean {
   return CORRELATION_ID.test(text);
 }
 
-/** The trace of a piece of work: continues what the caller sent as far as that is well-formed, and begins the rest. */
+/** Makes the trace of a piece of work: continues what the caller sent as far as that is well-formed, and begins the rest. */
 export function newTrace(platform: Platform, { correlationId, causationId, traceparent }: NewTraceOptions = {}): Trace {
   const parent = parseTraceparent(traceparent);
   return {
@@ -90,6 +90,6 @@ function randomHex(platform: Platform, count: number): string {
     text += HEX[byte];
     any |= byte;
   }
-  // All zeros means "none" in the standard; a simulated platform may well draw it.
+  // All zeros means "none" in the standard, and a simulated platform may draw it.
   return any === 0 ? `${text.slice(0, -1)}1` : text;
 }
