@@ -50,11 +50,9 @@ describe('many sagas', () => {
         ? Promise.resolve(fault('ShuttingDown', 'no'))
         : (call as Function)(operation, input, ...more);
     const trips = t.runtime.client(Trips);
-    await Promise.all(
-      Array.from({ length: 300 }, (_, i) =>
-        trips.plan({ tripId: `stuck ${i}` }, { key: `${i}` }).catch(() => trips.plan({ tripId: `stuck ${i}` }, { key: `${i}` })),
-      ),
-    );
+    // As many at once as the bulkhead of the edge admits.
+    for (const from of [0, 150])
+      await Promise.all(Array.from({ length: 150 }, (_, i) => trips.plan({ tripId: `stuck ${from + i}` }, { key: `${from + i}` })));
     await trips.plan({ tripId: 'a' });
     expect((await ended(t, 'a', 5_000)).state).toBe('COMPLETED');
     away = false;
