@@ -50,87 +50,106 @@ export async function serve(topology: Topology, built: Built, variables: Variabl
  * @throws BootError with everything that is wrong
  */
 export function optionsOf(built: Built, variables: Variables): StartOptions {
-  const problems: string[] = [];
-  const whole = (name: string, most: number): number | undefined => {
-    const text = variables[name];
-    if (!text) return undefined;
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= 0 && value <= most) return value;
-    problems.push(`${name} is '${text}': write a whole number from 0 to ${most}`);
-    return undefined;
-  };
-  const port = (name: string) => whole(name, 65_535);
-  const flag = (name: string): boolean => {
-    const text = variables[name] || 'false';
-    if (text !== 'true' && text !== 'false') problems.push(`${name} is '${text}': write true or false`);
-    return text === 'true';
-  };
-  const read = (path: string | URL, what: string): unknown => {
-    try {
-      const text = systemFiles.readText(path instanceof URL ? path : pathToFileURL(path), LARGEST_FILE_BYTES);
-      if (text === undefined) throw new Error('there is no such file');
-      return JSON.parse(text);
-    } catch (error) {
-      problems.push(`${what} cannot be read from ${path}: ${(error as Error).message}`);
-      return undefined;
-    }
-  };
-  const ports: Record<string, number> = {};
-  for (const gateway of built.gateways) {
-    const own = port(`PORT_${gateway.toUpperCase().replaceAll('-', '_')}`) ?? (built.gateways.length === 1 ? port('PORT') : undefined);
-    if (own !== undefined) ports[gateway] = own;
-  }
-  const drainDelayMs = whole('DRAIN_DELAY_MS', 20_000);
-  const bootWaitMs = whole('BOOT_WAIT_MS', 3_600_000);
-  const rpcPort = port('RPC_PORT');
-  const probesPort = port('PROBES_PORT');
-  const adminPort = port('ADMIN_PORT');
-  const sharePorts = flag('SHARE_PORTS');
-  const advertise = {
-    host: variables['ADVERTISE_HOST'] || undefined,
-    rpcPort: port('ADVERTISE_RPC_PORT'),
-    probesPort: port('ADVERTISE_PROBES_PORT'),
-  };
-  const { SECRETS_DIR, GRAPH_FILE, IDENTITIES_FILE, LOG_LEVEL, NODE_ENV, HOST, ALERT_WEBHOOK, ADMIN_TOKEN_FILE } = variables;
+  const reader = new VariableReader(variables);
+  const { NODE_ENV, LOG_LEVEL, HOST, ALERT_WEBHOOK, ADMIN_TOKEN_FILE } = variables;
+  const bootWaitMs = reader.whole('BOOT_WAIT_MS', 3_600_000);
+  const adminPort = reader.port('ADMIN_PORT');
   const options: StartOptions = {
     profile: built.profile,
     name: built.process ?? built.profile,
     version: built.version,
     env: NODE_ENV || 'development',
-    ports,
-    sharePorts,
-    ...(LOG_LEVEL ? { logLevel: LOG_LEVEL } : {}),
-    ...(HOST ? { host: HOST } : {}),
-    ...(ALERT_WEBHOOK ? { alertWebhook: ALERT_WEBHOOK } : {}),
-    ...(drainDelayMs === undefined ? {} : { drainDelayMs }),
-    ...(bootWaitMs === undefined ? {} : { bootWait: `${bootWaitMs}ms` }),
-    ...(probesPort === undefined ? {} : { probesPort }),
+    ports: portsOf(built, reader),
+    sharePorts: reader.flag('SHARE_PORTS'),
+    logLevel: LOG_LEVEL || undefined,
+    host: HOST || undefined,
+    alertWebhook: ALERT_WEBHOOK || undefined,
+    drainDelayMs: reader.whole('DRAIN_DELAY_MS', 20_000),
+    bootWait: bootWaitMs === undefined ? undefined : `${bootWaitMs}ms`,
+    probesPort: reader.port('PROBES_PORT'),
     ...(adminPort === undefined ? {} : { admin: { port: adminPort, tokenFile: ADMIN_TOKEN_FILE || join(tmpdir(), 'ramet-admin.token') } }),
+    ...(built.process === undefined ? {} : { process: built.process, ...linksOf(built, variables, reader) }),
   };
-  if (built.process === undefined) return checked(options, problems);
+  if (reader.problems.length > 0) throw new BootError(reader.problems);
+  return options;
+}
+
+/** The port of each gateway; a process with one gateway may name it by `PORT`. */
+function portsOf({ gateways }: Built, reader: VariableReader): Record<string, number> {
+  const ports: Record<string, number> = {};
+  for (const gateway of gateways) {
+    const own =
+      reader.port(`PORT_${gateway.toUpperCase().replaceAll('-', '_')}`) ?? (gateways.length === 1 ? reader.port('PORT') : undefined);
+    if (own !== undefined) ports[gateway] = own;
+  }
+  return ports;
+}
+
+/** What a process needs beside other processes: its address, the allowed calls, and the keys. */
+function linksOf(
+  { graph }: Built,
+  variables: Variables,
+  reader: VariableReader,
+): Pick<StartOptions, 'rpcPort' | 'advertise' | 'graph' | 'identity'> {
+  const { SECRETS_DIR, GRAPH_FILE, IDENTITIES_FILE, ADVERTISE_HOST } = variables;
+  const rpcPort = reader.port('RPC_PORT');
   if (!IDENTITIES_FILE)
-    problems.push(
+    reader.problems.push(
       'IDENTITIES_FILE is not set: name the file with every process\'s public keys, {"orders": ["-----BEGIN PUBLIC KEY-----…"]}',
     );
   const secrets = firstOf(files(SECRETS_DIR || 'secrets'), environment({ variables }));
-  problems.push(...secrets.problems(['identity-key']));
-  return checked(
-    {
-      ...options,
-      process: built.process,
-      ...(rpcPort === undefined ? {} : { rpcPort }),
-      advertise,
-      graph: read(GRAPH_FILE || built.graph, 'the declared graph') as Graph,
-      identity: {
-        privateKey: secrets.get('identity-key'),
-        publicKeys: (IDENTITIES_FILE ? read(IDENTITIES_FILE, 'the public keys') : {}) as Record<string, readonly string[]>,
-      },
+  reader.problems.push(...secrets.problems(['identity-key']));
+  return {
+    ...(rpcPort === undefined ? {} : { rpcPort }),
+    advertise: {
+      host: ADVERTISE_HOST || undefined,
+      rpcPort: reader.port('ADVERTISE_RPC_PORT'),
+      probesPort: reader.port('ADVERTISE_PROBES_PORT'),
     },
-    problems,
-  );
+    graph: reader.json(GRAPH_FILE || graph, 'the declared graph') as Graph,
+    identity: {
+      privateKey: secrets.get('identity-key'),
+      publicKeys: (IDENTITIES_FILE ? reader.json(IDENTITIES_FILE, 'the public keys') : {}) as Record<string, readonly string[]>,
+    },
+  };
 }
 
-function checked(options: StartOptions, problems: readonly string[]): StartOptions {
-  if (problems.length > 0) throw new BootError(problems);
-  return options;
+/** Reads variables and the files that they name, and collects what is wrong with them. */
+class VariableReader {
+  readonly problems: string[] = [];
+  readonly #variables: Variables;
+
+  constructor(variables: Variables) {
+    this.#variables = variables;
+  }
+
+  whole(name: string, most: number): number | undefined {
+    const text = this.#variables[name];
+    if (!text) return undefined;
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+    this.problems.push(`${name} is '${text}': write a whole number from 0 to ${most}`);
+    return undefined;
+  }
+
+  port(name: string): number | undefined {
+    return this.whole(name, 65_535);
+  }
+
+  flag(name: string): boolean {
+    const text = this.#variables[name] || 'false';
+    if (text !== 'true' && text !== 'false') this.problems.push(`${name} is '${text}': write true or false`);
+    return text === 'true';
+  }
+
+  json(path: string | URL, what: string): unknown {
+    try {
+      const text = systemFiles.readText(path instanceof URL ? path : pathToFileURL(path), LARGEST_FILE_BYTES);
+      if (text === undefined) throw new Error('there is no such file');
+      return JSON.parse(text);
+    } catch (error) {
+      this.problems.push(`${what} cannot be read from ${path}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
 }

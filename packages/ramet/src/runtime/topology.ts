@@ -41,8 +41,8 @@ type Named<T> = Readonly<Record<string, Load<T> | T>>;
  * only when the profile is chosen: write one for a profile that reads the environment or imports adapters.
  * @example
  * export default topology({
- *   services: { orders: () => import('./services/orders/service.ts') },
- *   gateways: { web: () => import('./gateways/web.ts') },
+ *   services: { orders, payments },
+ *   gateways: { web },
  *   profiles: { monolith: { store: sqlite('.data'), bus: embedded() } },
  * });
  */
