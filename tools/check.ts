@@ -16,6 +16,7 @@ import { inOneLine } from './checks/source.ts';
 import { tables } from './checks/tables.ts';
 import { todo } from './checks/todo.ts';
 import { tree } from './checks/tree.ts';
+import { typeNames } from './checks/type-names.ts';
 import { deadCode, style, types } from './external.ts';
 
 /** `npm run check`: everything that can be known of the code without running it. Lists all findings, not only the first. */
@@ -35,6 +36,7 @@ const inside = [
   logEvents,
   tables,
   tree,
+  typeNames,
   todo,
   docLinks,
   notYet,

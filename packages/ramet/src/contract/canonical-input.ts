@@ -1,6 +1,6 @@
 import type { JsonSchema } from './schema.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * Writes a decoded value in one form, independent of the order of its fields and without fields that hold their default. So a
@@ -18,14 +18,14 @@ function canonical(schema: JsonSchema, value: unknown, root: JsonSchema): unknow
   const kept: Record<string, unknown> = {};
   for (const name of Object.keys(value).sort()) {
     const field = fieldsOf(Object.hasOwn(known, name) ? known[name] : further);
-    const own = canonical(field, (value as Fields)[name], root);
+    const own = canonical(field, (value as JsonObject)[name], root);
     if (!('default' in field) || JSON.stringify(own) !== JSON.stringify(canonical(field, field['default'], root)))
       Object.defineProperty(kept, name, { value: own, enumerable: true });
   }
   return kept;
 }
 
-const fieldsOf = (node: unknown): Fields => (typeof node === 'object' && node !== null ? (node as Fields) : {});
+const fieldsOf = (node: unknown): JsonObject => (typeof node === 'object' && node !== null ? (node as JsonObject) : {});
 
 function followed(schema: JsonSchema, root: JsonSchema): JsonSchema {
   const reference = schema['$ref'];

@@ -54,15 +54,15 @@ const COMPARED = new Set([
   ...['properties', 'required', 'additionalProperties', 'propertyNames'],
 ]);
 
-interface Place {
+interface SchemaPlace {
   readonly node: Node;
   /** The schema in which its references are resolved. */
   readonly root: Node;
 }
-type Report = (path: readonly string[], problem: string) => void;
-const STRING: Place = { node: { type: 'string' }, root: {} };
+type ReportAt = (path: readonly string[], problem: string) => void;
+const STRING: SchemaPlace = { node: { type: 'string' }, root: {} };
 
-function compare(given: Place, wanted: Place, path: readonly string[], options: FitOptions, report: Report): void {
+function compare(given: SchemaPlace, wanted: SchemaPlace, path: readonly string[], options: FitOptions, report: ReportAt): void {
   // A schema that contains itself repeats from here.
   if (path.length > DEPTH_MAX) return;
   const from = followed(given);
@@ -104,7 +104,7 @@ function compare(given: Place, wanted: Place, path: readonly string[], options: 
   if (type === 'array') arrays(from, to, path, options, report);
 }
 
-function arrays(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
+function arrays(from: SchemaPlace, to: SchemaPlace, path: readonly string[], options: FitOptions, report: ReportAt): void {
   const wants = elementsOf(to.node);
   const has = elementsOf(from.node);
   if (wants.length > has.length && Number(from.node['minItems'] ?? 0) < wants.length) {
@@ -124,7 +124,7 @@ function arrays(from: Place, to: Place, path: readonly string[], options: FitOpt
   else compare(below(from, 'items'), below(to, 'items'), [...path, '*'], options, report);
 }
 
-function objects(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
+function objects(from: SchemaPlace, to: SchemaPlace, path: readonly string[], options: FitOptions, report: ReportAt): void {
   const has = fieldsOf(from.node);
   const wants = fieldsOf(to.node);
   const sure = new Set([
@@ -148,7 +148,7 @@ function objects(from: Place, to: Place, path: readonly string[], options: FitOp
 }
 
 /** Compares fields that an object may have without naming them: those of records, and of objects that allow unknown fields. */
-function furtherFields(from: Place, to: Place, path: readonly string[], options: FitOptions, report: Report): void {
+function furtherFields(from: SchemaPlace, to: SchemaPlace, path: readonly string[], options: FitOptions, report: ReportAt): void {
   const [has, wants] = [fieldsOf(from.node), fieldsOf(to.node)];
   const { additionalProperties: given, propertyNames } = from.node;
   const { additionalProperties: wanted } = to.node;
@@ -173,7 +173,7 @@ function furtherFields(from: Place, to: Place, path: readonly string[], options:
   if (isOpen) compare(below(from, 'additionalProperties'), rest, [...path, '*'], options, report);
 }
 
-function limits(from: Node, to: Node, path: readonly string[], report: Report): void {
+function limits(from: Node, to: Node, path: readonly string[], report: ReportAt): void {
   const tighter = (keyword: string, loosest: number, isTighter: (a: number, b: number) => boolean) => {
     const limit = to[keyword];
     if (typeof limit === 'number' && isTighter(limit, typeof from[keyword] === 'number' ? from[keyword] : loosest))
@@ -186,7 +186,7 @@ function limits(from: Node, to: Node, path: readonly string[], report: Report): 
       report(path, `has ${keyword} ${String(to[keyword])}`);
 }
 
-function followed({ node, root }: Place): Place {
+function followed({ node, root }: SchemaPlace): SchemaPlace {
   const reference = node['$ref'];
   if (typeof reference !== 'string') return { node, root };
   const target = reference
@@ -197,7 +197,7 @@ function followed({ node, root }: Place): Place {
   return { node: (target ?? {}) as Node, root };
 }
 
-const below = ({ node, root }: Place, keyword: string): Place => {
+const below = ({ node, root }: SchemaPlace, keyword: string): SchemaPlace => {
   const child = node[keyword];
   return { node: typeof child === 'object' && child !== null ? (child as Node) : {}, root };
 };

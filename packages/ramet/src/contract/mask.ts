@@ -1,11 +1,11 @@
 import type { JsonSchema } from './schema.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+type SchemaObject = Readonly<Record<string, unknown>>;
 
 /** A schema or a part of it, and the whole schema in which its references are resolved. */
-interface Place {
-  readonly node: Fields;
-  readonly root: Fields;
+interface MaskedPlace {
+  readonly node: SchemaObject;
+  readonly root: SchemaObject;
 }
 
 /** The text that replaces a secret. */
@@ -44,7 +44,7 @@ export function mask(value: unknown, schemas: readonly JsonSchema[]): unknown {
   );
 }
 
-function masked(value: unknown, places: readonly Place[], depth: number): unknown {
+function masked(value: unknown, places: readonly MaskedPlace[], depth: number): unknown {
   if (value === undefined) return undefined;
   const described = flattened(places);
   if (described === undefined || described.length === 0 || depth > DEPTH_MAX) return HIDDEN;
@@ -68,9 +68,9 @@ export function isSecretField(schemas: readonly JsonSchema[], name: string): boo
 }
 
 /** Lists every schema that describes the same value, with references resolved; undefined when one of them hides it. */
-function flattened(places: readonly Place[]): readonly Place[] | undefined {
-  const seen = new Set<Fields>();
-  const all: Place[] = [];
+function flattened(places: readonly MaskedPlace[]): readonly MaskedPlace[] | undefined {
+  const seen = new Set<SchemaObject>();
+  const all: MaskedPlace[] = [];
   const open = [...places];
   for (let place = open.pop(); place; place = open.pop()) {
     const { node, root } = place;
@@ -92,7 +92,7 @@ function flattened(places: readonly Place[]): readonly Place[] | undefined {
   return all;
 }
 
-function fieldOf(described: readonly Place[], name: string): readonly Place[] {
+function fieldOf(described: readonly MaskedPlace[], name: string): readonly MaskedPlace[] {
   return described.flatMap(({ node, root }) => {
     const known = fieldsOf(node['properties']);
     const own = Object.hasOwn(known, name) ? schemaIn(known[name], root) : [];
@@ -104,7 +104,7 @@ function fieldOf(described: readonly Place[], name: string): readonly Place[] {
   });
 }
 
-function elementsOf(described: readonly Place[], index: number): readonly Place[] {
+function elementsOf(described: readonly MaskedPlace[], index: number): readonly MaskedPlace[] {
   return described.flatMap(({ node, root }) => {
     const first = Array.isArray(node['prefixItems']) ? (node['prefixItems'] as unknown[])[index] : undefined;
     if (first !== undefined) return schemaIn(first, root);
@@ -113,7 +113,7 @@ function elementsOf(described: readonly Place[], index: number): readonly Place[
 }
 
 /** Whether a node may describe a value that is not an object: data of an earlier version may have another type. */
-function mayBe(node: Fields, value: unknown): boolean {
+function mayBe(node: SchemaObject, value: unknown): boolean {
   const types = node['type'];
   if (types === undefined) return true;
   const own = value === null ? 'null' : typeof value;
@@ -121,30 +121,31 @@ function mayBe(node: Fields, value: unknown): boolean {
 }
 
 /** Whether a node accepts every value, as `z.unknown()` does: its author has declared that nothing in it is secret. */
-const isOpen = (node: Fields): boolean => !('type' in node || 'properties' in node || 'patternProperties' in node || 'prefixItems' in node);
+const isOpen = (node: SchemaObject): boolean =>
+  !('type' in node || 'properties' in node || 'patternProperties' in node || 'prefixItems' in node);
 
 /** A boolean is a schema that accepts everything, or nothing. */
-const schemaIn = (schema: unknown, root: Fields): readonly Place[] =>
-  schema === true ? [{ node: {}, root }] : typeof schema === 'object' && schema !== null ? [{ node: schema as Fields, root }] : [];
+const schemaIn = (schema: unknown, root: SchemaObject): readonly MaskedPlace[] =>
+  schema === true ? [{ node: {}, root }] : typeof schema === 'object' && schema !== null ? [{ node: schema as SchemaObject, root }] : [];
 
-const schemasIn = (schemas: unknown, root: Fields): readonly Place[] =>
+const schemasIn = (schemas: unknown, root: SchemaObject): readonly MaskedPlace[] =>
   Array.isArray(schemas) ? schemas.flatMap((schema) => schemaIn(schema, root)) : [];
 
-const fieldsOf = (node: unknown): Fields => (typeof node === 'object' && node !== null ? (node as Fields) : {});
+const fieldsOf = (node: unknown): SchemaObject => (typeof node === 'object' && node !== null ? (node as SchemaObject) : {});
 
-function targetOf(reference: string, root: Fields): Fields | undefined {
+function targetOf(reference: string, root: SchemaObject): SchemaObject | undefined {
   if (!reference.startsWith('#')) return undefined;
   const parts = reference.split('/').slice(1);
   const target = parts.reduce<unknown>((at, part) => fieldsOf(at)[part.replaceAll('~1', '/').replaceAll('~0', '~')], root);
-  return typeof target === 'object' && target !== null ? (target as Fields) : undefined;
+  return typeof target === 'object' && target !== null ? (target as SchemaObject) : undefined;
 }
 
 /** Whether a secret is marked in a place that this walk does not visit, such as the names of a record. */
-const hidesElsewhere = (node: Fields): boolean =>
+const hidesElsewhere = (node: SchemaObject): boolean =>
   Object.entries(node).some(([keyword, child]) => !FOLLOWED.has(keyword) && hasSecret(child));
 
 const hasSecret = (node: unknown): boolean =>
-  typeof node === 'object' && node !== null && ((node as Fields)['secret'] === true || Object.values(node).some(hasSecret));
+  typeof node === 'object' && node !== null && ((node as SchemaObject)['secret'] === true || Object.values(node).some(hasSecret));
 
 /** Keywords that contain possible values. */
 const VALUES: ReadonlySet<string> = new Set(['default', 'examples', 'const', 'enum']);
@@ -155,7 +156,7 @@ export const withoutSecrets = (schema: JsonSchema): JsonSchema => emptied(schema
 function emptied(node: unknown, hidden: boolean): unknown {
   if (typeof node !== 'object' || node === null) return node;
   if (Array.isArray(node)) return node.map((each) => emptied(each, hidden));
-  const secret = hidden || (node as Fields)['secret'] === true;
+  const secret = hidden || (node as SchemaObject)['secret'] === true;
   const kept = Object.entries(node).filter(([keyword]) => !(secret && VALUES.has(keyword)));
   return Object.fromEntries(
     kept.map(([keyword, child]) => {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { RametError } from '../errors/index.ts';
 import { type Platform, SECOND } from '../platform/index.ts';
 import type { HttpAnswer } from './answers.ts';
-import type { Exchange } from './exchange.ts';
+import type { HttpExchange } from './exchange.ts';
 import { discardInput, endConnection } from './sockets.ts';
 
 /**
@@ -21,7 +21,7 @@ export class Backlog {
   #held = 0;
 
   /** Takes a place for a request, until it is closed. @returns whether there was one */
-  take(exchange: Exchange): boolean {
+  take(exchange: HttpExchange): boolean {
     if (this.#held >= ALL_WAITING_MAX) return false;
     this.#held++;
     exchange.onClosed(() => this.#held--);
@@ -34,18 +34,18 @@ export class Backlog {
  * request runs in parallel to one that decides about it. After a refusal, and after an answer that ends the connection, no later
  * request runs (RFC 9112, 9.6).
  */
-export class Connection {
+export class HttpConnection {
   readonly #platform: Platform;
   readonly #socket: Socket;
   readonly #backlog: Backlog;
-  readonly #run: (exchange: Exchange) => void;
+  readonly #run: (exchange: HttpExchange) => void;
   /** The first one runs. */
-  readonly #queue: Exchange[] = [];
+  readonly #queue: HttpExchange[] = [];
   #ending = false;
   #announced = false;
 
   /** @param run makes and sends the answer of an exchange in its turn */
-  constructor(platform: Platform, socket: Socket, backlog: Backlog, run: (exchange: Exchange) => void) {
+  constructor(platform: Platform, socket: Socket, backlog: Backlog, run: (exchange: HttpExchange) => void) {
     this.#platform = platform;
     this.#socket = socket;
     this.#backlog = backlog;
@@ -69,7 +69,7 @@ export class Connection {
   }
 
   /** Adds a request. @returns whether it will run, or be refused in its turn */
-  add(exchange: Exchange): boolean {
+  add(exchange: HttpExchange): boolean {
     if (this.#ending || this.#socket.destroyed) return false;
     if (this.#queue.length > 0 && !this.#mayWait(exchange)) {
       this.takeNoMore();
@@ -83,7 +83,7 @@ export class Connection {
   }
 
   /** Sends an answer. @param last whether the connection ends with it, if no request waits behind it */
-  async send(exchange: Exchange, answer: HttpAnswer, last: boolean): Promise<void> {
+  async send(exchange: HttpExchange, answer: HttpAnswer, last: boolean): Promise<void> {
     // The close of the server has refused the request: the answer of its handler is too late.
     if (exchange.begun) return;
     const alone = this.#queue.length === 1;
@@ -126,14 +126,14 @@ export class Connection {
   }
 
   /** Whether one more request may wait. */
-  #mayWait(exchange: Exchange): boolean {
+  #mayWait(exchange: HttpExchange): boolean {
     exchange.readBefore = this.#socket.bytesRead;
     const first = this.#queue[1] ?? exchange;
     if (this.#queue.length > WAITING_MAX || exchange.readBefore - first.readBefore > WAITING_BYTES_MAX) return false;
     return this.#backlog.take(exchange);
   }
 
-  #left(exchange: Exchange): void {
+  #left(exchange: HttpExchange): void {
     exchange.close();
     // The requests behind it are dropped with the connection.
     if (this.#socket.destroyed || this.#queue[0] !== exchange) return;

@@ -13,7 +13,7 @@ const UNREAD_MS = 30 * SECOND;
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024;
 
 /** One request and its answer. It begins when the earlier requests of its connection have been answered. */
-export class Exchange {
+export class HttpExchange {
   readonly request: IncomingMessage;
   readonly gated: GatedRequest | Refusal;
   readonly canceller = new Canceller();

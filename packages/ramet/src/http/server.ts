@@ -6,14 +6,14 @@ import type { Platform } from '../platform/index.ts';
 import { type EventLog, newTrace } from '../telemetry/index.ts';
 import { type HttpAnswer, parserError, problemAnswer, rawAnswer } from './answers.ts';
 import { BodyBudget, declaresTooMuch } from './body.ts';
-import { Backlog, Connection } from './connection.ts';
-import { Exchange } from './exchange.ts';
+import { Backlog, HttpConnection } from './connection.ts';
+import { HttpExchange } from './exchange.ts';
 import { KeyedCount } from './keyed-count.ts';
 import { type GatedRequest, gate, type Refusal } from './request-gate.ts';
 import { endConnection, guardSockets } from './sockets.ts';
 
 /** A request that has passed the gate. Only its head has been read. */
-export type AdmittedExchange = Exchange & { readonly gated: GatedRequest };
+export type AdmittedExchange = HttpExchange & { readonly gated: GatedRequest };
 
 /** A request or a connection that did not pass the gate. */
 export interface Refused {
@@ -89,7 +89,7 @@ const LIMITS = {
 
 /**
  * Makes an HTTP server for untrusted clients. Node parses. This server decides which bytes are a request ({@link gate}), in which order
- * requests run ({@link Connection}), how other input is answered, and when a connection ends.
+ * requests run ({@link HttpConnection}), how other input is answered, and when a connection ends.
  */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => new GuardedServer(options);
 
@@ -98,7 +98,7 @@ class GuardedServer implements HttpServer {
   readonly #server: Server;
   readonly #budget = new BodyBudget();
   readonly #backlog = new Backlog();
-  readonly #connections = new Map<Duplex, Connection>();
+  readonly #connections = new Map<Duplex, HttpConnection>();
   readonly #addresses: KeyedCount;
   #draining = false;
   #closing = false;
@@ -200,7 +200,7 @@ class GuardedServer implements HttpServer {
   }
 
   /** Answers for a handler that ignores its cancellation. */
-  #refuseWaiting(connection: Connection): void {
+  #refuseWaiting(connection: HttpConnection): void {
     const error = new RametError('ShuttingDown');
     void connection.refuseFirst(problemAnswer(error, newTrace(this.#options.platform, {})))?.catch(() => {});
   }
@@ -216,8 +216,8 @@ class GuardedServer implements HttpServer {
       socket.destroy();
       return;
     }
-    const run = (exchange: Exchange) => void this.#serve(connection, exchange);
-    const connection = new Connection(this.#options.platform, socket, this.#backlog, run);
+    const run = (exchange: HttpExchange) => void this.#serve(connection, exchange);
+    const connection = new HttpConnection(this.#options.platform, socket, this.#backlog, run);
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
@@ -229,7 +229,7 @@ class GuardedServer implements HttpServer {
     const { platform, hosts } = this.#options;
     const { socket, method = '', url = '', httpVersion, rawHeaders } = request;
     const gated = gate({ method, url, httpVersion, rawHeaders }, hosts ? { hosts } : {});
-    const exchange = new Exchange(platform, { request, response, awaitsContinue }, declaresTooMuch(gated) ?? gated, this.#budget);
+    const exchange = new HttpExchange(platform, { request, response, awaitsContinue }, declaresTooMuch(gated) ?? gated, this.#budget);
     if (!this.#connections.get(socket)?.add(exchange)) {
       exchange.close();
       return;
@@ -256,13 +256,13 @@ class GuardedServer implements HttpServer {
     endConnection(socket, this.#options.platform);
   }
 
-  #refusal(exchange: Exchange, { status, code, detail, location }: Refusal): HttpAnswer {
+  #refusal(exchange: HttpExchange, { status, code, detail, location }: Refusal): HttpAnswer {
     const correlationId = this.#refused(status, code, detail, exchange.socketAddress, exchange.request.method);
     if (location !== undefined) return { status, headers: { location, 'x-correlation-id': correlationId }, body: '' };
     return problemAnswer(new RametError(code, detail), { correlationId });
   }
 
-  async #serve(connection: Connection, exchange: Exchange): Promise<void> {
+  async #serve(connection: HttpConnection, exchange: HttpExchange): Promise<void> {
     const { platform, log } = this.#options;
     try {
       const { gated } = exchange;

@@ -1,6 +1,6 @@
 import type { AnyContract } from '../contract/index.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+type Members = Readonly<Record<string, unknown>>;
 type Report = (problem: string) => void;
 
 /**
@@ -43,7 +43,7 @@ function serviceShape(given: unknown, report: Report): void {
   }
 }
 
-function sagaShape(saga: Fields, report: Report): void {
+function sagaShape(saga: Members, report: Report): void {
   usesShape(`, saga '${String(saga['name'])}'`, saga['uses'], report);
   for (const event of listOf(saga['waitsFor']))
     if (!isEvent(event)) report(`, saga '${String(saga['name'])}': 'waitsFor' names ${named(event)}: write Contract.events.Name`);
@@ -75,7 +75,7 @@ function named(given: unknown): string {
   if (typeof given === 'function') return 'a function';
   if (typeof given !== 'object' || given === null) return given === undefined ? 'undefined' : JSON.stringify(given);
   if (given instanceof Promise) return 'a promise (name a module by a function that imports it)';
-  const fields = given as Fields;
+  const fields = given as Members;
   if (isContract(given)) return `the contract '${given.name}'`;
   if (isContract(fields['contract'])) {
     if ('policy' in fields) return `use() of the contract '${fields['contract'].name}'`;
@@ -92,7 +92,7 @@ function named(given: unknown): string {
   return Array.isArray(given) ? 'a list' : 'a plain object';
 }
 
-const fieldsOf = (given: unknown): Fields => (typeof given === 'object' && given !== null ? (given as Fields) : {});
+const fieldsOf = (given: unknown): Members => (typeof given === 'object' && given !== null ? (given as Members) : {});
 const listOf = (given: unknown): readonly unknown[] => (Array.isArray(given) ? given : []);
 const hasFunction = (given: unknown, name: string): boolean => typeof fieldsOf(given)[name] === 'function';
 

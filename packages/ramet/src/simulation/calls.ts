@@ -4,7 +4,7 @@ const WINDOW_MS = 10_000;
 const SHARE = 0.2;
 const FLOOR = 100;
 
-interface Attempts {
+interface AttemptTimes {
   readonly all: number[];
   readonly retries: number[];
 }
@@ -17,7 +17,7 @@ export class CallChecks {
   readonly #now: () => number;
   readonly #broken: (id: string, detail: string) => void;
   readonly #sometimes: (what: string) => void;
-  readonly #attempts = new Map<string, Attempts>();
+  readonly #attempts = new Map<string, AttemptTimes>();
 
   constructor(now: () => number, broken: (id: string, detail: string) => void, sometimes: (what: string) => void) {
     this.#now = now;
@@ -50,8 +50,8 @@ export class CallChecks {
     if (note.what === 'expired in queue') this.#sometimes('a deadline passed in a queue');
   }
 
-  #of(edge: string): Attempts {
-    const known: Attempts = this.#attempts.get(edge) ?? { all: [], retries: [] };
+  #of(edge: string): AttemptTimes {
+    const known: AttemptTimes = this.#attempts.get(edge) ?? { all: [], retries: [] };
     this.#attempts.set(edge, known);
     return known;
   }

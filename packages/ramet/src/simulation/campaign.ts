@@ -27,7 +27,7 @@ export interface CampaignOptions {
 }
 
 /** A seed that failed, with a minimal set of faults with which it fails. */
-export interface Failure {
+export interface FailedSeed {
   readonly seed: string;
   readonly deployment: string;
   readonly violations: readonly Violation[];
@@ -50,7 +50,7 @@ export interface CampaignReport {
   /** Seeds that were run twice, and those of them whose traces differ. */
   repeated: number;
   readonly nondeterministic: string[];
-  readonly failures: Failure[];
+  readonly failures: FailedSeed[];
 }
 
 /** Runs many seeds, sums up the results, and shrinks failures. */
@@ -94,7 +94,7 @@ function add(report: CampaignReport, result: RunResult): void {
 }
 
 /** Shrinks the failure of a run to as few faults as it needs. Only the same broken invariant counts as the same failure. */
-async function failureOf(run: RunOne, result: RunResult, keepFaults: boolean): Promise<Failure> {
+async function failureOf(run: RunOne, result: RunResult, keepFaults: boolean): Promise<FailedSeed> {
   const broken = result.violations[0]?.id;
   const all = result.fired.map(({ id }) => id);
   const { seed, deployment } = result;

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { RunOne } from './campaign.ts';
 import type { RunResult, Simulation } from './face.ts';
 import { prepare } from './prepare.ts';
-import { deploymentFor, type Prepared, runSeed } from './run.ts';
+import { deploymentFor, type PreparedSimulation, runSeed } from './run.ts';
 import { removeShelvesOf } from './storage.ts';
 
 /** Says to a program that it was started to run seeds for another one. */
@@ -14,14 +14,14 @@ interface Ask {
   readonly seed: string;
   readonly options: NonNullable<Parameters<RunOne>[1]> & { readonly deployment: string };
 }
-type Told = { readonly id: number } & ({ readonly result: RunResult } | { readonly error: string });
+type WorkerAnswer = { readonly id: number } & ({ readonly result: RunResult } | { readonly error: string });
 
 export const isWorker = (): boolean => process.send !== undefined && process.env[ROLE] !== undefined;
 
 /** A worker: runs the requested seeds, one at a time, until its parent has ended. */
 export function serve(all: Readonly<Record<string, Simulation>>): Promise<void> {
-  const prepared = new Map<string, Promise<Prepared>>();
-  const tell = (told: Told) => void process.send?.(told);
+  const prepared = new Map<string, Promise<PreparedSimulation>>();
+  const tell = (told: WorkerAnswer) => void process.send?.(told);
   let last: Promise<void> = Promise.resolve();
   process.on('message', ({ id, scenario, seed, options: { only, ...options } }: Ask) => {
     last = last.then(async () => {
@@ -87,7 +87,7 @@ export class Workers {
         worker.off('exit', onExit);
         end();
       };
-      const onMessage = (told: Told) => {
+      const onMessage = (told: WorkerAnswer) => {
         if (told.id === ask.id) done(() => ('result' in told ? resolve(told.result) : reject(new Error(told.error))));
       };
       const onExit = (code: number | null, signal: string | null) => done(() => resolve(died(ask, signal ?? `code ${code}`)));

@@ -59,7 +59,7 @@ export interface Fired {
   readonly at: number;
 }
 
-export interface Fault {
+export interface PlannedFault {
   readonly id: string;
   /** Draws chance for this fault: how long, which one, how far. Uniform in [0, 1). */
   roll(what: string): number;
@@ -98,7 +98,7 @@ export class FaultPlan {
   }
 
   /** Decides whether a fault of this kind happens at `site` this time. @param weight how much more or less likely than elsewhere */
-  at(kind: FaultKind, site: string, weight = 1): Fault | undefined {
+  at(kind: FaultKind, site: string, weight = 1): PlannedFault | undefined {
     if (!this.active || (this.#onTheWireOnly && !ON_THE_WIRE.has(kind))) return undefined;
     const place = `${kind}@${site}`;
     const id = `${place}#${this.#keyed.count(place)}`;

@@ -1,4 +1,4 @@
-export type { CampaignOptions, CampaignReport, Failure } from './campaign.ts';
+export type { CampaignOptions, CampaignReport, FailedSeed } from './campaign.ts';
 export { simulations } from './command-line.ts';
 export type { EdgeRequest, EdgeResponse } from './edge.ts';
 export { SimulationEscape } from './escape.ts';

@@ -4,7 +4,7 @@ import { unheard } from './rest.ts';
 import type { System } from './world.ts';
 
 /** A keyed command, and its outcome as the client saw it. */
-export interface Asked {
+export interface CommandEnd {
   readonly service: string;
   readonly operation: string;
   readonly key: string;
@@ -17,14 +17,14 @@ export interface Handled {
   readonly eventId: string;
 }
 
-interface SagaRow {
+interface CheckedSaga {
   readonly id: string;
   readonly type: string;
   readonly state: string;
   /** Whether its participants have been notified of its end, and so have forgotten it. */
   readonly past: number;
 }
-interface StepRow {
+interface CheckedStep {
   readonly saga_id: string;
   readonly name: string;
   readonly kind: string;
@@ -45,7 +45,7 @@ export async function frameworkInvariants(
   sim: Simulated,
   system: System,
   seen: {
-    readonly asked: readonly Asked[];
+    readonly asked: readonly CommandEnd[];
     readonly handled: readonly Handled[];
     readonly deadLetters: boolean;
     /** Requests of clients that the network delivered twice, as `service.operation`. */
@@ -74,13 +74,13 @@ export async function frameworkInvariants(
 type Say = (id: string, detail: string) => void;
 
 async function sagas(sim: Simulated, system: System, service: string, say: Say): Promise<void> {
-  const rows = await sim.rows<SagaRow>(
+  const rows = await sim.rows<CheckedSaga>(
     service,
     'select id, type, state, ended_at is not null and notice_at is null as past from ramet_sagas',
   );
   if (rows.length === 0) return;
   const steps = Map.groupBy(
-    await sim.rows<StepRow>(service, 'select * from ramet_saga_steps order by saga_id, idx'),
+    await sim.rows<CheckedStep>(service, 'select * from ramet_saga_steps order by saga_id, idx'),
     (step) => step.saga_id,
   );
   for (const saga of rows) {
@@ -111,7 +111,7 @@ async function sagas(sim: Simulated, system: System, service: string, say: Say):
   for (const { saga_id, was, became } of illegal) say('INV-08', `${saga_id} went from ${was} to ${became}`);
 }
 
-interface LogRow {
+interface StepLogRow {
   readonly saga_id: string;
   readonly actor: string;
   readonly step: string | null;
@@ -123,7 +123,7 @@ const ATTEMPTS = 3;
 
 /** An undo is tried three times and then left to an operator, with one alert; attempts are counted across crashes. */
 async function attempts(sim: Simulated, service: string, say: Say): Promise<void> {
-  const log = await sim.rows<LogRow>(service, 'select saga_id, actor, step, became, detail from ramet_saga_log order by saga_id, seq');
+  const log = await sim.rows<StepLogRow>(service, 'select saga_id, actor, step, became, detail from ramet_saga_log order by saga_id, seq');
   const alerts = await sim.rows<{ key: string; n: number }>(
     service,
     `select key, count(*) as n from ramet_outbox where event = '${service}.SagaNeedsAttention' group by key`,
@@ -202,10 +202,10 @@ async function handledInOrder(sim: Simulated, system: System, handled: readonly 
  * The answer to a client's keyed command agrees with what the service has stored. A refusal holds for the request that was refused: a copy
  * of it that arrives when the fault (a full disk) is over may take effect.
  */
-async function kept(sim: Simulated, asked: readonly Asked[], twice: ReadonlySet<string>, say: Say): Promise<void> {
+async function kept(sim: Simulated, asked: readonly CommandEnd[], twice: ReadonlySet<string>, say: Say): Promise<void> {
   const outcomes = Map.groupBy(asked, ({ service, operation, key }) => `${service} ${operation} ${key}`);
   for (const calls of outcomes.values()) {
-    const { service, operation, key } = calls[0] as Asked;
+    const { service, operation, key } = calls[0] as CommandEnd;
     const [row] = await sim.rows<{ answer: string | null }>(
       service,
       'select answer from ramet_requests where operation in (?, ?) and key = ?',

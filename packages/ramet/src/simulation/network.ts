@@ -1,6 +1,6 @@
 import { RametError } from '../errors/index.ts';
 import { type Cancellation, Canceller, type Dispatcher, fault, type Reply, type Transport } from '../rpc/index.ts';
-import type { Fault, FaultPlan } from './faults.ts';
+import type { FaultPlan, PlannedFault } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
 
@@ -71,7 +71,7 @@ export class Network {
         settled = true;
         done(delivered);
       });
-    const strikes = (kind: Parameters<FaultPlan['at']>[0]): Fault | undefined => this.#faults.at(kind, site);
+    const strikes = (kind: Parameters<FaultPlan['at']>[0]): PlannedFault | undefined => this.#faults.at(kind, site);
     if (this.#isCut(from.host, to.host) || strikes('refuse')) {
       tell(REFUSED_MS, { broken: 'before' });
       return;
@@ -130,7 +130,7 @@ export class Network {
 }
 
 const linkOf = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`);
-const lateness = (late: Fault | undefined, mostMs: number): number => (late ? logUniform(late.roll('how late'), 10, mostMs) : 0);
+const lateness = (late: PlannedFault | undefined, mostMs: number): number => (late ? logUniform(late.roll('how late'), 10, mostMs) : 0);
 
 /** Copies a value as a wire does. */
 const wired = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));

@@ -2,11 +2,11 @@ import type { GatewayDefinition } from '../gateway/index.ts';
 import type { Load } from '../runtime/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import type { Simulation } from './face.ts';
-import { type Prepared, runSetup } from './run.ts';
+import { type PreparedSimulation, runSetup } from './run.ts';
 import { Shelf } from './storage.ts';
 
 /** Loads the services and gateways of a simulation and fills the stores that every seed begins with. */
-export async function prepare(simulation: Simulation): Promise<Prepared> {
+export async function prepare(simulation: Simulation): Promise<PreparedSimulation> {
   const definitions = {
     services: await loaded<ServiceDefinition>(simulation.topology.services),
     gateways: await loaded<GatewayDefinition>(simulation.topology.gateways),

@@ -5,7 +5,7 @@ import type { GatewayHandler } from '../gateway/index.ts';
 import { type Crypto, ed25519, type HttpClient, type Platform, type Timer } from '../platform/index.ts';
 import type { Dispatcher, Transport } from '../rpc/index.ts';
 import type { Runtime } from '../runtime/index.ts';
-import type { Fault, FaultPlan } from './faults.ts';
+import type { FaultPlan, PlannedFault } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
 import type { End } from './network.ts';
 import { running, type Scheduler } from './scheduler.ts';
@@ -28,7 +28,7 @@ export interface Surroundings {
   onPoint(at: Incarnation, site: string): void;
   kill(process: SimProcess, why: string): void;
   /** Replaces an incarnation that sleeps from now on. @returns whether that was possible */
-  replace(sleeper: Incarnation, fault: Fault): boolean;
+  replace(sleeper: Incarnation, fault: PlannedFault): boolean;
 }
 
 /** An operating-system process of the simulation: a name, what it hosts, and one incarnation after another. */

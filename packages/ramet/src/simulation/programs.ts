@@ -7,28 +7,28 @@ import type { System } from './world.ts';
 /** How many prefixes of a journal are rehearsed; of a longer journal, chance chooses them. */
 const PREFIXES_MAX = 12;
 
-type Row = Record<string, string | number | null>;
-type Say = (detail: string) => void;
+type JournalRow = Record<string, string | number | null>;
+type SayWhat = (detail: string) => void;
 
 /**
  * Runs the program of every saga again over its journal: over all of it, and as the journal was after each outcome. A program
  * requests the same each time, or something outside the journal decides what it does. A row that no program ever requested is
  * put into each journal as well: the rehearsal must report it.
  */
-export async function programsGoTheSameWay(sim: Simulated, system: System, say: Say): Promise<void> {
+export async function programsGoTheSameWay(sim: Simulated, system: System, say: SayWhat): Promise<void> {
   const keyed = new Keyed(`${sim.seed}|programs`);
   for (const [service, { sagas }] of system.services) {
     const programs = new Map(sagas.flatMap((saga) => [saga, ...saga.previous]).map((saga) => [`${saga.name}@${saga.version}`, saga]));
-    for (const raw of await sim.rows<Row>(service, 'select * from ramet_sagas order by id')) {
+    for (const raw of await sim.rows<JournalRow>(service, 'select * from ramet_sagas order by id')) {
       const saga = sagaOf(raw);
       const program = programs.get(`${saga.type}@${saga.programVersion}`);
-      const rows = await sim.rows<Row>(service, 'select * from ramet_saga_steps where saga_id = ? order by idx', saga.id);
+      const rows = await sim.rows<JournalRow>(service, 'select * from ramet_saga_steps where saga_id = ? order by idx', saga.id);
       if (program) await sameWay(program, saga, rows.map(stepOf), keyed, (detail) => say(`${saga.type} ${saga.id}: ${detail}`));
     }
   }
 }
 
-async function sameWay(program: Saga, saga: SagaRow, steps: readonly StepRow[], keyed: Keyed, say: Say): Promise<void> {
+async function sameWay(program: Saga, saga: SagaRow, steps: readonly StepRow[], keyed: Keyed, say: SayWhat): Promise<void> {
   const again = (journal: readonly StepRow[]) => rehearse(realPlatform(), program, saga, journal);
   const whole = await again(steps);
   complete(saga, steps, whole, say);
@@ -48,7 +48,7 @@ async function sameWay(program: Saga, saga: SagaRow, steps: readonly StepRow[], 
 }
 
 /** With the whole journal the program requests each row of it, and reaches the end that the saga reached. */
-function complete({ state }: SagaRow, steps: readonly StepRow[], whole: Rehearsed, say: Say): void {
+function complete({ state }: SagaRow, steps: readonly StepRow[], whole: Rehearsed, say: SayWhat): void {
   const asked = new Set(whole.asked.map(({ name }) => name));
   const missing = steps.filter(({ name }) => !asked.has(name)).map(({ name }) => `'${name}'`);
   if (missing.length > 0) say(`run again it does not request ${missing}`);

@@ -1,4 +1,4 @@
-import type { CampaignReport, Failure } from './campaign.ts';
+import type { CampaignReport, FailedSeed } from './campaign.ts';
 import type { Exploration } from './explore.ts';
 
 const HOUR_MS = 3_600_000;
@@ -45,7 +45,7 @@ export function renderFailure(name: string, failure: Reported): string {
  * @example
  * for (const failure of report.failures) console.error(formatFailure(failure));
  */
-export function formatFailure(failure: Failure): string {
+export function formatFailure(failure: FailedSeed): string {
   const { seed, deployment, faults } = failure;
   const again = [`seed: ${quoted(seed)}`, `deployment: ${quoted(deployment)}`, `faults: [${faults.map(quoted).join(', ')}]`];
   return rendered(`seed ${seed}, as ${deployment}`, failure, `await replay(topology, simulation, { ${again.join(', ')} })`);
@@ -73,7 +73,7 @@ export function assertKept({ failures, nondeterministic, seeds }: CampaignReport
   throw error;
 }
 
-type Reported = Omit<Failure, 'shrunkIn'> & { readonly shrunkIn: number };
+type Reported = Omit<FailedSeed, 'shrunkIn'> & { readonly shrunkIn: number };
 
 function rendered(title: string, { violations, faults, shrunkIn, trace, logged }: Reported, replay: string): string {
   const shrunk = shrunkIn > 0 ? `, after ${shrunkIn} runs to make them few` : '';

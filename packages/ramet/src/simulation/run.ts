@@ -8,7 +8,7 @@ import { CallChecks } from './calls.ts';
 import { checked } from './checked.ts';
 import { guarded } from './escape.ts';
 import type { RunResult, Simulated, Simulation, Violation } from './face.ts';
-import { type Asked, frameworkInvariants, type Handled } from './invariants.ts';
+import { type CommandEnd, frameworkInvariants, type Handled } from './invariants.ts';
 import { Keyed } from './keyed.ts';
 import type { Double } from './outside.ts';
 import { stirring } from './rest.ts';
@@ -37,7 +37,7 @@ const LIVENESS_SHARE = 0.25;
 const OPERATOR_MS = 10_000;
 
 /** A simulation that is ready to run seeds: everything loaded, and the stores filled once. */
-export interface Prepared {
+export interface PreparedSimulation {
   readonly simulation: Simulation;
   readonly definitions: Pick<System, 'services' | 'gateways'>;
   /** What `setup` left: every seed begins with a copy. */
@@ -47,13 +47,13 @@ export interface Prepared {
 }
 
 /** Runs one seed to its end: faults during the scenario, then healing, rest, and every invariant. */
-export async function runSeed(prepared: Prepared, seed: string, options: RunOptions = {}): Promise<RunResult> {
+export async function runSeed(prepared: PreparedSimulation, seed: string, options: RunOptions = {}): Promise<RunResult> {
   return new SeedRun(prepared, seed, options).run();
 }
 
 /** One run of one seed, and what it found. */
 class SeedRun {
-  readonly #prepared: Prepared;
+  readonly #prepared: PreparedSimulation;
   readonly #seed: string;
   readonly #options: RunOptions;
   readonly #deployment: string;
@@ -61,14 +61,14 @@ class SeedRun {
   readonly #system: System;
   readonly #violations: Violation[] = [];
   readonly #sometimes = new Set<string>();
-  readonly #asked: Asked[] = [];
+  readonly #asked: CommandEnd[] = [];
   readonly #handled: Handled[] = [];
   readonly #points: string[] = [];
   /** How often the process to be killed has passed the point at which it is. */
   #passed = 0;
 
   /** @throws RangeError when there is no such deployment */
-  constructor(prepared: Prepared, seed: string, options: RunOptions) {
+  constructor(prepared: PreparedSimulation, seed: string, options: RunOptions) {
     const { simulation, definitions } = prepared;
     const deployments = deploymentsOf(simulation);
     this.#prepared = prepared;
@@ -215,7 +215,7 @@ class SeedRun {
 }
 
 /** Starts the system as one process, fills `disk` as `setup` says, and stops it in order. */
-export async function runSetup(simulation: Simulation, definitions: Prepared['definitions'], disk: Disk): Promise<void> {
+export async function runSetup(simulation: Simulation, definitions: PreparedSimulation['definitions'], disk: Disk): Promise<void> {
   const doubles = Object.fromEntries(Object.entries(simulation.externals ?? {}).map(([name, make]) => [name, make()]));
   const processes = { setup: [...definitions.services.keys()] };
   const unhandled: unknown[] = [];
@@ -310,7 +310,7 @@ function simulatedOf(
     doubles: Readonly<Record<string, Double>>;
     violations: Violation[];
     sometimes: Set<string>;
-    asked: Asked[];
+    asked: CommandEnd[];
   },
 ): Simulated {
   const keyed = new Keyed(`${world.seed}|scenario`);
@@ -335,17 +335,17 @@ function simulatedOf(
 }
 
 /** Records the answers to a client's keyed commands. */
-function noting<C extends AnyContract>(contract: C, client: ClientOf<C>, asked: Asked[]): ClientOf<C> {
+function noting<C extends AnyContract>(contract: C, client: ClientOf<C>, asked: CommandEnd[]): ClientOf<C> {
   const noted: Record<string, unknown> = {};
   for (const [operation, call] of Object.entries(client as Record<string, any>)) {
     if (!(operation in contract.commands)) {
       noted[operation] = call;
       continue;
     }
-    const note = (options: { key?: string } | undefined, outcome: Asked['outcome']) => {
+    const note = (options: { key?: string } | undefined, outcome: CommandEnd['outcome']) => {
       if (options?.key !== undefined) asked.push({ service: contract.name, operation, key: options.key, outcome });
     };
-    const outcomeOf = (error: unknown): Asked['outcome'] =>
+    const outcomeOf = (error: unknown): CommandEnd['outcome'] =>
       error instanceof RametError ? (error.executed === 'no' ? 'not executed' : 'unknown') : 'declared';
     const wrap =
       (inner: (input: unknown, options?: { key?: string }) => Promise<any>) => async (input: unknown, options?: { key?: string }) => {

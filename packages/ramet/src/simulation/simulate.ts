@@ -1,5 +1,5 @@
 import type { Topology } from '../runtime/index.ts';
-import { type CampaignOptions, type CampaignReport, campaign, type Failure } from './campaign.ts';
+import { type CampaignOptions, type CampaignReport, campaign, type FailedSeed } from './campaign.ts';
 import type { RunResult, SimulationOptions } from './face.ts';
 import { prepare } from './prepare.ts';
 import { runSeed } from './run.ts';
@@ -36,7 +36,7 @@ export async function simulate(
 export async function replay(
   topology: Pick<Topology, 'services' | 'gateways'>,
   options: SimulationOptions,
-  { seed, deployment, faults }: Pick<Failure, 'seed' | 'deployment' | 'faults'>,
+  { seed, deployment, faults }: Pick<FailedSeed, 'seed' | 'deployment' | 'faults'>,
 ): Promise<RunResult> {
   const prepared = await prepare({ topology, ...options });
   try {

@@ -9,7 +9,7 @@ import type { Store } from '../store/index.ts';
 import { type Instrument, joined, NO_SPAN, newTrace } from '../telemetry/index.ts';
 import { ask, type EdgeRequest, type EdgeResponse, gatewaysOf } from './edge.ts';
 import { type OutboxPlace, simulatedBus } from './events.ts';
-import { type Fault, FaultPlan, type Intensities } from './faults.ts';
+import { FaultPlan, type Intensities, type PlannedFault } from './faults.ts';
 import { Keyed, logUniform } from './keyed.ts';
 import { type End, Network, networkTransport } from './network.ts';
 import { type Double, doublesOf, Outside } from './outside.ts';
@@ -375,7 +375,7 @@ export class World implements Surroundings {
   }
 
   /** Does what orchestrators do to a process that does not answer: starts another one in its place. The old one may only have been paused. */
-  replace(sleeper: Incarnation, fault: Fault): boolean {
+  replace(sleeper: Incarnation, fault: PlannedFault): boolean {
     const { process } = sleeper;
     if (process.current !== sleeper || !sleeper.runtime || sleeper.inTransaction) return false;
     const asleepMs = logUniform(fault.roll('asleep'), 200, 40_000);

@@ -1,4 +1,4 @@
-import type { FailedStatement, Note } from './failed-statement.ts';
+import type { FailedStatement, NoteError } from './failed-statement.ts';
 import type { Activity } from './idle-watch.ts';
 import type { Tx } from './store.ts';
 
@@ -18,7 +18,7 @@ export interface HandlerOf {
   readonly service: string;
   /** As `orders.place`. */
   readonly handler: string;
-  readonly note: Note;
+  readonly note: NoteError;
   /** Waits for a turn of the event loop. */
   readonly turn: () => Promise<void>;
 }

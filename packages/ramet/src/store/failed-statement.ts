@@ -15,16 +15,16 @@ export interface FailedStatement {
 }
 
 /** Records the error of a statement: if the handler did not await it, the process continues, and the log names the handler. */
-export type Note = (error: unknown, statement: string) => unknown;
+export type NoteError = (error: unknown, statement: string) => unknown;
 
-/** Makes a {@link Note}. @param handler the handler that issued the statement, as `orders.place` */
+/** Makes a {@link NoteError}. @param handler the handler that issued the statement, as `orders.place` */
 export const noting =
   (
     { onWarning }: Pick<StoreEnvironment, 'onWarning'>,
     service: string,
     handler: string,
     failed?: (error: unknown, statement: string) => void,
-  ): Note =>
+  ): NoteError =>
   (error, statement) =>
     whenUnawaited(error, () => {
       const closed = error instanceof RametError && error.code === 'TransactionClosed';

@@ -47,7 +47,7 @@ export function engineOf(
 export type Execute = (sql: string, params: readonly unknown[]) => Promise<QueryResult<any>>;
 
 /** How an adapter reads. */
-export interface Queries {
+export interface QueryEngine {
   /** Executes a query of a handler. @throws RametError Internal when it writes */
   readonly execute: Execute;
   /** Executes a query of the framework. */
@@ -63,7 +63,7 @@ export function transactionOver(engine: Engine, execute: Execute, inFlight: (del
 /** Makes what reads a store outside transactions, for the framework and for handlers. */
 export function readerOver(
   engine: Engine,
-  queries: Queries,
+  queries: QueryEngine,
   environment: StoreEnvironment,
   service: string,
 ): Pick<Store, 'reader' | 'reads'> {

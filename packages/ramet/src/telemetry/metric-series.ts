@@ -11,9 +11,9 @@ const LABEL_NAME = /^[a-zA-Z][a-zA-Z0-9]*(_[a-zA-Z0-9]+)*$/;
 const NONE: Attributes = {};
 
 /** A step from label values to their series: one per label, in the order in which the code writes them. */
-interface Node {
+interface SeriesNode {
   label: string | undefined;
-  readonly next: Map<LabelValue, Node>;
+  readonly next: Map<LabelValue, SeriesNode>;
   attributes: Attributes | undefined;
 }
 
@@ -23,7 +23,7 @@ interface Node {
  */
 export class SeriesTable {
   readonly #instrument: string;
-  readonly #root: Node = { label: undefined, next: new Map(), attributes: undefined };
+  readonly #root: SeriesNode = { label: undefined, next: new Map(), attributes: undefined };
   readonly #distinct = new Map<string, Attributes>();
   #other: Attributes | undefined;
 
@@ -35,7 +35,7 @@ export class SeriesTable {
   of(labels: Labels | undefined): Attributes {
     if (labels === undefined) return NONE;
     // One look-up per label: joining the values to a key costs more than counting.
-    let node: Node | undefined = this.#root;
+    let node: SeriesNode | undefined = this.#root;
     for (const label in labels) {
       if (node.label !== label) return this.#learn(labels);
       node = node.next.get(labels[label]);

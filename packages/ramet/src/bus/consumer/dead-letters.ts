@@ -32,18 +32,18 @@ const SELECT = `select d.*, (select count(*) from ramet_parked p where p.subscri
 /** Reads a page of the dead letters of a store, newest first. */
 export async function listDeadLetters(store: Store, page: Newest = { limit: 100 }): Promise<DeadLetter[]> {
   const { sql, params } = newestFirst('last_failed_at', page);
-  return (await store.reader.all<Row>(`${SELECT} ${sql}`, ...params)).map(letterOf);
+  return (await store.reader.all<LetterRow>(`${SELECT} ${sql}`, ...params)).map(letterOf);
 }
 
 /** Reads one dead letter. @returns undefined where the store does not have it */
 export async function showDeadLetter(store: Store, id: string): Promise<DeadLetter | undefined> {
-  const row = await store.reader.get<Row>(`${SELECT} where d.id = ?`, id);
+  const row = await store.reader.get<LetterRow>(`${SELECT} where d.id = ?`, id);
   return row && letterOf(row);
 }
 
-type Row = Readonly<Record<string, string | number>>;
+type LetterRow = Readonly<Record<string, string | number>>;
 
-const letterOf = (row: Row): DeadLetter => ({
+const letterOf = (row: LetterRow): DeadLetter => ({
   id: row['id'] as string,
   subscriber: row['subscriber'] as string,
   eventId: row['event_id'] as string,

@@ -2,7 +2,7 @@ import { PermanentError, RametError } from '../../errors/index.ts';
 import type { Platform } from '../../platform/index.ts';
 
 /** What is kept of an error that a handler threw. */
-export interface Failure {
+export interface HandlerFailure {
   readonly message: string;
   /** Where it was thrown, and what caused it; empty where no code threw. */
   readonly stack: string;
@@ -23,7 +23,7 @@ const STACK_MAX = 8_000;
 const CAUSES_MAX = 3;
 
 /** The failure of an event that may be a repetition and that the inbox may have forgotten: handled again, it could take effect twice. */
-export const BEYOND_HORIZON: Failure = {
+export const BEYOND_HORIZON: HandlerFailure = {
   message: 'it may have been handled already, longer ago than the inbox remembers; replay it if it was not',
   stack: '',
   stackHash: '',
@@ -39,7 +39,7 @@ export const endedTheProcess = (times: number): PermanentError =>
   new PermanentError(`the process ended ${times} times while it handled this event`);
 
 /** Keeps of an error enough to recognise, to group and to find it, and at most 10,000 characters. */
-export function failureOf(error: unknown, platform: Platform): Failure {
+export function failureOf(error: unknown, platform: Platform): HandlerFailure {
   const known = error instanceof Error ? error : new Error(String(error));
   const code = error instanceof RametError ? error.code : known.name;
   const where = (known.stack ?? '').split('\n').slice(1, 4).join('\n');

@@ -1,7 +1,7 @@
 import { RametError } from '../../errors/index.ts';
 import type { Reader, Store, Tx } from '../../store/index.ts';
 import type { Delivery } from '../bus.ts';
-import type { Failure } from './failure.ts';
+import type { HandlerFailure } from './failure.ts';
 import { giveBack, takeOver } from './inbox.ts';
 import type { Origin } from './origin.ts';
 
@@ -16,7 +16,7 @@ import type { Origin } from './origin.ts';
  */
 
 /** Where a subscription is halted in a partition. */
-export interface Halt {
+export interface HaltState {
   /** Zero in a queue. */
   readonly pos: number;
   readonly eventId: string;
@@ -38,8 +38,8 @@ export interface Standstill {
 const LOOK_MS = 1_000;
 
 /** Looks up where a subscription is halted in a partition. */
-export async function haltOf(reader: Pick<Reader, 'get'>, subscriber: string, { log, p }: Origin): Promise<Halt | undefined> {
-  const row = await reader.get<{ pos: number; event_id: string; state: Halt['state']; attempts: number; wait: number }>(
+export async function haltOf(reader: Pick<Reader, 'get'>, subscriber: string, { log, p }: Origin): Promise<HaltState | undefined> {
+  const row = await reader.get<{ pos: number; event_id: string; state: HaltState['state']; attempts: number; wait: number }>(
     'select pos, event_id, state, attempts, due_at - ramet_now() as wait from ramet_halts where subscriber = ? and source = ? and p = ?',
     subscriber,
     log,
@@ -66,7 +66,7 @@ export async function standstills(store: Store, subscriber: string): Promise<Sta
 }
 
 /** Refuses to continue while the subscription is halted and neither an operator nor the time allows it. @throws RametError SubscriptionHalted */
-export function refuseHalted(subscriber: string, { log }: Origin, halt: Halt): void {
+export function refuseHalted(subscriber: string, { log }: Origin, halt: HaltState): void {
   if (halt.state === 'HALTED' || halt.waitMs > 0) throw halted(subscriber, log, halt.pos, halt.state === 'HALTED' ? LOOK_MS : halt.waitMs);
 }
 
@@ -84,7 +84,7 @@ export const halted = (subscriber: string, log: string, pos: number, retryAfterM
  * @returns which attempt it is
  * @throws RametError SubscriptionHalted when it is too early, or the row has changed
  */
-export async function attemptAtHalt(store: Store, subscriber: string, origin: Origin, halt: Halt): Promise<number> {
+export async function attemptAtHalt(store: Store, subscriber: string, origin: Origin, halt: HaltState): Promise<number> {
   refuseHalted(subscriber, origin, halt);
   return origin.unspent === halt.eventId ? halt.attempts : countAttempt(store, subscriber, origin, halt);
 }
@@ -94,7 +94,7 @@ export async function attemptAtHalt(store: Store, subscriber: string, origin: Or
  * @returns which attempt it is
  * @throws RametError SubscriptionHalted when the row has changed: another process counted or handled it, or an operator decided
  */
-async function countAttempt(store: Store, subscriber: string, origin: Origin, halt: Halt): Promise<number> {
+async function countAttempt(store: Store, subscriber: string, origin: Origin, halt: HaltState): Promise<number> {
   const attempts = halt.attempts + 1;
   const counted = await store.write(
     async (tx) => {
@@ -118,7 +118,7 @@ async function countAttempt(store: Store, subscriber: string, origin: Origin, ha
 
 /** An attempt that did not succeed. */
 export interface FailedAttempt {
-  readonly failure: Failure;
+  readonly failure: HandlerFailure;
   /** What was counted for it, which says that the row is still the one that it was counted in. */
   readonly counted: number;
   /** How many were made. */
@@ -182,7 +182,7 @@ export async function resume(
   { log }: Pick<Origin, 'log'>,
   { pos, envelope }: Pick<Delivery, 'pos' | 'envelope'>,
 ): Promise<boolean> {
-  const row = await tx.get<{ state: Halt['state'] }>(
+  const row = await tx.get<{ state: HaltState['state'] }>(
     'delete from ramet_halts where subscriber = ? and event_id = ? returning state',
     subscriber,
     envelope.id,

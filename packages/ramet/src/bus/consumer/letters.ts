@@ -1,6 +1,6 @@
 import type { Tx } from '../../store/index.ts';
 import type { Envelope } from '../envelope.ts';
-import type { Failure } from './failure.ts';
+import type { HandlerFailure } from './failure.ts';
 import type { ConsumerContext, PoisonPolicy } from './options.ts';
 
 /** A row of `ramet_dead_letters`, as far as its return to the subscriber needs it. */
@@ -15,7 +15,7 @@ export interface Letter {
 /** An event that was given up. */
 export interface GivenUp {
   readonly envelope: Envelope;
-  readonly failure: Failure;
+  readonly failure: HandlerFailure;
   /** How many attempts were made. */
   readonly attempts: number;
 }

@@ -4,7 +4,7 @@ import type { Instrument } from '../../telemetry/index.ts';
 import type { Missed } from '../bus.ts';
 import type { Envelope } from '../envelope.ts';
 import type { DeliverySpans } from './delivery-spans.ts';
-import type { Failure } from './failure.ts';
+import type { HandlerFailure } from './failure.ts';
 
 /** Handles one event inside the subscriber's own transaction. What it throws rolls back what it wrote. */
 export type EventHandler = (envelope: Envelope, tx: Tx) => Promise<void>;
@@ -31,13 +31,13 @@ export interface ConsumerOptions {
   /** Default: `park-key`. */
   readonly poison?: PoisonPolicy;
   /** Called in the transaction in which the subscription halts: what it writes is committed if, and only if, it halts. */
-  readonly onHalt?: (tx: Tx, envelope: Envelope, failure: Failure) => Promise<void>;
+  readonly onHalt?: (tx: Tx, envelope: Envelope, failure: HandlerFailure) => Promise<void>;
   /** Called when events that the group has not had were deleted at their source. */
   readonly onMissed?: (missed: Missed) => void;
   /** Called when the background work failed; it is tried again. */
   readonly onError?: (error: unknown) => void;
   /** @param attempt which attempt has failed, from 1 */
-  readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number) => void;
+  readonly onOutcome?: (outcome: EventOutcome, envelope: Envelope, failure?: HandlerFailure, attempt?: number) => void;
 }
 
 /** Says how often and how soon a failed event is tried again. */

@@ -3,7 +3,7 @@ import { ATTEMPT_LEASE_MS, Periodic, steadyBackoffMs } from '../../platform/inde
 import type { Tx } from '../../store/index.ts';
 import type { Envelope } from '../envelope.ts';
 import { isUnordered } from './blocked-keys.ts';
-import { type Failure, failureOf, isNotItsFault } from './failure.ts';
+import { failureOf, type HandlerFailure, isNotItsFault } from './failure.ts';
 import type { ConsumerContext, EventHandler, EventOutcome } from './options.ts';
 import { POLICIES } from './policies/policies.ts';
 
@@ -196,7 +196,7 @@ export class RetryWorker {
    * @param counted which attempt it was by the row
    * @param attempts how many were made
    */
-  async #fail(row: RetryRow, envelope: Envelope, failure: Failure, counted: number, attempts = counted): Promise<void> {
+  async #fail(row: RetryRow, envelope: Envelope, failure: HandlerFailure, counted: number, attempts = counted): Promise<void> {
     const { store, subscriber, platform } = this.#context;
     const final = failure.permanent || attempts >= this.#context.retry.maxAttempts;
     const mine = await store.write(
@@ -261,7 +261,7 @@ export class RetryWorker {
     );
   }
 
-  #report(outcome: EventOutcome, envelope: Envelope, failure?: Failure, attempt?: number): void {
+  #report(outcome: EventOutcome, envelope: Envelope, failure?: HandlerFailure, attempt?: number): void {
     this.#context.onOutcome?.(outcome, envelope, failure, attempt);
   }
 }

@@ -24,10 +24,10 @@ interface Wanted {
   /** Where to continue, behind batches without records. */
   offset: bigint;
   /** The reader that waits for it; undefined for a read-ahead. */
-  reader: Waiter | undefined;
+  reader: ReadWaiter | undefined;
 }
 
-interface Waiter {
+interface ReadWaiter {
   readonly resolve: (records: Received[]) => void;
   readonly reject: (error: unknown) => void;
 }

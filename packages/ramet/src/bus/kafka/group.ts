@@ -4,7 +4,7 @@ import { batched } from '../batched.ts';
 import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
 import { OwnedPartitions } from '../source/owned-partitions.ts';
-import type { EventLog } from '../source/partition-reader.ts';
+import type { SourceLog } from '../source/partition-reader.ts';
 import type { Cluster } from './cluster.ts';
 import { Ending } from './ending.ts';
 import { Fetcher } from './fetcher.ts';
@@ -226,7 +226,7 @@ export class KafkaGroup {
     if (pos > (this.#committed.get(id) ?? 0)) this.#offsets.set(id, { topic, partition: p, offset: BigInt(pos), leaderEpoch: -1 });
   }
 
-  #logOf(topic: string): EventLog {
+  #logOf(topic: string): SourceLog {
     const types = this.#topics.get(topic) ?? new Set<string>();
     const edge = async (which: 'earliest' | 'latest', p: number) => Number((await this.#edges[which]()).get(topic)?.[p] ?? 0);
     return {

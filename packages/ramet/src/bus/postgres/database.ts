@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { Periodic, type Platform, type Source, sourced } from '../../platform/index.ts';
 import { asBusError } from './away.ts';
-import { driver, MIGRATIONS, type Names } from './schema.ts';
+import { driver, MIGRATIONS, type TableNames } from './schema.ts';
 
 const CONNECTIONS = 8;
 const CONNECT_MS = 5_000;
@@ -16,15 +16,15 @@ type Value = string | number | readonly string[];
 
 /** The database of the bus: a bounded pool, and one connection that listens. Nothing connects before the first query. */
 export class BusDatabase {
-  readonly names: Names;
+  readonly names: TableNames;
   readonly #source: Source;
   readonly #platform: Platform;
   #pool: Promise<pg.Pool> | undefined;
   #ready: Promise<void> | undefined;
-  #listener: Listener | undefined;
+  #listener: NotifyListener | undefined;
 
   /** @param source the URL; resolved again after a connection was refused */
-  constructor(platform: Platform, source: Source, names: Names) {
+  constructor(platform: Platform, source: Source, names: TableNames) {
     this.#platform = platform;
     this.#source = source;
     this.names = names;
@@ -57,7 +57,7 @@ export class BusDatabase {
 
   /** Calls `hear` with every message on the channel, and with undefined when some may have been missed. */
   listen(hear: (message: string | undefined) => void): void {
-    this.#listener = new Listener(this.#platform, this.#source, this.names.channel, hear);
+    this.#listener = new NotifyListener(this.#platform, this.#source, this.names.channel, hear);
   }
 
   /** Whether messages come at present. */
@@ -124,7 +124,7 @@ export class BusDatabase {
       }
       const [{ count } = { count: 0 }] = await query<{ count: number }>(`select count(*)::int as count from ${schema}.migrations`);
       for (let i = count; i < MIGRATIONS.length; i++) {
-        await query((MIGRATIONS[i] as (names: Names) => string)(this.names));
+        await query((MIGRATIONS[i] as (names: TableNames) => string)(this.names));
         await query(`insert into ${schema}.migrations (number) values ($1)`, i + 1);
       }
     }).catch((error: unknown) => {
@@ -162,7 +162,7 @@ export class BusDatabase {
 }
 
 /** A connection that listens, and is opened again when it breaks. */
-class Listener {
+class NotifyListener {
   readonly #loop: Periodic;
   #client: pg.Client | undefined;
 

@@ -2,7 +2,7 @@ import { MINUTE, Periodic } from '../../platform/index.ts';
 import { batched } from '../batched.ts';
 import type { BusEnvironment } from '../factory.ts';
 import { dense } from '../source/outbox.ts';
-import type { EventLog } from '../source/partition-reader.ts';
+import type { SourceLog } from '../source/partition-reader.ts';
 import type { RelayTarget } from '../source/relay.ts';
 import type { BusDatabase } from './database.ts';
 
@@ -12,7 +12,7 @@ const PRUNE_EVERY_MS = 10 * MINUTE;
 const PRUNED_AT_ONCE = 2_000;
 
 /** Where a partition ends, and up to where it was deleted. */
-interface End {
+interface PartitionEnd {
   readonly source: string;
   readonly p: number;
   readonly pos: number;
@@ -24,7 +24,7 @@ export class BusLog {
   readonly #db: BusDatabase;
   readonly #environment: BusEnvironment;
   readonly #readers = new Map<string, Set<() => void>>();
-  readonly #edges = new Map<string, () => Promise<End[]>>();
+  readonly #edges = new Map<string, () => Promise<PartitionEnd[]>>();
   readonly #seen = new Map<string, number>();
   readonly #watch: Periodic;
 
@@ -44,7 +44,7 @@ export class BusLog {
   }
 
   /** The ends of all partitions of some sources. */
-  async ends(sources: readonly string[]): Promise<End[]> {
+  async ends(sources: readonly string[]): Promise<PartitionEnd[]> {
     const rows = await this.#db.query<{ source: string; p: number; pos: string; pruned: string }>(
       'ends',
       `select source, p, pos, pruned from ${this.#db.names.schema}.partitions where source = any($1) order by source, p`,
@@ -119,7 +119,7 @@ export class BusLog {
   }
 
   /** What is read by the groups of this process. */
-  of(source: string): EventLog {
+  of(source: string): SourceLog {
     const { schema } = this.#db.names;
     let edges = this.#edges.get(source);
     if (!edges) {

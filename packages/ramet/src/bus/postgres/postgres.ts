@@ -8,7 +8,7 @@ import { EVENTS_KEPT_MS } from '../tables.ts';
 import { BusDatabase } from './database.ts';
 import { BusLog } from './log.ts';
 import { Membership, sourcesOf } from './members.ts';
-import { type Names, namesOf } from './schema.ts';
+import { namesOf, type TableNames } from './schema.ts';
 
 const capabilities: BusCapabilities = { name: 'postgres', shape: 'log', order: 'key', durable: true, remote: true, replay: true };
 
@@ -43,7 +43,12 @@ export function postgresBus(url: Source, { keep, lease, schema = 'ramet_bus' }: 
   };
 }
 
-function createBus(environment: BusEnvironment, url: Source, names: Names, { keepMs, leaseMs }: { keepMs: number; leaseMs: number }): Bus {
+function createBus(
+  environment: BusEnvironment,
+  url: Source,
+  names: TableNames,
+  { keepMs, leaseMs }: { keepMs: number; leaseMs: number },
+): Bus {
   const db = new BusDatabase(environment.platform, url, names);
   const log = new BusLog(db, environment);
   const outboxes = new Map<string, Outbox>();
@@ -118,7 +123,7 @@ const DURABLE: Readonly<Record<string, readonly string[]>> = {
   synchronous_commit: ['on', 'remote_apply', 'remote_write'],
 };
 
-async function checkServer({ platform }: BusEnvironment, url: Source, names: Names): Promise<string[]> {
+async function checkServer({ platform }: BusEnvironment, url: Source, names: TableNames): Promise<string[]> {
   const db = new BusDatabase(platform, url, names);
   try {
     const weaker: string[] = [];

@@ -4,7 +4,7 @@ import { peer } from '../../errors/index.ts';
 export const { default: driver } = await peer('pg', 'ramet/bus/postgres', () => import('pg'));
 
 /** What the bus calls its things on the server. */
-export interface Names {
+export interface TableNames {
   /** The schema, quoted. */
   readonly schema: string;
   /** The channel of NOTIFY, and of the advisory locks. */
@@ -12,13 +12,13 @@ export interface Names {
 }
 
 /** Makes the names of a bus from the name of its schema. */
-export const namesOf = (schema: string): Names => ({ schema: driver.escapeIdentifier(schema), channel: schema });
+export const namesOf = (schema: string): TableNames => ({ schema: driver.escapeIdentifier(schema), channel: schema });
 
 /**
  * The tables of the bus, in their own schema. They belong to no service: a process that hosts a service writes its events here, and
  * groups read them here. The progress of a group is in its own store.
  */
-export const MIGRATIONS: readonly ((names: Names) => string)[] = [
+export const MIGRATIONS: readonly ((names: TableNames) => string)[] = [
   ({ schema }) => `
 -- the end of each partition of each source: the only thing that decides what comes next, and up to where it was deleted
 create table ${schema}.partitions (

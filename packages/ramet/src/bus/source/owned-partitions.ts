@@ -1,6 +1,6 @@
 import type { Subscription } from '../bus.ts';
 import type { BusEnvironment } from '../factory.ts';
-import { type EventLog, PartitionReader } from './partition-reader.ts';
+import { PartitionReader, type SourceLog } from './partition-reader.ts';
 
 /** A partition of a log that this process reads for its group. */
 export interface OwnedPartition {
@@ -55,7 +55,7 @@ export class OwnedPartitions implements Iterable<OwnedPartition> {
    * Takes a partition and reads it.
    * @param onLost called when the group's store says that another process owns it: its reader has ended
    */
-  take(log: EventLog, p: number, epoch: number | undefined, onLost: (partition: OwnedPartition) => void): void {
+  take(log: SourceLog, p: number, epoch: number | undefined, onLost: (partition: OwnedPartition) => void): void {
     const { sink } = this.#subscription;
     const reader = new PartitionReader(this.#environment, {
       log,

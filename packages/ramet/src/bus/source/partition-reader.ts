@@ -22,7 +22,7 @@ export interface LogRow extends SourcePosition {
 }
 
 /** What is read like an outbox: the events of one source in partitions, each with positions that have no holes. */
-export interface EventLog {
+export interface SourceLog {
   /** That of the service where the log is an outbox, that of the topic on Kafka. */
   readonly name: string;
   /**
@@ -43,7 +43,7 @@ export interface EventLog {
 }
 
 /** An outbox as a log. */
-export const logOf = (outbox: Outbox): EventLog => ({
+export const logOf = (outbox: Outbox): SourceLog => ({
   name: outbox.service,
   ofSource: true,
   read: (p, after, limit) => outbox.read(p, after, limit),
@@ -57,7 +57,7 @@ export const logOf = (outbox: Outbox): EventLog => ({
 
 /** Says what a reader follows, for which group, and how. */
 export interface ReaderOptions {
-  readonly log: EventLog;
+  readonly log: SourceLog;
   readonly p: number;
   readonly subscription: Subscription;
   /** How long at most until new events are seen without a hint. */

@@ -18,7 +18,7 @@ export interface Handed {
   release(): Promise<void>;
 }
 
-interface Waiting extends Handed {
+interface HeldMessage extends Handed {
   /** Whether its handler may have been started by this process. */
   started: boolean;
 }
@@ -32,7 +32,7 @@ export class QueueReader {
   readonly #environment: BusEnvironment;
   readonly #group: string;
   readonly #sink: QueueSink;
-  readonly #lanes = new Map<string, Waiting[]>();
+  readonly #lanes = new Map<string, HeldMessage[]>();
   readonly #running = new Set<Promise<void>>();
   readonly #wakers = new Set<() => void>();
   /** How often the group's store was found unavailable in a row, and what the lanes wait for meanwhile. */
@@ -52,7 +52,7 @@ export class QueueReader {
   /** Accepts a message. The adapter need not wait: `ack` or `release` is called when the message has ended. */
   offer({ message, ack, release }: Handed): void {
     const ended = () => this.#stopping || message.ended?.() === true;
-    const waiting: Waiting = { message: { ...message, ended }, ack, release, started: false };
+    const waiting: HeldMessage = { message: { ...message, ended }, ack, release, started: false };
     if (this.#stopping) return void this.#release([waiting]);
     const lane = this.#sink.laneOf(message);
     const queue = this.#lanes.get(lane);
@@ -79,7 +79,7 @@ export class QueueReader {
 
   /** Settles the messages of a lane, including those that arrive meanwhile. */
   async #drain(lane: string): Promise<void> {
-    const queue = this.#lanes.get(lane) as Waiting[];
+    const queue = this.#lanes.get(lane) as HeldMessage[];
     for (let first = queue[0]; first && !this.#stopping; first = queue[0]) {
       const outcome = await this.#settle(first);
       // What is left when the reader stops is released by `stop`.
@@ -93,7 +93,7 @@ export class QueueReader {
   }
 
   /** Offers a message until it is processed, or has ended otherwise. */
-  async #settle(waiting: Waiting): Promise<'settled' | 'elsewhere' | 'ended' | 'stopping'> {
+  async #settle(waiting: HeldMessage): Promise<'settled' | 'elsewhere' | 'ended' | 'stopping'> {
     while (!this.#stopping) {
       // While the group's store is unavailable, one message at a time finds out whether it is back.
       if (this.#outage) {
@@ -134,12 +134,12 @@ export class QueueReader {
   }
 
   /** Returns a message while the group is halted at another event, later the more often it was delivered. */
-  async #releaseLater(waiting: Waiting): Promise<void> {
+  async #releaseLater(waiting: HeldMessage): Promise<void> {
     await this.#pause(steadyBackoffMs(this.#environment.platform, ELSEWHERE, waiting.message.deliveries));
     await this.#release([waiting]);
   }
 
-  async #release(waiting: readonly Waiting[]): Promise<void> {
+  async #release(waiting: readonly HeldMessage[]): Promise<void> {
     const unstarted = waiting.filter(({ started }) => !started).map(({ message }) => message);
     if (unstarted.length > 0)
       await this.#sink.returned(unstarted).catch((error: unknown) => this.#report(error, { doing: 'returning messages' }));

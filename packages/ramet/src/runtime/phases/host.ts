@@ -96,14 +96,14 @@ function checkSubscriptions({ log, profile: { bus } }: PlannedProcess, { directo
   if (refused.length > 0) throw new BootError(refused);
 }
 
-interface Around {
+interface HomeParts {
   readonly source: StoreSource;
   readonly calls: ReturnType<typeof callsOf>;
   readonly owner: string;
   readonly bus: Bus;
 }
 
-function homeEnvironmentOf(planned: PlannedProcess, parts: RunningParts, { source, calls, owner, bus }: Around): HomeEnvironment {
+function homeEnvironmentOf(planned: PlannedProcess, parts: RunningParts, { source, calls, owner, bus }: HomeParts): HomeEnvironment {
   const { platform, log, metrics, standard, health, instrument, options } = planned;
   const { directory, links } = parts;
   const { transportOf, postAlert } = calls;

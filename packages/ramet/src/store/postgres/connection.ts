@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Platform } from '../../platform/index.ts';
 import { newClient, wireOf } from './driver.ts';
 import { sessionEnded } from './errors.ts';
-import { Exchange, type Outcome, type Prepared } from './exchange.ts';
+import { Exchange, type PreparedStatements, type SentOutcome } from './exchange.ts';
 import type { Statement } from './statements.ts';
 
 /** The options of one session. */
@@ -25,7 +25,7 @@ const FAREWELL_MS = 2_000;
 export class Connection {
   readonly #client: pg.Client;
   readonly #platform: Platform;
-  readonly #prepared: Prepared = new Map();
+  readonly #prepared: PreparedStatements = new Map();
   /** Names that the server may or may not have, because their statement failed. */
   readonly #doubtful = new Set<string>();
   #pending = 0;
@@ -76,10 +76,10 @@ export class Connection {
   }
 
   /** Sends statements together: if one fails, later ones are not executed. */
-  send(statements: readonly Statement[]): Promise<Outcome> {
+  send(statements: readonly Statement[]): Promise<SentOutcome> {
     if (this.#pending++ === 0) this.#progressMono = this.#platform.clock.monoNow();
     return new Promise((resolve) => {
-      const settle = (outcome: Outcome) => {
+      const settle = (outcome: SentOutcome) => {
         this.#pending--;
         this.#progressMono = this.#platform.clock.monoNow();
         if (sessionEnded(outcome.error)) this.#lost ??= outcome.error;

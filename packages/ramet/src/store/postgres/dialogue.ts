@@ -6,7 +6,7 @@ import { NoRowChanged } from '../store.ts';
 import { keptRow } from '../text.ts';
 import type { Connection } from './connection.ts';
 import { mayRunAgain, nothingChanged, refused, translated, unavailable } from './errors.ts';
-import type { Answer, Outcome } from './exchange.ts';
+import type { Answer, SentOutcome } from './exchange.ts';
 import { control, type Late, ROLLBACK, type Statement } from './statements.ts';
 
 /** Where the statements of a transaction go. */
@@ -67,7 +67,7 @@ export class Dialogue {
   }
 
   /** Sends statements behind those that wait for the next one. @returns the answers to these */
-  async send(some: readonly Statement[]): Promise<Outcome> {
+  async send(some: readonly Statement[]): Promise<SentOutcome> {
     this.checkOpen();
     this.count++;
     this.wrote ||= !some.every(({ text }) => READS.test(text));
@@ -189,7 +189,7 @@ export class Dialogue {
  */
 export function lateAnswers(
   statements: readonly Statement[],
-  { answers, error }: Outcome,
+  { answers, error }: SentOutcome,
 ): { error: NoRowChanged; depth: number } | undefined {
   for (let i = 0; i < answers.length; i++) {
     const late = statements[i]?.late;

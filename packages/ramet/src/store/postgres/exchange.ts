@@ -19,18 +19,18 @@ export function resultOf({ rows, command, changes }: Answer): QueryResult<any> {
 }
 
 /** The outcome of statements that were sent together: one answer for each that succeeded, and why the next one failed. */
-export interface Outcome {
+export interface SentOutcome {
   readonly answers: readonly Answer[];
   readonly error: unknown;
 }
 
-interface Column {
+interface ColumnReader {
   readonly name: string;
   readonly read: (text: string) => unknown;
 }
 
 /** The names that this session has prepared, and the columns of their rows once the server has described them. */
-export type Prepared = Map<string, readonly Column[] | undefined>;
+export type PreparedStatements = Map<string, readonly ColumnReader[] | undefined>;
 
 /**
  * Statements between two synchronisation points of the protocol. It replaces the driver's own query (`pg/lib/query.js`), which sends one
@@ -38,18 +38,23 @@ export type Prepared = Map<string, readonly Column[] | undefined>;
  */
 export class Exchange {
   readonly #statements: readonly Statement[];
-  readonly #prepared: Prepared;
+  readonly #prepared: PreparedStatements;
   readonly #doubtful: Set<string>;
-  readonly #settle: (outcome: Outcome) => void;
+  readonly #settle: (outcome: SentOutcome) => void;
   readonly #answers: Answer[] = [];
-  #columns: readonly Column[] | undefined;
+  #columns: readonly ColumnReader[] | undefined;
   #rows: unknown[] = [];
   #error: unknown;
   #settled = false;
   /** The driver does not change a query that has a callback. */
   readonly callback = () => {};
 
-  constructor(statements: readonly Statement[], prepared: Prepared, doubtful: Set<string>, settle: (outcome: Outcome) => void) {
+  constructor(
+    statements: readonly Statement[],
+    prepared: PreparedStatements,
+    doubtful: Set<string>,
+    settle: (outcome: SentOutcome) => void,
+  ) {
     this.#statements = statements;
     this.#prepared = prepared;
     this.#doubtful = doubtful;
@@ -94,7 +99,7 @@ export class Exchange {
     const row: Record<string, unknown> = {};
     try {
       for (let i = 0; i < columns.length; i++) {
-        const column = columns[i] as Column;
+        const column = columns[i] as ColumnReader;
         const text = fields[i] as string | null;
         row[column.name] = text === null ? null : column.read(text);
       }

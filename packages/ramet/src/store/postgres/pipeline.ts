@@ -3,17 +3,17 @@ import type { AdapterTx } from '../adapter-tx.ts';
 import type { NotPipelined } from '../pipeline.ts';
 import type { Tx } from '../store.ts';
 import type { Session } from './dialogue.ts';
-import type { Outcome } from './exchange.ts';
+import type { SentOutcome } from './exchange.ts';
 import type { Statement } from './statements.ts';
 
-interface Asked {
+interface QueuedPiece {
   readonly of: number;
   readonly statements: readonly Statement[];
-  readonly answer: (outcome: Outcome) => void;
+  readonly answer: (outcome: SentOutcome) => void;
 }
 
 /** The outcome for a piece whose statement was not executed because another piece failed. */
-const UNSENT = (): Outcome => ({
+const UNSENT = (): SentOutcome => ({
   answers: [],
   error: whenUnawaited(new Error('nothing of this transaction can be kept'), () => {}),
 });
@@ -30,7 +30,7 @@ export async function pipelined<P extends AdapterTx>(
   pieces: readonly ((tx: Tx) => Promise<void>)[],
   { handle, send, turn }: { readonly handle: (wire: Pick<Session, 'send'>) => P; readonly send: Session['send']; turn(): Promise<void> },
 ): Promise<{ readonly outcome: NotPipelined | undefined; readonly handles: readonly P[] }> {
-  const asked: Asked[] = [];
+  const asked: QueuedPiece[] = [];
   const handles: P[] = [];
   const ended: Promise<void>[] = [];
   const failures = new Map<number, unknown>();
@@ -96,7 +96,7 @@ async function run(piece: (tx: Tx) => Promise<void>, tx: AdapterTx): Promise<voi
 }
 
 /** Sends everything. @returns false when an answer could not be read, so that its piece is unknown */
-async function sendAll(asked: readonly Asked[], send: Session['send']): Promise<boolean> {
+async function sendAll(asked: readonly QueuedPiece[], send: Session['send']): Promise<boolean> {
   const statements = asked.flatMap((one) => one.statements);
   const { answers, error } = await send(statements);
   const known = error === undefined || answers.length < statements.length;

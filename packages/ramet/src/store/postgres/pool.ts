@@ -28,7 +28,7 @@ const WAITING_MAX = 2_000;
 
 const ALIVE = "select 1 from pg_stat_activity where pid = cast($1 as integer) and state <> 'idle'";
 
-interface Held {
+interface CheckedOut {
   readonly connection: Connection;
   readonly sinceMono: number;
   usedMono: number;
@@ -50,8 +50,8 @@ interface Waiter {
  */
 export class Pool {
   readonly #options: PoolOptions;
-  readonly #all = new Map<Connection, Held>();
-  readonly #idle: Held[] = [];
+  readonly #all = new Map<Connection, CheckedOut>();
+  readonly #idle: CheckedOut[] = [];
   readonly #waiting: Waiter[] = [];
   #opening = 0;
   #closed = false;
@@ -203,7 +203,7 @@ export class Pool {
         }
       }
       for (let i = this.#idle.length - 1; i >= 0; i--) {
-        const { connection, usedMono, sinceMono } = this.#idle[i] as Held;
+        const { connection, usedMono, sinceMono } = this.#idle[i] as CheckedOut;
         const old = now - usedMono > IDLE_MS || now - sinceMono > AGE_MS;
         if (connection.lost === undefined && !old) continue;
         this.#idle.splice(i, 1);
@@ -215,7 +215,7 @@ export class Pool {
   }
 
   /** Cuts a connection whose statement takes long if the server does not know the statement any more, or does not answer at all. */
-  async #askOf({ connection }: Held): Promise<void> {
+  async #askOf({ connection }: CheckedOut): Promise<void> {
     const { connect, platform, silenceMs } = this.#options;
     let asking: Connection | undefined;
     try {

@@ -1,12 +1,12 @@
 import { RametError } from '../../errors/index.ts';
-import type { Queries } from '../kysely.ts';
+import type { QueryEngine } from '../kysely.ts';
 import { planChanged, readOnly, refused, translated, unavailable } from './errors.ts';
 import { type Answer, resultOf } from './exchange.ts';
 import type { Pool } from './pool.ts';
 import type { Statement, Statements } from './statements.ts';
 
 /** Makes the queries of a store, on sessions that only read. */
-export function queriesOf(pool: Pool, statements: Statements, service: string): Queries {
+export function queriesOf(pool: Pool, statements: Statements, service: string): QueryEngine {
   /** @param handlers whether it is a handler's: queries of the framework only read, so a refusal of one is the server's */
   const query = async (statement: Statement, handlers = false): Promise<Answer> => {
     for (let again = false; ; again = true) {

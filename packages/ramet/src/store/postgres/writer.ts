@@ -35,7 +35,7 @@ const MARK = 'update ramet_commits set seq = cast(? as bigint) / open where id =
 const LOOK_UP = `insert into ramet_commits (id, seq, open, at) values (?, 0, 0, ramet_now())
   on conflict (id) do update set open = 0 returning seq`;
 
-type Outcome =
+type CommitOutcome =
   | { readonly kind: 'committed' }
   /** Certainly not written; `again` when the same work may succeed at once. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly again: boolean }
@@ -94,7 +94,7 @@ export class Writer {
     for (let run = 1; ; run++) {
       const connection = await this.#pool.take(options.first);
       let spoilt = true;
-      let outcome: Outcome;
+      let outcome: CommitOutcome;
       let value: R | undefined;
       const tx = handlerTx(connection, this.#statements, {
         service: this.#service,
@@ -132,7 +132,7 @@ export class Writer {
     }
   }
 
-  async #commit(connection: Connection, tx: HandlerTx, handler: string): Promise<Outcome> {
+  async #commit(connection: Connection, tx: HandlerTx, handler: string): Promise<CommitOutcome> {
     const swallowed = tx.failed();
     if (swallowed) {
       if (swallowed.error instanceof NoRowChanged) return { kind: 'failed', error: swallowed.error, again: false };
@@ -189,7 +189,7 @@ export class Writer {
   }
 
   /** Finds out whether a commit took place if its answer never arrived. Never guesses. */
-  async #lookUp({ error, id, seq }: { error: unknown; id: string; seq: number }): Promise<Outcome> {
+  async #lookUp({ error, id, seq }: { error: unknown; id: string; seq: number }): Promise<CommitOutcome> {
     const { clock, timers } = this.#environment.platform;
     const untilMono = clock.monoNow() + LOOK_UP_MS;
     while (clock.monoNow() < untilMono) {

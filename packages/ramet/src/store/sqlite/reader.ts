@@ -1,11 +1,11 @@
 import { RametError } from '../../errors/index.ts';
-import type { Queries } from '../kysely.ts';
+import type { QueryEngine } from '../kysely.ts';
 import { keptParam } from '../text.ts';
 import type { Connection } from './connection.ts';
 import { closed, readOnly, translated } from './errors.ts';
 
 /** Makes the queries of a store, on its connection that only reads. */
-export function queriesOf(connection: Connection, service: string): Queries {
+export function queriesOf(connection: Connection, service: string): QueryEngine {
   const query = <R>(execute: () => R): R => {
     try {
       return execute();

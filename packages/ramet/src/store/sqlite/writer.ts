@@ -26,7 +26,7 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-type Outcome = { readonly ok: true; readonly value: unknown; readonly tx: HandlerTx } | { readonly ok: false; readonly error: unknown };
+type RunOutcome = { readonly ok: true; readonly value: unknown; readonly tx: HandlerTx } | { readonly ok: false; readonly error: unknown };
 
 /**
  * Writes with group commit. Transactions that are ready run one after another on the one write connection, each in a savepoint, and
@@ -95,7 +95,7 @@ export class Writer {
 
   async #batch(): Promise<void> {
     const jobs: Job[] = [];
-    const outcomes: Outcome[] = [];
+    const outcomes: RunOutcome[] = [];
     const { clock } = this.#environment.platform;
     const beganMono = clock.monoNow();
     let failure = await this.#attempt('begin immediate', 'sqlite.begin');
@@ -137,7 +137,7 @@ export class Writer {
     job.reject(this.#giveUp(failure.error));
   }
 
-  async #runInSavepoint(job: Job): Promise<Outcome> {
+  async #runInSavepoint(job: Job): Promise<RunOutcome> {
     const tx = handlerTx(this.#connection, {
       service: this.#service,
       handler: job.name,
@@ -234,7 +234,7 @@ export class Writer {
     }
   }
 
-  #settle(jobs: readonly Job[], outcomes: readonly Outcome[]): void {
+  #settle(jobs: readonly Job[], outcomes: readonly RunOutcome[]): void {
     for (const outcome of outcomes) if (outcome.ok) for (const action of outcome.tx.actions) afterCommit(this.#environment, action);
     outcomes.forEach((outcome, i) => {
       const job = jobs[i] as Job;
@@ -245,4 +245,4 @@ export class Writer {
 }
 
 /** Says why the transaction was lost, from the outcome of the handler that was running. */
-const gone = (outcome: Outcome): { error: unknown } => ({ error: outcome.ok ? new RametError('StoreUnavailable') : outcome.error });
+const gone = (outcome: RunOutcome): { error: unknown } => ({ error: outcome.ok ? new RametError('StoreUnavailable') : outcome.error });

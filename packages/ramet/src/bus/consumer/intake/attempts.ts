@@ -6,16 +6,16 @@ import { HaltedError } from '../halts.ts';
 import { takeOver } from '../inbox.ts';
 import type { ConsumerContext, EventOutcome } from '../options.ts';
 import type { Origin } from '../origin.ts';
-import type { Policy } from '../policies/policy.ts';
+import type { PoisonRule } from '../policies/policy.ts';
 import type { EventHandlers } from './event-handlers.ts';
 
 /** Handles events, each in a transaction of its own with its row in the inbox. */
 export class Attempts {
   readonly #context: ConsumerContext;
-  readonly #policy: Policy;
+  readonly #policy: PoisonRule;
   readonly #handlers: EventHandlers;
 
-  constructor(context: ConsumerContext, policy: Policy, handlers: EventHandlers) {
+  constructor(context: ConsumerContext, policy: PoisonRule, handlers: EventHandlers) {
     this.#context = context;
     this.#policy = policy;
     this.#handlers = handlers;

@@ -3,7 +3,7 @@ import { KeyLanes } from '../../key-lanes.ts';
 import { endedTheProcess, failureOf } from '../failure.ts';
 import type { ConsumerContext } from '../options.ts';
 import type { PartitionProgress } from '../partition-progress.ts';
-import type { Policy } from '../policies/policy.ts';
+import type { PoisonRule } from '../policies/policy.ts';
 import { Attempts } from './attempts.ts';
 import { EventHandlers } from './event-handlers.ts';
 import { type BatchOrder, endBefore } from './order.ts';
@@ -15,11 +15,11 @@ const LANES = 64;
 /** Handles the events of a batch in order per key, and side by side across keys. */
 export class ByKey implements BatchOrder {
   readonly #context: ConsumerContext;
-  readonly #policy: Policy;
+  readonly #policy: PoisonRule;
   readonly #attempts: Attempts;
   readonly #shared: SharedTransactions;
 
-  constructor(context: ConsumerContext, policy: Policy) {
+  constructor(context: ConsumerContext, policy: PoisonRule) {
     const handlers = new EventHandlers(context.handlers);
     this.#context = context;
     this.#policy = policy;

@@ -3,7 +3,7 @@ import { endedTheProcess, failureOf } from '../failure.ts';
 import { attemptAtHalt, haltOf, refuseHalted } from '../halts.ts';
 import type { ConsumerContext } from '../options.ts';
 import type { PartitionProgress } from '../partition-progress.ts';
-import type { Policy } from '../policies/policy.ts';
+import type { PoisonRule } from '../policies/policy.ts';
 import { Attempts } from './attempts.ts';
 import { EventHandlers } from './event-handlers.ts';
 import { type BatchOrder, endBefore } from './order.ts';
@@ -11,10 +11,10 @@ import { type BatchOrder, endBefore } from './order.ts';
 /** Handles the events of a batch in the order of their partition, up to the first one that fails. */
 export class OneByOne implements BatchOrder {
   readonly #context: ConsumerContext;
-  readonly #policy: Policy;
+  readonly #policy: PoisonRule;
   readonly #attempts: Attempts;
 
-  constructor(context: ConsumerContext, policy: Policy) {
+  constructor(context: ConsumerContext, policy: PoisonRule) {
     this.#context = context;
     this.#policy = policy;
     this.#attempts = new Attempts(context, policy, new EventHandlers(context.handlers));

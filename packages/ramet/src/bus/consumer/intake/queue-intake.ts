@@ -3,7 +3,7 @@ import type { Delivery, QueuedMessage, QueueSink } from '../../bus.ts';
 import { endedTheProcess, failureOf, isNotItsFault } from '../failure.ts';
 import type { ConsumerContext } from '../options.ts';
 import type { Origin } from '../origin.ts';
-import type { Policy } from '../policies/policy.ts';
+import type { PoisonRule } from '../policies/policy.ts';
 import { QueueSuspects } from '../queue-suspects.ts';
 import { Attempts } from './attempts.ts';
 import { EventHandlers } from './event-handlers.ts';
@@ -14,12 +14,12 @@ import { EventHandlers } from './event-handlers.ts';
  */
 export class QueueIntake implements QueueSink {
   readonly #context: ConsumerContext;
-  readonly #policy: Policy;
+  readonly #policy: PoisonRule;
   readonly #attempts: Attempts;
   readonly #suspects: QueueSuspects;
   readonly #origin: Origin;
 
-  constructor(context: ConsumerContext, policy: Policy) {
+  constructor(context: ConsumerContext, policy: PoisonRule) {
     this.#context = context;
     this.#policy = policy;
     this.#attempts = new Attempts(context, policy, new EventHandlers(context.handlers));

@@ -5,7 +5,7 @@ import { isNotItsFault } from '../failure.ts';
 import { takeOverAll } from '../inbox.ts';
 import type { ConsumerContext, EventOutcome } from '../options.ts';
 import type { Origin } from '../origin.ts';
-import type { Policy } from '../policies/policy.ts';
+import type { PoisonRule } from '../policies/policy.ts';
 import { type EventHandlers, Interleaved } from './event-handlers.ts';
 
 /** How many events share a transaction at most, and at least. */
@@ -19,12 +19,12 @@ export type Shared = 'settled' | { readonly failed: Delivery | undefined; readon
 /** Handles several events in one transaction, where the store does not let transactions share a commit. */
 export class SharedTransactions {
   readonly #context: ConsumerContext;
-  readonly #policy: Policy;
+  readonly #policy: PoisonRule;
   readonly #handlers: EventHandlers;
   /** How many events share a transaction now: more while they are quick. */
   #size: number = EVENTS.min;
 
-  constructor(context: ConsumerContext, policy: Policy, handlers: EventHandlers) {
+  constructor(context: ConsumerContext, policy: PoisonRule, handlers: EventHandlers) {
     this.#context = context;
     this.#policy = policy;
     this.#handlers = handlers;

@@ -3,16 +3,16 @@ import type { Tx } from '../../../store/index.ts';
 import type { Delivery } from '../../bus.ts';
 import type { Envelope } from '../../envelope.ts';
 import { blockedOf, isBlocked, unblock } from '../blocked-keys.ts';
-import type { Failure } from '../failure.ts';
+import type { HandlerFailure } from '../failure.ts';
 import { attemptAtHalt, halt, halted, haltOf, removeHalt, resume, retryHalt } from '../halts.ts';
 import { takeOver } from '../inbox.ts';
 import { type GivenUp, type Letter, writeLetter } from '../letters.ts';
 import type { ConsumerContext } from '../options.ts';
 import type { Origin } from '../origin.ts';
-import type { Policy } from './policy.ts';
+import type { PoisonRule } from './policy.ts';
 
 /** Nothing behind the event that failed is handled in its partition, until an operator has decided. */
-export class Halt implements Policy {
+export class Halt implements PoisonRule {
   readonly name = 'halt';
   readonly oneByOne = true;
 
@@ -46,11 +46,11 @@ export class Halt implements Policy {
     return writeLetter(tx, context, this.name, event);
   }
 
-  failed(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: Failure, attempts: number): Promise<void> {
+  failed(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: HandlerFailure, attempts: number): Promise<void> {
     return this.#halt(context, origin, delivery, failure, { counted: attempts, made: attempts });
   }
 
-  giveUp(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: Failure, attempts: number): Promise<void> {
+  giveUp(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: HandlerFailure, attempts: number): Promise<void> {
     // The start that is not made was counted.
     return this.#halt(context, origin, delivery, failure, { counted: attempts + 1, made: attempts });
   }
@@ -66,7 +66,7 @@ export class Halt implements Policy {
     context: ConsumerContext,
     origin: Origin,
     delivery: Delivery,
-    failure: Failure,
+    failure: HandlerFailure,
     attempts: { readonly counted: number; readonly made: number },
   ): Promise<void> {
     const { store, subscriber, platform, retry, onOutcome, onHalt } = context;

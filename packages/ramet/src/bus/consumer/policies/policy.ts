@@ -1,6 +1,6 @@
 import type { Tx } from '../../../store/index.ts';
 import type { Delivery } from '../../bus.ts';
-import type { Failure } from '../failure.ts';
+import type { HandlerFailure } from '../failure.ts';
 import type { GivenUp, Letter } from '../letters.ts';
 import type { ConsumerContext, PoisonPolicy } from '../options.ts';
 import type { Origin } from '../origin.ts';
@@ -9,7 +9,7 @@ import type { Origin } from '../origin.ts';
  * What a subscription does about events that it cannot handle. A policy keeps no state: what it decides is in tables, so that an
  * event may be replayed under the policy under which it failed although its subscription has another one by now.
  */
-export interface Policy {
+export interface PoisonRule {
   readonly name: PoisonPolicy;
   /** Whether events are handled one after another, in the order of their partition, instead of side by side by key. */
   readonly oneByOne: boolean;
@@ -38,13 +38,13 @@ export interface Policy {
    * @param attempts how many were made
    * @throws RametError SubscriptionHalted when the bus must deliver the event again
    */
-  failed(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: Failure, attempts: number): Promise<void>;
+  failed(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: HandlerFailure, attempts: number): Promise<void>;
   /**
    * An event has ended the process too often, and is not started once more.
    * @param attempts how many were made
    * @throws as {@link failed}
    */
-  giveUp(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: Failure, attempts: number): Promise<void>;
+  giveUp(context: ConsumerContext, origin: Origin, delivery: Delivery, failure: HandlerFailure, attempts: number): Promise<void>;
   /** Gives the event of a dead letter back to its subscriber, or lets the subscription continue without it. */
   release(tx: Tx, letter: Letter, how: 'replay' | 'discard'): Promise<void>;
 }

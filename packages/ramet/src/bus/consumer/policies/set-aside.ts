@@ -2,15 +2,15 @@ import { steadyBackoffMs } from '../../../platform/index.ts';
 import type { Tx } from '../../../store/index.ts';
 import type { Delivery } from '../../bus.ts';
 import { park } from '../blocked-keys.ts';
-import type { Failure } from '../failure.ts';
+import type { HandlerFailure } from '../failure.ts';
 import { takeOver } from '../inbox.ts';
 import type { GivenUp, Letter } from '../letters.ts';
 import type { ConsumerContext, EventOutcome, PoisonPolicy } from '../options.ts';
 import type { Origin } from '../origin.ts';
-import type { Policy } from './policy.ts';
+import type { PoisonRule } from './policy.ts';
 
 /** Sets an event aside that failed: it is tried again from a table, or is a dead letter. Its partition continues without it. */
-export abstract class SettingAside implements Policy {
+export abstract class SettingAside implements PoisonRule {
   abstract readonly name: PoisonPolicy;
   readonly oneByOne = false;
 
@@ -33,7 +33,7 @@ export abstract class SettingAside implements Policy {
     return this.bury(tx, context, event);
   }
 
-  async failed(context: ConsumerContext, origin: Origin, { envelope }: Delivery, failure: Failure, attempts: number): Promise<void> {
+  async failed(context: ConsumerContext, origin: Origin, { envelope }: Delivery, failure: HandlerFailure, attempts: number): Promise<void> {
     const { store, subscriber, platform, retry, onOutcome } = context;
     const final = failure.permanent || attempts >= retry.maxAttempts;
     const event: GivenUp = { envelope, failure, attempts };
@@ -53,7 +53,7 @@ export abstract class SettingAside implements Policy {
   }
 
   /** One whose key is blocked was not started at all: it waits like others, and its starts are counted when its turn comes. */
-  async giveUp(context: ConsumerContext, origin: Origin, { envelope }: Delivery, failure: Failure, attempts: number): Promise<void> {
+  async giveUp(context: ConsumerContext, origin: Origin, { envelope }: Delivery, failure: HandlerFailure, attempts: number): Promise<void> {
     const { store, subscriber, onOutcome } = context;
     const outcome = await store.write(
       async (tx): Promise<EventOutcome> => {
