@@ -118,7 +118,7 @@ describe('topics of Kafka', () => {
     await bus.until('the others are dead letters', async () => (await bus.deadLetters('mail')).length === 6);
     const letters = await bus.deadLetters('mail');
     expect(letters.every(({ reason, attempts }) => reason === 'UnknownEvent' && attempts === 1)).toBe(true);
-    expect(letters.map(({ key, error }) => `${key}: ${error.replace(/^.*no event 'orders.changed': /, '')}`).toSorted()).toEqual([
+    expect(letters.map(({ key, error }) => `${key}: ${error.replace(/^.*not an event 'orders.changed': /, '')}`).toSorted()).toEqual([
       expect.stringContaining('b: it is not JSON'),
       'c: it is not a JSON object',
       "d: its 'type' is 'orders.other'",
