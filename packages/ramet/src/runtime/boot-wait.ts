@@ -11,10 +11,15 @@ export const BOOT_WAIT: Duration = '60s';
 export class BootWait {
   readonly #patience: Patience;
   readonly #forMs: number;
+  readonly #unlessEnded: () => void;
 
-  /** @throws RangeError when `bootWait` is not a duration */
-  constructor(platform: Platform, warn: Warn, bootWait: Duration = BOOT_WAIT) {
+  /**
+   * @param unlessEnded throws when the start must end; called before each attempt
+   * @throws RangeError when `bootWait` is not a duration
+   */
+  constructor(platform: Platform, warn: Warn, bootWait: Duration = BOOT_WAIT, unlessEnded: () => void = () => {}) {
     this.#forMs = durationMs(bootWait);
+    this.#unlessEnded = unlessEnded;
     const startedMono = platform.clock.monoNow();
     this.#patience = new Patience(platform, {
       forMs: this.#forMs,
@@ -33,7 +38,10 @@ export class BootWait {
    */
   async until<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#patience.until(what, work);
+      return await this.#patience.until(what, async () => {
+        this.#unlessEnded();
+        return work();
+      });
     } catch (error) {
       if (!isOutage(error)) throw error;
       throw new RametError((error as RametError).code, `${(error as Error).message}; the start waited for ${this.#forMs / SECOND} s`, {

@@ -43,8 +43,8 @@ export interface HomeEnvironment extends PresenceEnvironment {
   readonly bus: Bus;
   readonly open: (definition: ServiceDefinition, wait: BootWait) => Promise<Store>;
   readonly host: (definition: ServiceDefinition, store: Store, door: Door) => HostedService;
-  /** Makes the wait of one start. */
-  readonly newWait: () => BootWait;
+  /** Makes the wait of one start. @param unlessEnded throws when the start must end; called before each attempt */
+  readonly newWait: (unlessEnded: () => void) => BootWait;
   /** Makes other processes call the service here. */
   readonly offer: (name: string, wait: BootWait) => Promise<void>;
   /** Makes other processes call the service elsewhere. Never rejects. */
@@ -94,8 +94,9 @@ export class Home implements ServiceHome {
     this.#next(async () => {
       if (this.#state !== 'running') return;
       await this.rest();
-      await this.#detach();
+      // From here on a start has to begin the work again, also where the bus did not let go of the outbox.
       this.#become('quiesced');
+      await this.#detach();
       this.#environment.log.event('service_quiesced', { service: this.name });
     });
 
@@ -147,17 +148,22 @@ export class Home implements ServiceHome {
     await Promise.allSettled([...consumptions.map((consumption) => consumption.stop()), this.#hosted?.quiesce()]);
   }
 
-  /** The process ends: no further start, and the background work ends. The process itself closes bus and stores. */
+  /**
+   * The process ends: no further start, and the background work ends. A start under way ends at its next step and takes everything
+   * back, which is awaited. The process itself closes bus and stores.
+   */
   async end(): Promise<void> {
     this.#ended = true;
     this.#hosted?.endWaits();
-    if (this.#state === 'stopping') await this.#turn;
-    else await this.rest();
+    await this.#turn;
+    await this.rest();
   }
 
   async #start(): Promise<void> {
     const { directory, log, open, newWait, offer } = this.#environment;
-    const wait = newWait();
+    const wait = newWait(() => this.#unlessEnded());
+    // A quiesced service answers calls, so that other processes know it already.
+    const isKnown = this.#hosted !== undefined;
     // Of the calls that were answered while nothing worked.
     await this.#hosted?.release();
     this.#become('starting');
@@ -169,7 +175,8 @@ export class Home implements ServiceHome {
       await this.reportMissing(wait);
       this.#unlessEnded();
       this.begin();
-      await offer(this.name, wait);
+      if (!isKnown) await offer(this.name, wait);
+      this.#unlessEnded();
       this.#failure = undefined;
       log.event('service_started', { service: this.name });
     } catch (error) {

@@ -119,7 +119,7 @@ function homeEnvironmentOf(planned: PlannedProcess, parts: RunningParts, { sourc
     metrics,
     directory,
     bus,
-    newWait: () => new BootWait(platform, warn, options.bootWait),
+    newWait: (unlessEnded) => new BootWait(platform, warn, options.bootWait, unlessEnded),
     open: (definition, wait) => openStore(source, definition, wait),
     host: (definition, store, door) =>
       hostService(definition, {
