@@ -61,7 +61,11 @@ export class Registrations {
     const { platform, onError } = this.#environment;
     const round = async (): Promise<number> => {
       try {
-        for (const one of this.#registered.values()) await this.#registry.keep(one);
+        for (const one of this.#registered.values()) {
+          await this.#registry.keep(one);
+          // Taken back meanwhile, so that it may have been made known again after that.
+          if (!this.#registered.has(one.id)) this.#doubtful.set(one.id, 1);
+        }
         for (const [id, times] of this.#doubtful) {
           await this.#registry.withdraw(id);
           if (times > 1) this.#doubtful.set(id, times - 1);
