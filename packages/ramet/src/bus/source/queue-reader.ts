@@ -72,7 +72,8 @@ export class QueueReader {
   async #stop(): Promise<void> {
     this.#stopping = true;
     for (const wake of this.#wakers) wake();
-    await Promise.all(this.#running);
+    // What is under way may still begin to return its message.
+    while (this.#running.size > 0) await Promise.all(this.#running);
     await this.#release([...this.#lanes.values()].flat());
     this.#lanes.clear();
   }
