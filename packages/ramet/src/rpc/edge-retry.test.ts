@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { RametError } from '../errors/index.ts';
 import { ANONYMOUS } from '../security/index.ts';
 import { type Instrument, NO_SPAN, silentInstrument } from '../telemetry/index.ts';
+import { Recorder } from '../telemetry/recorder.fixture.ts';
 import { type CallMeta, type CallOrigin, DEFAULT_POLICY, Edge, fault, Outbound, type TransportRoutes } from './index.ts';
 import { VirtualTime } from './virtual-time.fixture.ts';
 
@@ -139,4 +140,12 @@ test('one timer serves the deadlines of all calls, each of which is kept, and is
   await time.pass(2_000);
   expect(ended).toEqual(waits.toSorted((a, b) => a - b).map((ms) => [ms, ms]));
   expect(time.timers).toBe(0);
+});
+
+test('a call whose timeout is not a duration fails, and leaves no piece of work that never ends', async () => {
+  const { platform } = new VirtualTime();
+  const recorder = new Recorder(platform);
+  const edge = new Edge(new Outbound(platform, 'client', recorder), { call: async () => DOWN, stream }, 'a', DEFAULT_POLICY);
+  await expect(edge.call(query('a'), {}, originOf(), { timeout: 'soon' as never })).rejects.toThrow(RangeError);
+  expect(recorder.seen.filter(({ ends }) => ends !== 1)).toEqual([]);
 });

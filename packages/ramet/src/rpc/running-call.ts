@@ -83,10 +83,11 @@ export class RunningCall extends Canceller implements Deadline, Waiting {
     this.#options = options;
     this.#retries = options.step || origin.meta.noRetry ? 0 : path.policy.retries;
     this.#state = path.target.operation(operation.name);
-    this.#span = path.instrument.begin(this.#state.call, origin.meta.trace, options.step?.key ?? options.key);
     this.#startedMono = path.platform.clock.monoNow();
     const timeoutMs = options.timeoutMs ?? (options.timeout === undefined ? path.policy.timeoutMs : durationMs(options.timeout));
     this.deadlineMono = this.#startedMono + Math.min(timeoutMs, origin.remainingMs());
+    // Last, because a span that has begun must end.
+    this.#span = path.instrument.begin(this.#state.call, origin.meta.trace, options.step?.key ?? options.key);
   }
 
   /** Begins the call. @param resolve is called once, with the reply */
