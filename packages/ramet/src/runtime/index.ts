@@ -1,3 +1,13 @@
+export {
+  type Instrument,
+  type Note,
+  type Span,
+  type SpanContext,
+  spanContext,
+  type Trace,
+  type Work,
+  type WorkKind,
+} from '../telemetry/index.ts';
 export { declaredGraph, type Graph, graphOf } from './graph.ts';
 export type { HomeState, ServiceHome } from './homes/home.ts';
 export { type MoveServiceOptions, moveService } from './move.ts';

@@ -9,6 +9,7 @@ export type RunOne = (
   options?: Omit<RunOptions, 'log' | 'only'> & { readonly only?: readonly string[] },
 ) => Promise<RunResult>;
 
+/** Which seeds a campaign runs, and how. */
 export interface CampaignOptions {
   readonly seeds: number;
   /** The first seed's number (default 1). */
@@ -38,6 +39,7 @@ export interface FailedSeed {
   readonly logged: readonly string[];
 }
 
+/** The sums over all runs of a campaign, and its failures. */
 export interface CampaignReport {
   seeds: number;
   runs: number;

@@ -16,6 +16,7 @@ interface Ask {
 }
 type WorkerAnswer = { readonly id: number } & ({ readonly result: RunResult } | { readonly error: string });
 
+/** Whether this process was started to run seeds for another one. */
 export const isWorker = (): boolean => process.send !== undefined && process.env[ROLE] !== undefined;
 
 /** A worker: runs the requested seeds, one at a time, until its parent has ended. */

@@ -1,6 +1,7 @@
 import type { RunOne } from './campaign.ts';
 import type { RunResult, Violation } from './face.ts';
 
+/** The result of a kill at each point. */
 export interface Exploration {
   readonly deployment: string;
   /** How many points the processes passed. A process was killed once at each of them. */

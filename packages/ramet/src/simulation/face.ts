@@ -87,6 +87,7 @@ export interface Simulation extends SimulationOptions {
   readonly topology: Pick<Topology, 'services' | 'gateways'>;
 }
 
+/** A broken promise: its id, and what was found. */
 export interface Violation {
   readonly id: string;
   readonly detail: string;

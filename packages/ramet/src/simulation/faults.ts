@@ -40,6 +40,7 @@ export const FAULTS = {
   'disk-full': 0.01,
 } as const;
 
+/** The name of a kind of fault. */
 export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
 
@@ -59,6 +60,7 @@ export interface Fired {
   readonly at: number;
 }
 
+/** A fault that happens now. */
 export interface PlannedFault {
   readonly id: string;
   /** Draws chance for this fault: how long, which one, how far. Uniform in [0, 1). */

@@ -14,6 +14,7 @@ export interface OutsideRequest {
   readonly body: string;
 }
 
+/** The answer of a double. */
 export interface OutsideAnswer {
   readonly status: number;
   readonly body?: string;

@@ -108,6 +108,7 @@ function loggedLine(line: string): string {
   }
 }
 
+/** Writes the result of a kill at each point for people. */
 export function renderExploration(name: string, { deployment, points, failures }: Exploration): string {
   const broken = failures
     .slice(0, 10)

@@ -16,6 +16,7 @@ import { asRun } from './run-context.ts';
 import type { Disk, Shelf } from './storage.ts';
 import { realTurn, type System, World } from './world.ts';
 
+/** Narrows what may happen in one run. */
 export interface RunOptions {
   readonly deployment?: string;
   /** Allows exactly these faults. */

@@ -12,6 +12,7 @@ export interface Owner {
   readonly platform?: Platform;
 }
 
+/** An event that can still be cancelled. */
 export interface Scheduled {
   cancel(): void;
 }
@@ -32,6 +33,7 @@ const TRACE_KEPT = 2_000;
 /** The owner of the code that runs now: the guards against real time and I/O read it. */
 export const running = new AsyncLocalStorage<Owner>();
 
+/** The run is an endless loop: simulated time does not pass any more. */
 export class Livelock extends Error {
   override name = 'Livelock';
 }

@@ -95,6 +95,7 @@ export function fill(db: DatabaseSync): void {
   db.exec(`pragma max_page_count = ${pages}`);
 }
 
+/** Lets a store grow again. */
 export const makeRoom = (db: DatabaseSync): void => db.exec(`pragma max_page_count = ${PAGES_MAX}`);
 
 /** Replaces SQLite's own clock and chance, which handlers may use in their statements, with those of the simulation. */

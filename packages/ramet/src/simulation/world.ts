@@ -25,6 +25,7 @@ export interface System {
   readonly processes: Readonly<Record<string, readonly string[]>>;
 }
 
+/** What a world is made of, and who hears of it. */
 export interface WorldOptions {
   readonly seed: string;
   readonly system: System;

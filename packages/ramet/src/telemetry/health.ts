@@ -4,6 +4,7 @@ import { type EventLog, silentLog } from './log.ts';
 /** Throws or rejects when the dependency does not work; the reason goes to the log. The signal aborts when the result is no longer awaited. */
 export type HealthCheck = (signal: AbortSignal) => Promise<unknown> | unknown;
 
+/** How much a check matters, and how long it may take. */
 export interface HealthCheckOptions {
   /**
    * `critical`: without it the process cannot answer anything (its own store), so it takes no more requests.
@@ -19,6 +20,7 @@ export interface Probe<Body> {
   readonly body: Body;
 }
 
+/** The body of `/health`. */
 export interface HealthBody {
   readonly status: 'ok' | 'degraded';
   readonly timestamp: string;
@@ -27,6 +29,7 @@ export interface HealthBody {
   readonly checks: Readonly<Record<string, 'healthy' | 'unhealthy'>>;
 }
 
+/** The checks of a process, and the answers to its probes. */
 export interface Health {
   /** Adds a check. @returns a function that removes it */
   add(name: string, check: HealthCheck, options: HealthCheckOptions): () => void;
@@ -43,6 +46,7 @@ export interface Health {
   health(): Promise<Probe<HealthBody>>;
 }
 
+/** When the process began, and where its checks report. */
 export interface HealthOptions {
   /** Monotonic time at which the process began. */
   readonly startedAtMono: number;

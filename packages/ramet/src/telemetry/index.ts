@@ -45,7 +45,8 @@ export {
   newTrace,
   newTraceparent,
   parseTraceparent,
-  ROOT,
+  type SpanContext,
+  spanContext,
   type Trace,
   type Traceparent,
 } from './trace-context.ts';

@@ -42,6 +42,7 @@ const MAY_HOLD_CARD = /\d{13}|\d{4}[ -]\d{4,6}[ -]\d{4}/;
 /** The smallest 14-digit card number in use; smaller numbers are times in milliseconds. */
 const SMALLEST_CARD = 20_000_000_000_000;
 
+/** An error as it stands in a line of the log. */
 export interface SerializedError {
   readonly type: string;
   readonly code?: string;

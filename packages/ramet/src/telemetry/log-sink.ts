@@ -1,6 +1,7 @@
 /** Takes whole lines. If it throws or rejects, they are lost. While its promise is pending it receives no more. */
 export type LogWriter = (chunk: string) => unknown;
 
+/** A sink that neither blocks nor throws. */
 export interface BoundedSink {
   /** Never throws and never waits. */
   write(line: string): void;
@@ -10,6 +11,7 @@ export interface BoundedSink {
   readonly dropped: number;
 }
 
+/** The limits of a sink. */
 export interface BoundedSinkOptions {
   /** How many bytes may wait for the destination, including those that it is writing. */
   readonly maxBufferBytes: number;

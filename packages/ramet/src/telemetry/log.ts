@@ -4,7 +4,9 @@ import type { Platform } from '../platform/index.ts';
 import { createCleaner, maskCardNumbers } from './log-mask.ts';
 import { type BoundedSink, createBoundedSink, type LogWriter, standardError } from './log-sink.ts';
 
+/** The levels, from the least to the most important. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+/** From which level on lines are written. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Writes lines for machines: fields first, then what happened in plain words. Secrets among the fields are removed. */
@@ -40,6 +42,7 @@ export interface RootLog extends EventLog {
   readonly dropped: number;
 }
 
+/** The process that a log belongs to, and where its lines go. */
 export interface LogOptions {
   readonly platform: Platform;
   readonly service: string;

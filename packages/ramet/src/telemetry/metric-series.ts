@@ -1,5 +1,6 @@
 import type { Attributes } from '@opentelemetry/api';
 
+/** The value of a label; undefined omits the label. */
 export type LabelValue = string | number | boolean | undefined;
 /** Labels by name. Keep the values few: a route, not an address; an outcome, not a message. */
 export type Labels<Name extends string = string> = Readonly<Record<Name, LabelValue>>;

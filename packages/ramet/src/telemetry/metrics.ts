@@ -4,11 +4,13 @@ import { DataPointType, MeterProvider, type MetricData, MetricReader, type Resou
 import { type Labels, SeriesTable } from './metric-series.ts';
 import { Tallies } from './tallies.ts';
 
+/** How a metric is described to its readers. */
 export interface MetricOptions {
   readonly description: string;
   readonly unit?: string;
 }
 
+/** How a histogram is described and divided. */
 export interface HistogramOptions extends MetricOptions {
   /** Upper bounds, ascending. */
   readonly buckets?: readonly number[];
@@ -19,6 +21,7 @@ export interface Counter<Name extends string = string> {
   add(count: number, labels?: Labels<Name>): void;
 }
 
+/** Goes up and down. Anything but a finite number is ignored. */
 export interface UpDownCounter<Name extends string = string> {
   add(change: number, labels?: Labels<Name>): void;
 }
@@ -28,6 +31,7 @@ export interface Histogram<Name extends string = string> {
   record(value: number, labels?: Labels<Name>): void;
 }
 
+/** One series of a gauge, as it was observed. */
 export interface Sample<Name extends string = string> {
   readonly value: number;
   readonly labels: Labels<Name>;
@@ -53,6 +57,7 @@ export interface Metrics {
   shutdown(): Promise<void>;
 }
 
+/** The process that the metrics belong to. */
 export interface MetricsOptions {
   readonly service: string;
   readonly version: string;

@@ -33,4 +33,5 @@ export type Note =
   /** So many transactions shared a COMMIT that took so long. */
   | { readonly what: 'commit'; readonly service: string; readonly ms: number; readonly transactions: number };
 
+/** The state of a circuit breaker. */
 export type CircuitState = 'closed' | 'half-open' | 'open';

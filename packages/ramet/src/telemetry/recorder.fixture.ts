@@ -1,15 +1,5 @@
 import type { Platform } from '../platform/index.ts';
-import {
-  childTraceparent,
-  type Instrument,
-  NO_SPAN,
-  type Note,
-  parseTraceparent,
-  ROOT,
-  type Span,
-  type Trace,
-  type Work,
-} from './index.ts';
+import { type Instrument, NO_SPAN, type Note, type Span, spanContext, type Trace, type Work } from './index.ts';
 
 /** An instrument that takes notes and nothing else. */
 export const noting = (note: (note: Note) => void): Instrument => ({ spans: false, begin: () => NO_SPAN, note });
@@ -41,10 +31,7 @@ export class Recorder implements Instrument {
   }
 
   begin(work: Work, trace: Trace, id?: string): Span {
-    const parent = parseTraceparent(trace.traceparent);
-    const traceparent = trace[ROOT] ? trace.traceparent : childTraceparent(this.#platform, trace.traceparent);
-    const { traceId, parentId: spanId } = parseTraceparent(traceparent) as NonNullable<typeof parent>;
-    const parentId = trace[ROOT] ? undefined : parent?.parentId;
+    const { traceId, spanId, parentId, traceparent } = spanContext(this.#platform, trace);
     const { correlationId } = trace;
     const seen: Seen = { kind: work.kind, name: work.name, id, traceId, spanId, parentId, correlationId, outcome: undefined, ends: 0 };
     this.seen.push(seen);

@@ -6,12 +6,14 @@ const FAST_BUCKETS: readonly number[] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.0
 const STEP_BUCKETS: readonly number[] = [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 const BATCH_BUCKETS: readonly number[] = [1, 2, 4, 8, 16];
 
+/** Measures the process. */
 export interface ProcessGauges {
   readonly residentMemoryBytes: () => number;
   /** Returns the 99th percentile since the last call. */
   readonly eventLoopLagSeconds: () => number;
 }
 
+/** The metrics of every process. */
 export type StandardMetrics = ReturnType<typeof standardMetrics>;
 
 /** Makes the metrics of every process, under names that dashboards and alert rules rely on. Durations are in seconds. */

@@ -15,6 +15,7 @@ export interface Trace {
   readonly [ROOT]?: true;
 }
 
+/** The parts of a `traceparent` header. */
 export interface Traceparent {
   readonly traceId: string;
   readonly parentId: string;
@@ -22,6 +23,7 @@ export interface Traceparent {
   readonly sampled: boolean;
 }
 
+/** What a caller sent of a trace, unchecked. */
 export interface NewTraceOptions {
   readonly correlationId?: string | undefined;
   readonly causationId?: string | undefined;
@@ -64,6 +66,30 @@ export function childTraceparent(platform: Platform, parent: string): string {
   const parsed = parseTraceparent(parent);
   if (!parsed) return newTraceparent(platform);
   return `00-${parsed.traceId}-${randomHex(platform, 8)}-${HEX[parsed.flags]}`;
+}
+
+/** The ids of one piece of work within its trace. */
+export interface SpanContext {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** The piece that caused it; undefined for the first piece of a trace. */
+  readonly parentId: string | undefined;
+  readonly sampled: boolean;
+  /** The context for what this piece causes. */
+  readonly traceparent: string;
+}
+
+/**
+ * Gives a piece of work its ids: below the piece that `trace` names, or those of the trace itself where it begins with this piece.
+ * @example
+ * const { spanId, parentId, traceparent } = spanContext(platform, trace);
+ */
+export function spanContext(platform: Platform, trace: Trace): SpanContext {
+  const begins = trace[ROOT] === true;
+  const traceparent = begins ? trace.traceparent : childTraceparent(platform, trace.traceparent);
+  const { traceId, parentId: spanId, sampled } = parseTraceparent(traceparent) as Traceparent;
+  const parent = begins ? undefined : parseTraceparent(trace.traceparent);
+  return { traceId, spanId, parentId: parent?.traceId === traceId ? parent.parentId : undefined, sampled, traceparent };
 }
 
 /** Whether text from outside may be used as a correlation id. */
