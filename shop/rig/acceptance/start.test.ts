@@ -55,7 +55,7 @@ describe('a start that cannot succeed ends with code 1 and says what to do', () 
   test.each([
     [{ PORT: 'eighty' }, /PORT is 'eighty'.*set it to a number/],
     [{ ADMIN_PORT: '70000' }, /ADMIN_PORT is '70000'.*set it to a number/],
-    [{ RATE_LIMIT: 'often' }, /'often' is no rate.*'100\/15m'/],
+    [{ RATE_LIMIT: 'often' }, /'often' is not a rate.*'100\/15m'/],
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL 'loud'.*trace, debug/],
   ])('a setting makes no sense: %o', async (env, said) => {
     expect(await refusal({ env })).toMatch(said);
