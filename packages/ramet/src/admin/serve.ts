@@ -55,7 +55,8 @@ export function serveThing<Shape extends RouteShape>(
 ): ServiceRoute {
   const route = serve(shape, async (request) => {
     const id = request.params['id'] as string;
-    for (const service of services) {
+    // Services stop and start meanwhile, and none of the others may be passed over for it.
+    for (const service of [...services]) {
       const answer = await attempt(service, id, request);
       if (answer !== undefined) return answer;
     }
