@@ -212,7 +212,7 @@ test('options that no token could meet are named', () => {
   expect(problems({ type: '' })).toContain('not a media type');
   expect(problems({ issuer: '' })).toContain("'issuer' is empty");
   expect(problems({ audience: '' })).toContain("'audience' is empty");
-  expect(problems({ leeway: '1 min' })).toContain('no duration');
+  expect(problems({ leeway: '1 min' })).toContain('not a duration');
   expect(problems({ keys: 'http://idp.example/jwks' })).toContain('use https');
   expect(problems({ keys: 'http://localhost:80@idp.example/jwks' })).toContain('names a user');
   expect(problems({ keys: 'idp.example/jwks' })).toContain('not the address');
