@@ -167,7 +167,7 @@ test.each([
   [{ cron: '*/10 * * * * *', timezone: 'UTC' }, /5/],
   [{ cron: '0 0 30 2 *', timezone: 'UTC' }, /never due/],
   [{ every: '500ms' }, /shorter than a second/],
-  [{ every: 'soon' as '1s' }, /no duration/],
+  [{ every: 'soon' as '1s' }, /not a duration/],
 ] as const)('%j is refused', (timing, why) => {
   expect(() => compileTiming(timing)).toThrow(why);
 });
