@@ -16,7 +16,8 @@ export default defineConfig({
       'tools/**/*.test.ts',
     ],
     // What needs real engines runs by `npm run test:engines`.
-    exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**', '**/*.engine.test.ts'],
+    // The suite of a port may have a folder of its own beside the adapters: it is not a test.
+    exclude: ['**/node_modules/**', '**/dist/**', 'tools/fixtures/**', '**/*.engine.test.ts', 'packages/*/src/*/conformance/**'],
     // The gateway of the shop serves the storefront, so tests that start it need the build, and two tests must not build at once.
     globalSetup: './shop/app/storefront/fresh.ts',
     pool: 'forks',

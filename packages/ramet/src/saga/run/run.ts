@@ -354,8 +354,13 @@ export class Run {
       given.step?.key,
     );
     const trace = span.under(this.#trace);
-    const reply = await this.environment.call(invocation, trace === this.saga.trace ? this.saga : { ...this.saga, trace }, options);
-    span.end(replyOutcome(reply), reply.ok ? undefined : reply);
+    const from = trace === this.saga.trace ? this.saga : { ...this.saga, trace };
+    let reply: Reply | undefined;
+    try {
+      reply = await this.environment.call(invocation, from, options);
+    } finally {
+      span.end(reply ? replyOutcome(reply) : 'Internal', reply?.ok ? undefined : reply);
+    }
     const after = platform.point('saga.called');
     if (after) await after;
     return reply;
