@@ -111,7 +111,7 @@ test('one part of it may differ alone', async () => {
 test('an address that cannot be called is refused where it would be registered, and accepted where no registry exists', async () => {
   using folder = temporaryFolder();
   for (const host of ['0.0.0.0', '::'])
-    await expect(told(folder.path, { host })).rejects.toMatchObject({ problems: [expect.stringContaining("give 'advertise.host'")] });
+    await expect(told(folder.path, { host })).rejects.toMatchObject({ problems: [expect.stringContaining("set 'advertise.host'")] });
   const { registered } = await told(folder.path, { host: '0.0.0.0' }, { registers: false });
   expect(registered).toHaveLength(1);
 });
