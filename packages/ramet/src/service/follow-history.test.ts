@@ -57,3 +57,17 @@ test('an error of the read reaches the reader of the stream', async () => {
   );
   await expect(failing.next()).rejects.toThrow('the store is closed');
 });
+
+test.each([
+  { order: 'falls', seqs: [1, 3, 2], read: ['1', '3'], named: 'the entry with seq 2 after seq 3' },
+  { order: 'repeats', seqs: [1, 1], read: ['1'], named: 'the entry with seq 1 after seq 1' },
+  { order: 'is missing', seqs: [undefined as unknown as number], read: [], named: 'the entry with seq undefined after seq 0' },
+])('a seq that $order ends the stream with an error that names both', async ({ seqs, read, named }) => {
+  const stream = followHistory({ next: async () => false }, async () => seqs.map((seq) => ({ seq, status: String(seq) })), isDone);
+  const seen: string[] = [];
+  const reading = async () => {
+    for await (const { status } of stream) seen.push(status);
+  };
+  await expect(reading()).rejects.toThrow(named);
+  expect(seen).toEqual(read);
+});

@@ -1,3 +1,4 @@
+import { RametError } from '../errors/index.ts';
 import type { Changes } from './contexts.ts';
 
 /**
@@ -8,6 +9,7 @@ import type { Changes } from './contexts.ts';
  * @param readAfter reads the entries whose `seq` is greater, in the order of `seq`; it begins with 0
  * @param isLast whether nothing follows an entry; the stream ends with it
  * @yields the entries without their `seq`; the stream also ends when the process is about to stop
+ * @throws RametError InvalidOutput when `readAfter` returns an entry whose `seq` does not rise: the stream would repeat entries
  * @throws what `readAfter` throws, and the reason of the signal when the caller has disconnected
  * @example
  * async *watch({ orderId }, { db, changes }) {
@@ -25,9 +27,16 @@ export async function* followHistory<E extends { readonly seq: number }>(
 ): AsyncGenerator<Omit<E, 'seq'>, void, undefined> {
   for (let seen = 0, more = true; more; more = await change.next()) {
     for (const { seq, ...entry } of await readAfter(seen)) {
+      if (!(seq > seen)) throw outOfOrder(seq, seen);
       seen = seq;
       yield entry;
       if (isLast(entry)) return;
     }
   }
 }
+
+const outOfOrder = (seq: number, seen: number): RametError =>
+  new RametError(
+    'InvalidOutput',
+    `followHistory read the entry with seq ${seq} after seq ${seen}: select only entries with seq > ${seen}, ordered by seq ascending`,
+  );
