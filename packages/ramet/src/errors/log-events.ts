@@ -69,6 +69,11 @@ export const LOG_EVENTS = {
   ),
   health_check_recovered: info('health check succeeds again', 'A check succeeded after it had failed.', NOTHING),
   gauge_failed: warn('gauge failed', 'A metric could not be read when it was scraped.', 'Correct the gauge that `err` names.'),
+  instrument_failed: error(
+    'instrument failed, it is switched off',
+    'The `instrument` of the start threw, or returned what it must not. The work goes on; the instrument sees nothing until the next start.',
+    'Correct what `err` names in the function that `method` names, then restart the process.',
+  ),
   log_lines_lost: warn(
     'log lines were lost',
     'The destination of the log was slow or refused lines; `dropped` counts them.',

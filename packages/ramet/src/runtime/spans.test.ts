@@ -155,6 +155,38 @@ test('where no spans are made the trace of the client travels as it came', async
   }
 });
 
+test.each(['begin', 'under', 'note', 'end'] as const)(
+  'an instrument whose %s throws is switched off, and the order is settled',
+  async (method) => {
+    using folder = temporaryFolder();
+    const log: string[] = [];
+    const fail = () => {
+      throw new Error('exporter is broken');
+    };
+    const span = { under: <T>(trace: T) => trace, end() {}, [method]: fail };
+    const runtime = await start(monolith(folder.path, embedded()), {
+      ports: { web: 0 },
+      logTo: (lines) => log.push(lines),
+      instrument: { spans: true, begin: () => span, note() {}, [method]: fail },
+    });
+    try {
+      await place(runtime.ports['web']);
+    } finally {
+      await runtime.stop();
+    }
+    expect(log.join('').match(/"event":"instrument_failed"/g)).toHaveLength(1);
+    expect(log.join('')).toContain(`"method":"${method}"`);
+    expect(log.join('')).not.toContain('commit_listener_failed');
+  },
+);
+
+test('a start refuses a value that is not an instrument', async () => {
+  using folder = temporaryFolder();
+  const instrument = (() => {}) as never;
+  const starting = start(monolith(folder.path, embedded()), { ports: { web: 0 }, logTo: () => {}, instrument });
+  await expect(starting).rejects.toThrow("instrument: must be an object with 'spans' (true or false) and a function 'begin'");
+});
+
 function parentOf(traceparent: string) {
   const parent = parseTraceparent(traceparent);
   return { traceId: parent?.traceId, parentId: parent?.parentId };

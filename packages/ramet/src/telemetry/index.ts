@@ -1,3 +1,4 @@
+export { guarded, instrumentProblems } from './guarded-instrument.ts';
 export {
   createHealth,
   type Health,

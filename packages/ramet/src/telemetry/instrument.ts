@@ -40,7 +40,7 @@ export interface Span {
 }
 
 /**
- * Listens to everything that a process does. Called synchronously on the way of the work: it must be quick and must not throw.
+ * Listens to everything that a process does. Called synchronously on the way of the work: it must be quick. One that throws is switched off.
  * Metrics are one implementation; one that makes spans sees each piece of work with its right parent across calls, events and sagas,
  * in one process and in many.
  */

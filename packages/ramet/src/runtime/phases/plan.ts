@@ -5,8 +5,10 @@ import {
   createHealth,
   createLog,
   createMetrics,
+  guarded,
   type Health,
   type Instrument,
+  instrumentProblems,
   isLogLevel,
   joined,
   type Metrics,
@@ -49,7 +51,8 @@ export async function planProcess(topology: Topology, options: StartOptions): Pr
   const platform = options.platform ?? realPlatform();
   const startedAtMono = platform.clock.monoNow();
   const { name: service = 'ramet', version = '0', env = 'development', logLevel = 'info' } = options;
-  const problems = [...webhookProblems(options.alertWebhook), ...startProblems(options)];
+  const notInstrument = instrumentProblems(options.instrument);
+  const problems = [...webhookProblems(options.alertWebhook), ...startProblems(options), ...notInstrument];
   if (!isLogLevel(logLevel)) problems.push(`LOG_LEVEL '${logLevel}' is none of trace, debug, info, warn, error, silent`);
   const log = createLog({ platform, service, version, env, level: isLogLevel(logLevel) ? logLevel : 'info', destination: options.logTo });
   const metrics = createMetrics({ service, version, env, onError: (error) => log.event('gauge_failed', { err: error }) });
@@ -57,7 +60,8 @@ export async function planProcess(topology: Topology, options: StartOptions): Pr
   const plan = await planOf(topology, options);
   const health = createHealth(platform, { startedAtMono, log });
   const standard = standardMetrics(metrics);
-  const instrument = joined(metricsInstrument(standard, platform), callLog(log), options.instrument);
+  const theirs = options.instrument && notInstrument.length === 0 ? guarded(options.instrument, log) : undefined;
+  const instrument = joined(metricsInstrument(standard, platform), callLog(log), theirs);
   return { ...plan, topology, options, platform, log, metrics, standard, instrument, health, wait, problems };
 }
 
