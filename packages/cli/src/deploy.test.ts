@@ -66,6 +66,8 @@ test('what is missing is named, without a stack', async () => {
   for (const [args, said] of [
     [['build', '--profile', 'servces', '--out', 'x'], "profile 'servces' is not in the topology; it has monolith"],
     [['graph', '--topology', 'nowhere.ts'], 'there is no topology at'],
+    [['graph', '--topology', 'services/rooms/contract.ts'], 'it exports no topology as its default'],
+    [['contracts', '--against', 'package.json'], "package.json is not a print of 'ramet contracts' (its 'name' is not a contract)"],
     [['generate', 'kubernetes', '--profile', 'monolith', '--out', 'x'], "profile 'monolith' is one process"],
     [['build', '--profile', 'monolith', '--config', 'deploy.yaml', '--out', 'x'], 'there is no deploy.yaml'],
   ] as const) {

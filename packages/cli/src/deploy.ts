@@ -152,13 +152,20 @@ function addGenerate(program: Command): void {
 
 function readContracts(file: string): Record<string, ContractShape> {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, ContractShape>;
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (!isObject(read)) throw new Error('it is not an object of contracts');
+    const strange = Object.keys(read).find((name) => !isContract(read[name]));
+    if (strange !== undefined) throw new Error(`its '${strange}' is not a contract`);
+    return read as Record<string, ContractShape>;
   } catch (error) {
     throw new CliError(
-      `${file} is not a print of 'ramet contracts' (${(error as Error).message}): make one with \`ramet contracts > ${file}\``,
+      `${file} is not a print of 'ramet contracts' (${(error as Error).message}): make one with \`ramet contracts > deployed.json\``,
     );
   }
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isContract = (value: unknown): boolean => isObject(value) && isObject(value['operations']) && isObject(value['events']);
 
 /** Loads the generators only for the commands that need them. @throws CliError for a fault that the user can correct */
 async function withDeploy(work: (deploy: Deploy) => Promise<void>): Promise<void> {

@@ -32,7 +32,8 @@ registerHooks({
 });
 
 async function record(): Promise<Recorded> {
-  const topology = ((await import(request.topology)) as { default: Topology }).default;
+  const { default: topology } = (await import(request.topology)) as { default?: Topology };
+  if (!topology?.services) throw new Error('it exports no topology as its default: name the file that does with --topology');
   if (request.overview) return overviewOf(topology);
   await import(from(request.topology, 'ramet/serve'));
   const named = topology.profiles[request.profile ?? ''];
