@@ -122,3 +122,21 @@ test.each([
   const { status, body } = await send('GET', path);
   expect({ status, body }).toMatchObject({ status: 400, body: { errors: [{ path: parameter, message: expect.stringMatching(message) }] } });
 });
+
+test.each<[string, object, string, RegExp]>([
+  ['/call', { service: 'trips', operation: 'state', inputs: { tripId: 'sunny' } }, 'inputs', /not a field/],
+  ['/sagas/saga_none/actions', { kind: 'retry', step: 'book hotel' }, 'step', /not a field/],
+  ['/dead-letters/dl_none/replay', { all: true }, 'all', /takes no body/],
+])('a body for %s with a field that it does not have is refused: %j', async (path, sent, field, message) => {
+  const { status, body } = await send('POST', path, sent);
+  expect({ status, body }).toMatchObject({ status: 400, body: { errors: [{ path: field, message: expect.stringMatching(message) }] } });
+});
+
+test('a service shows what its sagas use, beside what its handlers use', async () => {
+  const { items } = await ask('services');
+  const trips = items.find(({ name }: { name: string }) => name === 'trips');
+  expect(trips.uses).toEqual(
+    expect.arrayContaining(['hotels', 'flights'].map((service) => ({ name: service, target: service, kind: 'service' }))),
+  );
+  expect(new Set(trips.uses.map(({ name }: { name: string }) => name)).size).toBe(trips.uses.length);
+});

@@ -77,9 +77,14 @@ export function accepted<Shape extends RouteShape>(shape: Shape, { params, query
   }
   const parsed = shape.body?.safeParse(body);
   if (parsed) issues.push(...issuesOf(parsed));
+  else for (const field of Object.keys(body ?? {})) issues.push({ path: field, message: 'is not a field; this route takes no body' });
   if (issues.length > 0) throw new RametError('BadRequest', 'The request does not fit', { issues });
   return { params, query, body: parsed?.data } as AcceptedRequest<Shape>;
 }
 
 const issuesOf = ({ error }: z.ZodSafeParseResult<unknown>, ...prefix: string[]): Issue[] =>
-  (error?.issues ?? []).map(({ path, message }) => ({ path: [...prefix, ...path].join('.'), message }));
+  (error?.issues ?? []).flatMap((issue) => {
+    const at = (...end: PropertyKey[]) => [...prefix, ...issue.path, ...end].join('.');
+    if (issue.code !== 'unrecognized_keys') return [{ path: at(), message: issue.message }];
+    return issue.keys.map((key) => ({ path: at(key), message: 'is not a field of this request' }));
+  });

@@ -1,3 +1,4 @@
+import { edgesOf } from '../rpc/index.ts';
 import { type HostedService, listSchedules, retrySchedule } from '../service/index.ts';
 import { listGivenUp, retryGivenUp } from '../store/index.ts';
 import { ADMIN_ROUTES, type AdminItem } from './contract/index.ts';
@@ -6,10 +7,11 @@ import { type ServiceRoute, serveThing } from './serve.ts';
 
 /** Makes the routes about services, and about the work that they do at their own time. */
 export const workRoutes = (services: readonly HostedService[]): ServiceRoute[] => [
-  serveList(ADMIN_ROUTES.services, services, async ({ name, uses, definition, consumers }) => [
+  serveList(ADMIN_ROUTES.services, services, async ({ name, definition, consumers }) => [
     {
       name,
-      uses: uses.edges,
+      // Those of earlier versions too: their open sagas still call.
+      uses: edgesOf(definition.uses, ...definition.sagas.flatMap((saga) => [saga.uses, ...saga.previous.map(({ uses }) => uses)])),
       sagas: definition.sagas.map((saga) => saga.name),
       reactsTo: [...new Set(consumers.flatMap(({ topics }) => [...topics]))],
     },

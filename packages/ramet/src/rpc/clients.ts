@@ -18,8 +18,6 @@ export type ClientFactory = (origin: CallOrigin) => Record<string, unknown>;
 export interface CompiledUses {
   /** Clients of every dependency, commands included. */
   readonly all: ClientFactory;
-  /** The declared edges, for the graph. */
-  readonly edges: readonly { readonly name: string; readonly target: string; readonly kind: 'service' | 'external' }[];
 }
 
 /**
@@ -37,23 +35,20 @@ export function compileUses(
 ): { uses: CompiledUses; problems: string[] } {
   const problems: string[] = [];
   const makers: [string, (origin: CallOrigin) => unknown][] = [];
-  const edges: { name: string; target: string; kind: 'service' | 'external' }[] = [];
   for (const [name, declared] of Object.entries(uses)) {
     const { policy, problems: wrong } = compilePolicy('external' in declared ? declared : declared.policy);
     for (const problem of wrong) problems.push(`${owner}, uses '${name}': ${problem}`);
     if ('external' in declared) {
-      edges.push({ name, target: declared.external, kind: 'external' });
       const { connect } = declared;
       if (!connect) problems.push(...urlProblems(declared).map((problem) => `${owner}, uses '${name}': ${problem}`));
       if (connect) makers.push([name, connectedMaker(platform, declared, connect, policy, outbound)]);
       else makers.push([name, externalMaker(platform, declared, policy, outbound)]);
     } else {
       const { compiled } = compileContract((declared as Dependency).contract);
-      edges.push({ name, target: compiled.contract.name, kind: 'service' });
       makers.push([name, clientMaker(compiled, new Edge(outbound, transport, compiled.contract.name, policy))]);
     }
   }
-  return { uses: { all: (origin) => lazily(makers, origin), edges }, problems };
+  return { uses: { all: (origin) => lazily(makers, origin) }, problems };
 }
 
 /** Makes clients of one contract outside any declared graph, for the runtime and its tools. */

@@ -39,6 +39,7 @@ export {
   type External,
   type ExternalClient,
   type Externals,
+  edgesOf,
   external,
   type Queries,
   type Uses,

@@ -40,6 +40,27 @@ export function external(name: string, o: Policy & { readonly url?: string; read
 /** The dependencies that a service or gateway declares, by the name under which handlers use them. */
 export type Uses = Record<string, Dependency<any> | External<any>>;
 
+/** An edge of the declared graph, as operators see it. */
+export interface DeclaredEdge {
+  /** The name under which handlers use the target. */
+  readonly name: string;
+  readonly target: string;
+  readonly kind: 'service' | 'external';
+}
+
+/** Returns the edges that several `uses` declare together, each once. */
+export function edgesOf(...all: readonly Uses[]): readonly DeclaredEdge[] {
+  const edges = new Map<string, DeclaredEdge>();
+  for (const [name, declared] of all.flatMap((uses) => Object.entries(uses))) {
+    const edge: DeclaredEdge =
+      'external' in declared
+        ? { name, target: declared.external, kind: 'external' }
+        : { name, target: declared.contract.name, kind: 'service' };
+    edges.set(JSON.stringify([name, edge.kind, edge.target]), edge);
+  }
+  return [...edges.values()];
+}
+
 /** A client method for one operation. The type of a fallback joins that of the answer. */
 export type Call<O> = O extends { kind: 'stream'; input: infer I; output: infer R }
   ? (input: In<I>, o?: CallOptions) => AsyncIterable<Out<R>>

@@ -84,11 +84,11 @@ const reason = z.string().min(1).meta({ description: 'Written to the log of the 
 
 /** What an operator may do to a saga. */
 export const SagaAction = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('retry') }),
-  z.object({ kind: z.literal('resolve'), step: z.string(), effect: z.enum(['applied', 'absent']), reason }),
-  z.object({ kind: z.literal('skip'), step: z.string(), reason }),
-  z.object({ kind: z.literal('compensate'), reason }),
-  z.object({ kind: z.literal('cancel'), reason }),
+  z.strictObject({ kind: z.literal('retry') }),
+  z.strictObject({ kind: z.literal('resolve'), step: z.string(), effect: z.enum(['applied', 'absent']), reason }),
+  z.strictObject({ kind: z.literal('skip'), step: z.string(), reason }),
+  z.strictObject({ kind: z.literal('compensate'), reason }),
+  z.strictObject({ kind: z.literal('cancel'), reason }),
 ]);
 
 /** What a subscription does with an event that it cannot handle. */
@@ -154,7 +154,7 @@ export const Health = z.object({
 });
 
 /** A call of an operation. */
-export const Call = z.object({
+export const Call = z.strictObject({
   service: z.string(),
   operation: z.string(),
   input: z.record(z.string(), z.unknown()).optional(),

@@ -54,7 +54,6 @@ export function hostService(definition: ServiceDefinition, environment: HostEnvi
     store,
     consumers,
     engine,
-    uses,
     masker: maskerOf(definition),
     wake() {
       due.wake();

@@ -1,7 +1,7 @@
 import type { OutboxWriter } from '../../bus/index.ts';
 import type { CompiledContract } from '../../contract/index.ts';
 import { newId, type Platform } from '../../platform/index.ts';
-import type { CompiledUses, Dispatcher, TransportRoutes } from '../../rpc/index.ts';
+import type { Dispatcher, TransportRoutes } from '../../rpc/index.ts';
 import type { Masker, SagaEngine } from '../../saga/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { EventLog, Instrument, Metrics } from '../../telemetry/index.ts';
@@ -43,7 +43,6 @@ export interface HostedService {
   /** One for each subscription, and one more when its sagas wait for events; empty when it takes no events. */
   readonly consumers: readonly HostedSubscription[];
   readonly engine: SagaEngine | undefined;
-  readonly uses: CompiledUses;
   readonly masker: Masker;
   /** Looks for due work and schedules now: an operator has made some due. */
   wake(): void;
