@@ -38,6 +38,7 @@ async function parent(): Promise<void> {
   const pairs = { orders: generateIdentityKey(realPlatform()), prices: generateIdentityKey(realPlatform()) };
   const begin = (process: 'orders' | 'prices') => fork(fileURLToPath(import.meta.url), [process, JSON.stringify(pairs)]);
   const theirs = begin('prices');
+  await once(theirs, 'message');
   await once(begin('orders'), 'exit');
   theirs.disconnect();
   await once(theirs, 'exit');
@@ -60,6 +61,9 @@ async function child(process_: 'orders' | 'prices', pairs: Record<string, { priv
     const quote = await runtime.client(Orders).quote({ sku: 'tea' });
     console.log(`two processes: ${quote.cents} cents, from the same process: ${quote.pid === process.pid}`);
     process.disconnect();
-  } else await once(process, 'disconnect');
+  } else {
+    process.send?.('ready');
+    await once(process, 'disconnect');
+  }
   await runtime.stop();
 }
