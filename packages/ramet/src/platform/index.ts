@@ -17,6 +17,7 @@ export { weaknessOfEd25519 } from './ed25519-point.ts';
 export { hash32, newId, uuidv7 } from './ids.ts';
 export { decodeJson, encodeJson, isPlainJson, JsonError } from './json.ts';
 export { ATTEMPT_LEASE_MS, LEASE_MS } from './leases.ts';
+export { type NamesOf, unknownNames } from './names.ts';
 export { Patience, type PatienceOptions, type Wait } from './patience.ts';
 export { Periodic } from './periodic.ts';
 export { plainKey } from './plain-key.ts';

@@ -1,4 +1,5 @@
 import { type Duration, type DurationRange, durationMs, shown } from './duration.ts';
+import { unknownNames } from './names.ts';
 
 /**
  * Reads options and collects every problem with them, each with the name of the option and the given value: boot reports all
@@ -45,6 +46,11 @@ export class Settings {
     if (value === undefined || words.includes(value)) return value ?? words[0];
     this.report(`${name}: ${shown(value)} is not one of ${words.map((word) => `'${word}'`).join(', ')}`);
     return words[0];
+  }
+
+  /** Reports the fields of `given` that are none of the known names. @param place stands before each, as `limits: ` */
+  names(given: unknown, known: Readonly<Record<string, true>>, place = ''): void {
+    for (const problem of unknownNames(given, known)) this.report(place + problem);
   }
 
   report(problem: string): void {

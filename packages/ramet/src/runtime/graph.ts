@@ -1,9 +1,11 @@
 import { BootError } from '../errors/index.ts';
 import type { GatewayDefinition } from '../gateway/index.ts';
+import { shown } from '../platform/index.ts';
 import type { Uses } from '../rpc/index.ts';
 import type { ServiceDefinition } from '../service/index.ts';
 import { loadAll } from './load.ts';
 import type { Topology } from './topology.ts';
+import { isTopology, topologyProblems } from './topology-problems.ts';
 
 /** The declared calls: for each service and gateway the services that it uses. Plain data, in the order of names. */
 export type Graph = Readonly<Record<string, readonly string[]>>;
@@ -37,7 +39,8 @@ const namesOf = (...names: readonly string[][]): string[] => [...new Set(names.f
  * @throws BootError with everything that cannot be loaded
  */
 export async function declaredGraph(topology: Topology): Promise<Graph> {
-  const problems: string[] = [];
+  if (!isTopology(topology)) throw new BootError([`the topology is ${shown(topology)}: write declaredGraph(topology({ … }))`]);
+  const problems = topologyProblems(topology);
   const services = await loadAll('service', topology.services, undefined, problems);
   const gateways = await loadAll('gateway', topology.gateways, undefined, problems);
   if (problems.length > 0) throw new BootError(problems);

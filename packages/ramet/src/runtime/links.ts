@@ -87,7 +87,7 @@ function identitiesOf({ topology, profile, process, options, platform, log }: Pr
   const found = options.advertise?.host ?? options.host;
   if (found !== undefined && EVERYWHERE.has(found) && profile.discovery?.capabilities.registers)
     problems.push(`'${found}' would be registered, and no process can call it: set 'advertise.host' to the address of this process`);
-  if (!graph) problems.push("the allowed calls are missing: set 'graph', as 'graphOf' or 'ramet graph' makes it");
+  if (!graph) problems.push("the allowed calls are missing: set 'graph' to what 'await declaredGraph(topology)' or 'ramet graph' makes");
   if (!identity) problems.push(`process '${process}' has no key to sign its calls: set 'identity'`);
   const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
   for (const [option, ports] of Object.entries({ rpcPort: options.rpcPort, 'advertise.rpcPort': options.advertise?.rpcPort }))

@@ -37,8 +37,10 @@ export interface MoveServiceOptions {
  */
 export async function moveService(topology: Topology, options: MoveServiceOptions): Promise<readonly MovedTable[]> {
   const { service, platform = realPlatform(), onCopied, onWarning = () => {} } = options;
-  const { profile } = await planOf(topology, { ...(options.profile === undefined ? {} : { profile: options.profile }), hosts: [service] });
   const problems: string[] = [];
+  const chosen = options.profile === undefined ? {} : { profile: options.profile };
+  const { profile } = await planOf(topology, { ...chosen, hosts: [service] }, problems);
+  if (problems.length > 0) throw new BootError(problems);
   const definition = (await loadAll('service', topology.services, new Set([service]), problems)).get(service);
   if (!definition) throw new BootError(problems.length > 0 ? problems : [`the topology has no service '${service}'`]);
   const { migrations } = readMigrations(platform, definition.store?.migrations);

@@ -56,7 +56,7 @@ export interface StartOptions {
   readonly advertise?: Advertised;
   /** Serves `/livez`, `/readyz`, `/health` and `/metrics` on a port of its own, for a process without a gateway (default where a profile has several processes: a free one). */
   readonly probesPort?: number | undefined;
-  /** The allowed calls, as `graphOf` makes them. Required where the profile has several processes. */
+  /** The allowed calls, as `declaredGraph` makes them. Required where the profile has several processes. */
   readonly graph?: Graph;
   /** The keys that sign the calls of this process and verify those of others. Required where the profile has several processes. */
   readonly identity?: IdentityKeys;

@@ -1,6 +1,8 @@
 import { BootError } from '../errors/index.ts';
+import { shown } from '../platform/index.ts';
 import { failBoot } from './boot-wait.ts';
 import type { Profile, Topology } from './topology.ts';
+import { isTopology, profileProblems, topologyProblems } from './topology-problems.ts';
 
 /** What the topology makes of a process. */
 export interface Plan {
@@ -15,17 +17,27 @@ export interface Plan {
  * Chooses the profile and the process.
  * @param options.profile default: `monolith`, or the first one
  * @param options.hosts services and gateways, instead of a process of the profile
+ * @param found problems with the options, which an error names too; problems that the rest of the check can live with are added to them
  * @throws BootError with every problem of the profile
  */
 export async function planOf(
   topology: Topology,
   options: { readonly profile?: string | undefined; readonly process?: string | undefined; readonly hosts?: readonly string[] | undefined },
+  found: string[] = [],
 ): Promise<Plan> {
+  if (!isTopology(topology)) throw new BootError([...found, `the topology is ${shown(topology)}: write start(topology({ … }))`]);
+  found.push(...topologyProblems(topology));
+  if (Object.keys(topology.profiles).length === 0) throw new BootError(found);
   const name = options.profile ?? ('monolith' in topology.profiles ? 'monolith' : (Object.keys(topology.profiles)[0] as string));
   const named = topology.profiles[name];
   if (!named)
-    throw new BootError([`profile '${name}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`]);
-  const profile = typeof named === 'function' ? await made(name, named) : named;
+    throw new BootError([
+      ...found,
+      `profile '${name}' is not in the topology; it has ${Object.keys(topology.profiles).join(', ') || 'none'}`,
+    ]);
+  const profile = typeof named === 'function' ? await made(name, named, found) : named;
+  found.push(...profileProblems(name, profile));
+  if (typeof profile !== 'object' || profile === null) throw new BootError(found);
   const { processes } = profile;
   const problems: string[] = [];
   const known = (part: string) => part in topology.services || part in topology.gateways;
@@ -33,7 +45,7 @@ export async function planOf(
   if (!processes) {
     if (options.process !== undefined)
       problems.push(`'process' is '${options.process}', but profile '${name}' is one process; remove the option`);
-    if (problems.length > 0) throw new BootError(problems);
+    if (problems.length > 0) throw new BootError([...found, ...problems]);
     return { profile, hosts: options.hosts && new Set(options.hosts), process: undefined };
   }
   const processOf = new Map<string, string>();
@@ -53,9 +65,11 @@ export async function planOf(
   for (const part of Object.keys(topology.services))
     if (part in topology.gateways)
       problems.push(`'${part}' is a service and a gateway; their callers could not be distinguished: rename one`);
-  if (!profile.transports?.length) problems.push(`profile '${name}' has several processes; name the 'transports' between them`);
+  const transports = Array.isArray(profile.transports) ? (profile.transports as Profile['transports']) : undefined;
+  if (profile.transports === undefined || transports?.length === 0)
+    problems.push(`profile '${name}' has several processes; name the 'transports' between them`);
   if (!profile.discovery) problems.push(`profile '${name}' has several processes; name the 'discovery' between them`);
-  const protocols = (profile.transports ?? []).map(({ capabilities }) => capabilities.name);
+  const protocols = (transports ?? []).flatMap((transport) => transport?.capabilities?.name ?? []);
   for (const twice of new Set(protocols.filter((protocol, at) => protocols.indexOf(protocol) !== at)))
     problems.push(`profile '${name}' names the transport '${twice}' twice; remove one`);
   if (profile.admin !== undefined && !(profile.admin in processes))
@@ -65,16 +79,16 @@ export async function planOf(
     problems.push(`profile '${name}' has several processes; say which one this is: ${Object.keys(processes).join(', ')}`);
   else if (options.process !== undefined && chosen === undefined)
     problems.push(`profile '${name}' has no process '${options.process}'; it has ${Object.keys(processes).join(', ')}`);
-  if (problems.length > 0) throw new BootError(problems);
+  if (problems.length > 0) throw new BootError([...found, ...problems]);
   return { profile, hosts: new Set(options.hosts ?? chosen), process: options.process };
 }
 
 /** @throws BootError when an adapter refuses an option that the profile gives it */
-async function made(name: string, profile: () => Profile | Promise<Profile>): Promise<Profile> {
+async function made(name: string, profile: () => Profile | Promise<Profile>, found: readonly string[]): Promise<Profile> {
   try {
     return await profile();
   } catch (error) {
-    if (error instanceof RangeError) throw new BootError([`profile '${name}': ${error.message}`]);
+    if (error instanceof RangeError) throw new BootError([...found, `profile '${name}': ${error.message}`]);
     // An adapter's own error, such as a client library that is missing, becomes a problem of the boot too.
     return failBoot(error);
   }

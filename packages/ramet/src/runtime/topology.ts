@@ -52,9 +52,11 @@ export const topology = (d: {
   profiles: Topology['profiles'];
   foreign?: readonly string[];
 }): Topology => ({
-  services: loads(d.services),
+  // Boot reports the names that it does not know, and what is missing.
+  ...d,
+  services: loads(d.services ?? {}),
   gateways: loads(d.gateways ?? {}),
-  profiles: d.profiles,
+  profiles: d.profiles ?? {},
   foreign: d.foreign ?? [],
 });
 

@@ -45,7 +45,8 @@ const foreignProblems = ({ topology: { services, foreign = [] } }: Checked): str
 
 /** A bus without a broker carries events within its process: what a service subscribes to must be hosted beside it. */
 function busProblems({ profile, topology, hosts }: Checked, name: string, definition: ServiceDefinition): string[] {
-  const { remote, name: bus } = profile.bus.capabilities;
+  // A profile without a bus is reported already.
+  const { remote = true, name: bus } = profile.bus?.capabilities ?? {};
   if (remote || !hosts) return [];
   const events = [...definition.reactions.map(({ event }) => event), ...definition.sagas.flatMap(({ waitsFor }) => waitsFor)];
   const elsewhere = new Set(events.map(({ service }) => service).filter((source) => source in topology.services && !hosts.has(source)));

@@ -57,7 +57,7 @@ export async function planProcess(topology: Topology, options: StartOptions): Pr
   const log = createLog({ platform, service, version, env, level: isLogLevel(logLevel) ? logLevel : 'info', destination: options.logTo });
   const metrics = createMetrics({ service, version, env, onError: (error) => log.event('gauge_failed', { err: error }) });
   const wait = bootWaitOf(platform, log, options, problems);
-  const plan = await planOf(topology, options);
+  const plan = await planOf(topology, options, problems);
   const health = createHealth(platform, { startedAtMono, log });
   const standard = standardMetrics(metrics);
   const theirs = options.instrument && notInstrument.length === 0 ? guarded(options.instrument, log) : undefined;

@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { RametError } from '../../errors/index.ts';
+import { type NamesOf, Settings, shown } from '../../platform/index.ts';
 import type { StoreCapabilities } from '../capabilities.ts';
 import type { StoreEnvironment, StoreFactory } from '../factory.ts';
 import { readerOver } from '../kysely.ts';
@@ -24,6 +25,8 @@ export interface SqliteOptions {
   readonly onOpen?: (db: DatabaseSync, of: { readonly service: string; readonly readOnly: boolean }) => void;
 }
 
+const OPTIONS: NamesOf<SqliteOptions> = { exclusive: true, onOpen: true };
+
 const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared: false, sharedCommits: BATCH_MAX, partitions: 1 };
 
 /**
@@ -31,8 +34,14 @@ const capabilities: StoreCapabilities = { name: 'sqlite', durable: true, shared:
  * share when they are ready together. It needs no server and no native build.
  * @example
  * const monolith = { store: sqlite('.data'), bus: embedded() };
+ * @throws RangeError when the folder is missing, or an option is not known
  */
-export function sqlite(folder: string, { exclusive = true, onOpen }: SqliteOptions = {}): StoreFactory {
+export function sqlite(folder: string, options: SqliteOptions = {}): StoreFactory {
+  const settings = new Settings('sqlite: ');
+  settings.names(options, OPTIONS);
+  if (typeof folder !== 'string' || folder === '') settings.report(`the folder is ${shown(folder)}: write sqlite('.data')`);
+  settings.check();
+  const { exclusive = true, onOpen } = options;
   const directory = resolve(folder);
   let lock: DatabaseSync | undefined;
   return {
