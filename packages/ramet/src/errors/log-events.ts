@@ -71,7 +71,7 @@ export const LOG_EVENTS = {
   gauge_failed: warn('gauge failed', 'A metric could not be read when it was scraped.', 'Correct the gauge that `err` names.'),
   instrument_failed: error(
     'instrument failed, it is switched off',
-    'The `instrument` of the start threw, or returned what it must not. The work goes on; the instrument sees nothing until the next start.',
+    'The `instrument` of the start threw, or returned what it must not. The work continues; the instrument sees nothing until the next start.',
     'Correct what `err` names in the function that `method` names, then restart the process.',
   ),
   log_lines_lost: warn(
@@ -198,7 +198,7 @@ export const LOG_EVENTS = {
   command_refused: warn(
     'sent command refused',
     'The target of a sent command refused it for good; it is not repeated.',
-    'Look at `refusal`: correct the sender, or declare the failure as expected.',
+    'Look at `refusal`: correct the sender, or the target if it should accept the command.',
   ),
   due_work_failed: warn('due work failed, will retry', 'A sent command or an alert was not delivered.', 'Look at `err` and at the target.'),
   due_work_given_up: error(

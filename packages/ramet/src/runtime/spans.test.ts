@@ -156,7 +156,7 @@ test('where no spans are made the trace of the client travels as it came', async
 });
 
 test.each(['begin', 'under', 'note', 'end'] as const)(
-  'an instrument whose %s throws is switched off, and the order is settled',
+  'an instrument whose %s throws is switched off, and the order completes',
   async (method) => {
     using folder = temporaryFolder();
     const log: string[] = [];

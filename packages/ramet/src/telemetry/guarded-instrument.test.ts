@@ -46,7 +46,7 @@ test.each([
   ['under', { under: () => undefined as never }],
   ['note', { note: fail }],
   ['end', { end: fail }],
-])('what %s does wrong is logged once and switches the instrument off, and the work goes on', (method, wrong) => {
+])('what %s does wrong is logged once and switches the instrument off, and the work continues', (method, wrong) => {
   const { calls, instrument } = instrumentWith(wrong);
   const guard = guarded(instrument, log);
   const underWay = guard.begin(place, root);

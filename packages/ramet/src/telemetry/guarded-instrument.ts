@@ -22,7 +22,7 @@ export function instrumentProblems(value: unknown): string[] {
 
 /**
  * Wraps an instrument of a user, which is called in the middle of transactions and calls, so that its failure cannot become theirs.
- * The first failure is logged and switches the instrument off: the work goes on without it. The framework's own instruments are not
+ * The first failure is logged and switches the instrument off: the work continues without it. The framework's own instruments are not
  * wrapped.
  */
 export function guarded(instrument: Instrument, log: EventLog): Instrument {
