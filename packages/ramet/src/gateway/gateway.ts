@@ -2,7 +2,7 @@ import type { AnyContract, Failures, Out, Schema } from '../contract/index.ts';
 import type { Crypto } from '../platform/index.ts';
 import type { ClientOf, Dependency, External, ExternalClient, Uses } from '../rpc/index.ts';
 import type { Caller } from '../security/index.ts';
-import type { EventLog } from '../telemetry/index.ts';
+import type { Log } from '../telemetry/index.ts';
 import type { StoreFailure } from './limits/limit-guard.ts';
 import type { Site } from './site.ts';
 import type { JwtOptions } from './tokens/jwt.ts';
@@ -75,7 +75,7 @@ export type ClientsOf<U extends Uses> = {
 export interface ComposeContext<U extends Uses, E extends Failures> {
   readonly caller: Caller;
   readonly use: ClientsOf<U>;
-  readonly log: EventLog;
+  readonly log: Log;
   readonly signal: AbortSignal;
   readonly crypto: Crypto;
   /** The request's idempotency key, if it has one. Pass it to the command that must take effect once. */

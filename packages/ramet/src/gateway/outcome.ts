@@ -111,7 +111,7 @@ async function composedAnswer(
   const value = await route.composed.run(input, {
     caller: origin.meta.caller,
     use: route.clients(origin) as never,
-    log: environment.log.child({ correlationId: origin.meta.trace.correlationId, route: route.pattern }),
+    log: environment.log.forHandler({ correlationId: origin.meta.trace.correlationId, route: route.pattern }),
     get signal() {
       return request.cancellation.signal;
     },

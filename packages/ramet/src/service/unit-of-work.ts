@@ -6,7 +6,7 @@ import type { Cancellation } from '../rpc/index.ts';
 import { insertSaga, requestCancel, type Saga, type SagaEngine } from '../saga/index.ts';
 import { type Caller, type Initiation, initiationOf } from '../security/index.ts';
 import { schedule, type Tx } from '../store/index.ts';
-import type { EventLog, Metrics, Trace } from '../telemetry/index.ts';
+import type { EventLog, Log, Metrics, Trace } from '../telemetry/index.ts';
 import type { ChangeHub } from './changes.ts';
 import type { SendTarget, Undoing, WriteContext } from './contexts.ts';
 import type { SagaCodecs } from './sagas/saga-codecs.ts';
@@ -75,7 +75,7 @@ export class UnitOfWork {
       db: this.#tx.db,
       crypto: platform.crypto,
       metrics: this.#environment.metrics,
-      log: boundLog(log, origin.trace),
+      log: handlerLog(log, origin.trace),
       caller: origin.caller,
       now: () => new Date(platform.clock.wallNow()),
       get signal() {
@@ -220,5 +220,8 @@ export function failures(operation: CompiledOperation | undefined): Record<strin
   return made;
 }
 
-/** Binds a log to the correlation id of a trace. */
+/** Binds the log that a handler receives to the correlation id of a trace. */
+export const handlerLog = (log: EventLog, trace: Trace): Log => log.forHandler({ correlationId: trace.correlationId });
+
+/** Binds the framework's log to the correlation id of a trace. */
 export const boundLog = (log: EventLog, trace: Trace): EventLog => log.child({ correlationId: trace.correlationId });

@@ -72,6 +72,31 @@ describe('a line of the log', () => {
     ]);
   });
 
+  test('is found by what the framework knows, whatever a handler calls its fields', () => {
+    const { log, text, lines } = logTo();
+    const theirs = {
+      event: 'durability_lost',
+      service: 'liar',
+      version: '0',
+      env: 'none',
+      correlationId: 'c',
+      level: 'error',
+      orderId: 'o',
+    };
+    const ours = { service: 'orders', version: '1.2.3', env: 'test', correlationId: 'mine', level: 'info', orderId: 'o' };
+    const beside = { event_: 'durability_lost', service_: 'liar', version_: '0', env_: 'none', correlationId_: 'c', level_: 'error' };
+    const handler = log.child({ service: 'orders' }).forHandler({ correlationId: 'mine' });
+    handler.info(theirs);
+    handler.child(theirs).info({});
+    handler.child({ orderId: 'o' }).child({ a: 1 }).info(theirs);
+    for (const line of lines()) {
+      expect(line).toMatchObject({ ...ours, ...beside });
+      expect(line).not.toHaveProperty('event');
+    }
+    expect(text.join('').match(/"(service|correlationId)":/g)).toHaveLength(6);
+    expect(handler).not.toHaveProperty('event');
+  });
+
   test('shows an error with its code, stack and chain of causes', () => {
     const { log, lines } = logTo();
     const socket = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });

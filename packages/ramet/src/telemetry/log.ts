@@ -32,6 +32,11 @@ export interface EventLog extends Log {
    */
   event(event: LogEvent, fields: object, detail?: string): void;
   child(fields: object): EventLog;
+  /**
+   * Makes the log that a handler of the user receives. It carries `fields`, and cannot change by which values a line is found: what a
+   * handler calls like a field of {@link RESERVED} gets a `_` after its name.
+   */
+  forHandler(fields: object): Log;
 }
 
 /** The log of a process; its owner flushes it on shutdown. */
@@ -55,6 +60,9 @@ export interface LogOptions {
 }
 
 type Written = Exclude<LogLevel, 'silent'>;
+
+/** By these fields lines are searched and operators are alerted, so that only the framework writes them. */
+const RESERVED = ['service', 'version', 'env', 'event', 'correlationId'] as const;
 
 const RANK: Readonly<Record<LogLevel, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, silent: 99 };
 const MIB = 1024 * 1024;
@@ -90,6 +98,7 @@ export const silentLog: EventLog = {
   warn() {},
   error() {},
   child: () => silentLog,
+  forHandler: () => silentLog,
   level: 'silent',
 };
 
@@ -103,11 +112,22 @@ interface Bindings {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** What a line consists of. */
+interface Line {
+  /** Whose code names the fields. */
+  readonly by: Author;
+  readonly fields: object;
+  readonly message: string | undefined;
+  readonly event?: LogEvent;
+}
+
+type Author = 'framework' | 'handler';
+
 interface Core {
   readonly level: LogLevel;
   readonly rank: number;
-  bind(parent: Bindings | undefined, fields: object): Bindings;
-  write(level: Written, bindings: Bindings, fields: object, message: string | undefined, event?: LogEvent): void;
+  bind(parent: Bindings | undefined, fields: object, by: Author): Bindings;
+  write(level: Written, bindings: Bindings, line: Line): void;
 }
 
 function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core {
@@ -124,13 +144,18 @@ function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core
     sink,
   );
 
-  function copy(fields: object, others?: Fields, event?: LogEvent): Record<string, unknown> {
+  function copy(fields: object, by: Author, others?: Fields, event?: LogEvent): Record<string, unknown> {
     const line: Record<string, unknown> = { ...others };
     if (event !== undefined) line['event'] = event;
+    const own = by === 'handler' ? {} : line;
     try {
-      clean(fields, line);
+      clean(fields, own);
     } catch (error) {
       line.logFailed = `The fields cannot be read: ${String(error)}`;
+    }
+    if (own !== line) {
+      for (const key of RESERVED) if (key in own) setAside(own, key);
+      Object.assign(line, own);
     }
     if ('time' in line) setAside(line, 'time');
     if ('level' in line) setAside(line, 'level');
@@ -140,16 +165,16 @@ function createCore(now: () => string, level: LogLevel, sink: BoundedSink): Core
   return {
     level,
     rank: RANK[level],
-    bind(parent, fields) {
-      const own = copy(fields);
+    bind(parent, fields, by) {
+      const own = copy(fields, by);
       if (!parent || overlap(own, parent.written)) {
         const written = { ...parent?.written, ...parent?.others, ...own };
         return { logger: bare.child(written), written, others: {} };
       }
       return { logger: parent.logger, written: parent.written, others: { ...parent.others, ...own } };
     },
-    write(at, { logger, written, others }, fields, message, event) {
-      const line = copy(fields, others, event);
+    write(at, { logger, written, others }, { by, fields, message, event }) {
+      const line = copy(fields, by, others, event);
       // A name must not appear twice in a line: readers disagree on which one counts.
       const again = overlap(line, written);
       put(again ? bare : logger, at, again ? { ...written, ...line } : line, message);
@@ -177,60 +202,85 @@ function setAside(line: Record<string, unknown>, key: string): void {
   delete line[key];
 }
 
-class BoundLog implements EventLog {
-  readonly #core: Core;
+abstract class BoundLog implements Log {
+  protected readonly core: Core;
   readonly #parent: BoundLog | undefined;
   readonly #fields: object;
   #bindings: Bindings | undefined;
 
   constructor(core: Core, parent: BoundLog | undefined, fields: object) {
-    this.#core = core;
+    this.core = core;
     this.#parent = parent;
     this.#fields = fields;
   }
 
+  /** Whose code writes the lines of this log, and names the fields of its children. */
+  protected abstract get by(): Author;
+  abstract child(fields: object): Log;
+
   get level(): LogLevel {
-    return this.#core.level;
+    return this.core.level;
   }
 
   trace(fields: object, message?: string): void {
-    if (this.#core.rank <= RANK.trace) this.#core.write('trace', this.bound(), fields, message);
+    if (this.core.rank <= RANK.trace) this.core.write('trace', this.bound(), { by: this.by, fields, message });
   }
 
   debug(fields: object, message?: string): void {
-    if (this.#core.rank <= RANK.debug) this.#core.write('debug', this.bound(), fields, message);
+    if (this.core.rank <= RANK.debug) this.core.write('debug', this.bound(), { by: this.by, fields, message });
   }
 
   info(fields: object, message?: string): void {
-    if (this.#core.rank <= RANK.info) this.#core.write('info', this.bound(), fields, message);
+    if (this.core.rank <= RANK.info) this.core.write('info', this.bound(), { by: this.by, fields, message });
   }
 
   warn(fields: object, message?: string): void {
-    if (this.#core.rank <= RANK.warn) this.#core.write('warn', this.bound(), fields, message);
+    if (this.core.rank <= RANK.warn) this.core.write('warn', this.bound(), { by: this.by, fields, message });
   }
 
   error(fields: object, message?: string): void {
-    if (this.#core.rank <= RANK.error) this.#core.write('error', this.bound(), fields, message);
-  }
-
-  event(event: LogEvent, fields: object, detail?: string): void {
-    const { level, text } = LOG_EVENTS[event];
-    if (this.#core.rank > RANK[level]) return;
-    this.#core.write(level, this.bound(), fields, detail === undefined ? text : `${text}: ${detail}`, event);
-  }
-
-  child(fields: object): EventLog {
-    return new BoundLog(this.#core, this, fields);
+    if (this.core.rank <= RANK.error) this.core.write('error', this.bound(), { by: this.by, fields, message });
   }
 
   /** Computed at the first line, because most requests write none. */
   protected bound(): Bindings {
-    this.#bindings ??= this.#core.bind(this.#parent?.bound(), this.#fields);
+    this.#bindings ??= this.core.bind(this.#parent?.bound(), this.#fields, this.#parent?.by ?? 'framework');
     return this.#bindings;
   }
 }
 
-class ProcessLog extends BoundLog implements RootLog {
+class HandlerLog extends BoundLog {
+  protected get by(): Author {
+    return 'handler';
+  }
+
+  child(fields: object): Log {
+    return new HandlerLog(this.core, this, fields);
+  }
+}
+
+class FrameworkLog extends BoundLog implements EventLog {
+  protected get by(): Author {
+    return 'framework';
+  }
+
+  event(event: LogEvent, fields: object, detail?: string): void {
+    const { level, text } = LOG_EVENTS[event];
+    if (this.core.rank > RANK[level]) return;
+    const message = detail === undefined ? text : `${text}: ${detail}`;
+    this.core.write(level, this.bound(), { by: this.by, fields, message, event });
+  }
+
+  child(fields: object): EventLog {
+    return new FrameworkLog(this.core, this, fields);
+  }
+
+  forHandler(fields: object): Log {
+    return new HandlerLog(this.core, this, fields);
+  }
+}
+
+class ProcessLog extends FrameworkLog implements RootLog {
   readonly #platform: Platform;
   readonly #sink: BoundedSink;
 

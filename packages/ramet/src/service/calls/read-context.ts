@@ -5,7 +5,7 @@ import type { Reads, Store } from '../../store/index.ts';
 import type { EventLog, Metrics } from '../../telemetry/index.ts';
 import type { ChangeHub, Following } from '../changes.ts';
 import type { ReadContext } from '../contexts.ts';
-import { boundLog, failures } from '../unit-of-work.ts';
+import { failures, handlerLog } from '../unit-of-work.ts';
 
 /** What a reading context works with. */
 export interface ReadEnvironment {
@@ -59,7 +59,7 @@ export class ReadingContext implements ReadContext<any, Uses, any> {
   }
 
   get log() {
-    return boundLog(this.#environment.log, this.#meta.trace);
+    return handlerLog(this.#environment.log, this.#meta.trace);
   }
 
   get now() {

@@ -4,7 +4,7 @@ import { Canceller, type ClientFactory, type Uses } from '../../rpc/index.ts';
 import type { EventLog, Metrics } from '../../telemetry/index.ts';
 import type { EffectContext } from '../contexts.ts';
 import type { EffectRow } from '../fences/effect-rows.ts';
-import { boundLog, failures } from '../unit-of-work.ts';
+import { failures, handlerLog } from '../unit-of-work.ts';
 import type { CompiledEffect } from './compiled-effect.ts';
 
 /** What an effect needs outside its transactions. */
@@ -34,7 +34,7 @@ export function outside(
     key: plainKey(row.key, platform.crypto.sha256),
     crypto: platform.crypto,
     metrics,
-    log: boundLog(log, row.origin.trace),
+    log: handlerLog(log, row.origin.trace),
     caller: row.origin.caller,
     now: () => new Date(platform.clock.wallNow()),
     fail: failures(compiled.compiled),
