@@ -130,7 +130,7 @@ export const ERRORS = {
   StoreMoved: entry(
     500,
     'The rows of this store are in another store',
-    "Name the new store in the topology, or run the same 'ramet move' again.",
+    "Name the new store in the topology. If the copy was interrupted, run the same 'ramet move' again.",
     no,
   ),
   MigrationFailed: entry(500, 'A migration failed', 'Correct it; none of its changes were kept.', no),

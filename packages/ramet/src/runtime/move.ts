@@ -1,4 +1,4 @@
-import { BootError, type Warn } from '../errors/index.ts';
+import { BootError, RametError, type Warn } from '../errors/index.ts';
 import { type Platform, realPlatform } from '../platform/index.ts';
 import { FRAMEWORK_TABLES } from '../service/index.ts';
 import {
@@ -37,12 +37,14 @@ export interface MoveServiceOptions {
  */
 export async function moveService(topology: Topology, options: MoveServiceOptions): Promise<readonly MovedTable[]> {
   const { service, platform = realPlatform(), onCopied, onWarning = () => {} } = options;
+  if (!(service in topology.services))
+    throw new RametError('MoveRefused', `the topology has no service '${service}'; it has ${Object.keys(topology.services).join(', ')}`);
   const problems: string[] = [];
   const chosen = options.profile === undefined ? {} : { profile: options.profile };
   const { profile } = await planOf(topology, { ...chosen, hosts: [service] }, problems);
   if (problems.length > 0) throw new BootError(problems);
   const definition = (await loadAll('service', topology.services, new Set([service]), problems)).get(service);
-  if (!definition) throw new BootError(problems.length > 0 ? problems : [`the topology has no service '${service}'`]);
+  if (!definition) throw new BootError(problems);
   const { migrations } = readMigrations(platform, definition.store?.migrations);
   const environment: StoreEnvironment = {
     platform,
@@ -64,7 +66,10 @@ export async function moveService(topology: Topology, options: MoveServiceOption
   };
   try {
     const from = await open(profile.store);
-    const to = await open(options.to(from.capabilities.partitions));
+    const target = options.to(from.capabilities.partitions);
+    if (target.place !== undefined && target.place === profile.store.place)
+      throw new RametError('MoveRefused', `the rows of '${service}' are already in '${target.place}': name another target`);
+    const to = await open(target);
     return await moveStore({ from, to, platform, folders: FRAMEWORK_TABLES, ...(onCopied ? { onCopied } : {}) });
   } finally {
     await Promise.allSettled(opened.map((store) => store.close()));

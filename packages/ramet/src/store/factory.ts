@@ -6,6 +6,8 @@ import type { Store } from './store.ts';
 /** What a topology names: makes the store of each service. */
 export interface StoreFactory {
   readonly capabilities: StoreCapabilities;
+  /** Names where its stores are, if only one factory at a time can use that place: a move into the same place is then refused. */
+  readonly place?: string;
   /** Prepares what all stores need (folders, locks) and reports what is wrong, before any store opens. */
   prepare(environment: StoreEnvironment): Promise<void>;
   open(service: string, environment: StoreEnvironment): Promise<Store>;

@@ -144,3 +144,14 @@ test('a target that has been in use, or does not fit, is not changed', async () 
   expect(refused).toContain('1 partitions and the target');
   expect(await to.reader.get('select count(*) as n from pairs')).toMatchObject({ n: 5 });
 });
+
+test('a store is never moved into itself: its rows stay', async () => {
+  const platform = realPlatform();
+  const from = await opened(platform, 'itself');
+  await expect(moveStore({ from, to: from, folders, platform })).rejects.toMatchObject({
+    code: 'MoveRefused',
+    message: expect.stringContaining("the target is the store of 'things' itself"),
+  });
+  expect(await from.reader.get('select id from things')).toEqual({ id: 'by the migration' });
+  expect(await from.reader.all('select name from ramet_marks')).toEqual([]);
+});

@@ -30,6 +30,8 @@ const BATCH = 500;
 /** Marks in `ramet_marks`, of a store whose rows were moved and of one whose rows are still being copied: no process starts on it. */
 const MOVED = 'moved';
 const COPYING = 'copying';
+/** Set in the source for a moment. A target that shows it is the source itself. */
+const PROBE = 'move_probe';
 
 /**
  * Copies everything of a service's store into another one: its own tables, events with their positions, what was handled,
@@ -47,6 +49,7 @@ export async function moveStore(move: Move): Promise<readonly MovedTable[]> {
         `a process of '${store.service}' runs on ${store === from ? 'its store' : 'the target'}: stop it first`,
       );
   const tables = await fitting(move);
+  await refuseSame(from, to);
   await beginCopy(move, tables);
   const moved: MovedTable[] = [];
   for (const table of tables) {
@@ -66,7 +69,11 @@ export async function moveStore(move: Move): Promise<readonly MovedTable[]> {
 
 /** Makes the target the store of the service. The source is closed first, so that there are never two. */
 async function finish(from: Store, to: Store): Promise<void> {
-  const marks = await from.reader.all<{ name: string; at: number }>('select name, at from ramet_marks where name <> ?', MOVED);
+  const marks = await from.reader.all<{ name: string; at: number }>(
+    'select name, at from ramet_marks where name not in (?, ?)',
+    MOVED,
+    PROBE,
+  );
   await from.write(
     async (tx) => {
       await tx.run('insert into ramet_marks (name, at) values (?, ramet_now()) on conflict do nothing', MOVED);
@@ -105,7 +112,8 @@ async function fitting({ from, to, folders }: Move): Promise<Table[]> {
       `its outbox has ${from.capabilities.partitions} partitions and the target's ${to.capabilities.partitions}: events keep their partitions and positions, so make the target with as many`,
     );
   // A move that was interrupted at its very end has already marked its source.
-  if ((await hasMark(from, MOVED)) && !(await hasMark(to, COPYING))) problems.push('it was moved before: its rows are out of date');
+  if ((await hasMark(from, MOVED)) && !(await hasMark(to, COPYING)))
+    problems.push('it was moved before, and that move is finished: name the store that has its rows in the topology');
   const there = new Map((await to.tables()).map((table) => [table.name, table]));
   const tables = (await from.tables()).filter(({ name }) => !stays.has(name));
   for (const { name, columns } of tables) {
@@ -117,6 +125,15 @@ async function fitting({ from, to, folders }: Move): Promise<Table[]> {
   }
   if (problems.length > 0) throw new RametError('MoveRefused', `the store of '${from.service}' cannot be moved: ${problems.join('; ')}`);
   return tables;
+}
+
+/** Checks that the target is another store: a copy begins by emptying it. */
+async function refuseSame(from: Store, to: Store): Promise<void> {
+  const write = (sql: string) => from.write(async (tx) => void (await tx.run(sql, PROBE)), { name: 'move' });
+  await write('insert into ramet_marks (name, at) values (?, ramet_now()) on conflict do nothing');
+  const isSame = await hasMark(to, PROBE);
+  await write('delete from ramet_marks where name = ?');
+  if (isSame) throw new RametError('MoveRefused', `the target is the store of '${from.service}' itself: name another one`);
 }
 
 /** Empties the target once: rows that migrations put there are copied from the source. */

@@ -46,6 +46,7 @@ export function sqlite(folder: string, options: SqliteOptions = {}): StoreFactor
   let lock: DatabaseSync | undefined;
   return {
     capabilities,
+    ...(exclusive ? { place: directory } : {}),
     async prepare() {
       try {
         // A user who may read these files can read the data of every customer.
