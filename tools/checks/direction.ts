@@ -140,7 +140,7 @@ function rankOf(path: string): number {
 
 function isTopLevel(path: string): boolean {
   const rest = path.slice(FRAMEWORK.length);
-  return rest === 'index.ts' || rest === 'conformance.ts' || (!rest.includes('/') && isTest(path));
+  return ['index.ts', 'adapter.ts', 'conformance.ts'].includes(rest) || (!rest.includes('/') && isTest(path));
 }
 
 function relativePath(from: string, to: string): string {
