@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,13 +13,17 @@ const root = join(import.meta.dirname, '..');
 const work = mkdtempSync(join(tmpdir(), 'ramet-newcomer-'));
 const project = join(work, 'my-app');
 const MINUTE = 60_000;
+/** In the order in which the page packs them. */
+const PACKAGES = ['ramet', 'deploy', 'create-ramet', 'cli'];
+const { version: VERSION } = JSON.parse(readFileSync(join(root, 'packages/ramet/package.json'), 'utf8')) as { version: string };
 const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
-  const [ramet, create] = [await pack('ramet'), await pack('create-ramet')];
-  await succeed('npm', ['exec', '--yes', '--package', create, 'create-ramet', 'my-app', '--', '--ramet', ramet], work);
+  await packAll();
+  const create = `./create-ramet-${VERSION}.tgz`;
+  await succeed('npm', ['exec', '--yes', '--package', create, 'create-ramet', 'my-app', '--', '--ramet', `./ramet-${VERSION}.tgz`], work);
   await succeed('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund'], project);
-}, 3 * MINUTE);
+}, 4 * MINUTE);
 
 afterAll(async () => {
   // What npm started is in its process group.
@@ -51,6 +55,12 @@ test('a booking that is refused gives back what it had, also when it is killed o
   expect(await after.ended(bookingId)).toMatchObject({ status: 'cancelled', reason: 'Taken' });
   expect(await after.nights()).toEqual(['2027-06-01', '2027-06-02', '2027-06-03']);
   await after.kill();
+});
+
+test('the ramet command is part of the project', { timeout: 2 * MINUTE }, async () => {
+  const graph = await succeed('npx', ['--no-install', 'ramet', 'graph'], project);
+  expect(graph).toContain('"bookings"');
+  await succeed('npx', ['--no-install', 'ramet', 'saga', 'list', '--help'], project);
 });
 
 test('the project has its own tests and types in order', { timeout: 2 * MINUTE }, async () => {
@@ -91,22 +101,20 @@ test('the changes of the page give a saga with one step more, with its undo and 
   await app.kill();
 });
 
-/** Packs a copy of a package, because another test may build the package itself at this moment. @returns the path from the work folder */
-async function pack(name: string): Promise<string> {
+/** Packs a copy of the four packages, because another test may build the packages themselves at this moment. */
+async function packAll(): Promise<void> {
   const copy = join(work, 'repository');
-  const foreign = /(^|[/\\])(dist|node_modules|README\.md|LICENSE)$/;
-  const copied = [`packages/${name}`, 'tools', 'tsconfig.json', 'package.json'];
-  for (const path of copied) {
-    const filter = (from: string) => dirname(from) !== join(root, `packages/${name}`) || !foreign.test(from);
-    cpSync(join(root, path), join(copy, path), { recursive: true, filter });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
-  const folder = join(copy, 'packages', name);
-  const out = await succeed('npm', ['pack', '--json', '--pack-destination', work], folder);
+  const made = /[/\\](dist|node_modules)$/;
+  for (const path of ['packages', 'tools', 'tsconfig.json', 'package.json', 'README.md', 'LICENSE'])
+    cpSync(join(root, path), join(copy, path), { recursive: true, filter: (from) => !made.test(from) });
+  const modules = join(copy, 'node_modules');
+  mkdirSync(join(modules, '@ramet'), { recursive: true });
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (!['@ramet', 'ramet', 'create-ramet'].includes(name)) symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction');
+  for (const name of PACKAGES)
+    symlinkSync(join(copy, 'packages', name), join(modules, ['cli', 'deploy'].includes(name) ? `@ramet/${name}` : name), 'junction');
+  await succeed('npm', ['pack', ...PACKAGES.flatMap((name) => ['-w', `packages/${name}`]), '--pack-destination', work], copy);
   rmSync(copy, { recursive: true });
-  const tarball = /"filename":\s*"([^"]+)"/.exec(out)?.[1];
-  if (tarball === undefined) throw new Error(`npm pack said no name: ${out}`);
-  return `./${tarball}`;
 }
 
 async function succeed(command: string, args: readonly string[], cwd: string): Promise<string> {

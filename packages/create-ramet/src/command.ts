@@ -23,7 +23,8 @@ const help = (calledAs: CalledAs) => `${calledAs} <folder>
 Creates a Ramet project: a service with a saga, a service that the saga calls, a gateway, and tests.
 
   <folder>             the folder of the project; its last part is the name of the project, '.' is this folder
-  --ramet <version>    the ramet to install: a version, or the path of a packed tarball (default: the newest that fits this command)
+  --ramet <version>    the ramet to install: a version, or the path of a packed tarball beside those of
+                       @ramet/cli, @ramet/deploy and create-ramet (default: the newest that fits this command)
   --help, --version
 ${calledAs === 'npm create ramet' ? '\nnpm takes options for itself: write -- before them, as in `npm create ramet my-app -- --ramet 0.1.0`.\n' : ''}`;
 

@@ -11,7 +11,12 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
 const read = (path: string) => readFileSync(join(cwd, path), 'utf8');
-const manifest = (folder: string) => JSON.parse(read(`${folder}/package.json`)) as { name: string; dependencies: Record<string, string> };
+const manifest = (folder: string) =>
+  JSON.parse(read(`${folder}/package.json`)) as {
+    name: string;
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
 const messageOf = (target: string, ramet?: string): string => {
   try {
     createProject({ target, cwd, ...(ramet === undefined ? {} : { ramet }) });
@@ -26,7 +31,11 @@ test('a project has every file of the template, under its own name', () => {
   const ramet = JSON.parse(readFileSync(join(import.meta.dirname, '../../ramet/package.json'), 'utf8')) as { version: string };
   const created = createProject({ target: 'hotel', cwd });
   expect(created).toEqual({ name: 'hotel', folder: join(cwd, 'hotel') });
-  expect(manifest('hotel')).toMatchObject({ name: 'hotel', dependencies: { ramet: `^${ramet.version}` } });
+  expect(manifest('hotel')).toMatchObject({
+    name: 'hotel',
+    dependencies: { ramet: `^${ramet.version}` },
+    devDependencies: { '@ramet/cli': `^${ramet.version}` },
+  });
   expect(read('hotel/README.md')).toMatch(/^# hotel\n/);
   expect(read('hotel/README.md')).not.toContain('my-app');
   expect(read('hotel/.gitignore')).toBe('node_modules/\n.data/\n');
@@ -69,12 +78,19 @@ test('a name that npm would refuse creates nothing and proposes another', () => 
 
 test('ramet may be a version, a range or a tarball, whose path starts at the project', () => {
   writeFileSync(join(cwd, 'ramet-0.1.0.tgz'), '');
+  expect(messageOf('a/b', './ramet-0.1.0.tgz')).toMatch(/ramet-cli-0\.1\.0\.tgz is missing\. Pack @ramet\/cli into the same folder/);
+  for (const name of ['ramet-cli', 'ramet-deploy', 'create-ramet']) writeFileSync(join(cwd, `${name}-0.1.0.tgz`), '');
   createProject({ target: 'a/b', cwd, ramet: './ramet-0.1.0.tgz' });
   expect(manifest('a/b').dependencies['ramet']).toBe('file:../../ramet-0.1.0.tgz');
+  expect(manifest('a/b').devDependencies).toMatchObject({
+    '@ramet/cli': 'file:../../ramet-cli-0.1.0.tgz',
+    '@ramet/deploy': 'file:../../ramet-deploy-0.1.0.tgz',
+    'create-ramet': 'file:../../create-ramet-0.1.0.tgz',
+  });
   createProject({ target: 'c', cwd, ramet: 'ramet-0.1.0.tgz' });
   expect(manifest('c').dependencies['ramet']).toBe('file:../ramet-0.1.0.tgz');
   createProject({ target: 'd', cwd, ramet: '0.1.0-next.1' });
-  expect(manifest('d').dependencies['ramet']).toBe('0.1.0-next.1');
+  expect(manifest('d')).toMatchObject({ dependencies: { ramet: '0.1.0-next.1' }, devDependencies: { '@ramet/cli': '0.1.0-next.1' } });
   expect(messageOf('e', './nowhere.tgz')).toMatch(/there is no file .*nowhere\.tgz/);
   expect(readdirSync(cwd)).not.toContain('e');
 });

@@ -41,11 +41,11 @@ export function createProject({ target, cwd, ramet }: CreateOptions): Created {
     );
   }
   checkFolder(folder, name);
-  const version = ramet === undefined ? undefined : dependency(ramet, cwd, folder);
+  const versions = ramet === undefined ? undefined : versionsOf(ramet, cwd, folder);
   for (const path of filesIn(template)) {
     const to = join(folder, path === GITIGNORE ? '.gitignore' : path);
     mkdirSync(dirname(to), { recursive: true });
-    writeFileSync(to, personal(path, readFileSync(join(template, path), 'utf8'), name, version));
+    writeFileSync(to, personal(path, readFileSync(join(template, path), 'utf8'), name, versions));
   }
   return { folder, name };
 }
@@ -61,25 +61,43 @@ function checkFolder(folder: string, name: string): void {
   );
 }
 
-/** Names a tarball by its path from the project, with the slashes that npm expects on every system. */
-function dependency(ramet: string, cwd: string, folder: string): string {
+/** The packages of a project, by name, with the version or the tarball of each. */
+interface Versions {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+/** Gives all packages of the framework the same version. Tarballs are found beside each other, because no registry has their versions. */
+function versionsOf(ramet: string, cwd: string, folder: string): Versions {
   const looksLikePath = /[/\\]|\.tgz$/.test(ramet) && !/^[a-z+]+:/.test(ramet.replace(/^[A-Za-z]:[\\/]/, ''));
-  if (!looksLikePath) return ramet;
+  if (!looksLikePath) return { dependencies: { ramet }, devDependencies: { '@ramet/cli': ramet } };
   const tarball = resolve(cwd, ramet);
   if (!existsSync(tarball))
     throw new CreateError(`--ramet ${ramet}: there is no file ${tarball}. Write a version, as 0.1.0, or the path of a packed tarball.`);
-  return `file:${relative(folder, tarball).split(sep).join('/')}`;
+  const [, version] = /^ramet-(\d.*)\.tgz$/.exec(basename(tarball)) ?? [];
+  if (version === undefined) throw new CreateError(`--ramet ${ramet}: the name of the tarball is not as npm packs it, as ramet-0.1.0.tgz.`);
+  const file = (path: string) => `file:${relative(folder, path).split(sep).join('/')}`;
+  const beside = ['@ramet/cli', '@ramet/deploy', 'create-ramet'].map((name): [string, string] => {
+    const path = join(dirname(tarball), `${name.replace('@', '').replace('/', '-')}-${version}.tgz`);
+    if (!existsSync(path)) throw new CreateError(`--ramet ${ramet}: ${path} is missing. Pack ${name} into the same folder.`);
+    return [name, file(path)];
+  });
+  return { dependencies: { ramet: file(tarball) }, devDependencies: Object.fromEntries(beside) };
 }
 
 function filesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(folder, path)).isFile());
 }
 
-function personal(path: string, text: string, name: string, ramet: string | undefined): string {
+function personal(path: string, text: string, name: string, versions: Versions | undefined): string {
   if (path === 'README.md') return text.replaceAll('my-app', name);
   if (path !== 'package.json') return text;
-  const manifest = JSON.parse(text) as { name: string; dependencies: Record<string, string> };
-  manifest.name = name;
-  if (ramet !== undefined) manifest.dependencies['ramet'] = ramet;
-  return `${JSON.stringify(manifest, null, 2)}\n`;
+  const manifest = JSON.parse(text) as { name: string } & Versions;
+  const personalised = {
+    ...manifest,
+    name,
+    dependencies: { ...manifest.dependencies, ...versions?.dependencies },
+    devDependencies: { ...manifest.devDependencies, ...versions?.devDependencies },
+  };
+  return `${JSON.stringify(personalised, null, 2)}\n`;
 }
