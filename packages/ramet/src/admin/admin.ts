@@ -5,7 +5,7 @@ import type { HostedService } from '../service/index.ts';
 import type { Health } from '../telemetry/index.ts';
 import { ADMIN_ROUTES } from './contract/index.ts';
 import { eventRoutes } from './event-routes.ts';
-import { spread } from './fan-out.ts';
+import { type Absent, spread } from './fan-out.ts';
 import { adminDocument } from './openapi.ts';
 import { originOf } from './origin.ts';
 import { sagaRoutes } from './saga-routes.ts';
@@ -28,11 +28,15 @@ export interface AdminEnvironment {
   readonly health: Health;
   /** The services that other processes host, where operators ask this process about all of them. */
   readonly elsewhere?: readonly string[];
+  /** The services of this process that are stopped now. */
+  readonly absent?: () => readonly Absent[];
 }
 
 /** Makes everything that the console and the command line can ask of a process and do to it. */
-export function createAdmin({ platform, services, transport, transportOf, health, elsewhere = [] }: AdminEnvironment): Admin {
-  const others = { platform, transport, elsewhere };
+export function createAdmin(environment: AdminEnvironment): Admin {
+  const { platform, services, transport, transportOf, health, elsewhere = [], absent = () => [] } = environment;
+  const others = { platform, transport, elsewhere, absent };
+  const isAway = (service: string) => elsewhere.includes(service) || absent().some((one) => one.service === service);
   return {
     routes: [
       { method: 'GET', path: '/openapi.json', run: async () => adminDocument() },
@@ -41,9 +45,8 @@ export function createAdmin({ platform, services, transport, transportOf, health
       serve(ADMIN_ROUTES.call, async ({ body: { service, operation, input, key } }) => {
         const here = services.find((candidate) => candidate.name === service);
         const known = here?.contract.operations.get(operation)?.operation;
-        // Only the process of a service knows its operations. A call of an unknown kind counts as a command, which is never repeated.
-        const target =
-          known ?? (!here && elsewhere.includes(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
+        // Only a service that runs in this process shows its operations. A call of an unknown kind counts as a command, which is never repeated.
+        const target = known ?? (!here && isAway(service) ? ({ kind: 'command', service, name: operation } as const) : undefined);
         if (!target) throw new RametError('UnknownOperation', `This process has no '${service}.${operation}'`);
         const edge = new Edge(new Outbound(platform, 'runtime'), transport, service, DEFAULT_POLICY);
         return {

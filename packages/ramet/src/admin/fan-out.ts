@@ -20,11 +20,19 @@ export const operatorsOf = (service: string): string => PREFIX + service;
 /** The service behind such a name; any other name unchanged. */
 export const hostOf = (name: string): string => (name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name);
 
-/** The services that other processes host, and the way to them. */
+/** A service that does not answer, and the reason. */
+export interface Absent {
+  readonly service: string;
+  readonly why: string;
+}
+
+/** The services that do not answer here: those of other processes, with the way to them, and those that are stopped. */
 interface Elsewhere {
   readonly platform: Platform;
   readonly transport: TransportRoutes;
   readonly elsewhere: readonly string[];
+  /** The services of this process that are stopped now. */
+  readonly absent: () => readonly Absent[];
 }
 
 /** Answers, for one service, what the process that operators ask passes on. */
@@ -50,9 +58,11 @@ export function operatorsDispatcher(routes: readonly ServiceRoute[], log: EventL
   };
 }
 
-/** Spreads a route over the services of all processes: a list holds the items of all, and a single thing is looked for in each. */
+/**
+ * Spreads a route over the services of all processes: a list holds the items of all, and a single thing is looked for in each. An answer
+ * that may lack something says which services were not asked, because they are stopped, or gave no answer.
+ */
 export function spread(route: ServiceRoute, others: Elsewhere): AdminRoute {
-  if (others.elsewhere.length === 0) return route;
   const { method, path, shape } = route;
   return {
     method,
@@ -68,7 +78,7 @@ async function listed(route: ServiceRoute, shape: ListShape, others: Elsewhere, 
   // This process refuses a request that is wrong, before it asks others.
   const own = (await route.run(request)) as PageAnswer<unknown>;
   const pages = [own];
-  const unanswered: { readonly service: string; readonly why: string }[] = [];
+  const unanswered: Absent[] = [...others.absent()];
   await Promise.all(
     others.elsewhere.map(async (service) => {
       try {
@@ -88,7 +98,7 @@ async function listed(route: ServiceRoute, shape: ListShape, others: Elsewhere, 
 
 async function found(route: ServiceRoute, others: Elsewhere, request: AdminRequest): Promise<unknown> {
   let missing: RametError | undefined;
-  const unanswered: string[] = [];
+  const unanswered = others.absent().map(({ service, why }) => `'${service}' (${why})`);
   for (const service of [undefined, ...others.elsewhere]) {
     try {
       return await (service === undefined ? route.run(request) : ask(route, others, service, request));
@@ -102,6 +112,7 @@ async function found(route: ServiceRoute, others: Elsewhere, request: AdminReque
     }
   }
   const thing = `${route.shape.about} '${request.params['id']}'`;
+  if (others.elsewhere.length === 0 && unanswered.length === 0 && missing) throw missing;
   if (unanswered.length === 0) throw new RametError(missing?.code ?? 'NotFound', `No process has the ${thing}`);
   throw new RametError('Unavailable', `No process that answered has the ${thing}; no answer came from ${unanswered.join(', ')}`);
 }

@@ -106,11 +106,11 @@ export const fault = (error: RametError): Fault => ({
 });
 
 /** The answer for a service that does not run in this process. */
-export const stopped = (service: string): Fault => ({
+export const stopped = (service: string, detail = `service '${service}' does not run in this process`): Fault => ({
   ok: false,
   kind: 'fault',
   code: 'Unavailable',
-  detail: `service '${service}' does not run in this process`,
+  detail,
   issues: [],
   executed: 'no',
   stopped: true,

@@ -75,6 +75,8 @@ export async function shutDown(
   await links?.closeServer();
   await parts.bus?.close();
   await Promise.allSettled([parts.admin?.close(), parts.probes?.close(), parts.limits?.close(), links?.close()]);
+  // A client that the program has kept may still call.
+  for (const home of parts.homes.values()) home.shut();
   await Promise.allSettled([...parts.directory.stores.values()].map((store) => store.close()));
   await parts.release();
   await Promise.allSettled([parts.metrics.shutdown(), platform.http.close()]);

@@ -62,7 +62,7 @@ const pageOf = <Item extends z.ZodType>(item: Item) =>
     unanswered: z
       .array(Unanswered)
       .optional()
-      .meta({ description: 'The services of other processes that did not answer: the page lacks their items' }),
+      .meta({ description: 'The services that did not answer or are stopped: the page lacks their items' }),
   });
 
 /** Declares a route that answers with one thing. */

@@ -1,5 +1,5 @@
 import { decodeJson, encodeJson, isPlainJson, JsonError } from '../../platform/index.ts';
-import { type CallMeta, type Dispatcher, KEY_LENGTH_MAX, PAYLOAD_BYTES, type Reply, stopped, type Target } from '../call.ts';
+import { type CallMeta, type Dispatcher, type Fault, KEY_LENGTH_MAX, PAYLOAD_BYTES, type Reply, stopped, type Target } from '../call.ts';
 import { encodeRequest } from '../messages.ts';
 import { notAnswered, notSent, tooLarge } from '../payload.ts';
 import type { Transport } from '../transport.ts';
@@ -8,13 +8,17 @@ import type { Transport } from '../transport.ts';
  * Makes the transport within one process: a directory of dispatchers. The codecs of the receiving side copy the values. This
  * transport changes, refuses and limits values as a wire does: most values are quickly seen to be plain JSON, and any other is
  * written as text and read again.
+ * @param refusal answers for a service that is not in the directory
  */
-export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Transport {
+export function localTransport(
+  dispatchers: ReadonlyMap<string, Dispatcher>,
+  refusal: (service: string) => Fault = (service) => stopped(service),
+): Transport {
   return {
     capabilities: { name: 'local', remote: false, streams: true },
     call(target, input, meta, signal) {
       const dispatcher = dispatchers.get(target.service);
-      if (!dispatcher) return Promise.resolve(stopped(target.service));
+      if (!dispatcher) return Promise.resolve(refusal(target.service));
       const asked = isPlain(input) && keysFit(meta) ? undefined : arriving(target, input, meta);
       if (asked?.ok === false) return Promise.resolve(asked);
       return dispatcher
@@ -23,7 +27,7 @@ export function localTransport(dispatchers: ReadonlyMap<string, Dispatcher>): Tr
     },
     async *stream(target, input, meta, signal) {
       const dispatcher = dispatchers.get(target.service);
-      const asked = dispatcher ? arriving(target, input, meta) : stopped(target.service);
+      const asked = dispatcher ? arriving(target, input, meta) : refusal(target.service);
       if (!dispatcher || !asked.ok) {
         yield asked;
         return;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { RametError } from '../../errors/index.ts';
@@ -207,3 +207,43 @@ test('a process that stops meanwhile ends in order, whatever change of a service
     expect(await failureOf(home(trade).start())).toMatchObject({ code: 'ShuttingDown' });
   }
 }, 60_000);
+
+test('callers of a stopped service learn its state, and a client that is kept after the end of the process runs no handler', async () => {
+  using folder = temporaryFolder();
+  const trade = await startTrade(folder.path);
+  const { runtime } = trade;
+  const payments = runtime.client(Payments);
+  const orders = runtime.client(Orders);
+  await home(trade).stop();
+  expect(await failureOf(payments.sums({}))).toMatchObject({
+    code: 'Unavailable',
+    executed: 'no',
+    message: expect.stringContaining("service 'payments' is stopped"),
+  });
+  await runtime.stop();
+  const calls = [() => payments.sums({}), () => orders.confirmed({}), () => orders.confirm({ orderId: 'late' })];
+  for (const call of calls) expect(await failureOf(call())).toMatchObject({ code: 'ShuttingDown', executed: 'no' });
+});
+
+test('operators see that a service is stopped, instead of lists without its items', async () => {
+  using folder = temporaryFolder();
+  const tokenFile = `${folder.path}/token`;
+  await using trade = await startTrade(folder.path, undefined, { admin: { port: 0, tokenFile } });
+  const { runtime } = trade;
+  const ask = async (path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${readFileSync(tokenFile, 'utf8').trim()}`, 'content-type': 'application/json' };
+    const request = body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers };
+    const response = await fetch(`http://127.0.0.1:${runtime.adminPort}${path}`, request);
+    return { status: response.status, body: (await response.json()) as any };
+  };
+  expect(await ask('/sagas/saga_none')).toMatchObject({ status: 404 });
+  await home(trade).stop();
+  const unanswered = [{ service: 'payments', why: "service 'payments' is stopped" }];
+  for (const path of ['/sagas', '/services', '/schedules', '/dead-letters']) expect((await ask(path)).body).toMatchObject({ unanswered });
+  const unavailable = { status: 503, body: { code: 'Unavailable', detail: expect.stringContaining("service 'payments' is stopped") } };
+  expect(await ask('/sagas/saga_none')).toMatchObject(unavailable);
+  expect(await ask('/call', { service: 'payments', operation: 'sums' })).toMatchObject(unavailable);
+  await home(trade).start();
+  expect((await ask('/sagas')).body).not.toHaveProperty('unanswered');
+  expect(await ask('/sagas/saga_none')).toMatchObject({ status: 404 });
+});

@@ -1,6 +1,7 @@
 import type { Bus } from '../../bus/index.ts';
 import { BootError, RametError } from '../../errors/index.ts';
 import { type Platform, SECOND } from '../../platform/index.ts';
+import { type Fault, fault, stopped } from '../../rpc/index.ts';
 import { Door, type HostedService, type ServiceDefinition } from '../../service/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { EventLog } from '../../telemetry/index.ts';
@@ -57,7 +58,7 @@ export interface HomeEnvironment extends PresenceEnvironment {
 export class Home implements ServiceHome {
   readonly #definition: ServiceDefinition;
   readonly #environment: HomeEnvironment;
-  readonly #door = new Door();
+  readonly #door = new Door(() => this.refusal());
   #state: HomeState = 'stopped';
   #hosted: HostedService | undefined;
   #disappear: (() => void) | undefined;
@@ -82,6 +83,16 @@ export class Home implements ServiceHome {
 
   get state(): HomeState {
     return this.#state;
+  }
+
+  /** Says why the service does not answer. */
+  get absence(): string {
+    return `service '${this.name}' is ${this.#state}`;
+  }
+
+  /** Returns the answer to a call that the service does not take. */
+  refusal(): Fault {
+    return this.#ended ? fault(new RametError('ShuttingDown', undefined, { executed: 'no' })) : stopped(this.name, this.absence);
   }
 
   readonly start = (): Promise<void> =>
@@ -159,6 +170,11 @@ export class Home implements ServiceHome {
     await this.rest();
   }
 
+  /** Refuses calls, because the process is about to close the store. */
+  shut(): void {
+    this.#door.shut();
+  }
+
   async #start(): Promise<void> {
     const { directory, log, open, newWait, offer } = this.#environment;
     const wait = newWait(() => this.#unlessEnded());
@@ -220,7 +236,7 @@ export class Home implements ServiceHome {
     this.#present ??= this.#environment.health.add(
       `service:${this.name}`,
       () => {
-        throw new RametError('Unavailable', `service '${this.name}' is ${this.#state}`, { cause: this.#failure });
+        throw new RametError('Unavailable', this.absence, { cause: this.#failure });
       },
       { kind: 'degrading' },
     );

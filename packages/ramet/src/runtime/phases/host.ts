@@ -2,7 +2,7 @@ import { operatorsDispatcher, serviceRoutes } from '../../admin/index.ts';
 import { alertPoster } from '../../alert/index.ts';
 import { type Bus, unmetDemands } from '../../bus/index.ts';
 import { BootError, RametError, reasonOf, type Warn } from '../../errors/index.ts';
-import { Edges, Outbound, type TransportRoutes } from '../../rpc/index.ts';
+import { Edges, Outbound, stopped, type TransportRoutes } from '../../rpc/index.ts';
 import { localTransport } from '../../rpc/local/index.ts';
 import { hostService, LoopLag, newOwner } from '../../service/index.ts';
 import { BootWait, failBoot } from '../boot-wait.ts';
@@ -61,9 +61,9 @@ export async function hostProcess(
 }
 
 /** How calls leave the services, gateways and operators of this process. */
-function callsOf({ platform, instrument, options }: PlannedProcess, { links, directory }: RunningParts) {
+function callsOf({ platform, instrument, options }: PlannedProcess, { links, directory, homes }: RunningParts) {
   const { dispatchers } = directory;
-  const local = localTransport(dispatchers);
+  const local = localTransport(dispatchers, (service) => homes.get(service)?.refusal() ?? stopped(service));
   const transportOf = transports(local, dispatchers, links, options.transport);
   const outbound = new Outbound(platform, 'runtime', instrument);
   const edges = new Edges(transportOf(ADMIN), outbound);

@@ -77,7 +77,7 @@ async function serveOperators(
   { transportOf }: HostedProcess,
   parts: RunningParts,
 ): Promise<void> {
-  const { links, directory } = parts;
+  const { links, directory, homes } = parts;
   if (!options.admin) return;
   const admin = createAdmin({
     platform,
@@ -86,6 +86,8 @@ async function serveOperators(
     transportOf,
     health,
     elsewhere: links?.operates ? links.others : [],
+    absent: () =>
+      [...homes.values()].filter(({ name }) => !directory.services.has(name)).map(({ name, absence }) => ({ service: name, why: absence })),
   });
   parts.admin = await startAdminServer({ platform, admin, log, shared: options.sharePorts ?? false, ...options.admin }).catch(
     (error: unknown) => portTaken('admin interface', options.admin?.port, error),

@@ -32,7 +32,7 @@ export interface DispatchEnvironment extends CommandEnvironment {
 export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
   const { platform, contract, store, door, instrument } = environment;
   const service = contract.contract.name;
-  const closed = stopped(service);
+  const refusal = door.refusal ?? (() => stopped(service));
   const works = worksOf(contract);
   const participant = new Participant(platform, store, environment.runner);
   const shedder = new Shedder(environment.lag);
@@ -59,7 +59,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
 
   return {
     async call(operation, raw, asked, cancellation) {
-      if (!door.enter()) return closed;
+      if (!door.enter()) return refusal();
       if (operation === SAGAS_ENDED) return forgetSteps(store, asked.caller, raw).finally(() => door.leave());
       const startedMono = platform.clock.monoNow();
       const compiled = contract.operations.get(operation);
@@ -87,7 +87,7 @@ export function createDispatcher(environment: DispatchEnvironment): Dispatcher {
       return reply;
     },
     async *stream(operation, raw, asked, cancellation) {
-      if (!door.enter()) return yield closed;
+      if (!door.enter()) return yield refusal();
       const compiled = contract.operations.get(operation);
       const span = instrument.begin(works.stream(operation), asked.trace);
       const meta = within(asked, span);

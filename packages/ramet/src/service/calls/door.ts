@@ -1,13 +1,20 @@
 import type { Platform } from '../../platform/index.ts';
+import type { Fault } from '../../rpc/index.ts';
 
 /**
  * The door of a service: counts the calls inside, and refuses new ones while it is closed. It outlives the starts of the service,
  * so that a stop also waits for calls that an earlier start let in.
  */
 export class Door {
+  /** Answers a call that comes while the door is closed; undefined for the default answer. */
+  readonly refusal: (() => Fault) | undefined;
   #inside = 0;
   #closed = false;
   #onEmpty: (() => void) | undefined;
+
+  constructor(refusal?: () => Fault) {
+    this.refusal = refusal;
+  }
 
   /** How many calls are inside. */
   get inside(): number {
@@ -30,9 +37,14 @@ export class Door {
     this.#closed = false;
   }
 
+  /** Refuses calls from now on, and waits for none. */
+  shut(): void {
+    this.#closed = true;
+  }
+
   /** Refuses calls from now on. @returns whether all calls inside have left within `forMs` */
   async close({ timers }: Platform, forMs: number): Promise<boolean> {
-    this.#closed = true;
+    this.shut();
     if (this.#inside === 0) return true;
     await new Promise<void>((resolve) => {
       const timer = timers.set(forMs, resolve);
