@@ -61,9 +61,6 @@ async function child(process_: 'orders' | 'prices', pairs: Record<string, { priv
     const quote = await runtime.client(Orders).quote({ sku: 'tea' });
     console.log(`two processes: ${quote.cents} cents, from the same process: ${quote.pid === process.pid}`);
     process.disconnect();
-  } else {
-    process.send?.('ready');
-    await once(process, 'disconnect');
-  }
+  } else await Promise.all([process.send?.('ready'), once(process, 'disconnect')]);
   await runtime.stop();
 }

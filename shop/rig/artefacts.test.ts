@@ -21,7 +21,7 @@ const watched = ['orders', 'payments', 'web'];
 let deployment: Deployment;
 beforeAll(async () => {
   deployment = await deploymentOf({
-    topologyFile: join(import.meta.dirname, 'topology.ts'),
+    topologyFile: join(import.meta.dirname, '../app/topology.ts'),
     profile: 'services',
     config: readConfig(undefined),
     // Addresses at which no server is called: a profile only needs to have them.
