@@ -37,11 +37,14 @@ test('existing stores continue with another bus: no event is handled twice, and 
   const real = realPlatform();
   const platform = { ...real, point: (site: string) => (site === 'relay.read' ? real.timers.sleep(300) : undefined) };
   const day = async (bus: BusFactory) => {
-    const runtime = await start(topology({ services: { told, hears }, profiles: { monolith: { store: sqlite(folder.path), bus } } }), {
-      platform,
-      logLevel: 'warn',
-      logTo: (line) => lines.push(JSON.parse(line)),
-    });
+    const runtime = await start(
+      topology({ services: { said: told, hears }, profiles: { monolith: { store: sqlite(folder.path), bus } } }),
+      {
+        platform,
+        logLevel: 'warn',
+        logTo: (line) => lines.push(JSON.parse(line)),
+      },
+    );
     for (let i = 0; i < 20; i++) await runtime.client(Said).tell({ id: `n${said++}` });
     const rows = () => runtime.services.get('hears')?.store.reader.all<{ id: string }>('select id from heard');
     await eventually(rows, (heard) => heard?.length === said);
