@@ -73,12 +73,16 @@ export const ERRORS = {
   Unavailable: entry(503, 'The service cannot be reached', 'Try again later; see the health of the process that hosts it.', notNow),
   ShuttingDown: entry(503, 'The process is shutting down', 'Try again; another instance, or the next one, answers.', notNow),
   Internal: entry(500, 'A handler failed', 'Read the lines of the log that have the correlation id.'),
-  InvalidOutput: entry(500, 'The answer of a handler does not fit its contract', 'Correct the handler; the fields are named in `errors`.'),
+  InvalidOutput: entry(
+    500,
+    'What a handler answers, emits or sends does not fit its contract',
+    'Correct the handler; the fields are named in `errors`.',
+  ),
   UnknownOperation: entry(501, 'The operation does not exist', 'Deploy the service that has it, or correct the call.', no),
   UndeclaredTarget: entry(
     500,
-    'A command was sent to a service that the sender does not declare',
-    "Add the target to 'uses' of the sending service.",
+    '`send` received something other than a command that the sender declares',
+    "Send a command of the service itself, or of a contract in its 'uses'.",
     no,
   ),
   Unauthenticated: entry(

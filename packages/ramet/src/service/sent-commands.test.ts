@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { embedded } from '../bus/embedded/index.ts';
-import { command, contract, event, failure } from '../contract/index.ts';
+import { command, contract, event, failure, query } from '../contract/index.ts';
+import { ERRORS } from '../errors/index.ts';
 import type { Duration } from '../platform/index.ts';
 import { use } from '../rpc/index.ts';
 import { eventually, temporaryFolder } from '../runtime/fixtures/start.fixture.ts';
@@ -17,14 +18,25 @@ const Mail = contract('mail', {
   },
 });
 const Other = contract('other', { commands: { deliver: command({ input: Note }) } });
+const NewMail = contract('mail', { commands: { forward: command({ input: Note }) }, events: { Read: event(Note, { key: 'text' }) } });
 const Desk = contract('desk', {
   commands: {
     write: command({ input: z.object({ to: z.string(), text: z.string(), after: z.string().optional() }) }),
     keep: command({ input: Note }),
+    note: command({ input: Note }),
   },
+  queries: { notes: query({ input: z.object({}), output: z.object({}) }) },
   events: { Written: event(Note, { key: 'text' }) },
 });
 const TARGETS = { mail: Mail.commands.deliver, refuse: Mail.commands.refuse, desk: Desk.commands.keep, other: Other.commands.deliver };
+/** What JavaScript or a cast passes to `send`, though it is not a target. */
+const NO_TARGETS: Record<string, unknown> = {
+  event: Desk.events.Written,
+  foreign: NewMail.events.Read,
+  query: Desk.queries.notes,
+  gone: NewMail.commands.forward,
+  nothing: undefined,
+};
 
 let delivered: string[] = [];
 let broken = 0;
@@ -48,10 +60,16 @@ const services = {
     commands: {
       write: ({ to, text, after }, { send, emit }) => {
         emit.Written({ text: 'before' });
-        send(TARGETS[to as 'mail'], { text }, after === undefined ? {} : { after: after as Duration });
+        send(
+          (to in NO_TARGETS ? NO_TARGETS[to] : TARGETS[to as 'mail']) as typeof TARGETS.mail,
+          { text },
+          after === undefined ? {} : { after: after as Duration },
+        );
       },
+      note: ({ text }, { emit }) => emit.Written({ text: text === 'bad' ? (1 as never) : text }),
       keep: ({ text }) => void delivered.push(`kept ${text}`),
     },
+    queries: { notes: () => ({}) },
   }),
 };
 
@@ -112,6 +130,32 @@ test('a command to an undeclared service is refused where it is sent, and the ha
   await expect(runtime.client(Desk).write({ to: 'other', text: 'hello' })).rejects.toMatchObject({ code: 'UndeclaredTarget' });
   expect(await left(runtime)).toBe(0);
   expect(await runtime.services.get('desk')?.store.reader.all('select pos from ramet_outbox')).toEqual([]);
+});
+
+test.each([
+  ['event', "'desk' sends 'desk.Written', which is an event: write emit.Written(…)"],
+  ['foreign', "'desk' sends 'mail.Read', which is an event of another service; only 'mail' emits it"],
+  ['query', "'desk' sends 'desk.notes', which is a query; only commands are sent"],
+  [
+    'gone',
+    "'desk' sends 'mail.forward', but the declared contract of 'mail' has no command 'forward': pass the contract with it to 'use()'",
+  ],
+  ['nothing', "'desk' calls 'send' without a command: write send(Orders.commands.place, …), with a command of a contract"],
+  ['other', "'desk' sends 'other.deliver', but does not declare 'other' in 'uses'; add it"],
+])('a target that is wrong (%s) is refused with the advice that fits it', async (to, message) => {
+  using folder = temporaryFolder();
+  const runtime = await open(folder.path);
+  await expect(runtime.client(Desk).write({ to, text: 'hello' })).rejects.toMatchObject({ code: 'UndeclaredTarget', message });
+});
+
+test('an event and a sent input that do not fit are named as what they are, not as an answer', async () => {
+  using folder = temporaryFolder();
+  const runtime = await open(folder.path);
+  const desk = runtime.client(Desk);
+  const refused = (what: string) => ({ code: 'InvalidOutput', message: expect.stringContaining(what) });
+  await expect(desk.note({ text: 'bad' })).rejects.toMatchObject(refused("event 'desk.Written'"));
+  await expect(desk.write({ to: 'mail', text: '' })).rejects.toMatchObject(refused("the sent command 'mail.deliver'"));
+  expect(ERRORS.InvalidOutput.title).toBe('What a handler answers, emits or sends does not fit its contract');
 });
 
 test('an input that its target would refuse is refused where it is sent', async () => {

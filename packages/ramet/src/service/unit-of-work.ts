@@ -1,5 +1,5 @@
 import { type Envelope, type OutboxWriter, topicOf } from '../bus/index.ts';
-import { type AnyContract, type CompiledContract, type CompiledOperation, shownFailure } from '../contract/index.ts';
+import { type AnyContract, type CompiledContract, type CompiledOperation, type EventRef, shownFailure } from '../contract/index.ts';
 import { DeclaredError, RametError } from '../errors/index.ts';
 import { type Duration, durationMs, LEASE_MS, newId, type Platform } from '../platform/index.ts';
 import type { Cancellation } from '../rpc/index.ts';
@@ -177,14 +177,27 @@ export class UnitOfWork {
     return answer;
   }
 
+  /** Says why something is not a target of `send`, and what to write instead. */
+  #whyNoTarget(to: Partial<SendTarget | EventRef> | undefined): string {
+    const { name: sender } = this.#environment.contract.contract;
+    if (to?.service === undefined || to.name === undefined)
+      return `'${sender}' calls 'send' without a command: write send(Orders.commands.place, …), with a command of a contract`;
+    const what = `'${sender}' sends '${to.service}.${to.name}'`;
+    if ('schema' in to)
+      return to.service === sender
+        ? `${what}, which is an event: write emit.${to.name}(…)`
+        : `${what}, which is an event of another service; only '${to.service}' emits it`;
+    if ('kind' in to && to.kind !== 'command') return `${what}, which is a ${to.kind}; only commands are sent`;
+    const declared = to.service === sender || [...this.#environment.targets.values()].some((of) => of.operation.service === to.service);
+    return declared
+      ? `${what}, but the declared contract of '${to.service}' has no command '${to.name}': pass the contract with it to 'use()'`
+      : `${what}, but does not declare '${to.service}' in 'uses'; add it`;
+  }
+
   #send(to: SendTarget, input: unknown, o: { after?: Duration } | undefined): void {
     this.#open();
-    const target = this.#environment.targets.get(`${to.service}.${to.name}`);
-    if (!target)
-      throw new RametError(
-        'UndeclaredTarget',
-        `'${this.#environment.contract.contract.name}' sends '${to.service}.${to.name}', but does not declare '${to.service}' in 'uses'; add it`,
-      );
+    const target = to?.kind === 'command' ? this.#environment.targets.get(`${to.service}.${to.name}`) : undefined;
+    if (!target) throw new RametError('UndeclaredTarget', this.#whyNoTarget(to));
     const decoded = target.input.decode(input);
     if (!decoded.ok)
       throw new RametError('InvalidOutput', `the input of the sent command '${target.fullName}' does not fit its contract`, {
