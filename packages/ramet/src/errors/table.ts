@@ -189,6 +189,7 @@ export const ERRORS = {
     'Find out why the work ends the process; then retry it: `ramet given-up`, or `ramet saga retry`.',
   ),
   DuplicateStep: entry(500, 'Two steps of one saga have the same name', 'Put what distinguishes them into the name.'),
+  WrongStep: entry(500, 'A saga program wrote a step that cannot run', 'Correct the step as the detail says; nothing of it was stored.'),
   CallWithoutStep: entry(
     500,
     'A saga program made a call outside a step',

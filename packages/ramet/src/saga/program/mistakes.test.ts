@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { effectsOf, ended, FREE, program, startProgram } from '../../runtime/fixtures/driving.fixture.ts';
+import type { Duration } from '../../platform/index.ts';
+import { effectsOf, ended, FREE, program, startProgram, stepIs } from '../../runtime/fixtures/driving.fixture.ts';
 import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
 
@@ -62,6 +63,100 @@ describe('a program that breaks the rules', () => {
     await t.runtime.client(Trips).plan({ tripId: 'b' });
     expect((await ended(t, 'a', 30_000)).state).toBe('COMPLETED');
     expect((await ended(t, 'b', 30_000)).compensatedSteps).toHaveLength(150);
+  });
+});
+
+describe('a step that is written wrongly', () => {
+  type Step = Parameters<Parameters<typeof program>[0]>[1] & Record<'step' | 'pivot' | 'ask', any>;
+  const undos = "write undo: with a command of 'hotels' that undoes hotels.book, or undo: 'nothing'";
+  const mistakes: Record<string, [(saga: Step, book: any, trip: { tripId: string }) => unknown, string]> = {
+    'no options': [({ step }, book) => step('one', book), `step 'one': the options are missing; ${undos}`],
+    'no undo': [({ step }, book) => step('one', book, {}), `step 'one': the undo is missing; ${undos}`],
+    'another word': [({ step }, book) => step('one', book, { undo: 'none' }), `step 'one': the undo is 'none'; ${undos}`],
+    'no command': [
+      ({ step, use }, book) => step('one', book, { undo: use.hotels.booked({}) }),
+      `step 'one': the undo hotels.booked is a query; ${undos}`,
+    ],
+    'foreign undo': [
+      ({ step, use }, book, trip) => step('one', book, { undo: use.flights.refund(trip) }),
+      `step 'one': the undo flights.refund is of another service; ${undos}`,
+    ],
+    'undo with output': [
+      ({ step, use }, book, trip) => step('one', book, { undo: use.hotels.book(trip) }),
+      `step 'one': the undo hotels.book has an output, and an undo must have none; ${undos}`,
+    ],
+    'misspelled option': [
+      ({ step }, book) => step('one', book, { ...FREE, deadlin: '1m' }),
+      `step 'one': 'deadlin' is not a known name: write 'deadline'`,
+    ],
+    'unknown option': [
+      ({ step }, book) => step('one', book, { ...FREE, retries: 3 }),
+      `step 'one': 'retries' is not a known name: the names here are 'undo', 'timeout', 'deadline'`,
+    ],
+    'no duration': [({ step }, book) => step('one', book, { ...FREE, timeout: 'soon' }), `step 'one': the timeout is wrong: `],
+    'no call': [
+      ({ step }) => step('one'),
+      `step 'one': write a call behind the name, such as step('one', use.orders.place({ … }), { undo: … })`,
+    ],
+    'no name': [({ step }, book) => step(undefined, book, FREE), `saga 'plan-trip' has a step without a name; write a text first`],
+    'empty name': [({ step }, book) => step('', book, FREE), `step '': write a name that is not empty`],
+    'step of a query': [
+      ({ step, use }) => step('one', use.hotels.booked({}), FREE),
+      `step 'one': hotels.booked is a query, not a command; write ask(`,
+    ],
+    'pivot of a query': [
+      ({ pivot, use }) => pivot('one', use.hotels.booked({})),
+      `pivot 'one': hotels.booked is a query, not a command; write ask(`,
+    ],
+    'pivot with options': [
+      ({ pivot }, book) => pivot('one', book, FREE),
+      `pivot 'one': a pivot takes no options; remove what stands behind the call`,
+    ],
+    'ask of a command': [
+      ({ ask }, book) => ask('one', book),
+      `ask 'one': hotels.book is a command, not a query; write step('…', …, { undo: … }), or pivot(`,
+    ],
+    'ask with options': [({ ask, use }) => ask('one', use.hotels.booked({}), FREE), `ask 'one': an ask takes no options`],
+  };
+
+  test('is refused before its intent is stored, with its name, what is wrong, and what to write', async () => {
+    using folder = temporaryFolder();
+    const saga = program(async (trip, context) => {
+      await context.step('accept', context.use.trips.accept(trip), { undo: context.use.trips.drop(trip) });
+      const [write] = mistakes[trip.tripId] as (typeof mistakes)[string];
+      await write(context as Step, context.use.hotels.book(trip), trip);
+    });
+    await using t = await startProgram(folder.path, saga);
+    const effects = effectsOf(t, ['hotels', 'flights']);
+    for (const [tripId, [, why]] of Object.entries(mistakes)) {
+      await t.runtime.client(Trips).plan({ tripId });
+      const { state, failureReason, steps } = await ended(t, tripId);
+      expect({ tripId, state, failureReason }).toEqual({
+        tripId,
+        state: 'COMPENSATED',
+        failureReason: expect.stringContaining(`WrongStep: ${why}`),
+      });
+      expect(steps.map(({ name }) => name)).toEqual(['accept']);
+    }
+    expect(effects).toEqual([]);
+  }, 60_000);
+
+  test('continues when the journal of its saga has accepted it already', async () => {
+    using folder = temporaryFolder();
+    const booking = (options: any, patience: Duration) =>
+      program(async (trip, { step, sleep, use: { hotels } }) => {
+        await step('book', hotels.book(trip), options);
+        await sleep('patience', patience);
+      });
+    {
+      await using t = await startProgram(folder.path, booking(FREE, '1s'));
+      await t.runtime.client(Trips).plan({ tripId: 'a' });
+      await stepIs(t, 'a', 'patience', 'WAITING');
+    }
+    await using t = await startProgram(folder.path, booking({ undoes: 'nothing' }, '1s'));
+    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPLETED' });
+    await t.runtime.client(Trips).plan({ tripId: 'b' });
+    expect((await ended(t, 'b')).failureReason).toContain("WrongStep: step 'book': 'undoes' is not a known name: write 'undo'");
   });
 });
 

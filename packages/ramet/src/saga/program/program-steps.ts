@@ -10,6 +10,10 @@ import { Deliveries } from './deliveries.ts';
 /** How often a program that awaits something else looks for a cancellation. */
 const IDLE_LOOK_MS = 1 * SECOND;
 
+/** Refuses a step that is written wrongly, by throwing. */
+type StepCheck = (intent: Intent, given: unknown) => void;
+const acceptAny: StepCheck = () => {};
+
 /**
  * The steps of one run of a program. A step in the journal is found by name and returns its recorded outcome, in the order of
  * {@link Deliveries}; a step with a new name is live. `suspend` ends the program: the promise that it awaits never settles.
@@ -105,12 +109,13 @@ export class ProgramSteps {
   /**
    * Begins a step. If the promise rejects before the program awaits it, that must not end the process.
    * @param unlessKnown called for a step that is not in the journal; it may throw to refuse the step
+   * @param given what the program wrote behind the call, for `unlessKnown`
    */
-  begin(intent: Intent, timeoutMs = 0, unlessKnown = () => {}): Promise<any> {
+  begin(intent: Intent, timeoutMs = 0, unlessKnown: StepCheck = acceptAny, given?: unknown): Promise<any> {
     if (this.#failed && !this.#known(intent.name)) return new Promise(() => {});
     const promise = new Promise<unknown>((resolve, reject) => {
       const deliver = (step: StepRow) => (step.state === 'OK' ? resolve(reread(step.result)) : reject(this.#errorOf(step)));
-      this.#definite(intent, timeoutMs, unlessKnown).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
+      this.#definite(intent, timeoutMs, unlessKnown, given).then((step) => step && this.#deliveries.due(step, () => deliver(step)), reject);
     });
     const sets = [
       this.#underWay,
@@ -155,6 +160,8 @@ export class ProgramSteps {
 
   /** Finds a step in the journal. @throws RametError DuplicateStep when the program has used the name in this run already */
   recorded(name: string): StepRow | undefined {
+    if (typeof name !== 'string')
+      throw new RametError('WrongStep', `saga '${this.#run.saga.type}' has a step without a name; write a text first`);
     if (this.#seen.has(name)) throw new RametError('DuplicateStep', `saga '${this.#run.saga.type}' has two steps named '${name}'`);
     if (name.endsWith(':undo'))
       throw new RametError('DuplicateStep', `'${name}' ends with ':undo', which is reserved for the undo of a step; rename the step`);
@@ -174,13 +181,13 @@ export class ProgramSteps {
   }
 
   /** Makes a step definite. @returns the step with its outcome; undefined if the program ends before */
-  async #definite(intent: Intent, timeoutMs: number, unlessKnown: () => void): Promise<StepRow | undefined> {
+  async #definite(intent: Intent, timeoutMs: number, unlessKnown: StepCheck, given: unknown): Promise<StepRow | undefined> {
     if (this.over) return undefined;
     this.#deliveries.active();
     const run = this.#run;
     run.environment.rehearsal?.asked(intent, this.#deliveries.delivered);
     const known = this.recorded(intent.name);
-    if (!known) unlessKnown();
+    if (!known) unlessKnown(intent, given);
     const misfit = known ? differs(known, intent) : this.#tooLate(intent);
     if (misfit !== undefined) return this.suspend({ kind: 'diverged', reason: misfit });
     try {

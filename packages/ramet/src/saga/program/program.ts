@@ -1,12 +1,13 @@
 import { topicOf } from '../../bus/index.ts';
 import { RametError } from '../../errors/index.ts';
 import { type Duration, durationMs, newId, SECOND, type Timer, waitMs } from '../../platform/index.ts';
-import { reread } from '../journal/journal.ts';
+import { type Intent, reread } from '../journal/journal.ts';
 import { asStop, type Run, textOf } from '../run/run.ts';
 import type { Suspension } from '../run/step.ts';
 import type { Invocation, Saga, SagaContext } from '../saga.ts';
 import { Drafts } from './drafts.ts';
 import { ProgramSteps } from './program-steps.ts';
+import { checkStep, wrongStep } from './step-checks.ts';
 
 const TIMEOUT_MS = 5 * SECOND;
 /** How long all attempts of a step together may take (default). */
@@ -87,25 +88,35 @@ export async function runProgram(
 function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], steps: ProgramSteps, drafts: Drafts): SagaContext<any> {
   let values = 0;
   const value = <T>(what: string, make: () => T): T => steps.value(`value ${++values}`, what, make);
-  const ms = (duration: Duration | undefined, otherwise: number) => (duration === undefined ? otherwise : durationMs(duration));
+  // One function for all steps: it runs for each of them, in each replay.
+  const check = (intent: Intent, given: unknown): void => {
+    checkStep(program, intent, given);
+    if (intent.kind === 'pivot') drafts.check();
+  };
 
   return {
     sagaId: run.saga.id,
     use: uses,
     step: (name, call, o) => {
-      drafts.given(call, o.undo);
-      const undo = o.undo === 'nothing' ? undefined : o.undo;
+      drafts.given(call, o?.undo);
+      const undo = o?.undo === 'nothing' ? undefined : o?.undo;
       // After the pivot a saga only goes forward: a step is retried until it is done.
-      const deadlineMs = run.saga.pivoted ? undefined : ms(o.deadline, DEADLINE_MS);
-      return steps.begin({ name, kind: 'step', invocation: call, undo, deadlineMs }, ms(o.timeout, TIMEOUT_MS));
+      const deadlineMs = run.saga.pivoted ? undefined : msOf(name, 'deadline', o?.deadline, DEADLINE_MS);
+      return steps.begin(
+        { name, kind: 'step', invocation: call, undo, deadlineMs },
+        msOf(name, 'timeout', o?.timeout, TIMEOUT_MS),
+        check,
+        o,
+      );
     },
-    pivot: (name, call) => {
+    pivot: (name, call, given?: unknown) => {
       drafts.given(call);
-      return steps.begin({ name, kind: 'pivot', invocation: call }, TIMEOUT_MS, () => drafts.check());
+      return steps.begin({ name, kind: 'pivot', invocation: call }, TIMEOUT_MS, check, given);
     },
-    ask: (name, call) => {
+    ask: (name, call, given?: unknown) => {
       drafts.given(call);
-      return steps.begin({ name, kind: 'ask', invocation: call, deadlineMs: run.saga.pivoted ? undefined : DEADLINE_MS }, TIMEOUT_MS);
+      const deadlineMs = run.saga.pivoted ? undefined : DEADLINE_MS;
+      return steps.begin({ name, kind: 'ask', invocation: call, deadlineMs }, TIMEOUT_MS, check, given);
     },
     parallel: (branches) => joined(branches),
     sleep: (name, duration) => steps.begin({ name, kind: 'sleep', invocation: SLEEP, deadlineMs: waitMs(duration) }),
@@ -123,6 +134,16 @@ function programContext(run: Run, program: Saga, uses: SagaContext<any>['use'], 
     id: (prefix) => value(`id ${prefix}`, () => newId(run.environment.platform, prefix)),
     random: () => value('random', () => run.environment.platform.random.next()),
   };
+}
+
+/** Reads a duration among the options of a step. @throws RametError WrongStep when it is not a duration */
+function msOf(name: string, option: 'timeout' | 'deadline', duration: Duration | undefined, otherwise: number): number {
+  if (duration === undefined) return otherwise;
+  try {
+    return durationMs(duration);
+  } catch (error) {
+    throw wrongStep('step', name, `the ${option} is wrong: ${(error as Error).message}`);
+  }
 }
 
 /** The invocation of a sleep, which makes no call. The duration is not part of it: after a deploy that shortens a sleep, it is still the same step. */
