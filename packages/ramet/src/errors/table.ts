@@ -81,7 +81,7 @@ export const ERRORS = {
   UnknownOperation: entry(501, 'The operation does not exist', 'Deploy the service that has it, or correct the call.', no),
   UndeclaredTarget: entry(
     500,
-    '`send` received something other than a command that the sender declares',
+    'The target of `send` is not a command that the sender declares',
     "Send a command of the service itself, or of a contract in its 'uses'.",
     no,
   ),
