@@ -295,12 +295,12 @@ describe('what one client may hold or request', () => {
     await using t = await startGateway({ caps: { connectionsPerAddress: 5 } });
     const wires = await Promise.all(Array.from({ length: 8 }, () => Wire.open(t.port)));
     await until(() => wires.filter((wire) => wire.closed).length === 3, 'three to be closed');
-    for (const wire of wires.filter((each) => !each.closed)) wire.socket.write(get('/livez', closing));
+    // On a connection that is open: a new one could come before the gateway has seen the others close.
+    const open = wires.filter((each) => !each.closed);
+    for (const [at, wire] of open.entries()) wire.socket.write(get(at === 0 ? '/metrics' : '/livez', closing));
     await until(() => wires.every((wire) => wire.closed), 'the end');
     expect(wires.filter((wire) => wire.statuses.join() === '200')).toHaveLength(5);
-    expect((await t.ask(get('/metrics', closing))).received).toMatch(
-      /ramet_http_refused_total\{.*gateway="edge".*reason="TooManyConnections".*\} 3/,
-    );
+    expect(open[0]?.received).toMatch(/ramet_http_refused_total\{.*gateway="edge".*reason="TooManyConnections".*\} 3/);
 
     await using behind = await startGateway({ caps: { connectionsPerAddress: 5 }, trustedProxies: ['127.0.0.0/8'] });
     const many = await Promise.all(Array.from({ length: 20 }, () => Wire.open(behind.port)));
