@@ -34,6 +34,7 @@ beforeEach((context) => {
 await import('../saga/saga.test.ts');
 await import('../saga/program/parallel.test.ts');
 await import('../saga/program/replay.test.ts');
+await import('../saga/program/diverged.test.ts');
 await import('../saga/program/mistakes.test.ts');
 await import('../saga/operators/operator-actions.test.ts');
 await import('../saga/run/wait-for-event.test.ts');

@@ -106,7 +106,7 @@ export class Home implements ServiceHome {
       if (this.#state !== 'running') return;
       await this.rest();
       // From here on a start has to begin the work again, also where the bus did not let go of the outbox.
-      this.#become('quiesced');
+      this.#state = 'quiesced';
       await this.#detach();
       this.#environment.log.event('service_quiesced', { service: this.name });
     });
@@ -149,7 +149,7 @@ export class Home implements ServiceHome {
   /** Begins the background work. */
   begin(): void {
     this.#hosted?.start();
-    this.#become('running');
+    this.#state = 'running';
   }
 
   /** Ends the consumption of events and the background work. */
@@ -182,7 +182,7 @@ export class Home implements ServiceHome {
     const isKnown = this.#hosted !== undefined;
     // Of the calls that were answered while nothing worked.
     await this.#hosted?.release();
-    this.#become('starting');
+    this.#state = 'starting';
     try {
       if (!directory.stores.has(this.name)) directory.stores.set(this.name, await open(this.#definition, wait));
       this.#unlessEnded();
@@ -205,7 +205,7 @@ export class Home implements ServiceHome {
 
   async #stop(): Promise<void> {
     const { platform, directory, log, withdraw, onLeft } = this.#environment;
-    this.#become('stopping');
+    this.#state = 'stopping';
     // Its own sagas call it too: they come to the end of a step while it still answers.
     await Promise.all([this.rest(), withdraw(this.name)]);
     this.#disappear?.();
@@ -221,7 +221,7 @@ export class Home implements ServiceHome {
       this.#hosted = undefined;
       directory.stores.delete(this.name);
       onLeft(this.name);
-      this.#become('stopped');
+      this.#state = 'stopped';
       await store?.close();
     }
   }
@@ -246,10 +246,6 @@ export class Home implements ServiceHome {
     const done = this.#turn.then(change);
     this.#turn = done.catch(() => {});
     return done;
-  }
-
-  #become(state: HomeState): void {
-    this.#state = state;
   }
 
   /** @throws RametError ShuttingDown */

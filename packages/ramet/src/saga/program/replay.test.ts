@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DeclaredError } from '../../errors/index.ts';
 import { hash32 } from '../../platform/index.ts';
 import {
-  act,
+  asleep,
   effectsOf,
   ended,
   FREE,
@@ -14,17 +14,15 @@ import {
   refuse,
   show,
   startProgram,
+  stepsOf,
 } from '../../runtime/fixtures/driving.fixture.ts';
-import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
+import { eventually, startTravel, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { Hotels, newWorld, Trips, type World } from '../../runtime/fixtures/travel.fixture.ts';
 
 /** A key in the partition of 'first', whatever the number of partitions up to 16: a bus promises an order within a partition. */
 const SECOND = Array.from({ length: 1_000 }, (_, n) => `second ${n}`).find((key) => (hash32(key) - hash32('first')) % 16 === 0) as string;
 const { TripPlanned } = Trips.events;
 const { RoomBooked } = Hotels.events;
-const stepsOf = async (t: Travelling, tripId: string) => (await show(t, tripId)).steps.map(({ name, state }) => `${name}: ${state}`);
-const asleep = (t: Travelling) =>
-  eventually(() => hosted(t, 'trips').store.reader.get("select 1 from ramet_sagas where owner is null and state = 'RUNNING'"));
 
 describe('a program that took one of two ways', () => {
   test('never takes the other one, whichever event arrives while it sleeps later', async () => {
@@ -204,123 +202,6 @@ describe('a program that took one of two ways', () => {
     expect((await ended(t, 'a')).state).toBe('COMPLETED');
     const rows = await hosted(t, 'trips').store.reader.all<{ name: string }>('select name from ramet_saga_steps order by delivery');
     expect(rows.map(({ name }) => name)).toEqual(['accept', 'book hotel', 'late', 'one', 'two']);
-  });
-});
-
-describe('a journal with rows that the program does not request', () => {
-  const usual = program(async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
-    await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-    await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
-    await sleep('night', '300ms');
-    await step('confirm', trips.confirm({ tripId }), FREE);
-  });
-  /** Leaves a saga of the usual program in its sleep, in a process that has stopped. */
-  const sleeping = async (folder: string) => {
-    await using t = await startTravel(folder, { world: { ...newWorld(), saga: usual } });
-    await t.runtime.client(Trips).plan({ tripId: 'a' });
-    await asleep(t);
-  };
-  type Other = Parameters<typeof program>[0];
-  const others: Readonly<Record<string, { readonly run: Other; readonly missing: string }>> = {
-    'a step that was renamed': {
-      missing: "step 'book hotel', which its program does not request; it requests 'book a hotel' instead",
-      run: async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
-        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-        await step('book a hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
-        await sleep('night', '300ms');
-      },
-    },
-    'a step that was removed': {
-      missing: "step 'book hotel', which its program does not request",
-      run: async ({ tripId }, { step, sleep, use: { trips } }) => {
-        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-        await sleep('night', '300ms');
-        await step('confirm', trips.confirm({ tripId }), FREE);
-      },
-    },
-    'a sleep that was renamed': {
-      missing: "sleep 'night', which its program does not request; it requests 'day' instead",
-      run: async ({ tripId }, { step, sleep, use: { trips, hotels } }) => {
-        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-        await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
-        await sleep('day', '10ms');
-        await step('confirm', trips.confirm({ tripId }), FREE);
-      },
-    },
-    'a program that returns before': {
-      missing: "sleep 'night', which its program does not request",
-      run: async ({ tripId }, { step, use: { trips, hotels } }) => {
-        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-        await step('book hotel', hotels.book({ tripId }), { undo: hotels.cancel({ tripId }) });
-      },
-    },
-    'a program that throws before': {
-      missing: "step 'book hotel', which its program does not request; it throws Error: new rule before",
-      run: async ({ tripId }, { step, use: { trips } }) => {
-        await step('accept', trips.accept({ tripId }), { undo: trips.drop({ tripId }) });
-        throw new Error('new rule');
-      },
-    },
-  };
-
-  test.each(Object.keys(others))('%s: the saga has diverged and has no effect; with the right program it ends', async (name) => {
-    using folder = temporaryFolder();
-    await sleeping(folder.path);
-    const { run, missing } = others[name] as (typeof others)[string];
-    {
-      await using t = await startProgram(folder.path, program(run));
-      const effects = effectsOf(t, ['trips', 'hotels']);
-      expect(await ended(t, 'a')).toMatchObject({ state: 'DIVERGED', attention: `its journal has ${missing}` });
-      expect(effects).toEqual([]);
-      expect(await stepsOf(t, 'a')).toEqual(['accept: OK', 'book hotel: OK', 'night: WAITING']);
-    }
-    await using t = await startProgram(folder.path, usual);
-    await act(t, (await show(t, 'a')).sagaId, { kind: 'retry' });
-    expect((await ended(t, 'a')).state).toBe('COMPLETED');
-  });
-
-  test.each(['a command', 'an operator'])('%s can cancel it before its pivot', async (who) => {
-    using folder = temporaryFolder();
-    await sleeping(folder.path);
-    const { run } = others['a step that was renamed'] as (typeof others)[string];
-    await using t = await startProgram(folder.path, program(run));
-    const { sagaId } = await ended(t, 'a');
-    if (who === 'an operator') await act(t, sagaId, { kind: 'cancel', reason: 'changed my mind' });
-    else expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
-    expect(await ended(t, 'a')).toMatchObject({
-      state: 'COMPENSATED',
-      failureReason: 'changed my mind',
-      compensatedSteps: ['accept', 'book hotel'],
-    });
-    expect((await show(t, 'a')).attention).toBeUndefined();
-    expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'accepted' });
-  });
-
-  test('a cancellation that was accepted before the saga diverged counts', async () => {
-    using folder = temporaryFolder();
-    {
-      await using t = await startProgram(folder.path, usual);
-      await t.runtime.client(Trips).plan({ tripId: 'a' });
-      await asleep(t);
-      await hosted(t, 'trips').store.write((tx) => tx.run("update ramet_sagas set cancel_reason = 'changed my mind'"));
-    }
-    const { run } = others['a step that was renamed'] as (typeof others)[string];
-    await using t = await startProgram(folder.path, program(run));
-    expect(await ended(t, 'a')).toMatchObject({ state: 'COMPENSATED', failureReason: 'changed my mind' });
-  });
-
-  test('a diverged saga after its pivot is not cancelled', async () => {
-    using folder = temporaryFolder();
-    const saga = program(async ({ tripId }, { pivot, use: { trips } }) => {
-      await pivot('confirm', trips.confirm({ tripId }));
-      throw new Error('behind the pivot');
-    });
-    await using t = await startProgram(folder.path, saga);
-    await t.runtime.client(Trips).plan({ tripId: 'a' });
-    const { state, sagaId } = await ended(t, 'a');
-    expect(state).toBe('DIVERGED');
-    expect(await t.runtime.client(Trips).cancel({ tripId: 'a' })).toEqual({ answer: 'refused' });
-    await expect(act(t, sagaId, { kind: 'cancel', reason: 'x' })).rejects.toMatchObject({ code: 'ActionRefused' });
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { embedded } from '../../bus/embedded/index.ts';
-import { ended, gate, hosted, program, show } from '../../runtime/fixtures/driving.fixture.ts';
+import { asleep, ended, gate, hosted, program, show } from '../../runtime/fixtures/driving.fixture.ts';
 import { killedAsleep, PROGRAMS } from '../../runtime/fixtures/kill.fixture.ts';
 import { eventually, startTravel, type Travelling, temporaryFolder } from '../../runtime/fixtures/start.fixture.ts';
 import { Flights, Hotels, newWorld, Trips } from '../../runtime/fixtures/travel.fixture.ts';
@@ -10,8 +10,6 @@ import { sqlite } from '../../store/sqlite/index.ts';
 import { saga as declare } from '../index.ts';
 
 const { RoomBooked } = Hotels.events;
-const asleep = (t: Travelling) =>
-  eventually(() => hosted(t, 'trips').store.reader.get("select 1 from ramet_sagas where owner is null and state = 'RUNNING'"));
 const kept = async (t: Travelling) => (await hosted(t, 'trips').store.reader.all('select seq from ramet_saga_events')).length;
 const book = (t: Travelling, tripId: string) => t.runtime.client(Hotels).book({ tripId });
 
